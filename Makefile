@@ -1,0 +1,70 @@
+# Every target does its own set-up: a virtual environment in .venv, pinned dependencies and, where Qt
+# is needed, its system libraries (apt when root, otherwise a message that names them).
+# Windows: see README.md for the equivalent pip lines.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+export PIP_CONSTRAINT := constraints.txt
+# One thread each: two BLAS threads on two busy cores slow small fits up to 40 times.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: help demo gui test test-slow bench docs lint wheel clean
+
+help:
+	@echo "make demo       measure and fit a simulated pair, write a report (no Qt needed)"
+	@echo "make gui        open the window on the simulated laboratory"
+	@echo "make test       all tests but the slow ones;  make test-slow: the slow ones"
+	@echo "make bench      measured ratios against peers;  make lint: ruff, mypy, layers"
+	@echo "make docs       redraw the pictures of README and docs;  make wheel: build and check the wheel"
+
+$(BIN)/python:
+	@sh .ci/make-venv "$(PYTHON)" $(VENV)
+
+$(VENV)/.base: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.gui: $(VENV)/.base
+	$(PIP) -e ".[gui]"
+	@sh .ci/qt-libraries $(BIN)/python
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(PIP) -e ".[dev]"
+	@sh .ci/qt-libraries $(BIN)/python
+	@touch $@
+
+demo: $(VENV)/.base
+	$(BIN)/python -m optobind demo
+
+gui: $(VENV)/.gui
+	$(BIN)/python -m optobind gui
+
+test: $(VENV)/.dev
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.dev
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow --timeout 1800
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
+docs: $(VENV)/.dev
+	QT_QPA_PLATFORM=offscreen $(BIN)/python docs/make_pictures.py
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@mkdir -p $(VENV)/src && ln -sfn ../.. $(VENV)/src/optobind
+	MYPYPATH=$(VENV)/src $(BIN)/python -m mypy -p optobind
+	$(BIN)/lint-imports
+
+wheel: $(VENV)/.dev
+	sh .ci/check-wheel $(BIN)/python
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,52 @@
+"""optobind: runs optical-binding experiments with levitated nanoparticles and explains their data.
+
+The names below are the public API; they are loaded on first use, so that ``import optobind`` is
+quick and works without Qt, nidaqmx or any vendor package.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "Block": "models.blocks",
+    "CsdEstimate": "models.spectra",
+    "FitResult": "models.inference.result",
+    "Gas": "models.gas",
+    "LinearModel": "models.linear",
+    "PairConstants": "models.pair",
+    "ReheatingEstimate": "models.inference.reheating_estimate",
+    "RunFile": "acquisition.runfile",
+    "Site": "models.light",
+    "Sphere": "models.sphere",
+    "TrapArray": "models.array",
+    "Tweezer": "models.tweezer",
+    "TweezerState": "models.light",
+    "choose_band": "models.inference.choose",
+    "choose_segment": "models.inference.choose",
+    "estimate_csd": "acquisition.csd",
+    "estimate_reheating": "models.inference.reheating_estimate",
+    "expected_csd": "models.inference.spectral",
+    "fit_pair": "models.inference.spectral",
+    "fit_reheating": "models.inference.reheating",
+    "fit_report": "models.inference.report",
+    "fit_single": "models.inference.spectral",
+    "in_quanta": "models.inference.convention",
+    "load_record": "acquisition.importers.load",
+    "predict_reheating": "models.inference.reheating",
+}
+
+__all__ = ["__version__", *sorted(_EXPORTS)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_EXPORTS[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,52 @@
+"""What happens during a run, each stamped with the sample at which it happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["Event", "EventKind"]
+
+
+class EventKind(StrEnum):
+    """Kinds of events in a run file."""
+
+    RUN_START = "run_start"
+    STEP_START = "step_start"  # payload: index, kind ("monitor" | "reheating"), plan
+    STEP_END = "step_end"  # payload: index, kind, repetitions (reheating)
+    LIGHT = "light"  # payload: sites (position, power, phase, detuning), phase_error
+    GATE = "gate"  # payload: closed
+    RELEASE = "release"  # payload: repetition, samples: feedback is off from this sample on
+    RECAPTURE = "recapture"  # payload: repetition: feedback is on again from this sample on
+    EXCLUDED = "excluded"  # payload: repetition, reason
+    GAP = "gap"  # payload: lost (samples), cause ("recorder" | "digitizer")
+    SATURATED = "saturated"  # payload: samples of the block
+    PARTICLE_LOST = "particle_lost"
+    PRESSURE = "pressure"  # payload: pascal, species, status
+    FAULT = "fault"  # payload: device, message
+    NOTE = "note"  # payload: text
+    RUN_END = "run_end"  # payload: outcome ("complete" | "stopped" | "aborted" | "failed"), reason
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event.
+
+    Attributes
+    ----------
+    sample : int
+        Index of the first sample for which it holds, counted from the start of the run.
+    kind : EventKind
+        What happened.
+    payload : mapping
+        JSON values, SI units.
+    host_time : float
+        Seconds since the epoch.
+    """
+
+    sample: int
+    kind: EventKind
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    host_time: float = 0.0

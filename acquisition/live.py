@@ -1,0 +1,321 @@
+"""Live analysis: newest traces, averaged spectra and fits. Lossy by design.
+
+One thread follows the ring with a lossy cursor, one process fits. Neither can hold up the reader or
+the recorder: what they skip is counted.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..instruments.rig import DetectorChannel, Rig
+from ..models.blocks import Block, BlockStatus
+from ..models.errors import InputError, OptobindError
+from ..models.inference.result import FitResult
+from .calibration import masses_of, metres_per_volt
+from .csd import CsdEstimator
+from .live_fit import FitProcess, FitSettings, FitTask, FittedCurve
+from .ring import Ring
+from .ring_cursor import Cursor
+from .slots import Latest, LogBook
+from .snapshots import FitSnapshot, SpectrumSnapshot, TraceSnapshot
+
+__all__ = ["LiveAnalysis", "spectrum_segment"]
+
+_TRACE_SECONDS = 0.02
+_AVERAGING_SECONDS = 1.0
+_PUBLISH_SECONDS = 0.05
+_BIN_WIDTH = 150.0
+_MINIMUM_AVERAGES = 8
+_BAD_FIT = 1e-4  # p-value below which the next fit searches anew
+_SEARCH_SECONDS = 5.0
+_BEHIND = 25  # blocks after which the display skips to the newest
+_UNUSABLE = BlockStatus.SATURATED | BlockStatus.PARTICLE_LOST | BlockStatus.FEEDBACK_OFF
+
+
+def spectrum_segment(sample_rate: float) -> int:
+    """Samples per segment of the live spectrum: a power of two near 150 Hz per bin."""
+    return int(2 ** round(np.log2(max(256.0, sample_rate / _BIN_WIDTH))))
+
+
+class LiveAnalysis:
+    """Follows one stream after the other.
+
+    Parameters
+    ----------
+    rig : Rig
+        For the detectors' map, calibration and masses.
+    log : LogBook
+        Receives what goes wrong.
+    fits : FitProcess or None
+        None shows spectra without fits.
+    segment : int or None
+        Samples per segment; None for about 150 Hz per bin.
+    """
+
+    def __init__(
+        self, rig: Rig, log: LogBook, fits: FitProcess | None, segment: int | None = None
+    ) -> None:
+        self._rig = rig
+        self._log = log
+        self._fits = fits
+        self._segment = segment
+        self._settings = FitSettings()
+        self._chosen: tuple[int, ...] | None = None
+        self.trace: Latest[TraceSnapshot] = Latest()
+        self.spectrum: Latest[SpectrumSnapshot] = Latest()
+        self.fit: Latest[FitSnapshot] = Latest()
+        self.history: deque[tuple[float, FitResult]] = deque(maxlen=2000)
+        self.skipped = 0
+        self._restart = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def follow(self, ring: Ring, sample_rate: float) -> None:
+        """Start following a ring; the one followed before is left."""
+        self.leave()
+        self._stop.clear()
+        self._restart.clear()
+        follower = _Follower(self, ring, sample_rate)
+        self._thread = threading.Thread(target=follower.run, name="live-analysis", daemon=True)
+        self._thread.start()
+
+    def leave(self) -> None:
+        """Stop following. Safe to call at any time."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5.0)
+            self._thread = None
+
+    def restart_average(self) -> None:
+        """Forget the spectra so far: a set-point has changed."""
+        self._restart.set()
+
+    def configure(
+        self,
+        *,
+        model: str,
+        band: tuple[float, float] | None,
+        channels: tuple[int, ...] | None,
+        vary: Mapping[str, bool],
+    ) -> None:
+        """Choose what is fitted.
+
+        Raises
+        ------
+        InputError
+            For an unknown model or column, or a pair fit of one channel.
+        """
+        if model not in ("single", "pair"):
+            raise InputError(f"model {model!r} is not known; known models: single, pair")
+        known = {d.channel for d in self._rig.detectors}
+        for channel in channels or ():
+            if channel not in known:
+                raise InputError(f"channel {channel} does not exist; known: {sorted(known)}")
+        self._settings = FitSettings(model, band, dict(vary))
+        if channels != self._chosen:
+            self._chosen = channels
+            self._restart.set()
+
+    def detectors(self) -> tuple[DetectorChannel, ...]:
+        """The detectors that are analysed, by default one out-of-loop detector a particle."""
+        if self._chosen is not None:
+            by_channel = {d.channel: d for d in self._rig.detectors}
+            return tuple(by_channel[c] for c in self._chosen)
+        chosen = self._rig.channels("out_of_loop")
+        return chosen or tuple(d for d in self._rig.detectors if d.role != "monitor")
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the follower is to end."""
+        return self._stop.is_set()
+
+    def take_restart(self) -> bool:
+        """Return whether the average is to be restarted, once."""
+        asked = self._restart.is_set()
+        self._restart.clear()
+        return asked
+
+    def log_error(self, text: str) -> None:
+        """Write an error to the log."""
+        self._log.add("error", text)
+
+    @property
+    def rig(self) -> Rig:
+        """The rig whose detectors are followed."""
+        return self._rig
+
+    @property
+    def fits(self) -> FitProcess | None:
+        """The process that fits."""
+        return self._fits
+
+    @property
+    def settings(self) -> FitSettings:
+        """What is fitted."""
+        return self._settings
+
+    @property
+    def segment(self) -> int | None:
+        """Samples per segment, None for the default."""
+        return self._segment
+
+
+class _Follower:
+    """The thread that follows one ring."""
+
+    def __init__(self, live: LiveAnalysis, ring: Ring, sample_rate: float) -> None:
+        self._live = live
+        self._ring = ring
+        self._rate = sample_rate
+        channels = len(ring.scale)
+        rows = max(64, round(_TRACE_SECONDS * sample_rate))
+        self._tail = np.zeros((rows, channels), dtype=np.float32)
+        self._tail_end = 0
+        self._sequence = 0
+        self._submitted = 0
+        self._future: Future[FittedCurve] | None = None
+        self._fit_times: deque[float] = deque(maxlen=20)
+        self._warm: FittedCurve | None = None
+        self._warm_settings: FitSettings | None = None
+        self._next_search = 0.0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Start a new average with the detectors chosen now."""
+        self._warm = None
+        self._detectors = self._live.detectors()
+        self._columns = np.array([d.channel for d in self._detectors], dtype=np.intp)
+        self._masses = masses_of(self._live.rig.trap, self._detectors)
+        unit = "V" if self._masses is None else "m"
+        factor = np.ones(len(self._columns))
+        if self._masses is not None:
+            factor = metres_per_volt(self._detectors)
+        self._estimator = CsdEstimator(
+            channels=len(self._columns),
+            segment=self._live.segment or spectrum_segment(self._rate),
+            sample_rate=self._rate,
+            scale=np.asarray(self._ring.scale)[self._columns] * factor,
+            unit=unit,
+            averaging="exponential",
+            time_constant=_AVERAGING_SECONDS,
+        )
+
+    def run(self) -> None:
+        """Follow until told to stop."""
+        try:
+            with closing(self._ring.cursor("live", lossless=False, max_behind=_BEHIND)) as cursor:
+                self._follow(cursor)
+        except OptobindError as error:
+            self._live.log_error(f"live analysis stopped: {error}")
+
+    def _follow(self, cursor: Cursor) -> None:
+        published = 0.0
+        while not self._live.stopping:
+            block = cursor.next(timeout=0.1)
+            self._live.skipped = cursor.missed_blocks
+            if self._live.take_restart():
+                self._prepare()
+            if block is not None:
+                self._take(block)
+            now = time.monotonic()
+            if now - published >= _PUBLISH_SECONDS:
+                published = now
+                self._publish()
+            self._collect_fit()
+
+    def _take(self, block: Block) -> None:
+        """Append to the trace and to the average."""
+        rows = min(len(block.samples), len(self._tail))
+        self._tail[:-rows] = self._tail[rows:]
+        np.multiply(block.samples[-rows:], block.scale, out=self._tail[-rows:], casting="unsafe")
+        self._tail_end = block.end_sample
+        if block.status & _UNUSABLE:
+            self._estimator.reset()
+            return
+        chosen: Any = np.ascontiguousarray(block.samples[:, self._columns])
+        self._estimator.add(replace(block, samples=chosen, scale=block.scale[self._columns]))
+
+    def _publish(self) -> None:
+        if self._tail_end == 0:
+            return
+        self._sequence += 1
+        first = self._tail_end - len(self._tail)
+        names = tuple(d.name for d in self._live.rig.detectors)
+        self._live.trace.put(
+            TraceSnapshot(self._sequence, first, self._rate, self._tail.copy(), names)
+        )
+        if self._estimator.segments < 1:
+            return
+        csd = self._estimator.estimate()
+        chosen = tuple(d.name for d in self._detectors)
+        snapshot = SpectrumSnapshot(self._sequence, csd, chosen)
+        self._live.spectrum.put(snapshot)
+        self._submit_fit(snapshot)
+
+    def _submit_fit(self, snapshot: SpectrumSnapshot) -> None:
+        fits = self._live.fits
+        if fits is None or self._future is not None:
+            return
+        if snapshot.csd.effective_averages < _MINIMUM_AVERAGES:
+            return
+        self._submitted = snapshot.sequence
+        settings = self._live.settings
+        warm = self._warm if settings is self._warm_settings else None
+        self._warm_settings = settings
+        self._future = fits.spectrum(FitTask(snapshot.csd, settings, self._masses, warm))
+
+    def _collect_fit(self) -> None:
+        if self._future is None or not self._future.done():
+            return
+        future, self._future = self._future, None
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is not None:
+            empty = np.zeros(0)
+            fitted = FittedCurve(None, empty, None, f"the live fit failed: {error}")
+        else:
+            fitted = future.result()
+        now = time.monotonic()
+        self._warm = fitted if _is_converged(fitted) else None
+        if self._warm is not None and not _is_good(fitted) and now > self._next_search:
+            # Perhaps a wrong optimum; but a search takes long, and the model may just not fit.
+            self._warm, self._next_search = None, now + _SEARCH_SECONDS
+        self._fit_times.append(now)
+        span = now - self._fit_times[0]
+        rate = (len(self._fit_times) - 1) / span if span > 0.0 else 0.0
+        if fitted.result is not None:
+            self._live.history.append((time.time(), fitted.result))
+        self._live.fit.put(
+            FitSnapshot(
+                sequence=self._submitted,
+                result=fitted.result,
+                frequencies=fitted.frequencies,
+                curve=fitted.curve,
+                error=fitted.error,
+                fits_per_second=rate,
+            )
+        )
+
+
+def _is_converged(fitted: FittedCurve) -> bool:
+    """Whether the next fit may start from this one."""
+    return fitted.result is not None and fitted.result.converged
+
+
+def _is_good(fitted: FittedCurve) -> bool:
+    """Whether the model describes the data."""
+    if fitted.result is None:
+        return False
+    p_value = fitted.result.statistics.get("p_value")
+    return p_value is None or p_value > _BAD_FIT

@@ -1,0 +1,217 @@
+"""Live fits in a process of their own: a pure-Python thread would slow the window's frames."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TypeVar
+
+import lmfit
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.errors import OptobindError
+from ..models.inference.reheating_estimate import ReheatingEstimate
+from ..models.inference.result import FitResult
+from ..models.spectra import CsdEstimate
+
+__all__ = [
+    "FitProcess",
+    "FitSettings",
+    "FitTask",
+    "FittedCurve",
+    "fit_reheating_curves",
+    "fit_spectrum",
+]
+
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What the live fit does: model, band (Hz), channels, and which parameters are held."""
+
+    model: str = "pair"
+    band: tuple[float, float] | None = None
+    vary: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """A spectrum to fit.
+
+    Attributes
+    ----------
+    csd : CsdEstimate
+        Unit "m" or "V".
+    settings : FitSettings
+        What to do.
+    masses : tuple of float or None
+        kg; turn a record in m into quanta.
+    warm : FittedCurve or None
+        Last good fit of the same light: the search starts, and stays, at its optimum and band.
+    """
+
+    csd: CsdEstimate
+    settings: FitSettings
+    masses: tuple[float, ...] | None
+    warm: FittedCurve | None = None
+
+
+@dataclass(frozen=True)
+class FittedCurve:
+    """A fit and the expected CSD on its band.
+
+    Attributes
+    ----------
+    result : FitResult or None
+        In quanta when masses are known; None when there is no fit.
+    frequencies : ndarray, shape (n,)
+        Hz.
+    curve : ndarray, shape (n, c, c), or None
+        unit²/Hz of the spectrum that was fitted.
+    error : str
+        Why there is no fit.
+    optimum : mapping
+        Parameters in the unit of the spectrum.
+    band : (float, float) or None
+        Hz.
+    """
+
+    result: FitResult | None
+    frequencies: NDArray[np.float64]
+    curve: NDArray[np.complex128] | None
+    error: str = ""
+    optimum: Mapping[str, float] = field(default_factory=dict)
+    band: tuple[float, float] | None = None
+
+
+def _initialise() -> None:
+    """Start of the worker: leave Ctrl-C to the parent, die with it, load what fits need."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    import_module("..models.inference.spectral", __package__)
+    import_module("..models.inference.reheating", __package__)
+
+
+def _die_with_parent() -> None:
+    """End this worker when the parent was killed: nobody would read its answers."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def fit_spectrum(task: FitTask) -> FittedCurve:
+    """Fit one spectrum; a fault of the data becomes the curve's ``error``."""
+    try:
+        return _fit_spectrum(task)
+    except OptobindError as error:
+        return FittedCurve(None, np.zeros(0), None, str(error))
+
+
+def _fit_spectrum(task: FitTask) -> FittedCurve:
+    from ..models.inference.choose import choose_band
+    from ..models.inference.convention import in_quanta
+    from ..models.inference.spectral import expected_csd, fit_pair, fit_single
+
+    settings, warm = task.settings, task.warm
+    pair = settings.model == "pair"
+    csd = task.csd if pair else task.csd.select((0,))
+    masses = None
+    if pair and csd.unit == "m" and task.masses is not None and len(task.masses) == 2:
+        masses = (task.masses[0], task.masses[1])
+    band = settings.band or (warm.band if warm is not None else None) or choose_band(csd)
+    cut = csd.band(*band)
+    params = _held(task, cut, pair)
+    if pair:
+        start = None if warm is None or params is not None else warm.optimum
+        result = fit_pair(cut, params=params, masses=masses, start=start)
+    else:
+        result = fit_single(cut, params=params)
+    curve = expected_csd(cut, result, masses=masses)
+    optimum = {name: p.value for name, p in result.parameters.items()}
+    if csd.unit == "m" and task.masses is not None:
+        result = in_quanta(result, task.masses if pair else task.masses[:1])
+    return FittedCurve(result, cut.frequencies, curve, optimum=optimum, band=band)
+
+
+def _held(task: FitTask, cut: CsdEstimate, pair: bool) -> lmfit.Parameters | None:
+    """Parameters when some are held, at the last good fit's values; None when all vary."""
+    from ..models.inference.spectral import pair_parameters, single_parameters
+
+    held = [name for name, vary in task.settings.vary.items() if not vary]
+    if not held:
+        return None
+    params = pair_parameters(cut) if pair else single_parameters(cut)
+    for name, value in (task.warm.optimum if task.warm is not None else {}).items():
+        if name in params:
+            params[name].value = value
+    for name in held:
+        if name in params:
+            params[name].vary = False
+    return params
+
+
+def fit_reheating_curves(estimate: ReheatingEstimate) -> tuple[FitResult | None, str]:
+    """Fit reheating curves; a user's or data's fault becomes the text."""
+    from ..models.inference.reheating import fit_reheating
+
+    try:
+        return fit_reheating(estimate), ""
+    except OptobindError as error:
+        return None, str(error)
+
+
+class FitProcess:
+    """One worker process; at most one spectrum and one reheating fit wait at a time."""
+
+    def __init__(self) -> None:
+        self._executor: ProcessPoolExecutor | None = None
+
+    def start(self) -> None:
+        """Start the worker (spawned, so that it works alike on Windows); returns at once."""
+        if self._executor is None:
+            os.environ.setdefault("OMP_NUM_THREADS", "1")
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+            self._executor = ProcessPoolExecutor(
+                max_workers=1,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_initialise,
+            )
+
+    def spectrum(self, task: FitTask) -> Future[FittedCurve]:
+        """Submit a spectrum."""
+        return self._submit(fit_spectrum, task)
+
+    def reheating(self, estimate: ReheatingEstimate) -> Future[tuple[FitResult | None, str]]:
+        """Submit reheating curves."""
+        return self._submit(fit_reheating_curves, estimate)
+
+    def _submit(self, function: Callable[[A], R], argument: A) -> Future[R]:
+        try:
+            return self._started().submit(function, argument)
+        except BrokenProcessPool:
+            # The worker died (killed, out of memory): a new one takes over.
+            self.close()
+            return self._started().submit(function, argument)
+
+    def _started(self) -> ProcessPoolExecutor:
+        self.start()
+        assert self._executor is not None
+        return self._executor
+
+    def close(self) -> None:
+        """End the worker without waiting for a fit under way."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor = None

@@ -1,0 +1,186 @@
+"""Reheating curves while they are measured, repetition by repetition, with a fit now and then."""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..instruments.rig import Rig
+from ..models.constants import HBAR
+from ..models.errors import OptobindError
+from ..models.inference.reheating_estimate import (
+    MIN_REPETITIONS,
+    ReheatingAccumulator,
+    ReheatingEstimate,
+)
+from ..models.inference.result import FitResult
+from .calibration import masses_of, metres_per_volt
+from .live_fit import FitProcess
+from .plans import ReheatingPlan
+from .slots import Latest
+from .snapshots import ReheatingSnapshot
+
+__all__ = ["LiveReheating"]
+
+_PUBLISH_SECONDS = 0.25
+_FIT_SECONDS = 3.0
+_SINGLES = 12
+
+
+@dataclass(frozen=True)
+class _Released:
+    """A released stretch on its way to the collector."""
+
+    volts: NDArray[np.float64]
+    sample_rate: float
+    plan: ReheatingPlan
+    number: int
+
+
+class LiveReheating:
+    """Collects released stretches of the running plan.
+
+    Parameters
+    ----------
+    rig : Rig
+        For the detectors' map, calibration and masses.
+    fits : FitProcess or None
+        None collects without fits.
+    """
+
+    def __init__(self, rig: Rig, fits: FitProcess | None) -> None:
+        self._detectors = rig.channels("out_of_loop")[:2]
+        self._masses = masses_of(rig.trap, self._detectors)
+        self._fits = fits
+        self.snapshot: Latest[ReheatingSnapshot] = Latest()
+        self._queue: queue.Queue[_Released | Callable[[], None] | None] = queue.Queue()
+        self._accumulator: ReheatingAccumulator | None = None
+        self._plan: ReheatingPlan | None = None
+        self._scale: NDArray[np.float64] = np.ones(2)
+        self._numbers: list[int] = []
+        self._sequence = 0
+        self._result: FitResult | None = None
+        self._error = ""
+        self._future: Future[tuple[FitResult | None, str]] | None = None
+        self._next_fit = 0.0
+        self._thread = threading.Thread(target=self._run, name="live-reheating", daemon=True)
+        self._thread.start()
+
+    # -- called from any thread ---------------------------------------------------------------
+
+    def add(
+        self, volts: NDArray[np.float64], sample_rate: float, plan: ReheatingPlan, number: int
+    ) -> None:
+        """Hand over one released stretch, volts of shape (n, channels); returns at once."""
+        if len(self._detectors) == 2:
+            self._queue.put(_Released(volts, sample_rate, plan, number))
+
+    def exclude(self, number: int) -> None:
+        """Leave one repetition out of the curves."""
+
+        def apply() -> None:
+            if self._accumulator is not None and number in self._numbers:
+                self._accumulator.exclude(self._numbers.index(number))
+
+        self._queue.put(apply)
+
+    def close(self) -> None:
+        """End the collector."""
+        self._queue.put(None)
+        self._thread.join(timeout=5.0)
+
+    # -- the thread -----------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        published = 0.0
+        fresh = False
+        while True:
+            try:
+                item = self._queue.get(timeout=_PUBLISH_SECONDS)
+                if item is None:
+                    return
+                if callable(item):
+                    item()
+                else:
+                    self._collect(item)
+                fresh = True
+            except queue.Empty:
+                pass
+            except OptobindError as error:
+                self._error = str(error)
+            now = time.monotonic()
+            if now - published > _PUBLISH_SECONDS and (fresh or self._future is not None):
+                published, fresh = now, False
+                self._publish(now)
+
+    def _collect(self, item: _Released) -> None:
+        if self._accumulator is None or item.plan is not self._plan or item.number == 0:
+            self._begin(item)
+        assert self._accumulator is not None
+        columns = [d.channel for d in self._detectors]
+        self._accumulator.add(item.volts[:, columns] * self._scale)
+        self._numbers.append(item.number)
+
+    def _begin(self, item: _Released) -> None:
+        """Start new curves; quanta are counted on the scale of the reference frequency."""
+        self._plan, self._numbers = item.plan, []
+        self._result, self._error = None, ""
+        self._scale = metres_per_volt(self._detectors)
+        columns = [d.channel for d in self._detectors]
+        unit = "m"
+        trial = ReheatingAccumulator(item.sample_rate, unit="m")
+        trial.add(item.volts[:, columns] * self._scale)
+        assert trial.layout is not None
+        omega = trial.layout.omega_ref
+        if self._masses is not None:
+            self._scale = self._scale * np.sqrt(np.array(self._masses) * omega / HBAR)
+            unit = "quanta"
+        self._accumulator = ReheatingAccumulator(item.sample_rate, omega_ref=omega, unit=unit)
+
+    def _publish(self, now: float) -> None:
+        accumulator, plan = self._accumulator, self._plan
+        if accumulator is None or plan is None:
+            return
+        self._collect_fit()
+        estimate = None
+        if accumulator.included >= 2:
+            estimate = accumulator.estimate()
+            self._submit_fit(estimate, now)
+        self._sequence += 1
+        self.snapshot.put(
+            ReheatingSnapshot(
+                sequence=self._sequence,
+                estimate=estimate,
+                repetitions_done=len(self._numbers),
+                repetitions_planned=plan.repetitions,
+                single=accumulator.latest_energies(_SINGLES),
+                result=self._result,
+                error=self._error,
+            )
+        )
+
+    def _submit_fit(self, estimate: ReheatingEstimate, now: float) -> None:
+        if self._fits is None or self._future is not None or now < self._next_fit:
+            return
+        if estimate.repetitions < MIN_REPETITIONS:
+            return
+        self._next_fit = now + _FIT_SECONDS * (1.0 + math.log10(estimate.repetitions))
+        self._future = self._fits.reheating(estimate)
+
+    def _collect_fit(self) -> None:
+        if self._future is None or not self._future.done():
+            return
+        future, self._future = self._future, None
+        error = future.exception()
+        if error is not None:
+            self._error = f"the live fit failed: {error}"
+        else:
+            self._result, self._error = future.result()

@@ -1,0 +1,189 @@
+"""What the runner does for each kind of plan, one function a plan.
+
+A procedure sees the experiment through :class:`Procedure`: it acquires samples, switches the gate
+and writes events. Stopping and aborting reach it only through these calls, so that ``finalise``
+(feedback on, file closed) always runs after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.errors import DeviceError, InputError
+from .csd import estimate_csd
+from .events import EventKind
+from .plans import MonitorPlan, Plan, ReheatingPlan, SequencePlan
+
+__all__ = ["Aborted", "Procedure", "run_plan"]
+
+# The expected spectral peak over the median of a few averages of pure noise stays well below this.
+_LINE_OVER_MEDIAN = 4.0
+_PRESENCE_SEGMENT = 256
+
+
+class Aborted(Exception):
+    """Raised inside a procedure when the run is to end now."""
+
+
+class Procedure(Protocol):
+    """What a procedure may do."""
+
+    @property
+    def sample_rate(self) -> float:
+        """Hz."""
+        ...
+
+    @property
+    def signal_columns(self) -> tuple[int, ...]:
+        """Columns of the out-of-loop detectors, one a particle."""
+        ...
+
+    def acquire(self, samples: int, *, keep: bool = False) -> NDArray[np.float64] | None:
+        """Acquire so many samples; return them in volts when asked. Raises Aborted."""
+        ...
+
+    def acquire_while(self, go_on: Callable[[], bool]) -> None:
+        """Acquire blocks while ``go_on()``. Raises Aborted."""
+        ...
+
+    def feedback(self, closed: bool) -> None:
+        """Switch the feedback gate, with an event."""
+        ...
+
+    def event(self, kind: EventKind, /, **payload: Any) -> None:
+        """Write an event at the present sample."""
+        ...
+
+    def progress(self, fraction: float | None, message: str) -> None:
+        """Say how far the step is."""
+        ...
+
+    def repetition(self, volts: NDArray[np.float64], plan: ReheatingPlan, number: int) -> None:
+        """Hand a released stretch to the live display."""
+        ...
+
+    def wait_while_paused(self) -> None:
+        """Go on recording, feedback on, while the run is paused."""
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is to end after this repetition."""
+        ...
+
+    @property
+    def particle_lost(self) -> bool:
+        """Whether the newest samples are marked with a lost particle."""
+        ...
+
+    @property
+    def record_ended(self) -> bool:
+        """Whether the source (a replayed file) holds no further sample."""
+        ...
+
+
+def run_plan(procedure: Procedure, plan: Plan) -> None:
+    """Carry out a plan, step by step."""
+    steps = plan.steps if isinstance(plan, SequencePlan) else (plan,)
+    for index, step in enumerate(steps):
+        procedure.event(EventKind.STEP_START, index=index, kind=step.kind)
+        extra: dict[str, Any] = {}
+        if isinstance(step, MonitorPlan):
+            _monitor(procedure, step)
+        else:
+            extra["repetitions"] = _Reheating(procedure, step).run()
+        procedure.event(EventKind.STEP_END, index=index, kind=step.kind, **extra)
+        if procedure.stopping or procedure.record_ended:
+            return
+
+
+def _monitor(procedure: Procedure, plan: MonitorPlan) -> None:
+    if plan.duration is None:
+        procedure.progress(None, "monitoring until stopped")
+        procedure.acquire_while(lambda: not procedure.stopping)
+        return
+    total = max(1, round(plan.duration * procedure.sample_rate))
+    procedure.progress(0.0, f"monitoring for {plan.duration:g} s")
+    procedure.acquire(total)
+
+
+@dataclass
+class _Reheating:
+    """The reheating protocol: cool, check, release, record, feedback on again."""
+
+    procedure: Procedure
+    plan: ReheatingPlan
+    reference: NDArray[np.float64] | None = None
+
+    def run(self) -> int:
+        """Return the number of repetitions done."""
+        do, plan = self.procedure, self.plan
+        cool = max(16, round(plan.cool_time * do.sample_rate))
+        free = max(16, round(plan.release_time * do.sample_rate))
+        done = 0
+        do.feedback(True)
+        try:
+            for number in range(plan.repetitions):
+                do.wait_while_paused()
+                do.progress(
+                    number / plan.repetitions, f"repetition {number + 1} of {plan.repetitions}"
+                )
+                self.check(do.acquire(cool, keep=True), number)
+                do.feedback(False)
+                do.event(EventKind.RELEASE, repetition=number, samples=free)
+                released = do.acquire(free, keep=True)
+                do.feedback(True)
+                do.event(EventKind.RECAPTURE, repetition=number)
+                if released is not None:
+                    do.repetition(released, plan, number)
+                done += 1
+                if do.stopping or do.record_ended:
+                    break
+        finally:
+            do.feedback(True)
+        return done
+
+    def check(self, volts: NDArray[np.float64] | None, number: int) -> None:
+        """See that each particle is there before it is released."""
+        do = self.procedure
+        if do.particle_lost:
+            raise DeviceError(
+                f"a particle was lost before repetition {number + 1}: "
+                "reload it, then start the plan again; what was recorded is kept"
+            )
+        if volts is None or not do.signal_columns:
+            return
+        # The first half of the cooling still shows the previous release.
+        spread = volts[len(volts) // 2 :, do.signal_columns].std(axis=0)
+        if self.reference is None:
+            self._see_lines(volts[:, do.signal_columns])
+            self.reference = spread
+        # The reference follows slow drifts but not a jump.
+        ratio = spread / self.reference
+        for particle, r in enumerate(ratio):
+            if not 1.0 / self.plan.presence_factor < r < self.plan.presence_factor:
+                raise DeviceError(
+                    f"the signal of particle {particle} changed {r:.3g}-fold before repetition "
+                    f"{number + 1} (allowed: {self.plan.presence_factor:g}): is it still trapped?"
+                )
+        self.reference = 0.9 * self.reference + 0.1 * spread
+
+    def _see_lines(self, volts: NDArray[np.float64]) -> None:
+        """Refuse to start on a detector that shows no line at all."""
+        segment = min(_PRESENCE_SEGMENT, len(volts))
+        if segment < _PRESENCE_SEGMENT:
+            return
+        matrix = estimate_csd(volts, self.procedure.sample_rate, segment).matrix[2:]
+        power = np.einsum("fjj->fj", matrix).real
+        contrast = power.max(axis=0) / np.median(power, axis=0)
+        for particle, value in enumerate(contrast):
+            if value < _LINE_OVER_MEDIAN:
+                raise InputError(
+                    f"the detector of particle {particle} shows no line (peak {value:.2g} times "
+                    f"the median, needed {_LINE_OVER_MEDIAN:g}): is the particle there?"
+                )

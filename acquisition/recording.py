@@ -1,0 +1,115 @@
+"""The record of one run: manifest, recorder thread and events, as the run needs them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+from ..instruments.rig import Rig
+from ..models.blocks import BlockStatus
+from ..models.errors import FileError
+from .events import Event, EventKind
+from .plans import Plan, plan_to_dict
+from .recorder import Recorder
+from .recorder_thread import RecorderThread
+from .runfile_format import Manifest
+from .stream import Stream
+
+__all__ = ["Recording"]
+
+
+class Recording:
+    """Records a stream losslessly from its first sample.
+
+    Parameters
+    ----------
+    path : Path
+        The run file; its folder is made.
+    rig : Rig
+        For the manifest.
+    plan : Plan
+        For the manifest.
+    stream : Stream
+        Just started; nothing has been read from it.
+
+    Raises
+    ------
+    FileError
+        If the folder or the file cannot be made.
+    """
+
+    def __init__(self, path: Path, rig: Rig, plan: Plan, stream: Stream) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"cannot make the folder {path.parent}: {error.strerror}") from error
+        info = stream.info
+        manifest = Manifest(
+            sample_rate=info.sample_rate,
+            channels=info.channels,
+            scale=info.scale,
+            dtype=info.dtype,
+            unit=info.unit,
+            mode=info.mode,
+            config=rig.config,
+            plan=plan_to_dict(plan),
+            detectors=tuple(asdict(d) for d in rig.detectors),
+            calibration={d.name: d.polarity / d.volts_per_metre for d in rig.detectors},
+            seed=rig.seed,
+        )
+        self._stream = stream
+        self._recorder = Recorder(path, manifest, chunk_rows=stream.block_rows)
+        self._thread = RecorderThread(self._recorder, stream.ring.cursor("recorder"))
+        self._thread.start()
+        self._marked = BlockStatus.OK
+
+    @property
+    def samples(self) -> int:
+        """Samples in the file, acknowledged."""
+        return self._recorder.samples
+
+    @property
+    def gaps(self) -> int:
+        """Samples lost."""
+        return self._recorder.lost
+
+    def raise_error(self) -> None:
+        """Raise what ended the recorder, if anything did."""
+        if self._thread.error is not None:
+            raise self._thread.error
+
+    def event(self, event: Event) -> None:
+        """Write an event."""
+        if self._thread.is_alive():
+            self._thread.post(lambda: self._recorder.event(event))
+        else:
+            self._recorder.event(event)
+
+    def slow(self, sample: int, name: str, value: float, unit: str, status: str) -> None:
+        """Write a slow reading."""
+        self._thread.post(lambda: self._recorder.slow(sample, name, value, unit, status=status))
+
+    def new_conditions(self, status: BlockStatus) -> list[EventKind]:
+        """Return the events for a particle that was lost since the last block."""
+        kinds = []
+        if status & ~self._marked & BlockStatus.PARTICLE_LOST:
+            kinds.append(EventKind.PARTICLE_LOST)
+        self._marked = status
+        return kinds
+
+    def drain(self) -> None:
+        """Wait until every sample acquired so far is in the file.
+
+        Raises
+        ------
+        FileError
+            If the disk does not keep up or is full.
+        """
+        self._thread.finish(self._stream.position if self._stream.position else None)
+
+    def close(
+        self, outcome: Literal["complete", "stopped", "aborted", "failed"], reason: str
+    ) -> None:
+        """Close the file in good order."""
+        self._recorder.close(outcome, reason)

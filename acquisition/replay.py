@@ -1,0 +1,221 @@
+"""A digitizer that plays recorded files."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..instruments.protocols import DeviceState, DigitizerInfo, ReadResult
+from ..models.blocks import BlockStatus
+from ..models.errors import DeviceError, InputError
+from .importers import Record, load_record
+from .runfile import Stretch
+
+__all__ = ["ReplayDigitizer"]
+
+
+class ReplayDigitizer:
+    """Plays a run file, LeCroy waveform, NPZ or CSV as a Digitizer.
+
+    int16 counts are passed on as they are; everything else as float32, in the unit of the record. A
+    gap of the record, the seam of a loop and the border of two repetitions are gaps here: the index
+    jumps and the block after it is marked GAP_BEFORE, so that no spectrum runs across.
+
+    Parameters
+    ----------
+    path : path-like
+        File to play.
+    loop : bool
+        Begin again at the end instead of finishing.
+    real_time : bool
+        Pace the samples by the clock, or hand them out as fast as they are asked for.
+    speed : float
+        Multiple of the recorded rate in real time, > 0.
+    sample_rate : float, optional
+        Hz, for text files without a rate.
+    name : str
+        Name in messages.
+
+    Raises
+    ------
+    InputError
+        If ``speed`` is not positive.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        loop: bool = False,
+        real_time: bool = True,
+        speed: float = 1.0,
+        sample_rate: float | None = None,
+        name: str = "replay",
+    ) -> None:
+        if not (math.isfinite(speed) and speed > 0.0):
+            raise InputError(f"speed must be positive and finite, got {speed!r}")
+        self._path = Path(path)
+        self._loop = loop
+        self._real_time = real_time
+        self._speed = speed
+        self._sample_rate = sample_rate
+        self._name = name
+        self._record: Record | None = None
+        self._info: DigitizerInfo | None = None
+        self._ranges: list[tuple[int, int]] = []
+        self._state = DeviceState.DISCONNECTED
+        self._rewind()
+
+    @property
+    def name(self) -> str:
+        """Name of the device in the rig."""
+        return self._name
+
+    @property
+    def state(self) -> DeviceState:
+        """Where the device is in its life cycle."""
+        return self._state
+
+    @property
+    def info(self) -> DigitizerInfo:
+        """Set-up, valid after ``connect``.
+
+        Raises
+        ------
+        DeviceError
+            Before ``connect``.
+        """
+        if self._info is None:
+            raise DeviceError(f"{self._name}: connect first")
+        return self._info
+
+    def connect(self) -> str:
+        """Open the file and say what it is.
+
+        Raises
+        ------
+        FileError
+            If it cannot be read.
+        """
+        if self._record is not None:
+            return self._identity(self._record)
+        record = load_record(self._path, sample_rate=self._sample_rate)
+        integer = record.dtype == np.int16
+        kind: Literal["int16", "float32"] = "int16" if integer else "float32"
+        self._record = record
+        self._ranges = _all_ranges(record)
+        self._info = DigitizerInfo(
+            sample_rate=record.sample_rate,
+            channels=record.channels,
+            scale=tuple(float(s) for s in record.scale),
+            dtype=kind,
+            real_time=self._real_time,
+            mode="REPLAY",
+            unit=record.unit,
+        )
+        self._state = DeviceState.READY
+        return self._identity(record)
+
+    def disconnect(self) -> None:
+        """Close the file. Safe to call in any state."""
+        if self._record is not None:
+            self._record.close()
+        self._record, self._info = None, None
+        self._state = DeviceState.DISCONNECTED
+
+    def start(self) -> None:
+        """Begin at the first sample, which has index 0."""
+        self._opened()
+        self._rewind()
+        self._started = time.monotonic()
+        self._state = DeviceState.RUNNING
+
+    def stop(self) -> None:
+        """Stop playing. Safe to call in any state."""
+        if self._state is DeviceState.RUNNING:
+            self._state = DeviceState.READY
+
+    def read_into(self, buffer: NDArray[np.int16] | NDArray[np.float32]) -> ReadResult:
+        """Fill ``buffer`` (rows, channels); fewer rows come before a gap and at the end.
+
+        Raises
+        ------
+        DeviceError
+            If it was not started.
+        InputError
+            If the buffer does not fit.
+        """
+        record = self._opened()
+        if self._state is not DeviceState.RUNNING:
+            raise DeviceError(f"{self._name}: start first")
+        if buffer.ndim != 2 or buffer.shape[1] != len(record.channels):
+            raise InputError(f"buffer of shape {buffer.shape} must be (n, {len(record.channels)})")
+        status = self._enter_range()
+        first = self._index
+        if self._range >= len(self._ranges):
+            return ReadResult(0, first, finished=True)
+        low, high = self._ranges[self._range]
+        rows = min(buffer.shape[0], high - low - self._position)
+        start = low + self._position
+        buffer[:rows] = record.counts(start, start + rows)
+        self._position += rows
+        self._index += rows
+        self._played += rows
+        self._pace(record.sample_rate)
+        last = self._range == len(self._ranges) - 1 and self._position == high - low
+        return ReadResult(rows, first, status, finished=last and not self._loop)
+
+    def _rewind(self) -> None:
+        """Go to the beginning."""
+        self._range = self._position = self._index = self._played = 0
+        self._started = 0.0
+
+    def _opened(self) -> Record:
+        """Return the open record."""
+        if self._record is None:
+            raise DeviceError(f"{self._name}: connect first")
+        return self._record
+
+    def _enter_range(self) -> BlockStatus:
+        """Step to the next range at the end of one; the index jumps by what is missing."""
+        low, high = self._ranges[self._range] if self._range < len(self._ranges) else (0, 1)
+        if self._position < high - low:
+            return BlockStatus.OK
+        following = self._range + 1
+        if following == len(self._ranges) and not self._loop:
+            self._range = following
+            return BlockStatus.OK
+        self._range = following % len(self._ranges)
+        self._position = 0
+        # At the seam of a loop nothing is known to be missing; one sample marks the break.
+        self._index += max(1, self._ranges[self._range][0] - high) if self._range else 1
+        return BlockStatus.GAP_BEFORE
+
+    def _pace(self, rate: float) -> None:
+        """Wait until the samples handed out would have been taken."""
+        if self._real_time:
+            due = self._started + self._played / (rate * self._speed)
+            delay = due - time.monotonic()
+            if delay > 0.0:
+                time.sleep(delay)
+
+    def _identity(self, record: Record) -> str:
+        """Say in words what is played."""
+        samples = sum(high - low for low, high in self._ranges)
+        return (
+            f"{record.kind} file {self._path.name}: {samples} samples, "
+            f"{len(record.channels)} channels, {record.sample_rate:g} Hz"
+        )
+
+
+def _all_ranges(record: Record) -> list[tuple[int, int]]:
+    """Ranges that are played: everything recorded, releases included."""
+    if record.run is None:
+        return record.stretches()
+    stretches: list[Stretch] = record.run.stretches()
+    return [(s.first_sample, s.end_sample) for s in stretches]

@@ -1,0 +1,347 @@
+"""One run: a plan carried out and recorded, and always finalised.
+
+States: preparing → running (⇄ paused) → stopping → idle, or failed. Finalise switches feedback on,
+closes the file and stops the digitizer, each tried independently; trap light is never touched.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..instruments.protocols import AppliedLight, GaugeReading
+from ..instruments.rig import Rig
+from ..models.blocks import BlockStatus
+from ..models.errors import InputError, OptobindError, UnstableModelError
+from .events import Event, EventKind
+from .plans import Plan, ReheatingPlan, SequencePlan, plan_to_dict
+from .procedures import Aborted, run_plan
+from .recording import Recording
+from .slots import LogBook
+from .snapshots import RunState
+from .stream import Stream
+
+__all__ = ["Run", "RunHost", "RunOutcome"]
+
+Outcome = Literal["complete", "stopped", "aborted", "failed"]
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    path : Path
+        The run file; closed, complete up to the end of the run.
+    outcome : {"complete", "stopped", "aborted", "failed"}
+        Why it ended.
+    reason : str
+        In words; empty when complete.
+    samples, gaps : int
+        Samples recorded and samples lost.
+    exit_code : int
+        0, or that of the error that ended the run.
+    """
+
+    path: Path
+    outcome: Outcome
+    reason: str
+    samples: int
+    gaps: int
+    exit_code: int = 0
+
+
+class RunHost(Protocol):
+    """What a run needs of the runner that carries it out."""
+
+    rig: Rig
+    log: LogBook
+    on_event: Callable[[Event], None]
+    on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, int], None]
+    applied: AppliedLight | None
+    growth_rate: float | None
+    gate_closed: bool | None
+
+    def begin_stream(self) -> Stream:
+        """Start the digitizer."""
+        ...
+
+    def end_stream(self) -> None:
+        """Stop the digitizer."""
+        ...
+
+    def serve(self) -> None:
+        """Carry out the commands that wait."""
+        ...
+
+    def poll_gauge(self) -> None:
+        """Read the pressure when it is time to."""
+        ...
+
+
+class Run:
+    """A plan under way; what a :class:`~.procedures.Procedure` may do."""
+
+    def __init__(self, runner: RunHost, plan: Plan, path: Path) -> None:
+        self._runner = runner
+        self._rig = runner.rig
+        self._plan = plan
+        self._path = path
+        self._stop = threading.Event()
+        self._abort = threading.Event()
+        self._pause = threading.Event()
+        self._stream: Stream | None = None
+        self._recording: Recording | None = None
+        self._gate_closed: bool | None = None
+        self.name = path.parent.name or path.stem
+        self.state: RunState = "preparing"
+        self.fraction: float | None = None
+        self.message = ""
+
+    # -- called from any thread ---------------------------------------------------------------
+
+    def request_stop(self) -> None:
+        """End after this repetition (a monitor: after this block)."""
+        self._stop.set()
+
+    def request_abort(self) -> None:
+        """End after this block; finalise still runs."""
+        self._abort.set()
+
+    def request_pause(self, paused: bool) -> None:
+        """Hold a reheating run between repetitions, feedback on, or go on."""
+        (self._pause.set if paused else self._pause.clear)()
+
+    @property
+    def path(self) -> Path:
+        """The run file."""
+        return self._path
+
+    @property
+    def recorded(self) -> int:
+        """Samples in the run file, acknowledged."""
+        return 0 if self._recording is None else self._recording.samples
+
+    @property
+    def gaps(self) -> int:
+        """Samples lost."""
+        return 0 if self._recording is None else self._recording.gaps
+
+    # -- from beginning to end ------------------------------------------------------------------
+
+    def carry_out(self) -> RunOutcome:
+        """Refuse, or record from beginning to end.
+
+        Raises
+        ------
+        InputError, DeviceError, FileError
+            If the run cannot begin.
+        """
+        self._refuse_impossible()
+        self._stream = self._runner.begin_stream()
+        try:
+            self._recording = Recording(self._path, self._rig, self._plan, self._stream)
+        except BaseException:
+            self._runner.end_stream()
+            raise
+        outcome: Outcome = "complete"
+        reason, code = "", 0
+        bug: Exception | None = None
+        try:
+            self._begin()
+            run_plan(self, self._plan)
+            if self._stop.is_set():
+                outcome, reason = "stopped", "stopped on request"
+        except Aborted:
+            outcome, reason = "aborted", "aborted on request"
+        except OptobindError as error:
+            outcome, reason, code = "failed", str(error), error.exit_code
+        except Exception as error:  # a bug of ours: finalise first, then let it out
+            outcome, reason, bug = "failed", f"internal error: {error!r}", error
+        result = self._finalise(outcome, reason, code)
+        if bug is not None:
+            raise bug
+        return result
+
+    def _refuse_impossible(self) -> None:
+        plan = self._plan
+        steps = plan.steps if isinstance(plan, SequencePlan) else (plan,)
+        if any(isinstance(s, ReheatingPlan) for s in steps) and self._rig.gate is None:
+            raise InputError(
+                f"a reheating plan needs a feedback gate; rig {self._rig.name} "
+                f"({self._rig.mode}) has none"
+            )
+        growth = self._runner.growth_rate
+        if growth is not None and growth > 0.0 and not all(s.allow_unstable for s in steps):
+            raise UnstableModelError(
+                growth, "change the light or the feedback, or set plan.allow_unstable=true"
+            )
+
+    def _begin(self) -> None:
+        self.event(EventKind.RUN_START, rig=self._rig.name, plan=plan_to_dict(self._plan))
+        if self._rig.light is not None:
+            applied = self._runner.applied = self._rig.light.read()
+            sites = [asdict(site) for site in applied.state.sites]
+            self.event(EventKind.LIGHT, sites=sites, phase_error=applied.phase_error)
+        self.feedback(True)
+        self._runner.poll_gauge()
+        self.state = "running"
+
+    def _finalise(self, outcome: Outcome, reason: str, code: int) -> RunOutcome:
+        """Feedback on, file closed, digitizer stopped: each is tried independently."""
+        self.state = "stopping"
+        recording = self._recording
+        assert recording is not None
+
+        def note_end() -> None:
+            self.event(EventKind.RUN_END, outcome=outcome, reason=reason)
+
+        def close() -> None:
+            recording.close(outcome, reason)
+
+        steps: tuple[Callable[[], None], ...] = (
+            lambda: self.feedback(True),
+            recording.drain,
+            note_end,
+            close,
+            self._runner.end_stream,
+        )
+        for step in steps:
+            try:
+                step()
+            except OptobindError as error:
+                text = str(error)
+                if step is steps[0]:
+                    text = f"feedback could not be switched on again: {text}"
+                    self._runner.gate_closed = None
+                self._runner.log.add("error", text)
+                if outcome != "failed":
+                    outcome, code = "failed", error.exit_code
+                if text != reason:
+                    reason = f"{reason}; {text}" if reason else text
+        level: Literal["info", "error"] = "error" if outcome == "failed" else "info"
+        text = f"run {self.name}: {outcome}, {recording.samples} samples in {self._path}"
+        self._runner.log.add(level, f"{text}; {reason}" if reason else text)
+        return RunOutcome(self._path, outcome, reason, recording.samples, recording.gaps, code)
+
+    # -- what a procedure may do ----------------------------------------------------------------
+
+    @property
+    def sample_rate(self) -> float:
+        """Hz."""
+        return self._rig.digitizer.info.sample_rate
+
+    @property
+    def signal_columns(self) -> tuple[int, ...]:
+        """Columns of the out-of-loop detectors, one a particle."""
+        return tuple(d.channel for d in self._rig.channels("out_of_loop"))
+
+    def acquire(self, samples: int, *, keep: bool = False) -> NDArray[np.float64] | None:
+        """Acquire so many samples; return them in volts when asked (then never cut by a stop)."""
+        stream = self._open_stream()
+        kept = None
+        if keep:
+            kept = np.empty((samples, len(stream.info.channels)), dtype=stream.info.dtype)
+        done = 0
+        while done < samples and not stream.finished:
+            if self._interrupted() and not keep:
+                break
+            rows = min(stream.block_rows, samples - done)
+            done += self._read(rows, None if kept is None else kept[done : done + rows])
+            if not keep:
+                self.fraction = done / samples
+        return None if kept is None else kept[:done] * np.asarray(stream.info.scale)
+
+    def acquire_while(self, go_on: Callable[[], bool]) -> None:
+        """Acquire blocks while ``go_on()``."""
+        stream = self._open_stream()
+        while go_on() and not self._interrupted() and not stream.finished:
+            self._read(stream.block_rows, None)
+
+    def _open_stream(self) -> Stream:
+        assert self._stream is not None
+        return self._stream
+
+    def _interrupted(self) -> bool:
+        """Serve commands; raise on abort; say whether a stop was asked for."""
+        self._runner.serve()
+        if self._abort.is_set():
+            raise Aborted
+        return self._stop.is_set()
+
+    def _read(self, rows: int, keep: NDArray[Any] | None) -> int:
+        stream, recording = self._open_stream(), self._recording
+        assert recording is not None
+        recording.raise_error()
+        result = stream.read(rows, self._abort.is_set, keep)
+        for kind in recording.new_conditions(result.status):
+            self.event(kind, at=result.first_sample, samples=result.samples)
+        self._runner.poll_gauge()
+        return result.samples
+
+    def feedback(self, closed: bool) -> None:
+        """Switch the feedback gate, with an event when that changes it."""
+        if self._rig.gate is None:
+            return
+        self._rig.gate.set(closed)
+        self._runner.gate_closed = closed
+        if self._stream is not None:
+            self._stream.mark = BlockStatus.OK if closed else BlockStatus.FEEDBACK_OFF
+        if closed is not self._gate_closed:
+            self._gate_closed = closed
+            self.event(EventKind.GATE, closed=closed)
+
+    def event(self, kind: EventKind, /, *, at: int | None = None, **payload: Any) -> None:
+        """Write an event at the present sample, or at an earlier one."""
+        position = 0 if self._stream is None else self._stream.position
+        event = Event(position if at is None else at, kind, payload, time.time())
+        if self._recording is not None:
+            self._recording.event(event)
+        self._runner.on_event(event)
+
+    def note_pressure(self, reading: GaugeReading) -> None:
+        """Record a pressure."""
+        if self._recording is not None and reading.pressure is not None:
+            position = self._open_stream().position
+            self._recording.slow(position, "pressure", reading.pressure, "Pa", reading.status)
+
+    def progress(self, fraction: float | None, message: str) -> None:
+        """Say how far the step is."""
+        self.fraction, self.message = fraction, message
+
+    def repetition(self, volts: NDArray[np.float64], plan: ReheatingPlan, number: int) -> None:
+        """Hand a released stretch to the live display."""
+        self._runner.on_repetition(volts, plan, number)
+
+    def wait_while_paused(self) -> None:
+        """Go on recording, feedback on, while the run is paused."""
+        if not self._pause.is_set():
+            return
+        self.state = "paused"
+        self.event(EventKind.NOTE, text="paused")
+        self.acquire_while(self._pause.is_set)
+        self.event(EventKind.NOTE, text="resumed")
+        self.state = "running"
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is to end after this repetition."""
+        return self._stop.is_set()
+
+    @property
+    def particle_lost(self) -> bool:
+        """Whether the newest samples are marked with a lost particle."""
+        return self._stream is not None and bool(self._stream.status & BlockStatus.PARTICLE_LOST)
+
+    @property
+    def record_ended(self) -> bool:
+        """Whether the source holds no further sample."""
+        return self._stream is not None and self._stream.finished

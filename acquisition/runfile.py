@@ -1,0 +1,383 @@
+"""Reads run files: complete ones, live ones, and those of a writer that was killed."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.blocks import Block, BlockStatus
+from ..models.errors import FileError, InputError
+from .events import Event
+from .runfile_format import SCHEMA, SCHEMA_VERSION, SlowRecord, decode_events
+from .runfile_results import read_results
+from .runfile_steps import Release, find_releases, monitor_ranges
+
+__all__ = ["RunFile", "Stretch"]
+
+_JSON_ATTRIBUTES = ("channels", "config", "plan", "detectors", "calibration", "versions", "seed")
+_TEXT_ATTRIBUTES = ("schema", "unit", "mode", "state", "outcome", "reason")
+_BLOCK_ROWS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Samples without a gap: first row in the file, index of the first sample, number."""
+
+    row: int
+    first_sample: int
+    samples: int
+
+    @property
+    def end_sample(self) -> int:
+        """Index one past the last sample."""
+        return self.first_sample + self.samples
+
+
+class RunFile:
+    """A run file open for reading; made by :meth:`open`, closed by ``with`` or :meth:`close`.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    manifest : dict
+        All attributes, JSON decoded: schema, schema_version, sample_rate (Hz), channels, scale,
+        unit, mode, config, plan, detectors, calibration, versions, seed, created and ended (s since
+        the epoch), state, outcome, reason.
+    sample_rate : float
+        Hz.
+    channels : tuple of str
+        Names of the columns.
+    scale : ndarray, shape (channels,)
+        ``unit`` per count.
+    unit : str
+        Unit of scaled samples.
+    """
+
+    def __init__(self, path: Path, file: Any) -> None:
+        self.path = path
+        self._file = file
+        self._stretches: list[Stretch] | None = None
+        with _reading(path):
+            self.manifest = _manifest(path, file)
+            self._samples = file["samples"]
+            self._check_samples()
+        self.sample_rate = float(self.manifest["sample_rate"])
+        self.channels: tuple[str, ...] = tuple(self.manifest["channels"])
+        self.scale: NDArray[np.float64] = np.asarray(self.manifest["scale"], np.float64)
+        self.unit = str(self.manifest["unit"])
+
+    @classmethod
+    def open(cls, path: str | Path) -> RunFile:
+        """Open a run file.
+
+        Raises
+        ------
+        FileError
+            If the file is missing, truncated, foreign or of a newer version.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileError(f"{path} does not exist" if not path.exists() else f"{path} is no file")
+        file = None
+        try:
+            if not h5py.is_hdf5(path):
+                raise FileError(
+                    f"{path} is not a run file: it is no HDF5 file or lost its beginning"
+                )
+            # The writer holds no lock that readers would have to respect.
+            file = h5py.File(path, "r", swmr=_left_open(path), locking=False)
+            return cls(path, file)
+        except FileError:
+            if file is not None:
+                file.close()
+            raise
+        except (OSError, RuntimeError) as error:
+            raise FileError(f"{path} cannot be read as a run file: {_one_line(error)}") from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> RunFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def refresh(self) -> None:
+        """Look again at a file that is being written."""
+        with _reading(self.path):
+            for name in ("events", "slow", "stretches"):
+                self._file[name].refresh()
+            self._samples.refresh()
+        self._stretches = None
+
+    # -- what is in it -------------------------------------------------------------------
+
+    @property
+    def rows(self) -> int:
+        """Number of samples in the file."""
+        return int(self._samples.shape[0])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the stored samples: int16 or float32."""
+        stored: np.dtype[Any] = self._samples.dtype
+        return stored
+
+    @property
+    def complete(self) -> bool:
+        """Whether the writer closed the file in good order."""
+        return str(self.manifest["state"]) == "complete"
+
+    def info(self) -> dict[str, Any]:
+        """Return the state and the numbers of the file as JSON values.
+
+        ``state`` is "complete" when the writer closed the file in good order, else "interrupted"
+        (or still being written); ``outcome`` says how the run ended.
+        """
+        stretches, events = self.stretches(), self.events()
+        counts: dict[str, int] = {}
+        for event in events:
+            counts[event.kind.value] = counts.get(event.kind.value, 0) + 1
+        m = self.manifest
+        plan = m["plan"] or {}
+        gaps = [b.first_sample - a.end_sample for a, b in itertools.pairwise(stretches)]
+        return {
+            "path": str(self.path),
+            "state": "complete" if self.complete else "interrupted",
+            "outcome": m["outcome"] or None,
+            "reason": m["reason"] or None,
+            "samples": self.rows,
+            "gaps": len(gaps),
+            "lost_samples": int(sum(gaps)),
+            "sample_rate": self.sample_rate,
+            "channels": list(self.channels),
+            "duration": self.rows / self.sample_rate,
+            "first_sample": stretches[0].first_sample if stretches else 0,
+            "events": counts,
+            "slow": int(self._file["slow"].shape[0]),
+            "results": sorted(self.results()),
+            "plan": plan.get("kind"),
+            "mode": m["mode"],
+            "unit": self.unit,
+            "dtype": str(self.dtype),
+            "seed": m["seed"],
+            "created": m["created"],
+            "schema_version": m["schema_version"],
+            "recovered": bool(m.get("recovered", False)),
+        }
+
+    def stretches(self) -> list[Stretch]:
+        """Return the stretches without a gap, in order."""
+        if self._stretches is not None:
+            return self._stretches
+        with _reading(self.path):
+            table = self._file["stretches"][:]
+        rows = [int(r) for r in table["row"]] + [self.rows]
+        found = [
+            Stretch(row, int(sample), min(end, self.rows) - row)
+            for row, sample, end in zip(rows, table["sample"], rows[1:], strict=False)
+        ]
+        self._stretches = [s for s in found if s.samples > 0]
+        return self._stretches
+
+    def events(self) -> list[Event]:
+        """Return the events in the order of their samples."""
+        with _reading(self.path):
+            return decode_events(self._file["events"][:])
+
+    def slow(self) -> list[SlowRecord]:
+        """Return the slow readings in the order in which they were written."""
+        with _reading(self.path):
+            table = self._file["slow"][:]
+        return [
+            SlowRecord(
+                sample=int(r["sample"]),
+                name=r["name"].decode("utf-8"),
+                value=float(r["value"]),
+                unit=r["unit"].decode("utf-8"),
+                status=r["status"].decode("utf-8"),
+                host_time=float(r["host_time"]),
+            )
+            for r in table
+        ]
+
+    def results(self) -> dict[str, Any]:
+        """Return what :func:`~.runfile_results.write_results` stored; empty before that."""
+        with _reading(self.path):
+            return read_results(self._file)
+
+    # -- samples -------------------------------------------------------------------------
+
+    def samples(self, start: int, stop: int, channels: Sequence[int] | None = None) -> NDArray[Any]:
+        """Return stored counts of the samples with start ≤ index < stop, shape (n, channels).
+
+        Raises
+        ------
+        InputError
+            If the range is empty, is not recorded or holds a gap, or a channel does not exist.
+        """
+        row = self._row_of(start, stop)
+        with _reading(self.path):
+            counts: NDArray[Any] = self._samples[row : row + stop - start]
+        if counts.shape[0] != stop - start:
+            raise FileError(f"{self.path} ends before sample {stop}")
+        return counts if channels is None else counts[:, self._columns(channels)]
+
+    def volts(
+        self, start: int, stop: int, channels: Sequence[int] | None = None
+    ) -> NDArray[np.float64]:
+        """Return scaled samples (``unit``, normally V); arguments and errors as :meth:`samples`."""
+        scale = self.scale if channels is None else self.scale[self._columns(channels)]
+        return np.asarray(self.samples(start, stop, channels) * scale, np.float64)
+
+    def blocks(
+        self, start: int | None = None, stop: int | None = None, rows: int = _BLOCK_ROWS
+    ) -> Iterator[Block]:
+        """Iterate over blocks of counts in a range of sample indices; gaps show as jumps."""
+        number = 0
+        first = True
+        for stretch in self.stretches():
+            low = stretch.first_sample if start is None else max(start, stretch.first_sample)
+            high = stretch.end_sample if stop is None else min(stop, stretch.end_sample)
+            status = BlockStatus.OK if first else BlockStatus.GAP_BEFORE
+            for position in range(low, high, rows):
+                counts = self.samples(position, min(position + rows, high))
+                yield Block(position, counts, self.scale, number, 0.0, status)
+                number, status, first = number + 1, BlockStatus.OK, False
+
+    def monitor_stretches(self) -> list[tuple[int, int]]:
+        """Return the ranges (start, stop) of sample indices that are to be read as a steady record.
+
+        The monitor steps without the gaps; everything when the file holds no steps.
+        """
+        ranges = monitor_ranges(self.events())
+        stretches = self.stretches()
+        if ranges is None:
+            return [(s.first_sample, s.end_sample) for s in stretches]
+        return [
+            (max(low, s.first_sample), s.end_sample if high is None else min(high, s.end_sample))
+            for low, high in ranges
+            for s in stretches
+            if low < s.end_sample and (high is None or high > s.first_sample)
+        ]
+
+    def releases(self) -> list[Release]:
+        """Return the usable releases of reheating steps."""
+        return [r for r in self.all_releases() if r.excluded is None]
+
+    def all_releases(self) -> list[Release]:
+        """Return all releases; ``excluded`` says why one cannot be used."""
+        return find_releases(self.events(), self._covered, self._at_rail)
+
+    # -- inside --------------------------------------------------------------------------
+
+    def _check_samples(self) -> None:
+        """Raise FileError unless samples and attributes fit together."""
+        m, shape = self.manifest, self._samples.shape
+        if len(shape) != 2 or not shape[1] == len(m["channels"]) == len(m["scale"]):
+            raise FileError(
+                f"{self.path} is damaged: samples of shape {shape}, {len(m['channels'])} channels"
+            )
+
+    def _row_of(self, start: int, stop: int) -> int:
+        """Row of a range that lies within one stretch."""
+        if not start < stop:
+            raise InputError(f"range of samples {start} … {stop} is empty")
+        stretches = self.stretches()
+        for s in stretches:
+            if s.first_sample <= start and stop <= s.end_sample:
+                return s.row + start - s.first_sample
+        known = ", ".join(f"{s.first_sample} … {s.end_sample}" for s in stretches[:5])
+        raise InputError(
+            f"samples {start} … {stop} are not recorded without a gap; recorded: {known}"
+        )
+
+    def _columns(self, channels: Sequence[int]) -> list[int]:
+        """Check channel numbers."""
+        for channel in channels:
+            if not 0 <= channel < len(self.channels):
+                raise InputError(f"channel {channel} does not exist: 0 … {len(self.channels) - 1}")
+        return list(channels)
+
+    def _covered(self, start: int, stop: int) -> bool:
+        """Whether a range was recorded without a gap."""
+        return any(s.first_sample <= start and stop <= s.end_sample for s in self.stretches())
+
+    def _at_rail(self, block: tuple[int, int], start: int, stop: int) -> bool:
+        """Whether samples start … stop reach the largest value of a block known to saturate."""
+        rail = max(
+            (float(np.abs(b.samples.astype(np.float64)).max()) for b in self.blocks(*block)),
+            default=np.inf,
+        )
+        inside = self.samples(max(start, block[0]), min(stop, block[1])).astype(np.float64)
+        # An int16 converter's ends differ by one count.
+        margin = 1.0 if self.dtype == np.int16 else 1e-4 * rail
+        return bool(np.abs(inside).max() >= rail - margin)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what HDF5 raises on a damaged file into a FileError."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise FileError(f"{path} is truncated or damaged: {_one_line(error)}") from None
+
+
+def _manifest(path: Path, file: Any) -> dict[str, Any]:
+    """Decode the attributes of a file."""
+    attributes = file.attrs
+    if bytes(attributes.get("schema", b"")) != SCHEMA.encode("ascii"):
+        raise FileError(f"{path} is an HDF5 file but not a run file of optobind")
+    version = int(attributes["schema_version"])
+    if version > SCHEMA_VERSION:
+        raise FileError(
+            f"{path} has schema version {version}; this program reads up to {SCHEMA_VERSION}"
+        )
+    found: dict[str, Any] = {}
+    for name, value in attributes.items():
+        if name in _JSON_ATTRIBUTES:
+            found[name] = json.loads(bytes(value))
+        elif name in _TEXT_ATTRIBUTES:
+            found[name] = bytes(value).decode("utf-8").strip()
+        else:
+            found[name] = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+    for name in (*_JSON_ATTRIBUTES, *_TEXT_ATTRIBUTES, "sample_rate", "scale", "created"):
+        if name not in found:
+            raise FileError(f"{path} is damaged: attribute {name} is missing")
+    return found
+
+
+def _left_open(path: Path) -> bool:
+    """Whether a writer has the file open or was killed: then it opens in SWMR mode only.
+
+    That mode is not used without need: it waits for minutes on a truncated file.
+    """
+    with path.open("rb") as file:
+        head = file.read(48)
+    # Superblock of version 3: flags at byte 11, end of the file at byte 28.
+    if len(head) < 48 or head[8] != 3 or head[11] == 0:
+        return False
+    stored_end = int.from_bytes(head[28:36], "little")
+    if path.stat().st_size < stored_end:
+        raise FileError(f"{path} is truncated: {path.stat().st_size} of {stored_end} bytes")
+    return True
+
+
+def _one_line(error: BaseException) -> str:
+    """First line of an HDF5 message."""
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,182 @@
+"""Layout of a run file: names, record types, and how an event becomes fixed-width records.
+
+Nothing of variable length is written while a run goes on, because such data are lost when the
+writer is killed. An event whose JSON does not fit one record goes on in the next ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.errors import FileError, InputError
+from .events import Event, EventKind
+
+__all__ = [
+    "EVENT_TYPE",
+    "SCHEMA",
+    "SCHEMA_VERSION",
+    "SLOW_TYPE",
+    "STRETCH_TYPE",
+    "Manifest",
+    "SlowRecord",
+    "decode_events",
+    "encode_event",
+    "json_text",
+]
+
+SCHEMA = "optobind-run"
+SCHEMA_VERSION = 1
+_TEXT_WIDTH = 460
+
+EVENT_TYPE = np.dtype(
+    [
+        ("sample", "<i8"),
+        ("host_time", "<f8"),
+        ("kind", "S16"),
+        ("continues", "u1"),
+        ("json", f"S{_TEXT_WIDTH}"),
+    ]
+)
+SLOW_TYPE = np.dtype(
+    [
+        ("sample", "<i8"),
+        ("host_time", "<f8"),
+        ("value", "<f8"),
+        ("name", "S32"),
+        ("unit", "S16"),
+        ("status", "S32"),
+    ]
+)
+STRETCH_TYPE = np.dtype([("row", "<i8"), ("sample", "<i8")])
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is known when a run begins; stored as attributes of the file.
+
+    Attributes
+    ----------
+    sample_rate : float
+        Hz.
+    channels : tuple of str
+        Names of the columns.
+    scale : tuple of float
+        ``unit`` per count.
+    dtype : {"int16", "float32"}
+        Type of the samples.
+    unit : str
+        Unit of scaled samples.
+    mode : {"LIVE", "SIM", "REPLAY"}
+        Where the samples come from.
+    config, plan : mapping
+        The complete configuration and the plan, JSON values.
+    detectors : sequence of mapping
+        Channel, particle, role, volts_per_metre, polarity, …, JSON values.
+    calibration : mapping
+        JSON values.
+    versions : mapping of str to str
+        Programs and libraries.
+    seed : int or None
+        Seed of a simulation.
+    """
+
+    sample_rate: float
+    channels: tuple[str, ...]
+    scale: tuple[float, ...]
+    dtype: Literal["int16", "float32"] = "int16"
+    unit: str = "V"
+    mode: Literal["LIVE", "SIM", "REPLAY"] = "LIVE"
+    config: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    detectors: tuple[Mapping[str, Any], ...] = ()
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.scale) != len(self.channels) or not self.channels:
+            raise InputError(
+                f"scale must hold one value per channel, got {len(self.scale)} for "
+                f"{len(self.channels)} channels"
+            )
+        if not (np.isfinite(self.sample_rate) and self.sample_rate > 0.0):
+            raise InputError(f"sample_rate must be positive, got {self.sample_rate!r} Hz")
+
+
+@dataclass(frozen=True)
+class SlowRecord:
+    """A slow reading: sample index, name, value (NaN if invalid), unit, status, epoch time (s)."""
+
+    sample: int
+    name: str
+    value: float
+    unit: str = ""
+    status: str = "ok"
+    host_time: float = 0.0
+
+
+def json_text(value: Any) -> bytes:
+    """Encode JSON values as ASCII; NaN and infinity become null."""
+    return json.dumps(_plain(value), ensure_ascii=True, allow_nan=False).encode("ascii")
+
+
+def encode_event(event: Event) -> NDArray[np.void]:
+    """Turn an event into one or more records."""
+    text = json_text(dict(event.payload))
+    pieces = [text[i : i + _TEXT_WIDTH] for i in range(0, len(text), _TEXT_WIDTH)]
+    records = np.zeros(len(pieces), EVENT_TYPE)
+    for i, piece in enumerate(pieces):
+        last = i == len(pieces) - 1
+        kind = event.kind.value.encode("ascii")
+        records[i] = (event.sample, event.host_time, kind, 0 if last else 1, piece)
+    return records
+
+
+def decode_events(records: Iterable[Any]) -> list[Event]:
+    """Put events together again, in the order of their samples; a last one cut short is left out.
+
+    Raises
+    ------
+    FileError
+        If a record holds no JSON or a kind that is not known.
+    """
+    events: list[Event] = []
+    text = b""
+    for record in records:
+        # numpy strips trailing zero bytes only; JSON text never holds one.
+        text += bytes(record["json"])
+        if record["continues"]:
+            continue
+        try:
+            kind = EventKind(bytes(record["kind"]).decode("ascii"))
+            payload = json.loads(text)
+        except ValueError as error:
+            raise FileError(f"event record cannot be read: {error}") from None
+        events.append(Event(int(record["sample"]), kind, payload, float(record["host_time"])))
+        text = b""
+    return sorted(events, key=lambda event: event.sample)
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy values, tuples and paths into JSON values."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, complex):
+        return [_plain(value.real), _plain(value.imag)]
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return str(value)

@@ -1,0 +1,311 @@
+"""The runner: one thread that owns every device.
+
+Commands are queued and answered through futures; between two blocks the runner carries them out, so
+that a set-point has an exact place in the record. A plan is such a command, see ``run.py``.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..instruments.protocols import AppliedLight, DeviceReport, DeviceState
+from ..instruments.rig import Rig
+from ..models.errors import DeviceError, InputError, OptobindError
+from ..models.light import TweezerState
+from .events import Event
+from .plans import Plan, ReheatingPlan
+from .run import Run, RunOutcome
+from .slots import LogBook
+from .stream import Stream
+
+__all__ = ["Runner"]
+
+T = TypeVar("T")
+
+_GAUGE_SECONDS = 2.0
+_IDLE_SECONDS = 0.1
+
+
+class Runner(threading.Thread):
+    """Owns the devices of a rig.
+
+    Parameters
+    ----------
+    rig : Rig
+        The devices.
+    log : LogBook
+        Receives what happened, in words.
+    on_stream : callable
+        Called with a new Stream, and with None before a stream ends.
+    on_event : callable
+        Called with each Event of a run.
+    on_repetition : callable
+        Called with (volts, plan, number) for each released stretch.
+    block_seconds : float
+        Longest block, s.
+    """
+
+    def __init__(
+        self,
+        rig: Rig,
+        log: LogBook,
+        *,
+        on_stream: Callable[[Stream | None], None],
+        on_event: Callable[[Event], None],
+        on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, int], None],
+        block_seconds: float = 0.02,
+    ) -> None:
+        super().__init__(name="runner", daemon=True)
+        self.rig = rig
+        self.log = log
+        self.on_event = on_event
+        self.on_repetition = on_repetition
+        self._on_stream = on_stream
+        self._block_seconds = block_seconds
+        self._commands: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
+        self._closing = threading.Event()
+        self._next_gauge = 0.0
+        self._identities: dict[str, str] = {}
+        self.stream: Stream | None = None
+        self.current_run: Run | None = None
+        self.last_failed = False
+        self.pressure: float | None = None
+        self.requested: TweezerState | None = None
+        self.applied: AppliedLight | None = None
+        self.growth_rate: float | None = None
+        self.gate_closed: bool | None = None
+
+    # -- called from any thread ---------------------------------------------------------------
+
+    def submit(self, function: Callable[[], T]) -> Future[T]:
+        """Queue a command; it is carried out between two blocks."""
+        future: Future[T] = Future()
+        if self._closing.is_set():
+            future.set_exception(InputError("the session is closed"))
+            return future
+        self._commands.put((function, future))
+        return future
+
+    def request_close(self) -> None:
+        """End the thread: a run is aborted and finalised, the digitizer stopped."""
+        self._closing.set()
+        run = self.current_run
+        if run is not None:
+            run.request_abort()
+
+    @property
+    def held_by(self) -> str | None:
+        """Name of the run that owns the knobs."""
+        run = self.current_run
+        return None if run is None else run.name
+
+    def reports(self) -> tuple[DeviceReport, ...]:
+        """States of the devices."""
+        return tuple(
+            DeviceReport(
+                family=family,
+                name=device.name,
+                driver=self.rig.drivers.get(family, ""),
+                state=device.state,
+                detail=self._identities.get(family, ""),
+            )
+            for family, device in self.rig.devices()
+        )
+
+    # -- the thread ---------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve commands and keep the stream flowing until closed."""
+        while not self._closing.is_set():
+            self.serve(wait=self.stream is None)
+            if self.stream is not None:
+                self._read_idle()
+        self.end_stream()
+        self._refuse_queued()
+
+    def serve(self, *, wait: bool = False) -> None:
+        """Carry out the commands that wait; with ``wait``, give the first one a moment to come."""
+        while True:
+            try:
+                function, future = self._commands.get(block=wait, timeout=_IDLE_SECONDS)
+            except queue.Empty:
+                return
+            wait = False
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(function())
+            except BaseException as error:  # handed to whoever asked
+                future.set_exception(error)
+
+    def _refuse_queued(self) -> None:
+        while True:
+            try:
+                _, future = self._commands.get_nowait()
+            except queue.Empty:
+                return
+            future.set_exception(InputError("the session is closed"))
+
+    def _read_idle(self) -> None:
+        """Read one block for the live display."""
+        assert self.stream is not None
+        try:
+            self.stream.read(self.stream.block_rows, self._closing.is_set)
+            self.poll_gauge()
+        except OptobindError as error:
+            self.log.add("error", f"streaming stopped: {error}")
+            self.end_stream()
+            return
+        if self.stream.finished:
+            self.log.add("info", "the record has been played to its end")
+            self.end_stream()
+
+    # -- devices ------------------------------------------------------------------------------
+
+    def connect_all(self) -> None:
+        """Connect every device and read its state; writes nothing."""
+        failures = []
+        for family, device in self.rig.devices():
+            if device.state in (DeviceState.READY, DeviceState.RUNNING):
+                continue
+            try:
+                self._identities[family] = device.connect()
+            except DeviceError as error:
+                self._identities[family] = str(error)
+                failures.append(str(error))
+        if failures:
+            raise DeviceError("; ".join(failures))
+        if self.rig.light is not None:
+            self.applied = self.rig.light.read()
+            self.requested = self.requested or self.applied.state
+        if self.rig.gate is not None:
+            self.gate_closed = self.rig.gate.read()
+        self.update_growth()
+        self.log.add("info", f"connected to {self.rig.name}")
+
+    def disconnect_all(self) -> None:
+        """Disconnect every device; outputs stay as they are."""
+        self._require_free("the rig")
+        self.end_stream()
+        for _, device in self.rig.devices():
+            try:
+                device.disconnect()
+            except DeviceError as error:
+                self.log.add("warning", str(error))
+
+    def set_light(self, state: TweezerState) -> AppliedLight:
+        """Set the light between two blocks."""
+        self._require_free("the light")
+        if self.rig.light is None:
+            raise InputError(f"rig {self.rig.name} has no light control")
+        self.requested = state
+        self.applied = self.rig.light.apply(state)
+        self.update_growth()
+        return self.applied
+
+    def set_feedback(self, closed: bool) -> None:
+        """Switch the feedback gate between two blocks."""
+        self._require_free("the feedback gate")
+        if self.rig.gate is None:
+            raise InputError(f"rig {self.rig.name} has no feedback gate")
+        self.rig.gate.set(closed)
+        self.gate_closed = closed
+        self.update_growth()
+
+    def set_streaming(self, on: bool) -> None:
+        """Start or stop the live stream (a run has its own)."""
+        self._require_free("the digitizer")
+        if on and self.stream is None:
+            self.require_connected()
+            self.begin_stream()
+        elif not on:
+            self.end_stream()
+
+    def _require_free(self, what: str) -> None:
+        if self.held_by is not None:
+            raise InputError(f"{what} is held by {self.held_by}: stop that run first")
+
+    def require_connected(self) -> None:
+        """Raise unless every device is ready."""
+        for family, device in self.rig.devices():
+            if device.state not in (DeviceState.READY, DeviceState.RUNNING):
+                raise DeviceError(
+                    f"{family} {device.name} is {device.state.value}: connect the rig first"
+                )
+
+    def update_growth(self) -> None:
+        """Ask the simulated world for the growth rate of the present model."""
+        world = self.rig.world
+        self.growth_rate = None if world is None else world.growth_rate()
+
+    def poll_gauge(self) -> None:
+        """Read the pressure every few seconds."""
+        now = time.monotonic()
+        if self.rig.gauge is None or now < self._next_gauge:
+            return
+        self._next_gauge = now + _GAUGE_SECONDS
+        try:
+            reading = self.rig.gauge.read()
+        except DeviceError as error:
+            self.pressure = None
+            self.log.add("warning", str(error))
+            return
+        self.pressure = reading.pressure
+        if self.current_run is not None:
+            self.current_run.note_pressure(reading)
+
+    # -- streams and runs -----------------------------------------------------------------------
+
+    def begin_stream(self) -> Stream:
+        """Start the digitizer; the live displays follow."""
+        self.stream = Stream(self.rig.digitizer, self._block_seconds, self._on_gap)
+        self._on_stream(self.stream)
+        self._next_gauge = 0.0
+        return self.stream
+
+    def end_stream(self) -> None:
+        """Stop the digitizer. Safe to call at any time."""
+        if self.stream is None:
+            return
+        self._on_stream(None)
+        stream, self.stream = self.stream, None
+        try:
+            stream.close()
+        except OptobindError as error:
+            self.log.add("warning", str(error))
+
+    def _on_gap(self, sample: int, lost: int) -> None:
+        self.log.add("error", f"the digitizer lost {lost} samples before sample {sample}")
+
+    def run_plan(self, plan: Plan, path: Path) -> RunOutcome:
+        """Carry out a plan and record it; runs in the runner's thread.
+
+        Raises
+        ------
+        InputError, DeviceError
+            If the run cannot begin. What goes wrong later is in the outcome.
+        """
+        self._require_free("the rig")
+        self.require_connected()
+        self.update_growth()
+        live = self.stream is not None
+        self.end_stream()
+        self.current_run = Run(self, plan, path)
+        try:
+            outcome = self.current_run.carry_out()
+            self.last_failed = outcome.outcome == "failed"
+            return outcome
+        finally:
+            self.current_run = None
+            self.update_growth()
+            if live and not self._closing.is_set():
+                self.begin_stream()

@@ -1,0 +1,300 @@
+"""A session: the façade that the command line and the window work on.
+
+Free of any GUI toolkit, safe to call from any thread, and never waiting: commands return futures,
+snapshots are the newest that there are.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from concurrent.futures import Future
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..instruments.protocols import AppliedLight
+from ..instruments.rig import Rig
+from ..models.blocks import BlockStatus
+from ..models.errors import InputError
+from ..models.inference.result import FitResult
+from ..models.light import TweezerState
+from .events import Event
+from .live import LiveAnalysis
+from .live_fit import FitProcess
+from .live_reheating import LiveReheating
+from .plans import Plan, ReheatingPlan
+from .run import RunOutcome
+from .runner import Runner
+from .slots import LogBook
+from .snapshots import (
+    FitSnapshot,
+    LightSnapshot,
+    LogEntry,
+    ReheatingSnapshot,
+    RunState,
+    SessionStatus,
+    SpectrumSnapshot,
+    TraceSnapshot,
+)
+from .stream import Stream
+
+__all__ = ["Session", "new_run_path"]
+
+_DISK_SECONDS = 2.0
+
+
+def new_run_path(directory: Path, kind: str) -> Path:
+    """Return ``directory/<date>-<time>-<kind>/run.h5``, not existing yet (no colon: Windows)."""
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    for number in range(1000):
+        suffix = f"-{number}" if number else ""
+        folder = directory / f"{stamp}-{kind}{suffix}"
+        if not folder.exists():
+            return folder / "run.h5"
+    raise InputError(f"{directory} holds a thousand runs of this second: choose another folder")
+
+
+class Session:
+    """An experiment on one rig.
+
+    Parameters
+    ----------
+    rig : Rig
+        The devices; not connected yet.
+    run_directory : Path
+        Where runs without a path of their own are recorded.
+    live_fits : bool
+        Fit live spectra and reheating curves, in a process of its own.
+    block_seconds : float
+        Longest block, s.
+    spectrum_segment : int or None
+        Samples per segment of the live spectrum; None for about 150 Hz per bin.
+    """
+
+    def __init__(
+        self,
+        rig: Rig,
+        *,
+        run_directory: Path = Path("runs"),
+        live_fits: bool = True,
+        block_seconds: float = 0.02,
+        spectrum_segment: int | None = None,
+    ) -> None:
+        self.rig = rig
+        self.run_directory = run_directory
+        self._log = LogBook()
+        self._events: deque[Event] = deque(maxlen=5000)
+        self._fits = FitProcess() if live_fits else None
+        self._live = LiveAnalysis(rig, self._log, self._fits, spectrum_segment)
+        self._reheating = LiveReheating(rig, self._fits)
+        self._disk: tuple[float, float | None] = (0.0, None)
+        self._closed = threading.Event()
+        self._runner = Runner(
+            rig,
+            self._log,
+            on_stream=self._on_stream,
+            on_event=self._events.append,
+            on_repetition=self._on_repetition,
+            block_seconds=block_seconds,
+        )
+        self._runner.start()
+
+    # -- commands -------------------------------------------------------------------------------
+
+    def connect(self) -> Future[None]:
+        """Connect every device and read its state; writes nothing."""
+        if self._fits is not None:
+            self._fits.start()
+        return self._runner.submit(self._runner.connect_all)
+
+    def disconnect(self) -> Future[None]:
+        """Disconnect every device; outputs stay as they are."""
+        return self._runner.submit(self._runner.disconnect_all)
+
+    def stream(self, on: bool) -> Future[None]:
+        """Start or stop the live display without recording."""
+        return self._runner.submit(lambda: self._runner.set_streaming(on))
+
+    def set_light(self, state: TweezerState) -> Future[AppliedLight]:
+        """Set the light; refused (InputError) while a run holds the knobs."""
+
+        def apply() -> AppliedLight:
+            applied = self._runner.set_light(state)
+            self._live.restart_average()
+            return applied
+
+        return self._runner.submit(apply)
+
+    def set_feedback(self, closed: bool) -> Future[None]:
+        """Switch feedback cooling; refused while a run holds the gate."""
+
+        def apply() -> None:
+            self._runner.set_feedback(closed)
+            self._live.restart_average()
+
+        return self._runner.submit(apply)
+
+    def start(self, plan: Plan, out: Path | None = None) -> Future[RunOutcome]:
+        """Start a run; the future resolves when it has ended.
+
+        Parameters
+        ----------
+        plan : Plan
+            What to do.
+        out : Path or None
+            The run file; None for a new folder under ``run_directory``.
+        """
+        path = new_run_path(self.run_directory, plan.kind) if out is None else out
+        return self._runner.submit(lambda: self._runner.run_plan(plan, path))
+
+    def stop_after_repetition(self) -> None:
+        """End the run in good order; does not wait."""
+        run = self._runner.current_run
+        if run is not None:
+            run.request_stop()
+
+    def abort(self) -> None:
+        """End the run now; feedback goes on, the file is closed. Does not wait."""
+        run = self._runner.current_run
+        if run is not None:
+            run.request_abort()
+
+    def pause(self) -> None:
+        """Hold a reheating run between repetitions, feedback on."""
+        run = self._runner.current_run
+        if run is not None:
+            run.request_pause(True)
+
+    def resume(self) -> None:
+        """Go on with a paused run."""
+        run = self._runner.current_run
+        if run is not None:
+            run.request_pause(False)
+
+    def set_fit(
+        self,
+        *,
+        model: str = "pair",
+        band: tuple[float, float] | None = None,
+        channels: tuple[int, ...] | None = None,
+        vary: Mapping[str, bool] | None = None,
+    ) -> None:
+        """Choose what the live fit does: model, band (Hz), columns, and which parameters vary."""
+        self._live.configure(model=model, band=band, channels=channels, vary=vary or {})
+
+    def close(self, timeout: float = 10.0) -> None:
+        """End everything in good order; trap light stays, feedback is on."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self._runner.request_close()
+        self._runner.join(timeout)
+        self._reheating.close()
+        self._live.leave()
+        if self._fits is not None:
+            self._fits.close()
+        for _, device in self.rig.devices():
+            device.disconnect()
+
+    # -- snapshots ------------------------------------------------------------------------------
+
+    def status(self) -> SessionStatus:
+        """Newest state of everything in the status bar."""
+        runner, run, stream = self._runner, self._runner.current_run, self._runner.stream
+        state: RunState = "failed" if runner.last_failed else "idle"
+        if run is not None:
+            state = run.state
+        status = stream.status if stream is not None else BlockStatus.OK
+        return SessionStatus(
+            mode=self.rig.mode,
+            state=state,
+            streaming=stream is not None,
+            recording=None if run is None else str(run.path),
+            samples=0 if stream is None else stream.position,
+            recorded=0 if run is None else run.recorded,
+            lag=0.0 if stream is None else max(0.0, time.monotonic() - stream.newest_time),
+            dropped=self._live.skipped,
+            gaps=0 if run is None else run.gaps,
+            progress=None if run is None else run.fraction,
+            message="" if run is None else run.message,
+            held_by=runner.held_by,
+            lost=bool(status & BlockStatus.PARTICLE_LOST),
+            saturated=bool(status & BlockStatus.SATURATED),
+            growth_rate=runner.growth_rate,
+            feedback=runner.gate_closed,
+            disk_seconds=self._disk_seconds(stream),
+            pressure=runner.pressure,
+            devices=runner.reports(),
+        )
+
+    def trace(self) -> TraceSnapshot | None:
+        """Newest stretch of voltages."""
+        return self._live.trace.get()
+
+    def spectrum(self) -> SpectrumSnapshot | None:
+        """Newest averaged cross-spectra."""
+        return self._live.spectrum.get()
+
+    def fit(self) -> FitSnapshot | None:
+        """Newest live fit."""
+        return self._live.fit.get()
+
+    def reheating(self) -> ReheatingSnapshot | None:
+        """Newest reheating curves."""
+        return self._reheating.snapshot.get()
+
+    def exclude_repetition(self, number: int, reason: str) -> None:
+        """Leave one repetition out of the live reheating curves; the record keeps it."""
+        self._reheating.exclude(number)
+        self._log.add("info", f"repetition {number} left out of the live curves: {reason}")
+
+    def light(self) -> LightSnapshot:
+        """Requested light and the light read back."""
+        return LightSnapshot(self._runner.requested, self._runner.applied)
+
+    def take_log(self) -> list[LogEntry]:
+        """Remove and return the new lines of the log."""
+        return self._log.take()
+
+    def take_events(self) -> list[Event]:
+        """Remove and return the new events."""
+        events = []
+        while self._events:
+            events.append(self._events.popleft())
+        return events
+
+    def fit_history(self) -> list[tuple[float, FitResult]]:
+        """Times (s since epoch) and results of the latest live fits."""
+        return list(self._live.history)
+
+    # -- wiring ---------------------------------------------------------------------------------
+
+    def _on_stream(self, stream: Stream | None) -> None:
+        if stream is None:
+            self._live.leave()
+        else:
+            self._live.follow(stream.ring, stream.info.sample_rate)
+
+    def _on_repetition(self, volts: NDArray[np.float64], plan: ReheatingPlan, number: int) -> None:
+        self._reheating.add(volts, self._runner.rig.digitizer.info.sample_rate, plan, number)
+
+    def _disk_seconds(self, stream: Stream | None) -> float | None:
+        if stream is None:
+            return None
+        now = time.monotonic()
+        if now - self._disk[0] > _DISK_SECONDS:
+            folder = self.run_directory
+            while not folder.exists() and folder != folder.parent:
+                folder = folder.parent
+            try:
+                free = float(shutil.disk_usage(folder).free)
+                self._disk = (now, free / stream.bytes_per_second)
+            except OSError:
+                self._disk = (now, None)
+        return self._disk[1]

@@ -1,0 +1,162 @@
+"""Frozen pictures of a running session: what a window or a progress display pulls.
+
+Producers publish the newest and count what nobody fetched; consumers never wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..instruments.protocols import AppliedLight, DeviceReport
+from ..models.inference.reheating_estimate import ReheatingEstimate
+from ..models.inference.result import FitResult
+from ..models.light import TweezerState
+from ..models.spectra import CsdEstimate
+
+__all__ = [
+    "FitSnapshot",
+    "LightSnapshot",
+    "LogEntry",
+    "ReheatingSnapshot",
+    "RunState",
+    "SessionStatus",
+    "SpectrumSnapshot",
+    "TraceSnapshot",
+]
+
+RunState = Literal["idle", "preparing", "running", "paused", "stopping", "failed"]
+
+
+@dataclass(frozen=True)
+class SessionStatus:
+    """The status bar.
+
+    Attributes
+    ----------
+    mode : {"LIVE", "SIM", "REPLAY"}
+        Where the samples come from.
+    state : RunState
+        State of the runner; "idle" may still stream (``streaming``).
+    streaming : bool
+        Whether the digitizer runs.
+    recording : str or None
+        Path of the run file being written.
+    samples : int
+        Samples acquired since the digitizer started.
+    recorded : int
+        Samples in the run file, acknowledged.
+    lag : float
+        Age of the newest published block, s.
+    dropped : int
+        Blocks that live displays skipped (harmless); ``gaps`` counts samples lost to the recorder.
+    progress : float or None
+        0 … 1 of the running plan; None when open-ended.
+    message : str
+        What is being done, e.g. "repetition 12 of 500".
+    held_by : str or None
+        Name of the run that owns the knobs.
+    lost : bool
+        Whether a particle is reported lost.
+    saturated : bool
+        Whether the newest blocks saturated.
+    growth_rate : float or None
+        Largest growth rate of the model at the present light, 1/s; positive when unstable.
+    disk_seconds : float or None
+        Time until the disk is full at the present rate.
+    pressure : float or None
+        Pa.
+    devices : tuple of DeviceReport
+        States of the devices.
+    feedback : bool or None
+        Whether feedback cooling acts, as last read or set; None when unknown.
+    """
+
+    mode: Literal["LIVE", "SIM", "REPLAY"]
+    state: RunState = "idle"
+    streaming: bool = False
+    recording: str | None = None
+    samples: int = 0
+    recorded: int = 0
+    lag: float = 0.0
+    dropped: int = 0
+    gaps: int = 0
+    progress: float | None = None
+    message: str = ""
+    held_by: str | None = None
+    lost: bool = False
+    saturated: bool = False
+    growth_rate: float | None = None
+    disk_seconds: float | None = None
+    pressure: float | None = None
+    devices: tuple[DeviceReport, ...] = ()
+    feedback: bool | None = None
+
+
+@dataclass(frozen=True)
+class TraceSnapshot:
+    """Newest stretch of detector voltages: volts (n, channels), first sample, rate (Hz), names."""
+
+    sequence: int
+    first_sample: int
+    sample_rate: float
+    volts: NDArray[np.float32]
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SpectrumSnapshot:
+    """Newest averaged cross-spectra, in the unit of ``csd.unit`` ("m" when calibrated)."""
+
+    sequence: int
+    csd: CsdEstimate
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FitSnapshot:
+    """Newest live fit: the result or the reason why there is none, and the fitted curve.
+
+    ``curve`` has shape (n_freq, c, c), the expected CSD on ``frequencies`` (Hz).
+    """
+
+    sequence: int
+    result: FitResult | None
+    frequencies: NDArray[np.float64]
+    curve: NDArray[np.complex128] | None
+    error: str = ""
+    fits_per_second: float = 0.0
+
+
+@dataclass(frozen=True)
+class ReheatingSnapshot:
+    """Reheating curves so far: mean, a few single repetitions (E_1, E_2), and the fit if any."""
+
+    sequence: int
+    estimate: ReheatingEstimate | None
+    repetitions_done: int
+    repetitions_planned: int
+    single: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2, 0)))
+    result: FitResult | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class LightSnapshot:
+    """Requested light and the light read back."""
+
+    requested: TweezerState | None
+    applied: AppliedLight | None
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """A line of the log: time (s since epoch), level, what happened/was done/is to be done."""
+
+    time: float
+    level: Literal["info", "warning", "error"]
+    text: str
+    count: int = 1

@@ -1,0 +1,329 @@
+"""From a recorded file to a fit: record → spectra or curves → FitResult.
+
+Used by the ``fit`` commands, the demo, the report and offline views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..acquisition.csd import CsdEstimator
+from ..models.blocks import Block
+from ..models.constants import HBAR
+from ..models.errors import InputError
+from ..models.inference.choose import choose_band, choose_segment
+from ..models.inference.convention import in_quanta
+from ..models.inference.reheating import fit_reheating
+from ..models.inference.reheating_estimate import (
+    ReheatingEstimate,
+    estimate_reheating,
+)
+from ..models.inference.reheating_samples import line_frequencies
+from ..models.inference.result import FitResult, FittedParameter
+from ..models.inference.spectral import fit_pair, fit_single
+from ..models.spectra import CsdEstimate
+from .records import Record
+
+__all__ = ["ReheatingAnalysis", "SpectrumAnalysis", "analyse_reheating", "analyse_spectrum"]
+
+# The segment is chosen from so many samples at most: lines show in less.
+_PROBE_SAMPLES = 1 << 22
+_BLOCK_ROWS = 1 << 16
+# A band narrower than this many of the record's finest bins may hold none of a shorter segment's.
+_PROBE_BINS = 64.0
+# Five periods of at least four samples: no release that is shorter can be demodulated.
+_MIN_RELEASE = 20
+
+
+@dataclass(frozen=True)
+class SpectrumAnalysis:
+    """A fitted spectrum: the whole estimate in the unit of the result, and the result."""
+
+    csd: CsdEstimate
+    result: FitResult
+
+
+@dataclass(frozen=True)
+class ReheatingAnalysis:
+    """Fitted reheating curves: the estimate in the unit of the result, and the result."""
+
+    estimate: ReheatingEstimate
+    result: FitResult
+
+
+def analyse_spectrum(
+    record: Record,
+    *,
+    model: Literal["single", "pair"] | None = None,
+    band: tuple[float, float] | None = None,
+    channels: Sequence[int] | None = None,
+    segment: int | None = None,
+) -> SpectrumAnalysis:
+    """Estimate and fit the spectra of a record's steady stretches.
+
+    Parameters
+    ----------
+    record : Record
+        From :func:`~.records.open_record`.
+    model : {"single", "pair"}, optional
+        "pair" if two or more channels are chosen, else "single".
+    band : (float, float), optional
+        Hz; around the lines by default.
+    channels : sequence of int, optional
+        Columns, particle 1 first; out-of-loop detectors by default.
+    segment : int, optional
+        Samples per segment; so that the lines are resolved by default.
+
+    Returns
+    -------
+    SpectrumAnalysis
+        In quanta where the record is calibrated and the masses are known (on the fit's own scale
+        ω), otherwise in the record's unit.
+
+    Raises
+    ------
+    InputError
+        For channels that do not suit the model, a band outside 0 … Nyquist or without bins, too few
+        samples or averages, or no line.
+    """
+    chosen, model = _choose(record, channels, model)
+    _check_band(band, record.sample_rate)
+    csd = _estimate_csd(record, chosen, segment, band)
+    if segment is not None and csd.averages < 2:
+        raise InputError(
+            f"too few averages: {csd.averages} segment of {segment} samples, at least 2 are "
+            "needed; choose a shorter segment"
+        )
+    used = choose_band(csd) if band is None else band
+    masses = record.masses_of(chosen) if record.unit == "m" else None
+    if model == "pair":
+        pair_masses = None if masses is None else (masses[0], masses[1])
+        result = fit_pair(csd, band=used, masses=pair_masses)
+    else:
+        result = fit_single(csd, band=used)
+    if masses is not None:
+        result = in_quanta(result, masses)
+        csd = _csd_in_quanta(csd, masses, _own_scale(result))
+    if channels is None:
+        result = _with_choice(result, record, chosen)
+    return SpectrumAnalysis(csd, _with_input(result, record, chosen))
+
+
+def analyse_reheating(
+    record: Record,
+    *,
+    band: tuple[float, float] | None = None,
+    release_index: int | None = None,
+    channels: Sequence[int] | None = None,
+) -> ReheatingAnalysis:
+    """Average and fit the reheating curves of a record's releases.
+
+    Parameters
+    ----------
+    record : Record
+        From :func:`~.records.open_record`.
+    band : (float, float), optional
+        Where the lines lie, Hz; everything by default.
+    release_index : int, optional
+        Sample of the release within each repetition, for records that do not state it.
+    channels : sequence of int, optional
+        Two columns; out-of-loop detectors by default.
+
+    Returns
+    -------
+    ReheatingAnalysis
+        In quanta where the record is calibrated and the masses are known.
+
+    Raises
+    ------
+    InputError
+        For a plain record, other than two channels, too few repetitions, or a band without lines.
+    """
+    _check_band(band, record.sample_rate)
+    record.require_releases()
+    chosen = record.check_columns(record.usual if channels is None else channels)
+    if len(chosen) != 2:
+        raise InputError(
+            f"a reheating fit needs 2 channels, {record.path} offers {len(chosen)}: "
+            f"{', '.join(record.names[c] for c in chosen) or 'none'}; choose them with --channels"
+        )
+    samples = record.released(chosen, release_index)
+    if (length := samples.shape[1]) < _MIN_RELEASE:
+        raise InputError(
+            f"{record.path} holds {length} sample{'s' if length > 1 else ''} after the release, "
+            f"at least {_MIN_RELEASE} are needed"
+        )
+    masses = record.masses_of(chosen) if record.unit == "m" else None
+    unit, scale = record.unit, 0.0
+    if masses is not None:
+        scale = float(np.mean(line_frequencies(samples, record.sample_rate, band)))
+        samples = samples * np.sqrt(np.array(masses) * scale / HBAR)
+        unit = "quanta"
+    estimate = estimate_reheating(samples, record.sample_rate, band=band, unit=unit)
+    result = fit_reheating(estimate)
+    if masses is not None:
+        ratio = _own_scale(result) / scale
+        estimate, result = _rescaled_estimate(estimate, ratio), _rescaled_result(result, ratio)
+    return ReheatingAnalysis(estimate, _with_input(result, record, chosen))
+
+
+def _choose(
+    record: Record, channels: Sequence[int] | None, model: Literal["single", "pair"] | None
+) -> tuple[tuple[int, ...], Literal["single", "pair"]]:
+    """Settle channels and model, each from the other where it is not given."""
+    columns = record.usual if channels is None else channels
+    chosen = record.check_columns(columns)
+    if model is None:
+        model = "pair" if len(chosen) >= 2 else "single"
+    wanted = 2 if model == "pair" else 1
+    if channels is None and len(chosen) > wanted:
+        chosen = chosen[:wanted]
+    if len(chosen) != wanted:
+        raise InputError(
+            f"a {model} fit needs {wanted} channel{'s' if wanted > 1 else ''}, {len(chosen)} "
+            f"{'is' if len(chosen) == 1 else 'are'} chosen of {record.path} "
+            f"({', '.join(record.names)})"
+        )
+    return chosen, model
+
+
+def _check_band(band: tuple[float, float] | None, sample_rate: float) -> None:
+    """Refuse a band before the work of averaging."""
+    nyquist = 0.5 * sample_rate
+    if band is not None and not 0.0 <= band[0] < band[1] <= nyquist:
+        raise InputError(
+            f"band {band[0]:g} … {band[1]:g} Hz must lie within 0 … {nyquist:g} Hz (Nyquist), "
+            "low < high"
+        )
+
+
+def _estimate_csd(
+    record: Record,
+    columns: tuple[int, ...],
+    segment: int | None,
+    band: tuple[float, float] | None,
+) -> CsdEstimate:
+    """Average over all steady stretches."""
+    stretches = record.steady(columns)
+    first = next(stretches, None)
+    if first is None:
+        raise InputError(f"{record.path} holds no samples")
+    if segment is None:
+        segment = _segment_for(first[:_PROBE_SAMPLES], record.sample_rate, band)
+    elif segment > (longest := record.longest()):
+        # Asked before the estimator makes room for such a segment.
+        raise InputError(
+            f"too few samples: a segment of {segment} is longer than the longest steady stretch "
+            f"of {record.path}, {longest} samples"
+        )
+    estimator = CsdEstimator(
+        len(columns),
+        segment,
+        record.sample_rate,
+        scale=record.scale[list(columns)],
+        unit=record.unit,
+    )
+    position = number = 0
+    ones = np.ones(len(columns))
+    for stretch in chain([first], stretches):
+        for low in range(0, len(stretch), _BLOCK_ROWS):
+            rows = stretch[low : low + _BLOCK_ROWS]
+            estimator.add(Block(position + low, rows, ones, number))
+            number += 1
+        position += len(stretch) + 1  # a jump of the index: no segment spans two stretches
+    if estimator.rejected:
+        raise InputError(
+            f"{record.path}: samples must be finite, {estimator.rejected} segments hold NaN or "
+            "infinity"
+        )
+    return estimator.estimate()
+
+
+def _segment_for(
+    samples: NDArray[np.float64], sample_rate: float, band: tuple[float, float] | None
+) -> int:
+    """Choose the segment by the lines of the band, unless it is too narrow to look for lines."""
+    if band is not None and band[1] - band[0] < _PROBE_BINS * sample_rate / len(samples):
+        band = None
+    return choose_segment(samples, sample_rate, band)
+
+
+def _own_scale(result: FitResult) -> float:
+    """ω of the fit, the scale of its quanta, rad/s."""
+    if result.model == "single":
+        return result.value("omega")
+    return 0.5 * (result.value("omega_1") + result.value("omega_2"))
+
+
+def _csd_in_quanta(csd: CsdEstimate, masses: tuple[float, ...], omega: float) -> CsdEstimate:
+    """Express a spectrum in m²/Hz in quanta²/Hz."""
+    root = np.sqrt(np.array(masses) * omega / HBAR)
+    return replace(csd, matrix=csd.matrix * np.outer(root, root), unit="quanta")
+
+
+def _rescaled_estimate(estimate: ReheatingEstimate, ratio: float) -> ReheatingEstimate:
+    """Count the quanta of curves on another scale ω: energies ∝ ω."""
+    return replace(
+        estimate,
+        E1=estimate.E1 * ratio,
+        E2=estimate.E2 * ratio,
+        C=estimate.C * ratio,
+        lag=estimate.lag * ratio,
+        stderr=estimate.stderr * ratio,
+        mean_amplitude=estimate.mean_amplitude * ratio**0.5,
+        noise_floor=estimate.noise_floor * ratio,
+    )
+
+
+def _rescaled_result(result: FitResult, ratio: float) -> FitResult:
+    """Count the quanta of a fit on another scale ω: D, C, noise and n + ½ ∝ ω; g and ω̃ stay.
+
+    The scale is the fit's own (ω̃_1+ω̃_2)/2, whose error is larger than that of the noise.
+    """
+    scaled = [n for n in result.parameters if not n.startswith(("g_", "omega", "gamma"))]
+    half = {name: 0.5 if name in ("n1_0", "n2_0") else 0.0 for name in scaled}
+    own = _own_scale(result)
+    jacobian: NDArray[np.float64] = np.diag(
+        [ratio if name in scaled else 1.0 for name in result.varying]
+    )
+    for row, name in enumerate(result.varying):
+        for column, line in enumerate(result.varying):
+            if name in scaled and line in ("omega_1", "omega_2"):
+                jacobian[row, column] = (result.value(name) + half[name]) * ratio / (2.0 * own)
+    covariance = jacobian @ result.covariance @ jacobian.T
+    spread = dict(zip(result.varying, np.sqrt(np.diag(covariance)), strict=True))
+    parameters = {}
+    for name, parameter in result.parameters.items():
+        value, stderr = parameter.value, parameter.stderr
+        if name in scaled:
+            value = (value + half[name]) * ratio - half[name]
+            stderr = None if stderr is None else float(spread.get(name, stderr * ratio))
+        parameters[name] = FittedParameter(value, stderr, parameter.unit, parameter.vary)
+    return replace(result, parameters=parameters, covariance=covariance)
+
+
+def _with_choice(result: FitResult, record: Record, columns: tuple[int, ...]) -> FitResult:
+    """Warn of columns that were left out without having been asked for."""
+    if len(columns) == len(record.usual):
+        return result
+    taken = ", ".join(f"{column} ({record.names[column]})" for column in columns)
+    text = f"{len(record.usual)} channels, fitted: {taken}; choose others with --channels"
+    return replace(result, warnings=(*result.warnings, text))
+
+
+def _with_input(result: FitResult, record: Record, columns: tuple[int, ...]) -> FitResult:
+    """Add the file and its channels to the provenance."""
+    source = {
+        **record.provenance,
+        "channels": list(columns),
+        "channel_names": [record.names[column] for column in columns],
+        "sample_rate": record.sample_rate,
+        "record_unit": record.unit,
+    }
+    return replace(result, input={**result.input, **source})

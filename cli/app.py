@@ -1,0 +1,230 @@
+"""The commands and their options; every command imports what it needs when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Optional
+
+import typer
+
+__all__ = ["app", "invoke"]
+
+app = typer.Typer(
+    name="optobind",
+    help="Run optical-binding experiments with levitated nanoparticles and explain their data.",
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+fit_app = typer.Typer(help="Fit recorded data.", no_args_is_help=False)
+config_app = typer.Typer(help="Work on rig and plan files.", no_args_is_help=False)
+app.add_typer(fit_app, name="fit")
+app.add_typer(config_app, name="config")
+
+RigOption = Annotated[str, typer.Option("--rig", help="Shipped rig or a TOML file.")]
+SetOption = Annotated[
+    Optional[list[str]],  # noqa: UP045 - the parser needs the spelled-out form
+    typer.Option(
+        "--set", metavar="PATH=VALUE", help="Change one value; plan.… addresses the plan. Repeats."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+OutOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--out", metavar="DIR", help="Directory for the results."),
+]
+FileArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Run file, NPZ, LeCroy .raw/.trc or CSV.")
+]
+BandOption = Annotated[
+    Optional[tuple[float, float]],  # noqa: UP045
+    typer.Option("--band", metavar="LO HI", help="Frequencies to fit, Hz."),
+]
+ChannelsOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--channels", metavar="0,1", help="Columns to fit, particle 1 first."),
+]
+RateOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--rate", metavar="HZ", help="Sample rate where a file states none, Hz."),
+]
+
+
+def _version(show: bool) -> None:
+    if show:
+        from .. import __version__
+
+        typer.echo(f"optobind {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    _show: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Run optical-binding experiments with levitated nanoparticles and explain their data."""
+
+
+@app.command()
+def demo(
+    out: OutOption = None,
+    seed: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--seed", metavar="N", help="Seed; that of the rig by default.", min=0),
+    ] = None,
+) -> None:
+    """Measure, record, fit and report a simulated pair, within minutes."""
+    from .demo import run_demo
+
+    run_demo(out, seed)
+
+
+@app.command()
+def run(
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="Shipped plan or a TOML file.")],
+    rig: RigOption,
+    out: OutOption = None,
+    settings: SetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Carry out a plan on a rig and record it."""
+    from .run import run_plan_on_rig
+
+    code = run_plan_on_rig(plan, rig, out, settings or [], as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def gui(
+    rig: RigOption = "simulated-pair",
+    settings: SetOption = None,
+    shot: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--shot", metavar="PNG", help="Save a picture, then close.", hidden=True),
+    ] = None,
+) -> None:
+    """Open the window."""
+    from .window import open_window
+
+    code = open_window(rig, settings or [], shot)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def info(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Say what a recorded file holds."""
+    from .files import show_info
+
+    show_info(file, as_json)
+
+
+@app.command()
+def recover(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An interrupted run file.")],
+) -> None:
+    """Copy an interrupted run to a clean file beside it."""
+    from .files import recover_file
+
+    recover_file(file)
+
+
+@app.command()
+def couplings(
+    rig: RigOption,
+    settings: SetOption = None,
+    at: Annotated[
+        Literal["equilibrium", "focus"], typer.Option("--at", help="Where to evaluate.")
+    ] = "equilibrium",
+    as_json: JsonOption = False,
+) -> None:
+    """Predict the couplings of a pair from first principles and in the far field."""
+    from .couplings import show_couplings
+
+    show_couplings(rig, settings or [], at, as_json)
+
+
+@config_app.command("check")
+def config_check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A rig or plan file.")],
+) -> None:
+    """Validate a rig or plan file."""
+    from .check import check_file
+
+    check_file(file)
+
+
+@fit_app.command("spectrum")
+def fit_spectrum(
+    file: FileArgument,
+    model: Annotated[
+        Optional[Literal["single", "pair"]],  # noqa: UP045
+        typer.Option("--model", help="Default: pair if two channels are chosen, else single."),
+    ] = None,
+    band: BandOption = None,
+    channels: ChannelsOption = None,
+    segment: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--segment", metavar="N", help="Samples per segment."),
+    ] = None,
+    rate: RateOption = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit averaged spectra: one particle or a coupled pair."""
+    from .fit import SpectrumOptions, fit_spectrum_file
+
+    options = SpectrumOptions(model, band, channels, segment, rate)
+    fit_spectrum_file(file, options, out, as_json)
+
+
+@fit_app.command("reheating")
+def fit_reheating(
+    file: FileArgument,
+    band: BandOption = None,
+    release_index: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--release-index", metavar="N", help="Sample of the release in each row."),
+    ] = None,
+    channels: ChannelsOption = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit reheating curves of a pair."""
+    from .fit import fit_reheating_file
+
+    fit_reheating_file(file, band, release_index, channels, out, as_json)
+
+
+def invoke(arguments: Sequence[str]) -> int:
+    """Parse the arguments and carry out the command.
+
+    Raises
+    ------
+    InputError
+        For wrong usage, among everything that a command raises.
+    """
+    from ..models.errors import InputError
+
+    # The base of the parser's errors, wherever this version of typer keeps it.
+    parser_error: Any = typer.BadParameter.__mro__[2]
+    command = typer.main.get_command(app)
+    try:
+        result = command.main(args=list(arguments), prog_name="optobind", standalone_mode=False)
+    except parser_error as error:
+        raise InputError(_usage_text(error)) from None
+    except typer.Abort:
+        return 130
+    return result if isinstance(result, int) else 0
+
+
+def _usage_text(error: Any) -> str:
+    """Describe wrong usage in a line that names where help is."""
+    path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "optobind"
+    message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
+    return f"{message[:1].lower()}{message[1:]}; see {path} --help"

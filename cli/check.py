@@ -1,0 +1,40 @@
+"""``optobind config check``: validate a rig or plan file and say what it describes."""
+
+from __future__ import annotations
+
+import math
+
+from ..config.build import build_trap
+from ..config.load import kind_of_file, load_plan, load_rig
+from ..config.units import engineering
+from .output import print_result, warn
+
+__all__ = ["check_file"]
+
+
+def check_file(path: str) -> None:
+    """Validate a file; a rig's particles must be trapped.
+
+    Raises
+    ------
+    InputError
+        For what the schema refuses, and for a rig without an equilibrium.
+    """
+    if kind_of_file(path) == "plan":
+        plan = load_plan(path).config
+        print_result(f"{path}: plan of kind {plan.kind}, valid")
+        return
+    loaded = load_rig(path)
+    config, trap = loaded.config, build_trap(loaded.config)
+    places = trap.equilibrium()
+    warn(trap.doubts())
+    lines = [f"{path}: rig {loaded.name}, valid"]
+    for number, (omega, place) in enumerate(
+        zip(trap.axial_omegas(places), places, strict=True), start=1
+    ):
+        position = ", ".join(engineering(float(value), "m") for value in place)
+        frequency = engineering(float(omega) / math.tau, "Hz")
+        lines.append(f"particle {number}: trapped at ({position}), axial frequency {frequency}")
+    if config.devices is None or config.devices.digitizer is None or not config.detectors:
+        lines.append("it can predict couplings but not run: no digitizer or no detectors")
+    print_result("\n".join(lines))

@@ -1,0 +1,191 @@
+"""Estimates beside predictions and, in a simulation, beside the truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..models.array import TrapArray
+from ..models.errors import InputError
+from ..models.inference.convention import fit_convention
+from ..models.inference.result import FitResult
+from .comparison_figure import SYMBOLS, ComparedValue
+
+__all__ = [
+    "compare",
+    "in_hertz",
+    "measured",
+    "plain_symbol",
+    "predictions",
+    "pull_text",
+    "rows_of",
+]
+
+_PLAIN = {
+    "omega_1": "ω̃₁",
+    "omega_2": "ω̃₂",
+    "gamma_1": "γ₁",
+    "gamma_2": "γ₂",
+    "g_r": "g_r",
+    "g_a": "g_a",
+    "D11": "D₁₁",
+    "D22": "D₂₂",
+    "re_D12": "Re D₁₂",
+    "noise_1": "S_imp,1",
+    "noise_2": "S_imp,2",
+    "n1_0": "n₁(0)",
+    "n2_0": "n₂(0)",
+    "re_C0": "Re C(0)",
+    "im_C0": "Im C(0)",
+}
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+# With feedback on these are not those of the light and gas alone.
+_OF_FEEDBACK = ("gamma_1", "gamma_2", "D11", "D22")
+
+
+def plain_symbol(name: str) -> str:
+    """Symbol of a parameter in plain text."""
+    return _PLAIN.get(name, name)
+
+
+def predictions(trap: TrapArray) -> dict[str, dict[str, float] | None]:
+    """Predict the parameters of a pair fit, without feedback.
+
+    Parameters
+    ----------
+    trap : TrapArray
+        As configured, two particles.
+
+    Returns
+    -------
+    dict
+        ``exact`` and ``far_field`` (None for a pair that is not side by side): omega_1, omega_2,
+        gamma_1, gamma_2, g_r, g_a, D11, D22, re_D12 in rad/s, at the equilibrium, converted to the
+        convention of fits of a calibrated record. The far field has the exact lines.
+    """
+    exact = trap.pair_constants().constants
+    result: dict[str, dict[str, float] | None] = {"exact": fit_convention(exact, "m")}
+    try:
+        far = trap.far_field()
+    except InputError:  # one behind the other: there is no far-field formula
+        return {**result, "far_field": None}
+    shifts = exact.shifts
+    constants = replace(
+        exact,
+        g_r=far.g_r,
+        g_a=far.g_a,
+        D11=float(far.D[0, 0].real),
+        D22=float(far.D[1, 1].real),
+        re_D12=float(far.D[0, 1].real),
+        shift_1=shifts[0],
+        shift_2=shifts[1],
+    )
+    return {**result, "far_field": fit_convention(constants, "m")}
+
+
+def compare(
+    fits: Mapping[str, FitResult | None],
+    truth: Mapping[str, Any] | None,
+    predicted: Mapping[str, Mapping[str, float] | None] | None,
+) -> list[ComparedValue]:
+    """Set estimates beside what they should be.
+
+    Parameters
+    ----------
+    fits : mapping
+        "spectrum" and "reheating" to their results.
+    truth : mapping or None
+        Parameters with feedback on; under "reheating" those of the free evolution.
+    predicted : mapping or None
+        From :func:`predictions`. γ and D_jj of a spectrum with feedback on are not compared: the
+        feedback damps and adds force noise.
+    """
+    values = []
+    for name in SYMBOLS:
+        for source, result in fits.items():
+            if result is None or name not in result.parameters:
+                continue
+            parameter = result.parameters[name]
+            if not parameter.vary or not parameter.stderr:
+                continue
+            own = truth.get("reheating", truth) if truth and source == "reheating" else truth
+            feedback = source == "spectrum" and name in _OF_FEEDBACK
+            values.append(
+                ComparedValue(
+                    name=name,
+                    source=source,
+                    value=parameter.value,
+                    stderr=parameter.stderr,
+                    truth=None if own is None else own.get(name),
+                    exact=None if feedback else _of(predicted, "exact", name),
+                    far_field=None if feedback else _of(predicted, "far_field", name),
+                    unit=parameter.unit,
+                )
+            )
+    return values
+
+
+def _of(
+    predicted: Mapping[str, Mapping[str, float] | None] | None, kind: str, name: str
+) -> float | None:
+    mine = (predicted or {}).get(kind)
+    return None if mine is None else mine.get(name)
+
+
+def in_hertz(value: float | None, unit: str) -> tuple[float | None, str]:
+    """Divide rates by 2π for the reader; other units stay."""
+    if unit != "rad/s":
+        return value, unit
+    return (None if value is None else value / math.tau), "Hz"
+
+
+def measured(value: float, stderr: float | None) -> str:
+    """Write a value with its standard error, both to two digits of the error."""
+    if stderr is None or not (math.isfinite(stderr) and stderr > 0.0):
+        return f"{value:.6g}"
+    exponent = math.floor(math.log10(abs(value))) if value else 0
+    if not -3 <= exponent < 6:
+        scaled = measured(value / 10.0**exponent, stderr / 10.0**exponent)
+        return f"({scaled}) × 10{str(exponent).translate(_SUPERSCRIPT)}"
+    digits = max(0, 1 - math.floor(math.log10(stderr)))
+    return f"{value:.{digits}f} ± {stderr:.{digits}f}"
+
+
+def pull_text(pull: float | None) -> str:
+    """Write a deviation in standard deviations."""
+    return "–" if pull is None else f"{pull:+.1f} σ"
+
+
+def rows_of(values: Sequence[ComparedValue]) -> list[tuple[str, ...]]:
+    """Lines of a table: symbol, fit, estimate, truth, exact, far field, pull; rates in Hz."""
+    rows = []
+    for v in values:
+        unit = in_hertz(None, v.unit)[1]
+        value, error = in_hertz(v.value, v.unit)[0], in_hertz(v.stderr, v.unit)[0]
+        assert value is not None
+        others = [in_hertz(x, v.unit)[0] for x in (v.truth, v.exact, v.far_field)]
+        texts = ["–" if x is None else _like(x, error) for x in others]
+        rows.append(
+            (
+                plain_symbol(v.name),
+                unit,
+                v.source,
+                measured(value, error),
+                *texts,
+                pull_text(v.pull),
+            )
+        )
+    return rows
+
+
+def _like(value: float, error: float | None) -> str:
+    """Write a number without error as precisely as its estimate."""
+    if error is None or error <= 0.0:
+        return f"{value:.4g}"
+    exponent = math.floor(math.log10(abs(value))) if value else 0
+    if not -3 <= exponent < 6:
+        scaled = _like(value / 10.0**exponent, error / 10.0**exponent)
+        return f"{scaled} × 10{str(exponent).translate(_SUPERSCRIPT)}"
+    return f"{value:.{max(0, 1 - math.floor(math.log10(error)))}f}"

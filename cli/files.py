@@ -1,0 +1,79 @@
+"""``optobind info`` and ``optobind recover``: what a recorded file holds, and how to save it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from .output import print_json, print_result
+
+__all__ = ["recover_file", "show_info"]
+
+
+def recover_file(path: Path) -> None:
+    """Copy an interrupted run to a clean file and print its path."""
+    from ..acquisition.recover import recover
+
+    print_result(str(recover(path)))
+
+
+def show_info(path: Path, as_json: bool) -> None:
+    """Print state, samples, gaps, sample rate, events and results of a file."""
+    values = _info_of(path)
+    if as_json:
+        print_json(values)
+    else:
+        print_result(_table(path, values))
+
+
+def _info_of(path: Path) -> dict[str, Any]:
+    """Describe a run file, or any other record that can be imported."""
+    from ..acquisition.runfile import RunFile
+    from .records import is_run_file
+
+    if is_run_file(path):
+        with RunFile.open(path) as run:
+            return run.info()
+    from ..acquisition.importers import load_record
+
+    with load_record(path) as record:
+        samples = 0 if record.data is None else int(record.data.shape[-2])
+        return {
+            "path": str(path),
+            "format": record.kind,
+            "state": "complete",
+            "samples": samples * (record.repetitions or 1),
+            "gaps": 0,
+            "sample_rate": record.sample_rate,
+            "channels": list(record.channels),
+            "repetitions": record.repetitions,
+            "release_index": record.release_index,
+            "duration": samples / record.sample_rate,
+            "unit": record.unit,
+            "events": {},
+            "results": [],
+        }
+
+
+def _table(path: Path, values: dict[str, Any]) -> Any:
+    from rich.table import Table
+
+    table = Table(title=str(path), title_justify="left", show_header=False)
+    for key, value in values.items():
+        if key == "path" or value is None or value == []:
+            continue
+        table.add_row(key.replace("_", " "), _text(key, value))
+    return table
+
+
+def _text(key: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {count}" for name, count in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if key == "sample_rate":
+        return f"{value:g} Hz"
+    if key == "duration" and math.isfinite(value):
+        return f"{value:g} s"
+    return str(value)

@@ -1,0 +1,157 @@
+"""``optobind fit``: fit a file, print the result, store it with its figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..models.errors import ConvergenceError, FileError, InputError
+from ..models.inference.result import FitResult
+from .output import print_json, print_result, warn, write_json
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["SpectrumOptions", "fit_reheating_file", "fit_spectrum_file", "result_tables"]
+
+
+@dataclass(frozen=True)
+class SpectrumOptions:
+    """Options of ``fit spectrum`` as they were given."""
+
+    model: Literal["single", "pair"] | None = None
+    band: tuple[float, float] | None = None
+    channels: str | None = None
+    segment: int | None = None
+    rate: float | None = None
+
+
+def _columns(text: str | None) -> tuple[int, ...] | None:
+    """Columns of ``--channels 0,1``."""
+    if text is None:
+        return None
+    entries = [entry.strip() for entry in text.split(",")]
+    if not all(entry.isascii() and entry.isdecimal() and len(entry) < 10 for entry in entries):
+        raise InputError(f"--channels needs numbers such as 0,1, got {text[:80]!r}")
+    return tuple(int(entry) for entry in entries)
+
+
+def fit_spectrum_file(
+    path: Path, options: SpectrumOptions, out: Path | None, as_json: bool
+) -> None:
+    """Fit the spectra of a file."""
+    columns = _columns(options.channels)
+    _check_directory(out)
+    from .analysis import analyse_spectrum
+    from .records import open_record
+
+    analysis = analyse_spectrum(
+        open_record(path, options.rate),
+        model=options.model,
+        band=options.band,
+        channels=columns,
+        segment=options.segment,
+    )
+    _require_converged(analysis.result)
+
+    def figure() -> Figure:
+        from .plots import spectrum_figure
+
+        return spectrum_figure(analysis.csd, analysis.result)
+
+    _deliver(analysis.result, "spectrum", figure, out, as_json)
+
+
+def fit_reheating_file(
+    path: Path,
+    band: tuple[float, float] | None,
+    release_index: int | None,
+    channels: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Fit the reheating curves of a file."""
+    columns = _columns(channels)
+    _check_directory(out)
+    from .analysis import analyse_reheating
+    from .records import open_record
+
+    analysis = analyse_reheating(
+        open_record(path), band=band, release_index=release_index, channels=columns
+    )
+    _require_converged(analysis.result)
+
+    def figure() -> Figure:
+        from .plots import reheating_figure
+
+        return reheating_figure(analysis.estimate, analysis.result)
+
+    _deliver(analysis.result, "reheating", figure, out, as_json)
+
+
+def _require_converged(result: FitResult) -> None:
+    """Refuse to quote numbers of a fit that did not converge."""
+    if not result.converged:
+        reasons = "; ".join(result.warnings)
+        raise ConvergenceError(
+            f"the {result.model} fit did not converge{': ' + reasons if reasons else ''}; "
+            "choose the band, or fit fewer parameters"
+        )
+
+
+def _check_directory(out: Path | None) -> None:
+    """Make the directory before the work, so that an unwritable one is found at once."""
+    if out is None:
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"--out {out} cannot be made: {error.strerror}") from None
+
+
+def _deliver(result: FitResult, name: str, figure: Any, out: Path | None, as_json: bool) -> None:
+    """Store and print a result."""
+    values = result.to_dict()
+    if out is not None:
+        _store(values, name, figure, out)
+    warn(result.warnings)
+    if as_json:
+        print_json(values)
+    else:
+        print_result(*result_tables(result))
+        if out is not None:
+            print_result(f"stored in {out}")
+
+
+def _store(values: dict[str, Any], name: str, figure: Any, out: Path) -> None:
+    from .plots import save_figure
+
+    try:
+        write_json(out / f"{name}.json", values)
+        save_figure(figure(), out / f"{name}.png")
+    except OSError as error:
+        raise FileError(f"results cannot be written to {out}: {error.strerror or error}") from None
+
+
+def result_tables(result: FitResult) -> list[Any]:
+    """Lay a fit out for reading."""
+    from rich.table import Table
+
+    table = Table(title=f"{result.model} fit", title_justify="left")
+    for heading in ("parameter", "value", "standard error", "unit", ""):
+        table.add_column(heading, justify="left" if heading in ("parameter", "unit") else "right")
+    for name, parameter in result.parameters.items():
+        stderr = parameter.stderr
+        table.add_row(
+            name,
+            f"{parameter.value:.6g}",
+            "–" if stderr is None else f"{stderr:.2g}",
+            parameter.unit,
+            "" if parameter.vary else "fixed",
+        )
+    statistics = Table(title="statistics", title_justify="left", show_header=False)
+    for key, value in result.statistics.items():
+        if isinstance(value, int | float):
+            statistics.add_row(key, f"{value:.5g}")
+    return [table, statistics]

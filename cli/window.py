@@ -1,0 +1,66 @@
+"""``optobind gui``: open the window, or say in one line why that is not possible."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..config.build import build_rig
+from ..config.load import load_rig
+
+__all__ = ["open_window"]
+
+
+def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> int:
+    """Open the window on a rig and return its exit code.
+
+    Parameters
+    ----------
+    rig : str
+        Shipped name or path.
+    settings : sequence of str
+        Changes to the rig.
+    shot : path, optional
+        Save a picture of the window there, and close.
+
+    Raises
+    ------
+    InputError
+        Without PyQt6, pyqtgraph or a display.
+    """
+    from ..gui.check import require_display
+
+    require_display()  # before anything is built: the answer is to come at once
+    built = build_rig(load_rig(rig, settings))
+    from ..acquisition.session import Session
+    from ..gui.app import run_window
+
+    session = Session(built)
+    if built.mode != "LIVE":
+        # Nothing real is touched: show traces at once. Hardware waits for the user's click.
+        session.connect()
+        session.stream(True)
+    try:
+        with _closes_on_sigterm() as received:
+            code = run_window(session, shot=shot)
+        return 128 + received[-1] if received else code
+    finally:
+        session.close()
+
+
+@contextlib.contextmanager
+def _closes_on_sigterm() -> Iterator[list[int]]:
+    """Close the window as Ctrl-C does: Qt ends the process for an exception within its loop."""
+    received: list[int] = []
+
+    def handler(number: int, _frame: object) -> None:
+        received.append(number)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,206 @@
+"""Find, read, change and validate rig and plan files."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from ..models.errors import FileError, InputError
+from .messages import explain, suggest
+from .overrides import apply_overrides
+from .plan_schema import PLAN_KINDS, PlanConfig
+from .schema import RigConfig
+
+__all__ = [
+    "LoadedPlan",
+    "LoadedRig",
+    "kind_of_file",
+    "load_plan",
+    "load_rig",
+    "rig_from_dict",
+    "shipped",
+]
+
+_M = TypeVar("_M", bound=BaseModel)
+_LARGEST = 1 << 20  # a rig of a megabyte is not a rig
+
+
+@dataclass(frozen=True)
+class LoadedRig:
+    """A validated rig.
+
+    Attributes
+    ----------
+    name : str
+        The file's ``name``, else the shipped name or the stem of the path.
+    config : RigConfig
+        In SI.
+    source : dict
+        The document after all changes, as JSON values with units: validating it again gives the
+        same rig.
+    """
+
+    name: str
+    config: RigConfig
+    source: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LoadedPlan:
+    """A validated plan with its document; see :class:`LoadedRig`."""
+
+    name: str
+    config: PlanConfig
+    source: dict[str, Any]
+
+
+@cache
+def shipped(kind: Literal["rigs", "plans"]) -> tuple[str, ...]:
+    """Names of the rigs or plans that come with the product."""
+    folder = resources.files(__package__).joinpath(kind)
+    names = (entry.name for entry in folder.iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def _read(name_or_path: str, kind: Literal["rigs", "plans"]) -> tuple[str, str, Path | None]:
+    """Return the name, the text and the folder (None for a shipped file)."""
+    what = kind.removesuffix("s")
+    if name_or_path in shipped(kind):
+        entry = resources.files(__package__).joinpath(kind, f"{name_or_path}.toml")
+        return name_or_path, entry.read_text(encoding="utf-8"), None
+    path = Path(name_or_path)
+    looks_like_path = path.suffix.lower() == ".toml" or len(path.parts) > 1 or path.is_file()
+    if not looks_like_path:
+        known = ", ".join(shipped(kind))
+        hint = suggest(name_or_path, shipped(kind))
+        raise FileError(
+            f"{what} {name_or_path!r} is neither a shipped {what}{hint} nor a file; "
+            f"shipped: {known}"
+        )
+    return path.stem, _text_of(path, what), path.parent
+
+
+def _text_of(path: Path, what: str) -> str:
+    """Read a text file, with every failure told in one line."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise FileError(f"{what} file {path} is larger than {_LARGEST // 1024} KiB")
+        return content.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise FileError(f"{what} file {path} does not exist") from None
+    except UnicodeDecodeError:
+        raise FileError(f"{what} file {path} is not text in UTF-8") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise FileError(f"{what} file {path} cannot be read: {error}") from None
+
+
+def _parse(text: str, label: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
+        raise InputError(f"{label} is not valid TOML: {error}") from None
+    except RecursionError:
+        raise InputError(f"{label} is not valid TOML: nested too deeply") from None
+
+
+def _validate(model: type[_M], data: dict[str, Any], label: str, what: str) -> _M:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InputError(f"{label}: {explain(error, model, what)}") from None
+
+
+def rig_from_dict(data: dict[str, Any], label: str = "rig") -> RigConfig:
+    """Validate a rig's document, such as the one recorded in a run file.
+
+    Raises
+    ------
+    InputError
+        One line that names the key.
+    """
+    return _validate(RigConfig, data, label, "the rig")
+
+
+def load_rig(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedRig:
+    """Load a rig.
+
+    Parameters
+    ----------
+    name_or_path : str
+        A shipped name or the path of a TOML file.
+    overrides : sequence of str
+        ``path=value`` each, applied in turn.
+
+    Raises
+    ------
+    FileError
+        If there is no such file or it cannot be read.
+    InputError
+        For invalid TOML, an unknown key or unit, or a value out of range.
+    """
+    name, text, folder = _read(name_or_path, "rigs")
+    label = f"rig {name_or_path}"
+    document = _parse(text, label)
+    _anchor_paths(document, folder)
+    document = apply_overrides(document, overrides, RigConfig)
+    config = rig_from_dict(document, label)
+    return LoadedRig(config.name or name, config, document)
+
+
+def _anchor_paths(document: dict[str, Any], folder: Path | None) -> None:
+    """Take a replayed file's path relative to the rig file that names it."""
+    devices = document.get("devices")
+    digitizer = devices.get("digitizer") if isinstance(devices, dict) else None
+    path = digitizer.get("path") if isinstance(digitizer, dict) else None
+    if folder is not None and isinstance(digitizer, dict) and isinstance(path, str) and path:
+        digitizer["path"] = str(folder / path)
+
+
+def load_plan(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedPlan:
+    """Load a plan; parameters and errors as for :func:`load_rig`."""
+    name, text, _ = _read(name_or_path, "plans")
+    label = f"plan {name_or_path}"
+    document = _parse(text, label)
+    # The kind decides the schema, so a change of the kind goes first.
+    kinds = [text for text in overrides if text.partition("=")[0].strip() == "kind"]
+    for setting in kinds:
+        document["kind"] = setting.partition("=")[2].strip().strip("\"'")
+    kind = document.get("kind")
+    if kind not in PLAN_KINDS:
+        known = ", ".join(PLAN_KINDS)
+        given = "lacks kind" if kind is None else f"has the unknown kind {kind!r}"
+        raise InputError(f"{label} {given}; known: {known}")
+    model = PLAN_KINDS[kind]
+    others = [text for text in overrides if text not in kinds]
+    document = apply_overrides(document, others, model)
+    return LoadedPlan(name, _validate(model, document, label, "the plan"), document)
+
+
+def kind_of_file(path: str) -> Literal["rig", "plan"]:
+    """Tell whether a TOML file, or a shipped name, is meant as a rig or a plan.
+
+    Raises
+    ------
+    InputError
+        If it is empty, not TOML or cannot be read.
+    """
+    for kind in ("rigs", "plans"):
+        if path in shipped(kind):
+            return "rig" if kind == "rigs" else "plan"
+    document = _parse(_text_of(Path(path), "config"), f"config {path}")
+    if "kind" in document or "steps" in document:
+        return "plan"
+    if not document:
+        raise InputError(f"config {path} is empty: a rig needs wavelength, particles and tweezers")
+    return "rig"

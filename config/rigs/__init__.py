@@ -1,0 +1,1 @@
+"""The rigs that come with the product."""

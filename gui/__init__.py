@@ -1,0 +1,1 @@
+"""The window: PyQt6 and pyqtgraph views over view-models that know no toolkit."""

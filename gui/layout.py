@@ -1,0 +1,160 @@
+"""Layouts: a safe default, named presets, and what the user left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PyQt6.QtCore import QByteArray, QSettings, Qt
+from PyQt6.QtWidgets import QDockWidget
+
+if TYPE_CHECKING:
+    from .window import MainWindow
+
+__all__ = ["LAYOUT_VERSION", "PRESETS", "apply_preset", "restore_layout", "save_layout"]
+
+LAYOUT_VERSION = 1
+# Height of a dock's title with the frame of its scroll area; of menu and status bar together, px.
+_TITLE, _BARS = 30, 74
+# Below this the knobs have no room; below that height the strips go behind the fit table.
+_NARROWEST, _LOW = 312, 900
+# Below this width the right docks go behind the run panel; the centre is never narrower than that.
+_SLIM, _CENTRE = 1100, 300
+PRESETS = ("Run", "Analysis", "Reheating")
+_LEFT, _RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+_TOP, _BOTTOM = Qt.DockWidgetArea.TopDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
+
+# Per preset: docks by area from top to bottom with their shares of the height, and the width in px.
+_PLACES: dict[str, tuple[tuple[Qt.DockWidgetArea, int, tuple[tuple[str, int], ...]], ...]] = {
+    "Run": (
+        (_LEFT, 335, (("rig", 0), ("light", 0), ("run", 0), ("strips", 100))),
+        (_RIGHT, 430, (("fit", 40), ("reheating", 57))),
+        (_TOP, 0, (("traces", 26),)),
+        (_BOTTOM, 0, (("log", 9),)),
+    ),
+    "Analysis": (
+        (_LEFT, 0, ()),
+        (_RIGHT, 480, (("fit", 45), ("strips", 55))),
+        (_TOP, 0, ()),
+        (_BOTTOM, 0, ()),
+    ),
+    "Reheating": (
+        (_LEFT, 335, (("rig", 0), ("light", 0), ("run", 100))),
+        (_RIGHT, 720, (("reheating", 70), ("fit", 30))),
+        (_TOP, 0, ()),
+        (_BOTTOM, 0, (("log", 9),)),
+    ),
+}
+
+
+def apply_preset(window: MainWindow, name: str) -> None:
+    """Arrange the docks; every dock that a preset leaves out is hidden, none is lost."""
+    docks = window.docks
+    for dock in docks.values():
+        dock.setFloating(False)
+        dock.hide()
+    for area, _, entries in _PLACES[name]:
+        previous: QDockWidget | None = None
+        for key, _ in entries:
+            dock = docks[key]
+            window.removeDockWidget(dock)
+            if key == "strips" and area == _LEFT and window.height() < _LOW:
+                continue
+            if previous is None:
+                window.addDockWidget(area, dock)
+            else:
+                window.splitDockWidget(previous, dock, Qt.Orientation.Vertical)
+            dock.show()
+            previous = dock
+    strips, fit = docks["strips"], docks["fit"]
+    if _PLACES[name][0][2] and window.width() < _SLIM:
+        for key, _ in _PLACES[name][1][2]:
+            window.tabifyDockWidget(docks["run"], docks[key])
+        docks["run"].raise_()
+    if name == "Run" and window.height() < _LOW:
+        window.tabifyDockWidget(fit, strips)
+        strips.show()
+        fit.raise_()
+        if window.width() < _SLIM:
+            docks["run"].raise_()
+    resize_preset(window, name)
+
+
+def resize_preset(window: MainWindow, name: str) -> None:
+    """Give the docks of a preset their sizes in the present window."""
+    narrow = min(1.0, max(0.8, window.width() / 1600.0))
+    height = window.height()
+    for area, width, entries in _PLACES[name]:
+        # Slim windows keep some docks elsewhere, behind others.
+        entries = tuple(e for e in entries if window.dockWidgetArea(window.docks[e[0]]) == area)
+        if not entries:
+            continue
+        docks = [window.docks[key] for key, _ in entries]
+        if area in (_LEFT, _RIGHT):
+            room = max(int(width * narrow), _NARROWEST)
+            window.resizeDocks(docks[:1], [room], Qt.Orientation.Horizontal)
+            heights = _heights(window, entries, room, height - _BARS)
+        else:
+            heights = [int(height * share / 100) for _, share in entries]
+        window.resizeDocks(docks, heights, Qt.Orientation.Vertical)
+
+
+def _heights(
+    window: MainWindow, entries: tuple[tuple[str, int], ...], width: int, height: int
+) -> list[int]:
+    """Heights of stacked docks: share 0 takes what its content needs, the others share the rest."""
+    needs = {
+        key: _TITLE + max(p.heightForWidth(width), p.sizeHint().height())
+        for key, p in window.panels.items()
+    }
+    fixed = sum(needs[key] for key, share in entries if share == 0)
+    total = sum(share for _, share in entries)
+    rest = max(0, height - fixed)
+    return [needs[k] if share == 0 else max(90, rest * share // total) for k, share in entries]
+
+
+def centre_is_squeezed(window: MainWindow) -> bool:
+    """Whether the docks leave the spectra no room, as a layout of a larger screen may."""
+    centre = window.centralWidget()
+    return centre is not None and centre.width() < _CENTRE
+
+
+def save_layout(window: MainWindow, settings: QSettings) -> None:
+    """Remember geometry and docks."""
+    settings.setValue("layout/version", LAYOUT_VERSION)
+    settings.setValue("layout/geometry", window.saveGeometry())
+    settings.setValue("layout/state", window.saveState(LAYOUT_VERSION))
+    settings.setValue("layout/theme", window.theme.name)
+
+
+def restore_layout(window: MainWindow, settings: QSettings) -> bool:
+    """Restore what was remembered; False if there is nothing usable.
+
+    A layout that hides everything is refused; one that squeezes the centre is replaced once the
+    window is shown (``centre_is_squeezed``).
+    """
+    state, geometry = settings.value("layout/state"), settings.value("layout/geometry")
+    if not isinstance(state, QByteArray) or not isinstance(geometry, QByteArray):
+        return False
+    window.restoreGeometry(geometry)
+    if not window.restoreState(state, LAYOUT_VERSION):
+        return False
+    return any(not dock.isHidden() for dock in window.docks.values())
+
+
+def save_named(window: MainWindow, settings: QSettings, name: str) -> None:
+    """Keep the present arrangement under a name of the user's."""
+    settings.setValue(f"presets/{name}", window.saveState(LAYOUT_VERSION))
+
+
+def named_layouts(settings: QSettings) -> list[str]:
+    """Names that the user gave."""
+    settings.beginGroup("presets")
+    names = sorted(settings.childKeys())
+    settings.endGroup()
+    return names
+
+
+def restore_named(window: MainWindow, settings: QSettings, name: str) -> bool:
+    """Restore an arrangement of the user's."""
+    state = settings.value(f"presets/{name}")
+    return isinstance(state, QByteArray) and window.restoreState(state, LAYOUT_VERSION)

@@ -1,0 +1,177 @@
+"""The fit table: values with honest errors, what is fitted, predictions, verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QColor
+from PyQt6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from ...acquisition.snapshots import FitSnapshot
+from ..bridge import Bridge
+from ..theme import Theme
+from ..viewmodels.fit import FitRow, fit_table
+from ..viewmodels.port import SessionPort
+from ..widgets.restyle import restyle
+from .base import Panel, hint
+
+__all__ = ["FitPanel"]
+
+_COLUMNS = ("", "value ± 1σ", "unit", "fit", "predicted", "Δ/σ")
+
+
+class FitPanel(Panel):
+    """The fit panel; owns the settings of the live fit (model, band, what varies)."""
+
+    name = "fit"
+    title = "Fit"
+    period = 0.25
+
+    def __init__(self, bridge: Bridge, theme: Theme) -> None:
+        super().__init__(bridge, theme)
+        self.vary: dict[str, bool] = {}
+        self.band: tuple[float, float] | None = None
+        self._names: tuple[str, ...] = ()
+        self._filling = False
+        self.model_box = QComboBox()
+        self.model_box.addItems(("pair", "single"))
+        self.model_box.currentTextChanged.connect(self._change_model)
+        self.verdict = QLabel("no fit yet")
+        self.verdict.setWordWrap(True)
+        top = QHBoxLayout()
+        top.addWidget(self.model_box)
+        top.addWidget(self.verdict, 1)
+        self.body.addLayout(top)
+        self.table = self._make_table()
+        self.body.addWidget(self.table, 1)
+        self.warnings = QLabel()
+        self.warnings.setWordWrap(True)
+        self.warnings.hide()
+        self.body.addWidget(self.warnings)
+        self.body.addWidget(hint("Frequencies and rates are shown as value/2π in Hz."))
+
+    def _make_table(self) -> QTableWidget:
+        table = QTableWidget(0, len(_COLUMNS))
+        table.setHorizontalHeaderLabels(_COLUMNS)
+        header, rows = table.horizontalHeader(), table.verticalHeader()
+        if header is not None and rows is not None:
+            for column in range(len(_COLUMNS)):
+                header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+            header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+            header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight)
+            rows.hide()
+            rows.setDefaultSectionSize(21)
+        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        table.setShowGrid(False)
+        table.setMinimumHeight(90)
+        table.itemChanged.connect(self._toggled)
+        return table
+
+    def pull(self, session: SessionPort) -> FitSnapshot | None:
+        """Take the newest fit."""
+        return session.fit()
+
+    def key(self, snapshot: FitSnapshot) -> Hashable:
+        """Sequence number."""
+        return snapshot.sequence
+
+    def draw(self, snapshot: FitSnapshot) -> None:
+        """Fill the table."""
+        table = fit_table(snapshot, self._prediction(snapshot))
+        self.verdict.setText(table.verdict)
+        restyle(self.verdict, f"color: {self.theme.color(table.severity)}")
+        self.warnings.setVisible(bool(table.warnings))
+        self.warnings.setText("\n".join(f"⚠ {w}" for w in table.warnings))
+        restyle(self.warnings, f"color: {self.theme.color('warning')}")
+        if not table.rows:
+            return
+        self._filling = True
+        names = tuple(row.name for row in table.rows)
+        if names != self._names:
+            self._names = names
+            self.table.setRowCount(len(names))
+        for index, row in enumerate(table.rows):
+            self._fill_row(index, row)
+        none = all(row.pull is None for row in table.rows)
+        for column in (4, 5):
+            self.table.setColumnHidden(column, none)
+        self._filling = False
+
+    def _fill_row(self, index: int, row: FitRow) -> None:
+        texts = (row.symbol, row.value, row.unit, "", row.predicted, row.pull_text)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        for column, text in enumerate(texts):
+            item = self.table.item(index, column)
+            if item is None:
+                item = QTableWidgetItem()
+                if column in (1, 4, 5):
+                    item.setTextAlignment(right)
+                self.table.setItem(index, column, item)
+            if item.text() != text:
+                item.setText(text)
+            if column == 3:
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+                wanted = self.vary.get(row.name, row.vary)
+                item.setCheckState(Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked)
+                item.setToolTip("ticked: fitted; unticked: held at its present value")
+            far = column == 5 and row.pull is not None and abs(row.pull) > 3.0
+            muted = column in (2, 4) or (column == 1 and not row.vary)
+            tone = self.theme.color("warning") if far else self.theme.text
+            item.setForeground(QColor(self.theme.muted if muted else tone))
+
+    def _prediction(self, snapshot: FitSnapshot) -> Mapping[str, float] | None:
+        """Predicted parameters of the present light, when the session knows them."""
+        prediction = getattr(self.bridge.session, "prediction", None)
+        if prediction is None or snapshot.result is None or snapshot.result.model != "pair":
+            return None
+        values: Mapping[str, float] | None = prediction()
+        return values
+
+    def _toggled(self, item: Any) -> None:
+        if self._filling or item.column() != 3:
+            return
+        name = self._names[item.row()]
+        self.vary[name] = item.checkState() == Qt.CheckState.Checked
+        self.send()
+
+    def _change_model(self, _: str) -> None:
+        self.vary.clear()
+        self.send()
+
+    def set_band(self, band: tuple[float, float] | None) -> None:
+        """Fit within a band (Hz)."""
+        self.band = band
+        self.send()
+
+    def send(self) -> None:
+        """Tell the session what to fit."""
+        model = self.model_box.currentText()
+        band, vary = self.band, dict(self.vary)
+        line = f"session.set_fit(model={model!r}, band={band!r}, channels=None, vary={vary!r})"
+
+        def command() -> None:
+            self.bridge.session.set_fit(
+                model="single" if model == "single" else "pair",
+                band=band,
+                channels=None,
+                vary=vary,
+            )
+
+        self.bridge.submit("set the fit", command, line=line)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        super().set_theme(theme)
+        self.repaint_soon()

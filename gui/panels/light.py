@@ -1,0 +1,231 @@
+"""The knobs of the light: one command per release, requested and read back side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton
+
+from ...acquisition.events import Event, EventKind
+from ...acquisition.snapshots import LightSnapshot, SessionStatus
+from ...models.errors import InputError
+from ..theme import Theme
+from ..viewmodels.light import KNOBS, Knob, KnobName, LightModel, growth_text, python_line
+from ..widgets.elided_label import ElidedLabel
+from ..widgets.knob_slider import KnobSlider
+from ..widgets.quantity_edit import QuantityEdit
+from ..widgets.restyle import restyle
+from .base import Panel, hint
+
+if TYPE_CHECKING:
+    from ..bridge import Bridge
+
+__all__ = ["KnobRow", "LightPanel"]
+
+
+class KnobRow:
+    """Slider, numeric twin and read-back value of one knob, placed in a row of a grid."""
+
+    def __init__(self, panel: LightPanel, knob: Knob, grid: QGridLayout, row: int) -> None:
+        self.panel = panel
+        self.name: KnobName = knob.name
+        self.title = QLabel(knob.title)
+        self.title.setToolTip(knob.tip)
+        self.slider = KnobSlider(knob.low, knob.high, knob.step, panel.theme)
+        self.edit = QuantityEdit(self._parse, lambda value: self.knob.text(value), step=knob.step)
+        self.edit.set_tip(f"{knob.tip}; for example {knob.text(knob.high / 2)}")
+        self.edit.setFixedWidth(78)
+        self.back = QLabel("–")
+        self.back.setFixedWidth(64)
+        self.back.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        for column, widget in enumerate((self.title, self.slider, self.edit, self.back)):
+            grid.addWidget(widget, row, column)
+        self.slider.dragged.connect(self._dragged)
+        self.slider.released.connect(self.commit)
+        self.slider.cancelled.connect(self._cancelled)
+        self.edit.committed.connect(self.commit)
+
+    @property
+    def knob(self) -> Knob:
+        """Knob with the ranges of the device."""
+        return self.panel.model.knobs[self.name]
+
+    def _parse(self, text: str) -> float:
+        return self.knob.parse(text)
+
+    def refresh(self) -> None:
+        """Show the model."""
+        model, name = self.panel.model, self.name
+        knob = self.knob
+        if (self.slider.low, self.slider.high) != (knob.low, knob.high):
+            self.slider.set_range(knob.low, knob.high, knob.step)
+        requested, applied = model.requested_value(name), model.applied_value(name)
+        self.slider.show_values(requested, applied)
+        if name not in model.ghosts:
+            self.edit.set_value(requested)
+        self.back.setText(knob.text(applied))
+        off = model.differs(name)
+        restyle(self.back, f"color: {self.panel.theme.color('warning')}" if off else "")
+        self.back.setToolTip("read back from the devices" + ("; off the request" if off else ""))
+        enabled = model.enabled(name)
+        for widget in (self.slider, self.edit):
+            widget.setEnabled(enabled)
+            if not enabled and model.held_by is not None:
+                widget.setToolTip(f"held by {model.held_by}")
+
+    def _dragged(self, value: float) -> None:
+        self.panel.model.drag(self.name, value)
+        self.edit.setText(self.knob.text(value))
+
+    def _cancelled(self) -> None:
+        self.panel.model.cancel(self.name)
+        self.edit.restore()
+
+    def commit(self, value: float) -> None:
+        """Send one command."""
+        panel = self.panel
+        try:
+            state = panel.model.commit(self.name, value)
+        except InputError as error:
+            self.edit.mark(str(error))
+            return
+        panel.bridge.submit(
+            f"set {self.title.text()}",
+            lambda: panel.bridge.session.set_light(state),
+            line=python_line(self.name, value),
+            done=self._answered,
+        )
+
+    def _answered(self, error: BaseException | None) -> None:
+        if error is not None:
+            self.edit.restore()
+            self.edit.mark(str(error))
+        self.refresh()
+
+
+class LightPanel(Panel):
+    """The light panel."""
+
+    name = "light"
+    title = "Light"
+
+    def __init__(self, bridge: Bridge, theme: Theme) -> None:
+        super().__init__(bridge, theme)
+        self.model = LightModel()
+        self.feedback: bool | None = None
+        self._limited = False
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(6)
+        grid.setVerticalSpacing(5)
+        grid.setColumnStretch(1, 1)
+        for column, text in ((2, "requested"), (3, "read back")):
+            caption = QLabel(text)
+            caption.setObjectName("hint")
+            if column == 3:
+                caption.setAlignment(Qt.AlignmentFlag.AlignRight)
+            grid.addWidget(caption, 0, column)
+        self.rows = {
+            knob.name: KnobRow(self, knob, grid, i) for i, knob in enumerate(KNOBS, start=1)
+        }
+        self.body.addLayout(grid)
+        self.gate = QPushButton("Feedback")
+        self.gate.setCheckable(True)
+        self.gate.clicked.connect(self._toggle_gate)
+        self.gate_word = ElidedLabel("unknown")
+        line = QHBoxLayout()
+        line.addWidget(self.gate)
+        line.addWidget(self.gate_word, 1)
+        self.body.addLayout(line)
+        self.growth = QLabel()
+        self.growth.setWordWrap(True)
+        self.growth.hide()
+        self.body.addWidget(self.growth)
+        self.note = hint()
+        self.body.addWidget(self.note)
+        self.body.addStretch(1)
+        bridge.light_changed.connect(self.show_light)
+        bridge.status_changed.connect(self.show_status)
+        bridge.events.connect(self.take_events)
+        self.show_light(bridge.session.light())
+
+    def show_light(self, light: LightSnapshot) -> None:
+        """Show requested and applied light."""
+        self._limit_once()
+        self.model.update(light, self.bridge.status)
+        for row in self.rows.values():
+            row.refresh()
+        text, severity = self.model.note()
+        self.note.setText(text)
+        color = self.theme.color("warning") if severity == "warning" else self.theme.muted
+        restyle(self.note, f"color: {color}")
+
+    def show_status(self, status: SessionStatus) -> None:
+        """Show the feedback gate and the growth rate."""
+        growth = growth_text(status)
+        self.growth.setVisible(bool(growth))
+        self.growth.setText(growth)
+        restyle(self.growth, f"color: {self.theme.color('error')}; font-weight: 600")
+        has_gate = getattr(self.bridge.session.rig, "gate", None) is not None
+        states = {d.family: d.state.value for d in status.devices}
+        ready = states.get("gate", "ready") in ("ready", "running") and has_gate
+        self.gate.setEnabled(ready and status.held_by is None)
+        if status.feedback is not None:
+            self.feedback = status.feedback
+        self._show_gate(status)
+
+    def _show_gate(self, status: SessionStatus) -> None:
+        words = {True: "on – cooling", False: "OFF – particles heat up", None: "state unknown"}
+        text = words[self.feedback]
+        if status.held_by is not None:
+            text += f"  (held by {status.held_by})"
+        self.gate_word.show_text(text)
+        tone = {True: "good", False: "warning", None: "info"}[self.feedback]
+        restyle(self.gate_word, f"color: {self.theme.color(tone)}")
+        self.gate.setChecked(bool(self.feedback))
+
+    def take_events(self, events: list[Event]) -> None:
+        """Follow the gate through the events of a run."""
+        for event in events:
+            if event.kind is EventKind.GATE:
+                self.feedback = bool(event.payload.get("closed"))
+            elif event.kind is EventKind.RELEASE:
+                self.feedback = False
+            elif event.kind is EventKind.RECAPTURE:
+                self.feedback = True
+
+    def _toggle_gate(self) -> None:
+        closed = not bool(self.feedback)
+
+        def done(error: BaseException | None) -> None:
+            if error is None:
+                self.feedback = closed
+            self._show_gate(self.bridge.status)
+
+        self.bridge.submit(
+            "switch feedback",
+            lambda: self.bridge.session.set_feedback(closed),
+            line=f"session.set_feedback({closed})",
+            done=done,
+        )
+
+    def _limit_once(self) -> None:
+        """Take the ranges of the device as soon as it states them."""
+        if self._limited:
+            return
+        control = getattr(self.bridge.session.rig, "light", None)
+        if control is None:
+            self.model.limit(None)
+            self._limited = True
+            return
+        self.model.limit(control.capabilities)
+        self._limited = True
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        super().set_theme(theme)
+        for row in self.rows.values():
+            row.slider.theme = theme
+            row.slider.update()
+        self.show_light(self.bridge.session.light())
+        self.show_status(self.bridge.status)

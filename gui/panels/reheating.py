@@ -1,0 +1,206 @@
+"""Reheating curves that fill repetition by repetition."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QInputDialog, QLabel, QToolButton
+
+from ...acquisition.snapshots import ReheatingSnapshot
+from ...models.errors import InputError
+from ..bridge import Bridge
+from ..plots import LinePlot, add_curve, error_bars, set_curve
+from ..theme import Theme
+from ..viewmodels.curves import Curve
+from ..viewmodels.port import SessionPort
+from ..viewmodels.reheating import Points, ReheatingModel, ReheatingView, parse_exclusion
+from ..widgets.elided_label import ElidedLabel
+from .base import Panel, hint
+
+__all__ = ["ReheatingPanel"]
+
+_SYMBOLS = ("o", "s")
+_MOST_SINGLES = 12
+
+
+class _Series:
+    """Symbols, error bars and fit of one curve."""
+
+    def __init__(self, plot: LinePlot, symbol: str) -> None:
+        self.bars = add_curve(plot, z=1)
+        self.fit = add_curve(plot, z=3)
+        self.dots = pg.ScatterPlotItem(symbol=symbol, size=5, pxMode=True)
+        self.dots.setZValue(2)
+        plot.addItem(self.dots, ignoreBounds=True)
+
+    def paint(self, theme: Theme, color: str, style: Qt.PenStyle) -> None:
+        """Take colours."""
+        self.bars.setPen(theme.pen(color, alpha=150))
+        self.fit.setPen(theme.pen(theme.fit, style=style))
+        self.dots.setPen(None)
+        self.dots.setBrush(pg.mkBrush(color))
+
+    def show(self, points: Points) -> None:
+        """Take values; times are drawn in µs."""
+        x = 1e6 * points.x
+        set_curve(self.bars, error_bars(x, points.y, points.stderr), "pairs")
+        self.dots.setData(x=x, y=points.y)
+        set_curve(self.fit, Curve(1e6 * points.fit.x, points.fit.y))
+
+    def clear(self) -> None:
+        """Show nothing."""
+        for item in (self.bars, self.fit):
+            set_curve(item, Curve.empty())
+        self.dots.clear()
+
+
+class ReheatingPanel(Panel):
+    """Energies on top, the correlation C below."""
+
+    name = "reheating"
+    title = "Reheating"
+    period = 0.3
+
+    def __init__(self, bridge: Bridge, theme: Theme) -> None:
+        super().__init__(bridge, theme)
+        self.model = ReheatingModel()
+        self.counter = ElidedLabel("no repetition yet")
+        self.modes = QCheckBox("E±")
+        self.modes.setToolTip("common and differential mode instead of the particles")
+        self.modes.toggled.connect(self._switch)
+        self.singles_box = QCheckBox("singles")
+        self.singles_box.setToolTip("faint single repetitions")
+        self.singles_box.setChecked(True)
+        self.singles_box.toggled.connect(self._switch)
+        line = QHBoxLayout()
+        self.exclude_button = QToolButton()
+        self.exclude_button.setText("Exclude …")
+        self.exclude_button.setToolTip("leave one repetition out; the record keeps it")
+        self.exclude_button.clicked.connect(self._ask_exclusion)
+        self.exclude_button.setEnabled(False)
+        line.addWidget(self.counter, 1)
+        line.addWidget(self.exclude_button)
+        line.addWidget(self.singles_box)
+        line.addWidget(self.modes)
+        self.body.addLayout(line)
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.body.addWidget(self.legend)
+        self.top = LinePlot()
+        self.bottom = LinePlot()
+        self.bottom.setXLink(self.top)
+        self.top.getPlotItem().getAxis("bottom").setStyle(showValues=False)
+        self.bottom.label("bottom", "time after release (µs)")
+        self.body.addWidget(self.top, 10)
+        self.body.addWidget(self.bottom, 9)
+        self.note = hint("Curves fill in, repetition by repetition, during a reheating run.")
+        self.body.addWidget(self.note)
+        self.singles = [[add_curve(self.top, z=-2) for _ in range(2)] for _ in range(_MOST_SINGLES)]
+        self.energies = [_Series(self.top, s) for s in _SYMBOLS]
+        self.cross = [_Series(self.bottom, s) for s in _SYMBOLS]
+        self.zero = pg.InfiniteLine(0.0, angle=0)
+        self.bottom.addItem(self.zero, ignoreBounds=True)
+        self.top.set_ranges((0.0, 1000.0), (0.0, 100.0))
+        self.bottom.set_ranges((0.0, 1000.0), (-50.0, 50.0))
+        self.set_theme(theme)
+
+    def pull(self, session: SessionPort) -> ReheatingSnapshot | None:
+        """Take the newest curves."""
+        return session.reheating()
+
+    def key(self, snapshot: ReheatingSnapshot) -> Hashable:
+        """Sequence number and options."""
+        return snapshot.sequence, self.model.show_modes, self.model.show_singles
+
+    def draw(self, snapshot: ReheatingSnapshot) -> None:
+        """Draw."""
+        view = self.model.view(snapshot)
+        self.counter.show_text(view.counter)
+        self.exclude_button.setEnabled(bool(view.energies))
+        self.note.setText(view.note)
+        for series, points in _paired(self.energies, view.energies):
+            series.show(points) if points is not None else series.clear()
+        for series, points in _paired(self.cross, view.cross):
+            series.show(points) if points is not None else series.clear()
+        self._draw_singles(view)
+        self._write_legend(view)
+        if view.energies:
+            self._scale(view)
+
+    def _ask_exclusion(self) -> None:
+        text, ok = QInputDialog.getText(self, "Exclude a repetition", "number and reason")
+        if ok:
+            self.exclude(text)
+
+    def exclude(self, text: str) -> None:
+        """Leave a repetition out: "12 hit by a flash"."""
+        try:
+            number, reason = parse_exclusion(text)
+        except InputError as error:
+            self.bridge.log.write("error", f"exclude: {error}")
+            return
+        self.bridge.session.exclude_repetition(number, reason)
+        self.bridge.acted.emit(f"session.exclude_repetition({number}, {reason!r})")
+
+    def _write_legend(self, view: ReheatingView) -> None:
+        """Names beside their symbols, as text: it takes no room from the plots."""
+        theme = self.theme
+        colors = (theme.channel(0), theme.channel(1), theme.cross, theme.channel(2))
+        names = [p.name for p in (*view.energies, *view.cross)]
+        parts = [
+            f"<span style='color:{color}'>{symbol} {name}</span>"
+            for color, symbol, name in zip(colors, "●■●■", names, strict=False)
+        ]
+        if any(p.fit.x.size for p in view.energies):
+            parts.append(f"<span style='color:{theme.fit}'>━ ╌ fit</span>")
+        self.legend.setText(" &nbsp; ".join(parts))
+
+    def _draw_singles(self, view: ReheatingView) -> None:
+        for index, pair in enumerate(self.singles):
+            curves = view.singles[index] if index < len(view.singles) else None
+            for j, item in enumerate(pair):
+                curve = Curve.empty() if curves is None else curves[j]
+                set_curve(item, Curve(1e6 * curve.x, curve.y))
+
+    def _scale(self, view: ReheatingView) -> None:
+        x = 1e6 * view.energies[0].x
+        x_range = (0.0, float(x[-1] + 0.02 * (x[-1] - x[0])))
+        for plot, curves, floor in (
+            (self.top, view.energies, True),
+            (self.bottom, view.cross, False),
+        ):
+            low = min(float(np.min(c.y - c.stderr)) for c in curves)
+            high = max(float(np.max(c.y + c.stderr)) for c in curves)
+            pad = 0.08 * (high - low) or 1.0
+            plot.set_ranges(x_range, (min(0.0, low) if floor else low - pad, high + pad))
+        self.top.label("left", f"energy ({view.unit})")
+        self.bottom.label("left", f"C ({view.unit})")
+
+    def _switch(self) -> None:
+        self.model.show_modes = self.modes.isChecked()
+        self.model.show_singles = self.singles_box.isChecked()
+        self.repaint_soon()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        super().set_theme(theme)
+        self.top.set_theme(theme)
+        self.bottom.set_theme(theme)
+        styles = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine)
+        for index in range(2):
+            self.energies[index].paint(theme, theme.channel(index), styles[index])
+            self.cross[index].paint(theme, (theme.cross, theme.channel(2))[index], styles[index])
+        for pair in self.singles:
+            for index, item in enumerate(pair):
+                item.setPen(theme.pen(theme.channel(index), alpha=38))
+        self.zero.setPen(theme.pen(theme.border))
+        self.repaint_soon()
+
+
+def _paired(series: list[_Series], points: tuple[Points, ...]) -> list[Any]:
+    """Series with their points, None where there are none."""
+    return [(s, points[i] if i < len(points) else None) for i, s in enumerate(series)]

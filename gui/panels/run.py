@@ -1,0 +1,208 @@
+"""Run control: plan, start, pause, stop after this repetition, abort, progress."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QWidget,
+)
+
+from ...acquisition.snapshots import SessionStatus
+from ...models.errors import InputError
+from ..bridge import Bridge
+from ..theme import Theme
+from ..viewmodels import run as vm
+from ..viewmodels.rig import connected
+from ..widgets.elided_label import ElidedLabel
+from ..widgets.quantity_edit import QuantityEdit
+from ..widgets.restyle import restyle
+from .base import Panel
+
+__all__ = ["RunPanel"]
+
+
+class RunPanel(Panel):
+    """The run panel."""
+
+    name = "run"
+    title = "Run"
+
+    def __init__(self, bridge: Bridge, theme: Theme) -> None:
+        super().__init__(bridge, theme)
+        self.model = vm.RunModel()
+        self._outcome = ""
+        self.edits: dict[str, QuantityEdit] = {}
+        self.kind = QComboBox()
+        self.kind.addItems(vm.PLANS)
+        self.kind.setCurrentText("reheating")
+        self.kind.currentTextChanged.connect(self._build_form)
+        self.form_host = QWidget()
+        self.form = QFormLayout(self.form_host)
+        self.form.setContentsMargins(0, 0, 0, 0)
+        self.form.setVerticalSpacing(4)
+        self.allow_unstable = QCheckBox("allow an unstable model")
+        self.error = QLabel()
+        self.error.setWordWrap(True)
+        self.error.hide()
+        top = QHBoxLayout()
+        top.addWidget(QLabel("plan"))
+        top.addWidget(self.kind, 1)
+        self.body.addLayout(top)
+        self.body.addWidget(self.form_host)
+        self.body.addWidget(self.allow_unstable)
+        self.body.addWidget(self.error)
+        self.body.addLayout(self._buttons())
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.message = QLabel("idle")
+        self.message.setWordWrap(True)
+        self.path = ElidedLabel("", Qt.TextElideMode.ElideMiddle)
+        self.path.setObjectName("hint")
+        self.body.addWidget(self.bar)
+        self.body.addWidget(self.message)
+        self.body.addWidget(self.path)
+        self.body.addStretch(1)
+        self._build_form(self.kind.currentText())
+        bridge.status_changed.connect(self.show_status)
+        self.show_status(bridge.status)
+
+    def _buttons(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.setSpacing(5)
+        self.start_button = QPushButton("Start")
+        self.start_button.setObjectName("primary")
+        self.pause_button = QPushButton("Pause")
+        self.stop_button = QPushButton("Stop after this repetition")
+        self.abort_button = QPushButton("Abort now")
+        self.abort_button.setObjectName("danger")
+        self.abort_button.setToolTip(
+            "ends the run at once; its file is closed, feedback is switched on, "
+            "trap light stays as it is"
+        )
+        self.start_button.clicked.connect(self.start)
+        self.pause_button.clicked.connect(self._pause)
+        self.stop_button.clicked.connect(self.stop)
+        self.abort_button.clicked.connect(self.abort)
+        grid.addWidget(self.start_button, 0, 0)
+        grid.addWidget(self.pause_button, 0, 1)
+        grid.addWidget(self.stop_button, 1, 0)
+        grid.addWidget(self.abort_button, 1, 1)
+        grid.setColumnStretch(0, 3)
+        grid.setColumnStretch(1, 2)
+        return grid
+
+    def _build_form(self, kind: str) -> None:
+        while self.form.rowCount():
+            self.form.removeRow(0)
+        self.edits = {}
+        for entry in vm.fields(kind):  # type: ignore[arg-type]
+            edit = QuantityEdit(entry.parse, entry.text)
+            edit.setText(entry.default)
+            edit.value = entry.parse(entry.default)
+            edit.set_tip(entry.tip)
+            if entry.optional:
+                edit.setPlaceholderText("until stopped")
+            self.edits[entry.key] = edit
+            self.form.addRow(entry.title, edit)
+
+    def start(self) -> None:
+        """Start the plan."""
+        texts = {key: edit.text() for key, edit in self.edits.items()}
+        try:
+            plan = vm.build_plan(
+                self.kind.currentText(),  # type: ignore[arg-type]
+                texts,
+                allow_unstable=self.allow_unstable.isChecked(),
+            )
+        except InputError as error:
+            self._show_error(str(error))
+            return
+        for edit in self.edits.values():
+            edit.commit()
+        self._show_error("")
+        self.start_button.setEnabled(False)
+        self._outcome = ""
+        started: list[Future[Any]] = []
+
+        def command() -> Future[Any]:
+            started.append(self.bridge.session.start(plan))
+            return started[0]
+
+        self.bridge.submit(
+            f"{plan.kind} run",
+            command,
+            line=vm.python_line(plan),
+            done=lambda error: self._ended(error, started),
+        )
+
+    def stop(self) -> None:
+        """Ask for the end after this repetition; does not wait."""
+        self.bridge.session.stop_after_repetition()
+        self.stop_button.setEnabled(False)
+        self.bridge.acted.emit("session.stop_after_repetition()")
+
+    def abort(self) -> None:
+        """End now; does not wait."""
+        self.bridge.session.abort()
+        self.bridge.acted.emit("session.abort()")
+
+    def _pause(self) -> None:
+        paused = self.bridge.status.state == "paused"
+        session = self.bridge.session
+        (session.resume if paused else session.pause)()
+        self.bridge.acted.emit(f"session.{'resume' if paused else 'pause'}()")
+
+    def _ended(self, error: BaseException | None, started: list[Future[Any]]) -> None:
+        """Show how the run ended; the bridge has logged a failure already."""
+        if error is not None or not started:
+            self._show_error(str(error or ""))
+            return
+        outcome = started[0].result()
+        self._outcome = vm.outcome_text(outcome)  # the session has logged it
+        self.path.show_text(str(outcome.path))
+        self.show_status(self.bridge.status)
+
+    def _show_error(self, text: str) -> None:
+        self.error.setVisible(bool(text))
+        self.error.setText(text)
+        restyle(self.error, f"color: {self.theme.color('error')}")
+
+    def show_status(self, status: SessionStatus) -> None:
+        """Show buttons, progress and the path of the run file."""
+        acts = self.model.buttons(status, connected(status))
+        self.start_button.setEnabled(acts["start"])
+        self.start_button.setToolTip("" if acts["start"] else self._why(status))
+        self.pause_button.setEnabled(acts["pause"])
+        self.pause_button.setText("Resume" if status.state == "paused" else "Pause")
+        self.stop_button.setEnabled(acts["stop"])
+        self.abort_button.setEnabled(acts["abort"])
+        active = self.model.active(status)
+        self.form_host.setEnabled(not active)
+        self.kind.setEnabled(not active)
+        self.allow_unstable.setEnabled(not active)
+        progress = self.model.progress(status, self.bridge.clock())
+        if progress.fraction is None:
+            self.bar.setRange(0, 0)
+        else:
+            self.bar.setRange(0, 1000)
+            self.bar.setValue(round(1000 * progress.fraction))
+        text = " · ".join(t for t in (progress.text, progress.remaining) if t)
+        self.message.setText(text if active or not self._outcome else self._outcome)
+        if status.recording is not None:
+            self.path.show_text(status.recording)
+
+    @staticmethod
+    def _why(status: SessionStatus) -> str:
+        return f"a run is {status.state}" if status.held_by else "connect the devices first"

@@ -1,0 +1,353 @@
+"""Auto and cross spectra with fit, band, cursors and references."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import Any
+
+from PyQt6.QtCore import QPointF, Qt, pyqtSignal
+from PyQt6.QtGui import QKeyEvent
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
+
+from ...acquisition.snapshots import FitSnapshot, SpectrumSnapshot
+from ..bridge import Bridge
+from ..theme import Theme
+from ..viewmodels.port import SessionPort
+from ..viewmodels.spectra import SpectraModel
+from ..viewmodels.units import FREQUENCY, format_quantity, parse_quantity
+from ..widgets.quantity_edit import QuantityEdit
+from .base import Panel
+from .spectra_plots import CHANNELS, SpectraPlots
+
+__all__ = ["SpectraPanel"]
+
+_PICK_PIXELS = 12.0
+# Opening view: two decades around where particles usually are, Hz.
+_DEFAULT_VIEW = (math.log10(1e4), math.log10(5e5))
+
+
+class SpectraPanel(Panel):
+    """Three plots over one log10 frequency axis: densities, coherence, phase."""
+
+    name = "spectra"
+    title = "Spectra"
+    period = 0.1
+    band_chosen = pyqtSignal(object)
+
+    def __init__(self, bridge: Bridge, theme: Theme) -> None:
+        super().__init__(bridge, theme)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.model = SpectraModel()
+        self._fit: FitSnapshot | None = None
+        self._version = 0
+        self._placed = False
+        self.plots = SpectraPlots()
+        self.body.addLayout(self._tools())
+        for plot, stretch in zip(self.plots.all, (28, 9, 12), strict=True):
+            self.body.addWidget(plot, stretch)
+        self._connect()
+        self.read_out = QLabel()
+        self.read_out.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.read_out.setWordWrap(True)
+        self.body.addWidget(self.read_out)
+        self.set_theme(theme)
+        self.show_cursors(False)
+        self._show_band()
+        self.zoom_default()
+
+    # -- construction -------------------------------------------------------------------------
+
+    def _tools(self) -> QVBoxLayout:
+        self.band_low = self._band_edit("lower end of the fit band")
+        self.band_high = self._band_edit("upper end of the fit band")
+        self.band_all = _button("all", "fit the whole spectrum", self.clear_band)
+        self.cursor_button = _button("Cursors", "two cursors with read-outs (C)", None, True)
+        self.cursor_button.toggled.connect(self.show_cursors)
+        self.store = _button("+ Ref", "keep these spectra as a reference (R)", self.store_reference)
+        self.clear = _button("× Ref", "drop all references", self.clear_references)
+        self.fit_button = _button(
+            "Fit (F)", "click a line, then F fits it; F alone shows or hides the fit", self.press_f
+        )
+        self.zoom_all = _button("Full", "show the whole spectrum", self.zoom_full)
+        self.zoom_auto = _button(
+            "Auto", "zoom to the fit band; ranges follow the data", self.zoom_default
+        )
+        first = QHBoxLayout()
+        first.setSpacing(4)
+        caption = QLabel("fit band")
+        caption.setObjectName("hint")
+        for widget in (caption, self.band_low, QLabel("…"), self.band_high, self.band_all):
+            first.addWidget(widget)
+        first.addStretch(1)
+        for widget in (
+            self.fit_button,
+            self.cursor_button,
+            self.store,
+            self.clear,
+        ):
+            first.addWidget(widget)
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        box = QVBoxLayout()
+        box.setSpacing(3)
+        box.addLayout(first)
+        second = QHBoxLayout()
+        second.addWidget(self.legend, 1)
+        second.addWidget(self.zoom_all)
+        second.addWidget(self.zoom_auto)
+        box.addLayout(second)
+        return box
+
+    def _band_edit(self, tip: str) -> QuantityEdit:
+        edit = QuantityEdit(
+            lambda text: parse_quantity(text, FREQUENCY, default_unit="kHz", low=0.0, name="band"),
+            lambda value: format_quantity(value, FREQUENCY, digits=5),
+        )
+        edit.set_tip(f"{tip}, for example 60 kHz")
+        edit.setFixedWidth(76)
+        edit.setPlaceholderText("all")
+        edit.committed.connect(self._band_typed)
+        return edit
+
+    def _connect(self) -> None:
+        plots = self.plots
+        plots.top.box.sigXRangeChanged.connect(self._on_zoom)
+        plots.top.box.sigResized.connect(self._on_zoom)
+        plots.region.sigRegionChanged.connect(self._band_dragging)
+        plots.region.sigRegionChangeFinished.connect(self._band_dragged)
+        plots.top.scene().sigMouseClicked.connect(self._clicked)
+        for index, lines in enumerate(plots.cursors):
+            for line in lines:
+                line.sigDragged.connect(
+                    lambda source, i=index: self._cursor_moved(i, float(source.value()))
+                )
+
+    # -- drawing ------------------------------------------------------------------------------
+
+    def pull(self, session: SessionPort) -> SpectrumSnapshot | None:
+        """Take the newest spectra and the newest fit."""
+        self._fit = session.fit()
+        return session.spectrum()
+
+    def key(self, snapshot: SpectrumSnapshot) -> Hashable:
+        """Sequence numbers of spectrum and fit, and the view."""
+        fit = -1 if self._fit is None else self._fit.sequence
+        return snapshot.sequence, fit, self._version
+
+    def draw(self, snapshot: SpectrumSnapshot) -> None:
+        """Draw what is visible."""
+        if self.model.spectrum is not snapshot:
+            self.model.set_spectrum(snapshot)
+        self.model.set_fit(self._fit)
+        self._place_once()
+        self.plots.draw(self.model.view(*self.plots.x_range, self.plots.top.columns))
+        lines = self.model.read_out()
+        self.read_out.setText("\n".join(lines))
+        self.read_out.setVisible(bool(lines))
+        self._write_legend(snapshot)
+        self._mark_peak()
+
+    def _write_legend(self, snapshot: SpectrumSnapshot) -> None:
+        theme, parts = self.theme, []
+        for index, name in enumerate(snapshot.channels[:CHANNELS]):
+            color = theme.channel(index)
+            parts.append(
+                f"<span style='color:{color}'>━ S<sub>{index + 1}{index + 1}</sub> {name}</span>"
+            )
+        if len(snapshot.channels) > 1:
+            parts.append(f"<span style='color:{theme.cross}'>━ |S<sub>12</sub>|</span>")
+        if self._fit is not None and self._fit.curve is not None and self.model.show_fit:
+            parts.append(f"<span style='color:{theme.fit}'>╌ fit</span>")
+        for index, reference in enumerate(self.model.references):
+            parts.append(f"<span style='color:{theme.references[index]}'>┄ {reference.name}</span>")
+        csd = snapshot.csd
+        averages = csd.effective_averages or csd.averages
+        parts.append(
+            f"<span style='color:{theme.muted}'>{averages:.0f} averages · "
+            f"bin {format_quantity(csd.bin_width, FREQUENCY, digits=3)}</span>"
+        )
+        text = " &nbsp; ".join(parts)
+        if text != self.legend.text():
+            self.legend.setText(text)
+
+    def _mark_peak(self) -> None:
+        peak = self.model.peak
+        reading = None if peak is None else self.model.reading(peak)
+        if peak is None or reading is None or max(reading.densities) <= 0.0:
+            self.plots.marker.clear()
+            return
+        x, y = math.log10(peak), math.log10(max(reading.densities))
+        self.plots.marker.setData(x=[x], y=[y])
+
+    def _place_once(self) -> None:
+        """Put cursors and band where the first data are."""
+        if self._placed:
+            return
+        self._placed = True
+        self.zoom_default()
+
+    # -- view ---------------------------------------------------------------------------------
+
+    def _on_zoom(self, *_: object) -> None:
+        self._version += 1
+
+    def _set_view(self, low: float, high: float) -> None:
+        self.model.forget_range()
+        self.plots.set_view(low, high)
+        self._version += 1
+
+    def zoom_default(self) -> None:
+        """Show the band with room around it, or the usual frequencies."""
+        low, high = self.model.full_range()
+        if self.model.band is not None:
+            a, b = (math.log10(f) for f in self.model.band)
+            room = 0.25 * (b - a)
+            self._set_view(max(low, a - room), min(high, b + room))
+            return
+        left, right = max(low, _DEFAULT_VIEW[0]), min(high, _DEFAULT_VIEW[1])
+        if right - left < 0.3:
+            left, right = low, high
+        self._set_view(left, right)
+
+    def zoom_full(self) -> None:
+        """Show all bins."""
+        self._set_view(*self.model.full_range())
+
+    # -- band ---------------------------------------------------------------------------------
+
+    def set_band(self, band: tuple[float, float] | None) -> None:
+        """Choose the fit band (Hz) and announce it."""
+        clipped = None if band is None else self.model.clip_band(*band)
+        if clipped == self.model.band:
+            return
+        self.model.band = clipped
+        self._show_band()
+        self.band_chosen.emit(clipped)
+
+    def clear_band(self) -> None:
+        """Fit the whole spectrum."""
+        self.set_band(None)
+
+    def _show_band(self) -> None:
+        band = self.model.band
+        self.plots.region.setVisible(band is not None)
+        self.band_low.set_value(None if band is None else band[0])
+        self.band_high.set_value(None if band is None else band[1])
+        for edit in (self.band_low, self.band_high):
+            if band is None:
+                edit.setText("")
+        if band is not None:
+            self.plots.region.blockSignals(True)
+            self.plots.region.setRegion((math.log10(band[0]), math.log10(band[1])))
+            self.plots.region.blockSignals(False)
+
+    def _band_dragging(self) -> None:
+        low, high = (10.0**v for v in self.plots.region.getRegion())
+        self.band_low.set_value(low)
+        self.band_high.set_value(high)
+
+    def _band_dragged(self) -> None:
+        low, high = self.plots.region.getRegion()
+        self.set_band((10.0**low, 10.0**high))
+
+    def _band_typed(self, _: object) -> None:
+        low, high = self.band_low.value, self.band_high.value
+        now = self.model.band
+        if low is None:
+            low = now[0] if now else 10.0 ** _DEFAULT_VIEW[0]
+        if high is None:
+            high = now[1] if now else min(10.0 ** _DEFAULT_VIEW[1], self.model.nyquist)
+        self.set_band((low, high))
+
+    # -- cursors, references, fit -------------------------------------------------------------
+
+    def show_cursors(self, on: bool) -> None:
+        """Show or hide both cursors; they open where the view is."""
+        low, high = self.plots.x_range
+        for index, lines in enumerate(self.plots.cursors):
+            place = low + (high - low) * (0.4 + 0.2 * index)
+            self.model.cursors[index] = 10.0**place if on else None
+            self.plots.place_cursor(index, place)
+            for line in lines:
+                line.setVisible(on)
+        if not on:
+            self.model.peak = None
+        self._version += 1
+
+    def _cursor_moved(self, index: int, place: float) -> None:
+        self.model.cursors[index] = 10.0**place
+        self.plots.place_cursor(index, place)
+        self._version += 1
+
+    def _clicked(self, event: Any) -> None:
+        """Pick the line next to a click."""
+        if event.button() != Qt.MouseButton.LeftButton or event.double():
+            return
+        position: QPointF = self.plots.top.box.mapSceneToView(event.scenePos())
+        if not self.plots.top.box.sceneBoundingRect().contains(event.scenePos()):
+            return
+        low, high = self.plots.x_range
+        reach = _PICK_PIXELS * (high - low) / self.plots.top.columns
+        center = 10.0 ** position.x()
+        peak = self.model.pick_peak(center, center * (10.0**reach - 1.0))
+        self.setFocus()
+        if peak is not None and self.cursor_button.isChecked():
+            self._cursor_moved(0, math.log10(peak))
+        self._version += 1
+
+    def press_f(self) -> None:
+        """Fit the picked line; without one, show or hide the fit."""
+        band = self.model.band_around_peak()
+        if band is None:
+            self.model.show_fit = not self.model.show_fit
+        else:
+            self.model.show_fit = True
+            self.set_band(band)
+            self.model.peak = None
+        self._version += 1
+
+    def store_reference(self) -> None:
+        """Keep the present spectra."""
+        self.model.store_reference()
+        self._version += 1
+
+    def clear_references(self) -> None:
+        """Drop the references."""
+        self.model.clear_references()
+        self._version += 1
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """F fits, C toggles cursors, R keeps a reference, Escape drops the picked line."""
+        if event is None:
+            return
+        key = event.key()
+        if key == Qt.Key.Key_F:
+            self.press_f()
+        elif key == Qt.Key.Key_C:
+            self.cursor_button.toggle()
+        elif key == Qt.Key.Key_R:
+            self.store_reference()
+        elif key == Qt.Key.Key_Escape:
+            self.model.peak = None
+            self._version += 1
+        else:
+            super().keyPressEvent(event)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        super().set_theme(theme)
+        self.plots.set_theme(theme)
+        self._version += 1
+
+
+def _button(text: str, tip: str, action: Any, checkable: bool = False) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setCheckable(checkable)
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    if action is not None:
+        button.clicked.connect(action)
+    return button

@@ -1,0 +1,167 @@
+"""The three stacked plots of the spectra panel and everything drawn in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyqtgraph as pg
+from PyQt6.QtCore import Qt
+
+from ..plots import DecadeAxis, LinePlot, PhaseAxis, add_curve, dashes, set_curve
+from ..theme import Theme
+from ..viewmodels.curves import Curve
+from ..viewmodels.spectra import MAX_REFERENCES, SpectraView
+
+__all__ = ["CHANNELS", "SpectraPlots"]
+
+CHANNELS = 4
+"""Auto spectra that are drawn at most."""
+
+_COHERENCE_RANGE, _PHASE_RANGE = (0.0, 1.02), (-3.9, 3.9)
+
+
+class SpectraPlots:
+    """Densities on top, coherence, phase; one log10 frequency axis.
+
+    Attributes
+    ----------
+    top, middle, bottom : LinePlot
+        The plots.
+    region : LinearRegionItem
+        The fit band, log10 Hz.
+    cursors : list of list
+        Two cursors, each a line in every plot.
+    """
+
+    def __init__(self) -> None:
+        self.top = LinePlot({"left": DecadeAxis("left"), "bottom": _frequency_axis()})
+        self.middle = LinePlot({"bottom": _frequency_axis()})
+        self.bottom = LinePlot({"left": PhaseAxis("left"), "bottom": _frequency_axis()})
+        self._arrange()
+        self._add_curves()
+        self._add_handles()
+
+    @property
+    def all(self) -> tuple[LinePlot, LinePlot, LinePlot]:
+        """The plots from top to bottom."""
+        return self.top, self.middle, self.bottom
+
+    @property
+    def x_range(self) -> tuple[float, float]:
+        """Visible range, log10 Hz."""
+        low, high = self.top.box.viewRange()[0]
+        return float(low), float(high)
+
+    def _arrange(self) -> None:
+        for plot in self.all:
+            if plot is not self.top:
+                plot.setXLink(self.top)
+            plot.getPlotItem().getAxis("bottom").setStyle(showValues=plot is self.bottom)
+        self.middle.label("left", "coherence")
+        self.middle.getPlotItem().getAxis("left").setTickSpacing(0.5, 0.25)
+        self.bottom.label("left", "arg S₁₂")
+        self.bottom.label("bottom", "frequency (Hz)")
+        self.middle.set_ranges(y=_COHERENCE_RANGE)
+        self.bottom.set_ranges(y=_PHASE_RANGE)
+
+    def _add_curves(self) -> None:
+        top = self.top
+        self.references = [[add_curve(top, z=-4) for _ in range(2)] for _ in range(MAX_REFERENCES)]
+        self.autos = [add_curve(top, z=i) for i in range(CHANNELS)]
+        self.cross = add_curve(top, z=-1)
+        self.fit_autos = [add_curve(top, z=8) for _ in range(CHANNELS)]
+        self.fit_cross = add_curve(top, z=7)
+        self.coherence = add_curve(self.middle)
+        self.fit_coherence = add_curve(self.middle, z=5)
+        self.floor = pg.InfiniteLine(0.0, angle=0)
+        self.middle.addItem(self.floor, ignoreBounds=True)
+        self.phase = add_curve(self.bottom)
+        self.fit_phase = add_curve(self.bottom, z=5)
+
+    def _add_handles(self) -> None:
+        self.region = pg.LinearRegionItem((4.7, 5.2), swapMode="sort")
+        self.region.setZValue(-9)
+        self.top.addItem(self.region, ignoreBounds=True)
+        self.cursors: list[list[Any]] = []
+        for index in range(2):
+            lines = [pg.InfiniteLine(4.9 + 0.1 * index, angle=90, movable=True) for _ in range(3)]
+            for line, plot in zip(lines, self.all, strict=True):
+                plot.addItem(line, ignoreBounds=True)
+                line.setZValue(10)
+            self.cursors.append(lines)
+        self.marker = pg.ScatterPlotItem(symbol="t", size=9, pxMode=True)
+        self.marker.setZValue(12)
+        self.top.addItem(self.marker, ignoreBounds=True)
+
+    def draw(self, view: SpectraView) -> None:
+        """Draw a view; without a cross spectrum the lower plots are hidden."""
+        for items, curves in ((self.autos, view.autos), (self.fit_autos, view.fit_autos)):
+            for index, item in enumerate(items):
+                set_curve(item, curves[index] if index < len(curves) else Curve.empty())
+        set_curve(self.cross, view.cross)
+        set_curve(self.fit_cross, view.fit_cross)
+        set_curve(self.coherence, view.coherence)
+        set_curve(self.fit_coherence, view.fit_coherence)
+        low, high = self.x_range
+        half = (high - low) / self.top.columns
+        set_curve(self.phase, dashes(view.phase, half), "pairs")
+        set_curve(self.fit_phase, dashes(view.fit_phase, 0.6 * half), "pairs")
+        self.floor.setVisible(view.coherence_floor is not None)
+        if view.coherence_floor is not None:
+            self.floor.setValue(view.coherence_floor)
+        for index, items in enumerate(self.references):
+            shown = view.references[index] if index < len(view.references) else ()
+            for j, item in enumerate(items):
+                set_curve(item, shown[j] if j < len(shown) else Curve.empty())
+        two = view.cross.x.size > 0
+        self.middle.setVisible(two)
+        self.bottom.setVisible(two)
+        self.top.getPlotItem().getAxis("bottom").setStyle(showValues=not two)
+        self.top.set_ranges(y=view.y_range)
+        self.top.label("left", f"S ({view.unit})")
+
+    def set_view(self, low: float, high: float) -> None:
+        """Show a range of log10 f and let the vertical ranges follow again."""
+        for plot in self.all:
+            plot.follow()
+        self.top.box.setXRange(low, high, padding=0.0)
+        self.middle.box.setYRange(*_COHERENCE_RANGE, padding=0.0)
+        self.bottom.box.setYRange(*_PHASE_RANGE, padding=0.0)
+
+    def place_cursor(self, index: int, place: float) -> None:
+        """Move the three lines of a cursor."""
+        for line in self.cursors[index]:
+            line.setValue(place)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        for plot in self.all:
+            plot.set_theme(theme)
+        dash, dot = Qt.PenStyle.DashLine, Qt.PenStyle.DotLine
+        for index, item in enumerate(self.autos):
+            item.setPen(theme.pen(theme.channel(index)))
+        for item in self.fit_autos:
+            item.setPen(theme.pen(theme.fit, style=dash))
+        self.cross.setPen(theme.pen(theme.cross, alpha=190))
+        self.fit_cross.setPen(theme.pen(theme.fit, style=dot))
+        self.coherence.setPen(theme.pen(theme.cross))
+        self.phase.setPen(theme.pen(theme.cross))
+        self.fit_coherence.setPen(theme.pen(theme.fit, style=dash))
+        self.fit_phase.setPen(theme.pen(theme.fit))
+        self.floor.setPen(theme.pen(theme.muted, style=dot))
+        for index, items in enumerate(self.references):
+            for item in items:
+                item.setPen(theme.pen(theme.references[index], style=dot))
+        band = pg.mkColor(theme.band)
+        band.setAlpha(20)
+        self.region.setBrush(pg.mkBrush(band))
+        band.setAlpha(40)
+        self.region.setHoverBrush(pg.mkBrush(band))
+        for line in (*self.region.lines, *self.cursors[0], *self.cursors[1]):
+            is_band = line in self.region.lines
+            line.setPen(theme.pen(theme.band if is_band else theme.text, style=dash))
+        self.marker.setBrush(pg.mkBrush(theme.color("warning")))
+
+
+def _frequency_axis() -> DecadeAxis:
+    return DecadeAxis("bottom", engineering=True)

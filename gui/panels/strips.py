@@ -1,0 +1,142 @@
+"""Small strips: fit parameters over time with ±1σ and the marks of events."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QComboBox, QGridLayout, QVBoxLayout
+
+from ...acquisition.events import Event, EventKind
+from ..bridge import Bridge
+from ..plots import BandItem, LinePlot, add_curve, set_curve
+from ..theme import Theme
+from ..viewmodels.curves import Curve
+from ..viewmodels.fit import strip, symbol
+from ..viewmodels.port import SessionPort
+from ..viewmodels.units import value_with_error
+from ..widgets.elided_label import ElidedLabel
+from .base import Panel
+
+__all__ = ["StripsPanel"]
+
+_SPAN = 120.0
+_DEFAULT = ("g_r", "g_a", "re_D12", "omega_1")
+_MARKED = (EventKind.LIGHT, EventKind.STEP_START, EventKind.FAULT, EventKind.PARTICLE_LOST)
+
+
+class _Cell:
+    """One strip: choice of the parameter, its newest value, plot."""
+
+    def __init__(self, name: str) -> None:
+        self.choice = QComboBox()
+        self.choice.addItem(symbol(name), name)
+        self.value = ElidedLabel("–")
+        self.plot = LinePlot(left_width=44)
+        self.band = BandItem()
+        self.plot.addItem(self.band, ignoreBounds=True)
+        self.line = add_curve(self.plot)
+        self.marks = add_curve(self.plot, z=-8)
+
+    @property
+    def name(self) -> str:
+        """Name of the parameter."""
+        return str(self.choice.currentData())
+
+    def offer(self, names: tuple[str, ...]) -> None:
+        """Offer the parameters of the present model."""
+        known = tuple(str(self.choice.itemData(i)) for i in range(self.choice.count()))
+        if known == names:
+            return
+        held = self.name
+        self.choice.blockSignals(True)
+        self.choice.clear()
+        for name in names:
+            self.choice.addItem(symbol(name), name)
+        self.choice.setCurrentIndex(max(0, names.index(held) if held in names else 0))
+        self.choice.blockSignals(False)
+
+
+class StripsPanel(Panel):
+    """Four strips, drawn twice a second."""
+
+    name = "strips"
+    title = "Parameters over time (s)"
+    period = 0.5
+
+    def __init__(self, bridge: Bridge, theme: Theme) -> None:
+        super().__init__(bridge, theme)
+        self.marks: deque[float] = deque(maxlen=200)
+        self.cells = [_Cell(name) for name in _DEFAULT]
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(5)
+        grid.setVerticalSpacing(0)
+        for index, cell in enumerate(self.cells):
+            last = index == len(self.cells) - 1
+            side = QVBoxLayout()
+            side.setSpacing(1)
+            side.addWidget(cell.choice)
+            side.addWidget(cell.value)
+            side.addStretch(1)
+            grid.addLayout(side, index, 0)
+            grid.addWidget(cell.plot, index, 1)
+            grid.setRowStretch(index, 13 if last else 10)
+            cell.plot.getPlotItem().getAxis("bottom").setStyle(showValues=last)
+            cell.plot.getPlotItem().getAxis("left").setTickDensity(0.6)
+            cell.choice.currentIndexChanged.connect(lambda _: self.repaint_soon())
+        grid.setColumnMinimumWidth(0, 140)
+        grid.setColumnStretch(1, 1)
+        self.body.addLayout(grid, 1)
+        bridge.events.connect(self.take_events)
+        self.set_theme(theme)
+
+    def take_events(self, events: list[Event]) -> None:
+        """Remember the events that are marked."""
+        self.marks.extend(e.host_time for e in events if e.kind in _MARKED and e.host_time > 0.0)
+
+    def pull(self, session: SessionPort) -> Any:
+        """Take the history; None while it is empty."""
+        return session.fit_history() or None
+
+    def key(self, snapshot: Any) -> Hashable:
+        """Length and newest time."""
+        return len(snapshot), snapshot[-1][0]
+
+    def draw(self, snapshot: Any) -> None:
+        """Draw."""
+        now = time.time()
+        names = tuple(snapshot[-1][1].parameters)
+        for cell in self.cells:
+            cell.offer(names)
+            self._draw(cell, snapshot, now)
+
+    def _draw(self, cell: _Cell, history: Any, now: float) -> None:
+        data = strip(history, cell.name, now, _SPAN)
+        if data.values.size == 0:
+            return
+        set_curve(cell.line, Curve(data.ages, data.values))
+        cell.band.set_band(data.ages, data.low, data.high)
+        low, high = float(data.low.min()), float(data.high.max())
+        pad = 0.1 * (high - low) or abs(high) or 1.0
+        cell.plot.set_ranges((max(-_SPAN, float(data.ages[0])) - 0.5, 0.5), (low - pad, high + pad))
+        marks = [m - now for m in self.marks if now - m <= _SPAN]
+        xs = [m for mark in marks for m in (mark, mark)]
+        ys = [low - pad, high + pad] * len(marks)
+        set_curve(cell.marks, Curve(np.array(xs), np.array(ys)), "pairs")
+        sigma = 0.5 * float(data.high[-1] - data.low[-1])
+        text, unit = value_with_error(float(data.values[-1]), sigma, data.unit)
+        cell.value.show_text(f"{text} {unit}")
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        super().set_theme(theme)
+        for index, cell in enumerate(self.cells):
+            color = theme.channel(index)
+            cell.plot.set_theme(theme)
+            cell.line.setPen(theme.pen(color))
+            cell.band.set_color(color)
+            cell.marks.setPen(theme.pen(theme.muted, style=Qt.PenStyle.DotLine))

@@ -1,0 +1,155 @@
+"""Live traces of the detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton
+
+from ...acquisition.snapshots import SessionStatus, TraceSnapshot
+from ..bridge import Bridge
+from ..plots import LinePlot, add_curve, set_curve
+from ..theme import Theme
+from ..viewmodels.curves import Curve
+from ..viewmodels.port import SessionPort
+from ..viewmodels.traces import WINDOWS, TracesModel
+from ..widgets.restyle import restyle
+from .base import Panel
+
+__all__ = ["TracesPanel"]
+
+_MOST = 4
+
+
+class TracesPanel(Panel):
+    """One plot per channel, freezing, and a banner for what is wrong."""
+
+    name = "traces"
+    title = "Live traces"
+    period = 1.0 / 15.0
+
+    def __init__(self, bridge: Bridge, theme: Theme) -> None:
+        super().__init__(bridge, theme)
+        self.model = TracesModel()
+        self.plots: list[LinePlot] = []
+        self.curves: list[Any] = []
+        self._names: tuple[str, ...] = ()
+        self.body.addLayout(self._tools())
+        bridge.status_changed.connect(self.show_status)
+        self.show_status(bridge.status)
+
+    def _tools(self) -> QHBoxLayout:
+        line = QHBoxLayout()
+        self.freeze = QToolButton()
+        self.freeze.setText("Freeze")
+        self.freeze.setCheckable(True)
+        self.freeze.setToolTip("hold the picture; acquisition and recording go on (Space)")
+        self.freeze.toggled.connect(self._set_frozen)
+        self.window_box = QComboBox()
+        for window in WINDOWS:
+            self.window_box.addItem(TracesModel.window_label(window))
+        self.window_box.setCurrentIndex(WINDOWS.index(self.model.window))
+        self.window_box.currentIndexChanged.connect(self._set_window)
+        self.auto = QToolButton()
+        self.auto.setText("Auto")
+        self.auto.setToolTip("let the ranges follow the signal again")
+        self.auto.clicked.connect(self._follow)
+        self.banner = QLabel()
+        line.addWidget(self.freeze)
+        line.addWidget(self.window_box)
+        line.addWidget(self.auto)
+        line.addWidget(self.banner, 1)
+        unit = QLabel("time in µs")
+        unit.setObjectName("hint")
+        line.addWidget(unit)
+        return line
+
+    def pull(self, session: SessionPort) -> TraceSnapshot | None:
+        """Take the newest trace."""
+        return None if self.model.frozen else session.trace()
+
+    def key(self, snapshot: TraceSnapshot) -> Hashable:
+        """Sequence number and window."""
+        return snapshot.sequence, self.model.window, self.plots[0].columns if self.plots else 0
+
+    def draw(self, snapshot: TraceSnapshot) -> None:
+        """Draw."""
+        snapshot = self._chosen(snapshot)
+        if snapshot.channels != self._names:
+            self._build(snapshot.channels)
+        view = self.model.view(snapshot, self.plots[0].columns)
+        for plot, item, curve, y_range in zip(
+            self.plots, self.curves, view.curves, view.y_ranges, strict=True
+        ):
+            plot.set_ranges((1e6 * view.x_range[0], 1e6 * view.x_range[1]), y_range)
+            set_curve(item, Curve(1e6 * curve.x, curve.y))
+
+    def _chosen(self, snapshot: TraceSnapshot) -> TraceSnapshot:
+        """Out-of-loop channels when the rig names them, the first few otherwise."""
+        columns = list(range(min(_MOST, len(snapshot.channels))))
+        detectors = getattr(self.bridge.session.rig, "detectors", ())
+        wanted = [d.channel for d in detectors if d.role == "out_of_loop"]
+        if wanted and len(detectors) == len(snapshot.channels):
+            columns = wanted[:_MOST]
+        if columns == list(range(len(snapshot.channels))):
+            return snapshot
+        return TraceSnapshot(
+            snapshot.sequence,
+            snapshot.first_sample,
+            snapshot.sample_rate,
+            snapshot.volts[:, columns],
+            tuple(snapshot.channels[c] for c in columns),
+        )
+
+    def _build(self, names: tuple[str, ...]) -> None:
+        for plot in self.plots:
+            self.body.removeWidget(plot)
+            plot.close()
+            plot.deleteLater()
+        self._names = names
+        self.plots, self.curves = [], []
+        for index, name in enumerate(names):
+            plot = LinePlot()
+            last = index == len(names) - 1
+            plot.getPlotItem().getAxis("bottom").setStyle(showValues=last)
+            plot.getPlotItem().getAxis("bottom").enableAutoSIPrefix(False)
+            plot.getPlotItem().getAxis("left").enableAutoSIPrefix(False)
+            plot.getPlotItem().getAxis("left").setTickDensity(0.7)
+            plot.label("left", f"{name} (V)")
+            if index:
+                plot.setXLink(self.plots[0])
+            plot.set_theme(self.theme)
+            self.curves.append(add_curve(plot, self.theme.pen(self.theme.channel(index))))
+            self.plots.append(plot)
+            self.body.addWidget(plot, 13 if last else 10)
+
+    def show_status(self, status: SessionStatus) -> None:
+        """Show the banner."""
+        text, severity = self.model.banner(status)
+        if not text and not status.streaming and not self._names:
+            text, severity = "connect the devices and press Stream to see the detectors", "info"
+        self.banner.setText(text)
+        weight = 600 if severity in ("warning", "error") else 400
+        restyle(self.banner, f"color: {self.theme.color(severity)}; font-weight: {weight}")
+
+    def _set_frozen(self, frozen: bool) -> None:
+        self.model.frozen = frozen
+        self.show_status(self.bridge.status)
+
+    def _set_window(self, index: int) -> None:
+        self.model.window = WINDOWS[index]
+        self._follow()
+
+    def _follow(self) -> None:
+        for plot in self.plots:
+            plot.follow()
+        self.repaint_soon()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        super().set_theme(theme)
+        for index, (plot, curve) in enumerate(zip(self.plots, self.curves, strict=True)):
+            plot.set_theme(theme)
+            curve.setPen(theme.pen(theme.channel(index)))
+        self.show_status(self.bridge.status)

@@ -1,0 +1,208 @@
+"""Plots in one style: linear axes that hold log10, thin pens, no automatic ranges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyqtgraph as pg
+from PyQt6.QtCore import QPointF, QSize, Qt
+from PyQt6.QtGui import QColor, QPen, QPolygonF
+
+from .viewmodels.curves import Curve
+from .viewmodels.ticks import decade_label, decade_ticks
+
+if TYPE_CHECKING:
+    from .theme import Theme
+
+__all__ = ["DecadeAxis", "LinePlot", "PhaseAxis", "add_curve", "set_curve"]
+
+_PIXELS_PER_LABEL = 62
+
+
+class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
+    """Axis of log10 values, labelled with the values.
+
+    Parameters
+    ----------
+    orientation : str
+        As of ``pyqtgraph.AxisItem``.
+    engineering : bool
+        Label "100 k" instead of 10⁵: for frequencies.
+    """
+
+    def __init__(self, orientation: str, *, engineering: bool = False) -> None:
+        super().__init__(orientation)
+        self.engineering = engineering
+        self.enableAutoSIPrefix(False)
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[Any]:
+        """Ticks at decades, or at round values within one."""
+        horizontal = self.orientation in ("bottom", "top")
+        room = max(2, int(size / (_PIXELS_PER_LABEL if horizontal else 26)))
+        return decade_ticks(minVal, maxVal, room)
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Labels of major ticks; minor ones stay bare."""
+        if spacing == 0.1:
+            return ["" for _ in values]
+        return [decade_label(v, engineering=self.engineering) for v in values]
+
+
+class PhaseAxis(pg.AxisItem):  # type: ignore[misc]
+    """Axis of a phase in rad, labelled in parts of π."""
+
+    _LABELS = ((-np.pi, "−π"), (0.0, "0"), (np.pi, "π"))
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[Any]:
+        """Multiples of π."""
+        return [(1.0, [v for v, _ in self._LABELS if minVal <= v <= maxVal])]
+
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        """Names of the multiples."""
+        names = dict(self._LABELS)
+        return [names[v] for v in values]
+
+
+class LinePlot(pg.PlotWidget):  # type: ignore[misc]
+    """A plot with fixed ranges; zooming by hand stops automatic ranges until ``follow`` is called.
+
+    Parameters
+    ----------
+    axes : dict, optional
+        Axis items by side.
+    left_width : int
+        Width of the left axis, px: stacked plots align.
+    """
+
+    def __init__(self, axes: dict[str, Any] | None = None, left_width: int = 58) -> None:
+        super().__init__(axisItems=axes or {}, enableMenu=False)
+        self.manual = False
+        self._label_color = "#888888"
+        item = self.getPlotItem()
+        item.hideButtons()
+        item.disableAutoRange()
+        item.getAxis("left").setWidth(left_width)
+        item.setContentsMargins(0, 2, 6, 0)
+        self.box = item.getViewBox()
+        self.box.sigRangeChangedManually.connect(self._on_manual)
+        self.setMinimumHeight(48)
+        font = self.font()
+        font.setPointSizeF(max(7.0, font.pointSizeF() - 1.0))
+        for side in ("left", "bottom"):
+            item.getAxis(side).setStyle(tickLength=-4, tickFont=font, tickTextOffset=3)
+
+    def sizeHint(self) -> QSize:
+        """Small: the layout shares out what there is."""
+        return QSize(160, 64)
+
+    def _on_manual(self, *_: object) -> None:
+        self.manual = True
+
+    def follow(self) -> None:
+        """Let the program set the ranges again."""
+        self.manual = False
+
+    def set_ranges(
+        self, x: tuple[float, float] | None = None, y: tuple[float, float] | None = None
+    ) -> None:
+        """Set ranges unless the user has zoomed."""
+        if self.manual:
+            return
+        now_x, now_y = self.box.viewRange()
+        if x is not None and not np.allclose(now_x, x, rtol=1e-9, atol=1e-15):
+            self.box.setXRange(*x, padding=0.0)
+        if y is not None and not np.allclose(now_y, y, rtol=1e-9, atol=1e-300):
+            self.box.setYRange(*y, padding=0.0)
+
+    @property
+    def columns(self) -> int:
+        """Pixel columns of the drawing area."""
+        return max(50, int(self.box.width()))
+
+    def label(self, side: str, text: str) -> None:
+        """Name an axis; units belong to the text."""
+        axis = self.getPlotItem().getAxis(side)
+        axis.enableAutoSIPrefix(False)
+        if axis.labelText != text:
+            axis.setLabel(text, **{"font-size": "8pt", "color": self._label_color})
+
+    def set_theme(self, theme: Theme) -> None:
+        """Colour background, axes and grid."""
+        self.setBackground(theme.base)
+        self._label_color = theme.muted
+        for side in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(side)
+            axis.setPen(theme.pen(theme.border))
+            axis.setTextPen(QColor(theme.muted))
+            axis.setGrid(34)
+            axis.setTickPen(theme.pen(theme.muted))
+            if axis.labelText:
+                style = {"font-size": "8pt", "color": theme.muted}
+                axis.setLabel(axis.labelText, **style)
+
+
+def add_curve(plot: Any, pen: QPen | None = None, *, z: float = 0.0) -> Any:
+    """Add an empty thin line to a plot."""
+    curve = pg.PlotCurveItem(pen=pen, antialias=False, skipFiniteCheck=True)
+    curve.setZValue(z)
+    plot.addItem(curve, ignoreBounds=True)
+    return curve
+
+
+def set_curve(item: Any, curve: Curve, connect: str = "all") -> None:
+    """Give a line its points."""
+    item.setData(curve.x, curve.y, connect=connect, skipFiniteCheck=True)
+
+
+def error_bars(x: np.ndarray, y: np.ndarray, stderr: np.ndarray) -> Curve:
+    """Vertical strokes as pairs of points, to be drawn with connect="pairs"."""
+    ends = np.empty(2 * x.size)
+    ends[0::2], ends[1::2] = y - stderr, y + stderr
+    return Curve(np.repeat(x, 2), ends)
+
+
+def dashes(curve: Curve, half: float) -> Curve:
+    """Short horizontal strokes at each point, for phases; to be drawn with connect="pairs"."""
+    x = np.empty(2 * curve.x.size)
+    x[0::2], x[1::2] = curve.x - half, curve.x + half
+    return Curve(x, np.repeat(curve.y, 2))
+
+
+def band_polygon(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> QPolygonF:
+    """Closed outline of a band of errors."""
+    points = [QPointF(float(a), float(b)) for a, b in zip(x, high, strict=True)]
+    back = [QPointF(float(a), float(b)) for a, b in zip(x[::-1], low[::-1], strict=True)]
+    return QPolygonF(points + back)
+
+
+class BandItem(pg.GraphicsObject):  # type: ignore[misc]
+    """A filled band of errors; one polygon, cheaper than filling between two curves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._polygon = QPolygonF()
+        self._color = QColor("#808080")
+        self.setZValue(-5)
+
+    def set_band(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+        """Take the outline."""
+        self.prepareGeometryChange()
+        self._polygon = band_polygon(x, low, high)
+        self.update()
+
+    def set_color(self, color: str, alpha: int = 70) -> None:
+        """Take the colour of the filling."""
+        self._color = QColor(color)
+        self._color.setAlpha(alpha)
+        self.update()
+
+    def boundingRect(self) -> Any:
+        """Extent of the outline."""
+        return self._polygon.boundingRect()
+
+    def paint(self, painter: Any, *_: object) -> None:
+        """Fill."""
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._color)
+        painter.drawPolygon(self._polygon)

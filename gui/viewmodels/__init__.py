@@ -1,0 +1,1 @@
+"""View-models: snapshots in, render-ready arrays and text out; no Qt is imported here."""

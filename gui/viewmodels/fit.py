@@ -1,0 +1,196 @@
+"""The fit table, its verdict, and strips of parameters over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .units import rounded, value_with_error
+
+if TYPE_CHECKING:
+    from ...acquisition.snapshots import FitSnapshot
+    from ...models.inference.result import FitResult
+
+__all__ = ["FitRow", "FitTable", "Strip", "fit_rows", "strip", "symbol", "verdict"]
+
+_TWO_PI = 2.0 * math.pi
+_SYMBOLS = {
+    "omega": "ω",
+    "omega_1": "ω₁",
+    "omega_2": "ω₂",
+    "gamma": "γ",
+    "gamma_1": "γ₁",
+    "gamma_2": "γ₂",
+    "g_r": "gᵣ",
+    "g_a": "gₐ",
+    "D": "D",
+    "D11": "D₁₁",
+    "D22": "D₂₂",
+    "re_D12": "Re D₁₂",
+    "noise": "noise",
+    "noise_1": "noise₁",
+    "noise_2": "noise₂",
+    "n1_0": "n₁(0)",
+    "n2_0": "n₂(0)",
+    "re_C0": "Re C(0)",
+    "im_C0": "Im C(0)",
+}
+
+
+@dataclass(frozen=True)
+class FitRow:
+    """A row: name, symbol, value ± error, unit, fitted?, prediction, distance to it in σ."""
+
+    name: str
+    symbol: str
+    value: str
+    unit: str
+    vary: bool
+    predicted: str
+    pull: float | None
+
+    @property
+    def pull_text(self) -> str:
+        """Distance to the prediction in standard errors."""
+        return "" if self.pull is None else f"{self.pull:+.1f} σ".replace("-", "−")
+
+
+@dataclass(frozen=True)
+class FitTable:
+    """All rows, the verdict (text and severity) and the warnings."""
+
+    rows: tuple[FitRow, ...]
+    verdict: str
+    severity: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """History of a parameter: seconds before now (≤ 0), value, and value ∓ σ, in ``unit``."""
+
+    name: str
+    unit: str
+    ages: NDArray[np.float64]
+    values: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def symbol(name: str) -> str:
+    """Symbol of a parameter as the paper writes it."""
+    return _SYMBOLS.get(name, name)
+
+
+def shown(value: float, unit: str) -> tuple[float, str]:
+    """Value and unit on screen: rates in rad/s or 1/s are divided by 2π and shown in Hz."""
+    if unit in ("rad/s", "1/s"):
+        return value / _TWO_PI, "Hz"
+    return value, "" if unit == "quanta" else unit.replace("^2", "²")
+
+
+def fit_rows(
+    result: FitResult, prediction: Mapping[str, float] | None = None
+) -> tuple[FitRow, ...]:
+    """Rows of a result; ``prediction`` holds values by parameter name, in the result's units."""
+    return tuple(
+        _row(name, parameter, (prediction or {}).get(name))
+        for name, parameter in result.parameters.items()
+    )
+
+
+def _row(name: str, parameter: Any, predicted: float | None) -> FitRow:
+    value, unit = shown(parameter.value, parameter.unit)
+    stderr = None if parameter.stderr is None else shown(parameter.stderr, parameter.unit)[0]
+    text, shown_unit = value_with_error(value, stderr, unit)
+    if not parameter.vary:
+        text += "  fixed"
+    elif stderr is None or not math.isfinite(stderr):
+        text += " ± ?"
+    pull = None
+    guess = ""
+    if predicted is not None and math.isfinite(predicted):
+        expected = shown(predicted, parameter.unit)[0]
+        guess = _like(expected, value, stderr, unit)
+        if stderr and math.isfinite(stderr):
+            pull = (value - expected) / stderr
+    return FitRow(name, symbol(name), text, shown_unit, parameter.vary, guess, pull)
+
+
+def _like(expected: float, value: float, stderr: float | None, unit: str) -> str:
+    """Write a prediction with the prefix and the decimals of the estimate."""
+    _, prefixed = value_with_error(value, stderr, unit)
+    factor = {"k": 1e3, "M": 1e6, "G": 1e9, "m": 1e-3, "µ": 1e-6}
+    prefix = prefixed[: len(prefixed) - len(unit)] if unit else ""
+    scale = factor.get(prefix, 1.0)
+    error = None if not stderr else stderr / scale
+    return rounded(expected / scale, error).split(" ± ")[0].strip("()")
+
+
+def verdict(snapshot: FitSnapshot | None) -> tuple[str, str]:
+    """One line on the fit and its severity ("good", "warning", "error" or "info")."""
+    if snapshot is None:
+        return "no fit yet", "info"
+    if snapshot.result is None:
+        return snapshot.error or "no fit yet", "error" if snapshot.error else "info"
+    result = snapshot.result
+    parts = [f"{result.model} fit"]
+    severity = "good"
+    if not result.converged:
+        parts.append("NOT CONVERGED")
+        severity = "error"
+    quality, poor = goodness(result.statistics)
+    if quality:
+        parts.append(quality)
+        severity = "warning" if poor and severity == "good" else severity
+    if snapshot.fits_per_second > 0.0:
+        parts.append(f"{snapshot.fits_per_second:.1f} fits/s")
+    if result.warnings and severity == "good":
+        severity = "warning"
+    return "  ·  ".join(parts), severity
+
+
+def goodness(statistics: Mapping[str, Any]) -> tuple[str, bool]:
+    """Goodness of fit in words, and whether it is poor."""
+    p_value = statistics.get("p_value")
+    if isinstance(p_value, (int, float)) and math.isfinite(p_value):
+        return f"p = {p_value:.2g}", p_value < 1e-3
+    for key in ("reduced_chi2", "reduced_deviance", "redchi", "goodness_of_fit", "goodness"):
+        value = statistics.get(key)
+        if isinstance(value, (int, float)) and math.isfinite(value):
+            return f"χ²/ν = {value:.3g}", not 0.5 < value < 2.0
+    return "", False
+
+
+def fit_table(
+    snapshot: FitSnapshot | None, prediction: Mapping[str, float] | None = None
+) -> FitTable:
+    """Everything the panel shows of a fit."""
+    text, severity = verdict(snapshot)
+    if snapshot is None or snapshot.result is None:
+        return FitTable((), text, severity, ())
+    rows = fit_rows(snapshot.result, prediction)
+    return FitTable(rows, text, severity, snapshot.result.warnings)
+
+
+def strip(
+    history: list[tuple[float, FitResult]], name: str, now: float, span: float = 120.0
+) -> Strip:
+    """History of one parameter over the last ``span`` seconds, in display units."""
+    unit = ""
+    points: list[tuple[float, float, float]] = []
+    for when, result in history:
+        parameter = result.parameters.get(name)
+        if parameter is None or now - when > span or not math.isfinite(parameter.value):
+            continue
+        value, unit = shown(parameter.value, parameter.unit)
+        spread = shown(parameter.stderr or 0.0, parameter.unit)[0]
+        points.append((when - now, value, spread if math.isfinite(spread) else 0.0))
+    table = np.array(points).reshape(-1, 3)
+    ages, values, sigma = table[:, 0], table[:, 1], table[:, 2]
+    return Strip(name, unit, ages, values, values - sigma, values + sigma)

@@ -1,0 +1,129 @@
+"""What the window asks of a session; ``acquisition.session.Session`` satisfies it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from ...acquisition.events import Event
+    from ...acquisition.plans import Plan
+    from ...acquisition.snapshots import (
+        FitSnapshot,
+        LightSnapshot,
+        LogEntry,
+        ReheatingSnapshot,
+        SessionStatus,
+        SpectrumSnapshot,
+        TraceSnapshot,
+    )
+    from ...models.inference.result import FitResult
+    from ...models.light import TweezerState
+
+__all__ = ["SessionPort"]
+
+
+class SessionPort(Protocol):
+    """Commands return futures or at once; snapshots are the newest and cost nothing to take."""
+
+    @property
+    def rig(self) -> Any:
+        """Devices with what is known about them."""
+        ...
+
+    def connect(self) -> Future[None]:
+        """Connect the devices; writes no setting."""
+        ...
+
+    def disconnect(self) -> Future[None]:
+        """Disconnect the devices; outputs stay."""
+        ...
+
+    def stream(self, on: bool) -> Future[None]:
+        """Switch the live display."""
+        ...
+
+    def set_light(self, state: TweezerState) -> Future[Any]:
+        """Set the light; refused while a run holds it."""
+        ...
+
+    def set_feedback(self, closed: bool) -> Future[None]:
+        """Switch the feedback gate."""
+        ...
+
+    def start(self, plan: Plan, out: Path | None = None) -> Future[Any]:
+        """Start a run; the future resolves at its end."""
+        ...
+
+    def stop_after_repetition(self) -> None:
+        """Ask for an orderly end; does not wait."""
+        ...
+
+    def abort(self) -> None:
+        """End the run now; its file is closed all the same."""
+        ...
+
+    def pause(self) -> None:
+        """Pause between repetitions."""
+        ...
+
+    def resume(self) -> None:
+        """Go on."""
+        ...
+
+    def set_fit(
+        self,
+        *,
+        model: Literal["pair", "single"],
+        band: tuple[float, float] | None,
+        channels: tuple[int, ...] | None,
+        vary: Mapping[str, bool],
+    ) -> None:
+        """Say what the live fit does."""
+        ...
+
+    def exclude_repetition(self, number: int, reason: str) -> None:
+        """Leave one repetition out of the live curves."""
+        ...
+
+    def close(self, timeout: float = 10.0) -> None:
+        """End orderly; trap light stays as it is."""
+        ...
+
+    def status(self) -> SessionStatus:
+        """Status bar."""
+        ...
+
+    def trace(self) -> TraceSnapshot | None:
+        """Newest voltages."""
+        ...
+
+    def spectrum(self) -> SpectrumSnapshot | None:
+        """Newest averaged spectra."""
+        ...
+
+    def fit(self) -> FitSnapshot | None:
+        """Newest fit."""
+        ...
+
+    def reheating(self) -> ReheatingSnapshot | None:
+        """Reheating curves so far."""
+        ...
+
+    def light(self) -> LightSnapshot:
+        """Requested and applied light."""
+        ...
+
+    def fit_history(self) -> list[tuple[float, FitResult]]:
+        """Past live fits with their time (s since the epoch), bounded."""
+        ...
+
+    def take_log(self) -> list[LogEntry]:
+        """Drain the new log lines."""
+        ...
+
+    def take_events(self) -> list[Event]:
+        """Drain the new events."""
+        ...

@@ -1,0 +1,190 @@
+"""Reheating curves ready to draw, with error bars, single repetitions and the fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.errors import InputError
+from .curves import Curve
+
+if TYPE_CHECKING:
+    from ...acquisition.snapshots import ReheatingSnapshot
+    from ...models.inference.reheating_estimate import ReheatingEstimate
+    from ...models.inference.result import FitResult
+
+__all__ = ["Points", "ReheatingModel", "ReheatingView"]
+
+Floats = NDArray[np.float64]
+_ENERGIES = ("E₁", "E₂")
+_MODES = ("E₊", "E₋")
+_CROSS = ("Re C", "Im C")
+_UNITS = {"quanta": "quanta", "m": "m²", "V": "V²"}
+
+
+@dataclass(frozen=True)
+class Points:
+    """A curve with error bars: name, t (s), value, standard error, and the fit (perhaps empty)."""
+
+    name: str
+    x: Floats
+    y: Floats
+    stderr: Floats
+    fit: Curve
+
+
+@dataclass(frozen=True)
+class ReheatingView:
+    """What the tab draws: energies on top, C below, single repetitions faintly underneath."""
+
+    energies: tuple[Points, ...]
+    cross: tuple[Points, ...]
+    singles: tuple[tuple[Curve, ...], ...]
+    unit: str
+    counter: str
+    note: str
+
+
+class ReheatingModel:
+    """State of the reheating tab."""
+
+    def __init__(self) -> None:
+        self.show_modes = False
+        self.show_singles = True
+        self._fitted: tuple[FitResult, ReheatingEstimate, Floats] | None = None
+
+    def view(self, snapshot: ReheatingSnapshot) -> ReheatingView:
+        """Turn a snapshot into curves; noise that the detector adds is taken off E_1 and E_2."""
+        done, planned = snapshot.repetitions_done, snapshot.repetitions_planned
+        counter = f"repetition {done} of {planned}" if planned else f"{done} repetitions"
+        estimate = snapshot.estimate
+        if estimate is None:
+            note = snapshot.error or "Curves appear after the second repetition."
+            return ReheatingView((), (), (), "quanta", counter, note)
+        if estimate.excluded:
+            counter += f" · {len(estimate.excluded)} excluded"
+        offset = estimate.noise_offset
+        shift = np.array([offset[0], offset[1], 0.0, 0.0])[:, None]
+        data = estimate.curves() - shift
+        fit = self._fit_curves(estimate, snapshot.result)
+        curves = None if fit is None else fit - shift
+        t = np.asarray(estimate.times)
+        energies = self._modes if self.show_modes else self._particles
+        return ReheatingView(
+            energies(t, data, estimate, curves),
+            tuple(
+                Points(name, t, data[2 + i], estimate.stderr[2 + i], _line(t, curves, 2 + i))
+                for i, name in enumerate(_CROSS)
+            ),
+            self._singles(t, snapshot.single, offset),
+            _UNITS.get(estimate.unit, estimate.unit),
+            counter,
+            _note(snapshot),
+        )
+
+    @staticmethod
+    def _particles(
+        t: Floats, data: Floats, estimate: ReheatingEstimate, fit: Floats | None
+    ) -> tuple[Points, ...]:
+        """E_1 and E_2."""
+        return tuple(
+            Points(name, t, data[i], estimate.stderr[i], _line(t, fit, i))
+            for i, name in enumerate(_ENERGIES)
+        )
+
+    @staticmethod
+    def _modes(
+        t: Floats, data: Floats, estimate: ReheatingEstimate, fit: Floats | None
+    ) -> tuple[Points, ...]:
+        """E_± = (E_1 + E_2)/2 ± Re C.
+
+        The error bar leaves out the covariance of E_1, E_2 and C, which the fit accounts for.
+        """
+        mean = 0.5 * (data[0] + data[1])
+        s = estimate.stderr
+        error = np.sqrt(0.25 * (s[0] ** 2 + s[1] ** 2) + s[2] ** 2)
+        curves = []
+        for sign, name in zip((1.0, -1.0), _MODES, strict=True):
+            line = Curve.empty()
+            if fit is not None:
+                line = Curve(t, 0.5 * (fit[0] + fit[1]) + sign * fit[2])
+            curves.append(Points(name, t, mean + sign * data[2], error, line))
+        return tuple(curves)
+
+    def _singles(self, t: Floats, single: Floats, offset: Floats) -> tuple[tuple[Curve, ...], ...]:
+        if not self.show_singles or self.show_modes or single.shape[-1] != t.size:
+            return ()
+        return tuple(
+            tuple(Curve(t, record[j] - offset[j]) for j in range(2)) for record in single[-12:]
+        )
+
+    def _fit_curves(self, estimate: ReheatingEstimate, result: FitResult | None) -> Floats | None:
+        """Expected E_1, E_2, Re C, Im C of the fit, shape (4, t); kept until the fit changes."""
+        if result is None:
+            return None
+        if self._fitted is not None and self._fitted[0] is result:
+            curves = self._fitted[2]
+            return curves if curves.shape[1] == estimate.times.size else None
+        from ...models.inference.reheating_moments import amplitude_moments
+
+        values = {name: p.value for name, p in result.parameters.items()}
+        equal = amplitude_moments(estimate.layout, values, vacuum=estimate.vacuum).equal
+        # y = (Re a_1, Im a_1, Re a_2, Im a_2) and C = ⟨a_1* a_2⟩.
+        curves = np.stack(
+            [
+                equal[:, 0, 0] + equal[:, 1, 1],
+                equal[:, 2, 2] + equal[:, 3, 3],
+                equal[:, 0, 2] + equal[:, 1, 3],
+                equal[:, 0, 3] - equal[:, 1, 2],
+            ]
+        )
+        self._fitted = (result, estimate, curves)
+        return np.asarray(curves)
+
+
+def _line(t: Floats, curves: Floats | None, row: int) -> Curve:
+    return Curve.empty() if curves is None else Curve(t, curves[row])
+
+
+def _note(snapshot: ReheatingSnapshot) -> str:
+    """Re D_12 with its error, or why there is no fit."""
+    if snapshot.result is None:
+        return snapshot.error
+    parameter = snapshot.result.parameters.get("re_D12")
+    if parameter is None:
+        return ""
+    from .fit import shown
+    from .units import value_with_error
+
+    value, unit = shown(parameter.value, parameter.unit)
+    stderr = None if parameter.stderr is None else shown(parameter.stderr, parameter.unit)[0]
+    text, unit = value_with_error(value, stderr, unit)
+    sigma = f" ({abs(value) / stderr:.1f} σ from 0)" if stderr else ""
+    fitted = snapshot.result.input.get("repetitions")
+    of = f" – fit of the first {fitted} repetitions" if _stale(snapshot, fitted) else ""
+    return f"Re D₁₂/2π = {text} {unit}{sigma}{of}"
+
+
+def _stale(snapshot: ReheatingSnapshot, fitted: object) -> bool:
+    """Whether the fit rests on fewer repetitions than the curves."""
+    estimate = snapshot.estimate
+    return isinstance(fitted, int) and estimate is not None and fitted != estimate.repetitions
+
+
+def parse_exclusion(text: str) -> tuple[int, str]:
+    """Read "12 hit by a flash": number of the repetition and reason.
+
+    Raises
+    ------
+    InputError
+        Without a number or a reason.
+    """
+    number, _, reason = text.strip().partition(" ")
+    if not number.isdigit() or not reason.strip():
+        raise InputError(
+            f"{text.strip()!r} cannot be read: give the repetition's number, a space, the reason"
+        )
+    return int(number), reason.strip()

@@ -1,0 +1,87 @@
+"""Cells of the status bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from .run import duration_text
+from .units import format_si
+
+if TYPE_CHECKING:
+    from ...acquisition.snapshots import SessionStatus
+
+__all__ = ["Cell", "StatusCells", "status_cells"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text of a cell, its severity ("", "good", "warning", "error") and a tip."""
+
+    text: str
+    severity: str = ""
+    tip: str = ""
+
+
+@dataclass(frozen=True)
+class StatusCells:
+    """All cells, in their order."""
+
+    mode: Cell
+    state: Cell
+    lag: Cell
+    dropped: Cell
+    gaps: Cell
+    recording: Cell
+    disk: Cell
+
+
+def status_cells(status: SessionStatus) -> StatusCells:
+    """Turn a status into the cells of the bar."""
+    tips = {
+        "LIVE": "samples come from the laboratory",
+        "SIM": "samples come from the simulated laboratory",
+        "REPLAY": "samples come from a recording",
+    }
+    mode = Cell(status.mode, status.mode.lower(), tips[status.mode])
+    word = status.state
+    if word == "idle":
+        word_text = "streaming" if status.streaming else "idle"
+    else:
+        word_text = word
+    severity = {"failed": "error", "paused": "warning", "stopping": "warning"}.get(word, "")
+    if status.lost:
+        word_text, severity = f"{word_text} · particle lost", "error"
+    late = status.streaming and status.lag > 0.5
+    gaps = Cell("no gaps", "", "samples that the recorder lost")
+    if status.gaps > 0:
+        gaps = Cell(f"GAPS {status.gaps} samples", "error", "the run file marks where they are")
+    return StatusCells(
+        mode,
+        Cell(word_text, severity, status.message),
+        Cell(
+            f"lag {format_si(max(status.lag, 0.0), 's', 2)}" if status.streaming else "lag –",
+            "warning" if late else "",
+            "age of the newest block",
+        ),
+        Cell(f"skipped {status.dropped}", "", "blocks that the display skipped; none was lost"),
+        gaps,
+        _recording(status),
+        _disk(status.disk_seconds),
+    )
+
+
+def _recording(status: SessionStatus) -> Cell:
+    if status.recording is None:
+        return Cell("not recording")
+    path = PurePath(status.recording)
+    where = f"{path.parent.name}/{path.name}" if path.parent.name else path.name
+    return Cell(f"● REC {where} · {format_si(status.recorded, 'S', 3)}", "rec", status.recording)
+
+
+def _disk(seconds: float | None) -> Cell:
+    if seconds is None:
+        return Cell("")
+    severity = "error" if seconds < 60.0 else "warning" if seconds < 600.0 else ""
+    return Cell(f"disk {duration_text(seconds)}", severity, "until the disk is full at this rate")

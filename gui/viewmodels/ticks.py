@@ -1,0 +1,81 @@
+"""Ticks of an axis that holds log10 of its values."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+__all__ = ["decade_label", "decade_ticks"]
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_PREFIX = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
+
+
+def decade_ticks(low: float, high: float, room: int) -> list[tuple[float, list[float]]]:
+    """Major and minor tick positions on [low, high] (log10 units).
+
+    Parameters
+    ----------
+    low, high : float
+        Range of the axis, log10.
+    room : int
+        Number of labels that fit.
+
+    Returns
+    -------
+    list of (spacing, positions)
+        As an axis of pyqtgraph wants them, major ticks first.
+    """
+    span = high - low
+    if not (math.isfinite(span) and span > 0.0) or abs(low) > 200 or abs(high) > 200:
+        return []
+    if span < 1.0:
+        return _linear_ticks(low, high, room)
+    stride = max(1, math.ceil(span / max(1, room)))
+    first = math.ceil(low / stride - 1e-9) * stride
+    major = [float(e) for e in range(first, math.floor(high + 1e-9) + 1, stride)]
+    minor: list[float] = []
+    if stride == 1:
+        for decade in range(math.floor(low), math.floor(high) + 1):
+            minor += [decade + math.log10(m) for m in range(2, 10)]
+    else:
+        minor = [float(e) for e in range(math.ceil(low), math.floor(high) + 1)]
+    kept = [m for m in minor if low <= m <= high and m not in major]
+    labelled: list[tuple[float, list[float]]] = [(float(stride), major)]
+    if stride == 1 and span * 3 <= room:
+        halves = [m for m in kept if round(10.0 ** (m % 1.0), 6) in (2.0, 5.0)]
+        labelled.append((0.3, halves))
+        kept = [m for m in kept if m not in halves]
+    return [*labelled, (0.1, kept)]
+
+
+def _linear_ticks(low: float, high: float, room: int) -> list[tuple[float, list[float]]]:
+    """Round values of a range that spans less than a decade."""
+    bottom, top = 10.0**low, 10.0**high
+    raw = (top - bottom) / max(2, room)
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * size for m in (1.0, 2.0, 5.0, 10.0) if m * size >= raw * (1.0 - 1e-9))
+    first = math.ceil(bottom / step - 1e-9)
+    values = [k * step for k in range(first, math.floor(top / step + 1e-9) + 1)]
+    positions = [math.log10(v) for v in values if v > 0.0]
+    return [(span_of(positions), positions)]
+
+
+def span_of(positions: list[float]) -> float:
+    """Smallest distance of neighbouring ticks; tells an axis how many digits it needs."""
+    gaps = [b - a for a, b in pairwise(positions)]
+    return max(min(gaps), 1e-12) if gaps else 1.0
+
+
+def decade_label(position: float, *, engineering: bool = False, digits: int = 6) -> str:
+    """Label of the tick at log10 position: "10⁻²¹", "2·10⁻²¹", or "100 k" for frequencies."""
+    if engineering:
+        value = 10.0**position
+        exponent = max(-9, min(9, 3 * math.floor(position / 3 + 1e-9)))
+        return f"{value / 10.0**exponent:.{digits}g} {_PREFIX[exponent]}".strip()
+    nearest = round(position)
+    if abs(position - nearest) < 1e-6:
+        return f"10{str(nearest).translate(_SUPERSCRIPT)}"
+    exponent = math.floor(position)
+    mantissa = f"{10.0 ** (position - exponent):.3g}"
+    return f"{mantissa}·10{str(exponent).translate(_SUPERSCRIPT)}"

@@ -1,0 +1,38 @@
+"""A label that gives way: its text is shortened to the room there is, the tip holds all of it."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtGui import QPainter, QPaintEvent
+from PyQt6.QtWidgets import QLabel, QSizePolicy
+
+__all__ = ["ElidedLabel"]
+
+
+class ElidedLabel(QLabel):
+    """Plain text on one line, elided when painted."""
+
+    def __init__(
+        self, text: str = "", mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight
+    ) -> None:
+        super().__init__(text)
+        self._mode = mode
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def show_text(self, text: str, tip: str | None = None) -> None:
+        """Set text and tip."""
+        if text != self.text():
+            self.setText(text)
+        self.setToolTip(text if tip is None else tip)
+
+    def minimumSizeHint(self) -> QSize:
+        """Height of a line, hardly any width."""
+        return QSize(24, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the text as far as it fits."""
+        painter = QPainter(self)
+        text = painter.fontMetrics().elidedText(self.text(), self._mode, self.width())
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(self.rect(), int(self.alignment()), text)

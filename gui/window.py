@@ -1,0 +1,262 @@
+"""The main window: spectra in the centre, everything else in docks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import QSettings, QSize, Qt, QTimer
+from PyQt6.QtGui import QAction, QCloseEvent, QKeySequence, QShowEvent
+from PyQt6.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QInputDialog,
+    QMainWindow,
+    QMenu,
+    QScrollArea,
+)
+
+from ..acquisition.snapshots import SessionStatus
+from . import layout
+from .bridge import Bridge
+from .closing import CloseChoice, Closer, ask_close
+from .panels.base import Panel
+from .panels.fit import FitPanel
+from .panels.light import LightPanel
+from .panels.log import LogPanel
+from .panels.reheating import ReheatingPanel
+from .panels.rig import RigPanel
+from .panels.run import RunPanel
+from .panels.spectra import SpectraPanel
+from .panels.strips import StripsPanel
+from .panels.traces import TracesPanel
+from .statusbar import StatusBar
+from .theme import DARK, LIGHT, Theme
+from .viewmodels.log import LogModel
+from .viewmodels.port import SessionPort
+from .widgets.toasts import Toasts
+
+__all__ = ["MainWindow"]
+
+_DOCKS: tuple[type[Panel], ...] = (
+    RigPanel,
+    LightPanel,
+    RunPanel,
+    TracesPanel,
+    FitPanel,
+    StripsPanel,
+    ReheatingPanel,
+    LogPanel,
+)
+
+
+class MainWindow(QMainWindow):
+    """The window of a session.
+
+    Parameters
+    ----------
+    session : SessionPort
+        What is shown; the window closes it.
+    settings : QSettings
+        Where layouts are kept.
+    theme : Theme
+        Colours to begin with.
+    """
+
+    def __init__(self, session: SessionPort, settings: QSettings, theme: Theme = DARK) -> None:
+        super().__init__()
+        self.session = session
+        self.settings = settings
+        self.theme = theme
+        self.log = LogModel()
+        self.bridge = Bridge(session, self.log, self)
+        self.closer = Closer(self.bridge, lambda s: self.ask_close(s), self.close)
+        self.panels: dict[str, Panel] = {}
+        self.docks: dict[str, QDockWidget] = {}
+        self.preset = layout.PRESETS[0]
+        self._fresh = True
+        self._style(theme)  # before there are widgets that would be styled twice
+        self.setObjectName("optobind-window")
+        self.setWindowTitle(f"optobind – {getattr(session.rig, 'name', '')}")
+        self.setDockNestingEnabled(True)
+        self._set_corners()
+        self._add_panels()
+        self.bar = StatusBar(theme)
+        self.setStatusBar(self.bar)
+        self.toasts = Toasts(self, theme)
+        self._add_menus()
+        self._wire()
+        self.bar.show_status(self.bridge.status)
+        screen = self.screen()
+        room = QSize(1600, 1000) if screen is None else screen.availableSize()
+        self.resize(room.boundedTo(QSize(1600, 1000)))
+
+    # -- construction -------------------------------------------------------------------------
+
+    def _set_corners(self) -> None:
+        corner, area = Qt.Corner, Qt.DockWidgetArea
+        for c in (corner.TopLeftCorner, corner.BottomLeftCorner):
+            self.setCorner(c, area.LeftDockWidgetArea)
+        for c in (corner.TopRightCorner, corner.BottomRightCorner):
+            self.setCorner(c, area.RightDockWidgetArea)
+
+    def _add_panels(self) -> None:
+        self.spectra = SpectraPanel(self.bridge, self.theme)
+        self.panels["spectra"] = self.spectra
+        self.setCentralWidget(_scrolled(self.spectra))
+        for kind in _DOCKS:
+            panel = kind(self.bridge, self.theme)
+            dock = QDockWidget(panel.title, self)
+            dock.setObjectName(f"dock-{panel.name}")
+            dock.setWidget(_scrolled(panel))
+            self.panels[panel.name] = panel
+            self.docks[panel.name] = dock
+            self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+        for name in ("spectra", "traces", "fit", "strips", "reheating"):
+            self.bridge.register(self.panels[name])
+
+    def _wire(self) -> None:
+        self.bridge.status_changed.connect(self._show_status)
+        self.bridge.acted.connect(self.bar.show_action)
+        self.bridge.logged.connect(self._show_toasts)
+        fit = self.panels["fit"]
+        if isinstance(fit, FitPanel):
+            self.spectra.band_chosen.connect(fit.set_band)
+
+    def _add_menus(self) -> None:
+        bar = self.menuBar()
+        if bar is None:
+            return
+        session_menu, view_menu = bar.addMenu("&Session"), bar.addMenu("&View")
+        if session_menu is None or view_menu is None:
+            return
+        self._action(session_menu, "Close", self.close, QKeySequence.StandardKey.Quit)
+        self.layout_menu = view_menu.addMenu("Layout")
+        self._fill_layouts()
+        view_menu.addSeparator()
+        for dock in self.docks.values():
+            view_menu.addAction(dock.toggleViewAction())
+        view_menu.addSeparator()
+        self._action(view_menu, "Dark / light colours", self.toggle_theme, "Ctrl+T")
+        traces = self.panels["traces"]
+        if isinstance(traces, TracesPanel):
+            self._action(view_menu, "Freeze the traces", traces.freeze.toggle, "Ctrl+Space")
+
+    def _fill_layouts(self) -> None:
+        menu = self.layout_menu
+        if menu is None:
+            return
+        menu.clear()
+        for index, name in enumerate(layout.PRESETS, start=1):
+            self._action(menu, name, lambda _=False, n=name: self.use_preset(n), f"Ctrl+{index}")
+        own = layout.named_layouts(self.settings)
+        menu.addSeparator()
+        for name in own:
+            self._action(menu, name, lambda _=False, n=name: self.use_named(n))
+        self._action(menu, "Keep this layout as …", self._keep_layout)
+
+    def _action(
+        self,
+        menu: QMenu,
+        text: str,
+        slot: Callable[..., object],
+        shortcut: QKeySequence.StandardKey | str | None = None,
+    ) -> None:
+        action = QAction(text, self)
+        action.triggered.connect(slot)
+        if shortcut is not None:
+            action.setShortcut(QKeySequence(shortcut))
+        menu.addAction(action)
+
+    # -- layout and theme ---------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Show the window as it was left, or in its default layout, and start to draw."""
+        layout.apply_preset(self, self.preset)
+        self._fresh = not layout.restore_layout(self, self.settings)
+        self.show()
+        self.bridge.start()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Give the docks their shares once the real size is known."""
+        super().showEvent(event)
+        QTimer.singleShot(0, self._share_out)
+
+    def _share_out(self) -> None:
+        if self._fresh:
+            layout.resize_preset(self, self.preset)
+        elif layout.centre_is_squeezed(self):
+            self.use_preset(self.preset)
+        self._fresh = False
+
+    def use_preset(self, name: str) -> None:
+        """Arrange the docks as a preset says."""
+        self.preset = name
+        layout.apply_preset(self, name)
+
+    def use_named(self, name: str) -> None:
+        """Arrange the docks as the user kept them."""
+        layout.restore_named(self, self.settings, name)
+
+    def _keep_layout(self) -> None:
+        name, ok = QInputDialog.getText(self, "Keep this layout", "Name")
+        if ok and name.strip():
+            layout.save_named(self, self.settings, name.strip().replace("/", "-"))
+            self._fill_layouts()
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Colour everything."""
+        self.theme = theme
+        self._style(theme)
+        for panel in self.panels.values():
+            panel.set_theme(theme)
+        self.bar.set_theme(theme)
+        self.bar.show_status(self.bridge.status)
+        self.toasts.theme = theme
+
+    @staticmethod
+    def _style(theme: Theme) -> None:
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            theme.apply(app)
+
+    def toggle_theme(self) -> None:
+        """Switch between dark and light."""
+        self.apply_theme(LIGHT if self.theme.name == "dark" else DARK)
+
+    # -- running ------------------------------------------------------------------------------
+
+    def _show_status(self, status: SessionStatus) -> None:
+        self.bar.show_status(status)
+        self.closer.poll()
+        if self.closer.message:
+            self.setWindowTitle(f"optobind – {self.closer.message}")
+
+    def _show_toasts(self) -> None:
+        for line in self.log.take_toasts():
+            self.toasts.push(line)
+
+    def ask_close(self, stopping: bool) -> CloseChoice:
+        """Ask what to do with a run under way."""
+        return ask_close(self, stopping)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Close when nothing is at risk; otherwise ask, stop orderly and close later."""
+        if event is None:
+            return
+        if not self.closer.request():
+            if self.closer.message:
+                self.log.write("info", self.closer.message)
+            event.ignore()
+            return
+        self.bridge.stop()
+        layout.save_layout(self, self.settings)
+        event.accept()
+        super().closeEvent(event)
+
+
+def _scrolled(panel: Panel) -> QScrollArea:
+    """Put a panel into a scroll area: wide panels must not squeeze the centre."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setWidget(panel)
+    return area

@@ -1,0 +1,1 @@
+"""Devices behind small Protocols, each family with its simulated twin."""

@@ -1,0 +1,332 @@
+"""What the suite asks of each family of devices; drivers and simulated twins satisfy these.
+
+``connect`` reads a device's state and writes nothing. No call waits without a timeout; a failure is
+a :class:`~optobind.models.errors.DeviceError` whose text names the device and the remedy. All
+devices are driven from one thread (the runner's).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.blocks import BlockStatus
+from ..models.light import TweezerState
+
+__all__ = [
+    "AppliedLight",
+    "Device",
+    "DeviceState",
+    "Digitizer",
+    "DigitizerInfo",
+    "Gate",
+    "Gauge",
+    "GaugeReading",
+    "LightCapabilities",
+    "RFCapabilities",
+    "RFSource",
+    "RFTone",
+    "ReadResult",
+    "SlmCapabilities",
+    "SpotPattern",
+    "SpotSLM",
+    "TweezerControl",
+]
+
+
+class DeviceState(Enum):
+    """Life cycle of a device."""
+
+    DISCONNECTED = "disconnected"
+    CONNECTING = "connecting"
+    READY = "ready"
+    RUNNING = "running"
+    FAULTED = "faulted"
+
+
+@runtime_checkable
+class Device(Protocol):
+    """Anything that can be connected."""
+
+    @property
+    def name(self) -> str:
+        """Name of the device in the rig, for messages."""
+        ...
+
+    @property
+    def state(self) -> DeviceState:
+        """Where the device is in its life cycle."""
+        ...
+
+    def connect(self) -> str:
+        """Open the link, read the identity and return it; writes no setting."""
+        ...
+
+    def disconnect(self) -> None:
+        """Close the link; outputs stay as they are. Safe to call in any state."""
+        ...
+
+
+@dataclass(frozen=True)
+class DigitizerInfo:
+    """How a digitizer is set up.
+
+    Attributes
+    ----------
+    sample_rate : float
+        Hz, per channel.
+    channels : tuple of str
+        Names in the order of the columns.
+    scale : tuple of float
+        Volts per count of each channel (1.0 when ``dtype`` is "float32").
+    dtype : {"int16", "float32"}
+        Type of the samples that ``read_into`` writes.
+    real_time : bool
+        False for a virtual clock: samples come as fast as they are asked for and the source waits
+        when nobody asks, so that consumers may hold it up without loss.
+    mode : {"LIVE", "SIM", "REPLAY"}
+        Where the samples come from; shown to the user at all times.
+    unit : {"V", "m", "quanta"}
+        Unit of scaled samples; anything but volts comes from a replayed record.
+    """
+
+    sample_rate: float
+    channels: tuple[str, ...]
+    scale: tuple[float, ...]
+    dtype: Literal["int16", "float32"] = "int16"
+    real_time: bool = True
+    mode: Literal["LIVE", "SIM", "REPLAY"] = "LIVE"
+    unit: str = "V"
+
+
+@dataclass(frozen=True)
+class ReadResult:
+    """What one ``read_into`` brought.
+
+    Attributes
+    ----------
+    samples : int
+        Rows written; fewer than asked for only at the end of a recording.
+    first_sample : int
+        Index of the first row since ``start``; a jump is a gap (samples that the device lost).
+    status : BlockStatus
+        Saturation and, for the simulated laboratory, a lost particle.
+    finished : bool
+        Whether no further sample will come.
+    """
+
+    samples: int
+    first_sample: int
+    status: BlockStatus = BlockStatus.OK
+    finished: bool = False
+
+
+class Digitizer(Device, Protocol):
+    """A source of sampled detector voltages."""
+
+    @property
+    def info(self) -> DigitizerInfo:
+        """Set-up, valid after ``connect``."""
+        ...
+
+    def start(self) -> None:
+        """Start sampling; the next sample has index 0."""
+        ...
+
+    def read_into(self, buffer: NDArray[np.int16] | NDArray[np.float32]) -> ReadResult:
+        """Fill ``buffer`` (rows, channels), C-contiguous, waiting for the samples."""
+        ...
+
+    def stop(self) -> None:
+        """Stop sampling. Safe to call in any state."""
+        ...
+
+
+@dataclass(frozen=True)
+class SpotPattern:
+    """Spots of a hologram: what an SLM is asked for, or what it shows.
+
+    Attributes
+    ----------
+    positions : tuple of (x, y, z)
+        m.
+    weights : tuple of float
+        Shares of the diffracted power; they add up to at most 1.
+    phases : tuple of float
+        Optical phase of each spot, rad.
+    """
+
+    positions: tuple[tuple[float, float, float], ...]
+    weights: tuple[float, ...]
+    phases: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class SlmCapabilities:
+    """Limits of an SLM: field of view (m, full width), levels of phase, settling time (s)."""
+
+    field_of_view: float
+    phase_levels: int = 256
+    settling_time: float = 0.02
+    phase_per_spot: bool = True
+
+
+class SpotSLM(Device, Protocol):
+    """A phase SLM addressed by spots; the driver computes the hologram."""
+
+    @property
+    def capabilities(self) -> SlmCapabilities:
+        """Limits."""
+        ...
+
+    def show(self, pattern: SpotPattern) -> SpotPattern:
+        """Show a pattern and return the one that results (quantised), after settling."""
+        ...
+
+    def read(self) -> SpotPattern:
+        """Return the pattern shown last."""
+        ...
+
+
+@dataclass(frozen=True)
+class RFTone:
+    """One channel of an RF source: frequency (Hz), amplitude (V peak), phase (rad), output on."""
+
+    frequency: float
+    amplitude: float
+    phase: float = 0.0
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class RFCapabilities:
+    """Limits of an RF source; ``phase`` says what a phase setting means."""
+
+    channels: int
+    frequency_range: tuple[float, float]
+    amplitude_range: tuple[float, float]
+    phase: Literal["absolute", "relative", "absent"] = "relative"
+    phase_resolution: float = 0.0
+
+
+class RFSource(Device, Protocol):
+    """A multi-channel RF source for AOMs."""
+
+    @property
+    def capabilities(self) -> RFCapabilities:
+        """Limits."""
+        ...
+
+    def set_tone(self, channel: int, tone: RFTone) -> None:
+        """Set one channel (counted from 0)."""
+        ...
+
+    def align(self) -> None:
+        """Align the phases of all channels; needed after every change of frequency."""
+        ...
+
+    def read_tone(self, channel: int) -> RFTone:
+        """Read one channel back from the device."""
+        ...
+
+
+@dataclass(frozen=True)
+class GaugeReading:
+    """A pressure: Pa (None unless valid), the gas it is corrected for, and what is wrong."""
+
+    pressure: float | None
+    species: str = "air"
+    status: str = "ok"
+
+
+class Gauge(Device, Protocol):
+    """A pressure gauge."""
+
+    def read(self) -> GaugeReading:
+        """Read the pressure; a reading with status ≠ ok carries no value."""
+        ...
+
+
+class Gate(Device, Protocol):
+    """A switch; the feedback gate is closed (True) while feedback cooling acts."""
+
+    def set(self, closed: bool) -> None:
+        """Switch; in the simulated laboratory it acts from the next sample on."""
+        ...
+
+    def read(self) -> bool:
+        """Return whether the gate is closed."""
+        ...
+
+
+@dataclass(frozen=True)
+class LightCapabilities:
+    """What a TweezerControl can set, with ranges: power (W, per site), separation (m)."""
+
+    phase: bool
+    position: bool
+    power: bool
+    power_range: tuple[float, float]
+    separation_range: tuple[float, float]
+    phase_resolution: float = 0.0
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AppliedLight:
+    """What a TweezerControl actually set.
+
+    Attributes
+    ----------
+    state : TweezerState
+        Read back from the devices.
+    phase_error : float
+        Predicted error of φ by quantisation, rad.
+    settling_time : float
+        Time after which the light is as stated, s.
+    """
+
+    state: TweezerState
+    phase_error: float = 0.0
+    settling_time: float = 0.0
+
+
+class TweezerControl(Protocol):
+    """Turns a TweezerState into masks and tones, and back."""
+
+    @property
+    def capabilities(self) -> LightCapabilities:
+        """What can be set, and within which ranges."""
+        ...
+
+    def apply(self, state: TweezerState) -> AppliedLight:
+        """Set the light.
+
+        Raises
+        ------
+        InputError
+            If a value is out of range or cannot be set here; nothing has been changed then.
+        DeviceError
+            If a device fails; the last good set-point stays.
+        """
+        ...
+
+    def read(self) -> AppliedLight:
+        """Read the light back from the devices."""
+        ...
+
+
+@dataclass(frozen=True)
+class DeviceReport:
+    """One line of the rig panel: family, name, driver, state, identity or error."""
+
+    family: str
+    name: str
+    driver: str
+    state: DeviceState
+    detail: str = ""
+    extra: dict[str, str] = field(default_factory=dict)

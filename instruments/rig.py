@@ -1,0 +1,90 @@
+"""The devices of an experiment with what is known about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..models.array import TrapArray
+from .protocols import Device, Digitizer, Gate, Gauge, RFSource, SpotSLM, TweezerControl
+
+__all__ = ["DetectorChannel", "Rig"]
+
+
+@dataclass(frozen=True)
+class DetectorChannel:
+    """What one digitizer channel sees.
+
+    Attributes
+    ----------
+    channel : int
+        Column of the samples.
+    name : str
+        Shown in plots.
+    particle : int or None
+        Index of the particle whose z it sees; None for a monitor.
+    role : {"out_of_loop", "in_loop", "monitor"}
+        In-loop records are squashed by feedback: fits take out-of-loop channels.
+    volts_per_metre : float
+        Calibration as the experimenter believes it, > 0.
+    polarity : {1, -1}
+        Sign of the voltage for positive z; a reversed sign flips g_r, g_a and Re D_12 together.
+    """
+
+    channel: int
+    name: str
+    particle: int | None
+    role: Literal["out_of_loop", "in_loop", "monitor"] = "out_of_loop"
+    volts_per_metre: float = 1.0
+    polarity: Literal[1, -1] = 1
+
+
+@dataclass
+class Rig:
+    """Devices by family, the detectors' map, and the particles and light as configured.
+
+    Attributes
+    ----------
+    name : str
+        Name of the rig.
+    mode : {"LIVE", "SIM", "REPLAY"}
+        Where the samples come from.
+    trap : TrapArray or None
+        Particles, tweezers and gas as configured; None when replaying a foreign record.
+    detectors : tuple of DetectorChannel
+        In the order of the channels.
+    config : dict
+        The complete configuration as JSON values, stored in each run file.
+    world : object or None
+        The simulated world, for the comparison of estimates with the truth; None on hardware.
+    seed : int or None
+        Seed of the simulation.
+    """
+
+    name: str
+    mode: Literal["LIVE", "SIM", "REPLAY"]
+    digitizer: Digitizer
+    detectors: tuple[DetectorChannel, ...]
+    trap: TrapArray | None = None
+    light: TweezerControl | None = None
+    gate: Gate | None = None
+    gauge: Gauge | None = None
+    slm: SpotSLM | None = None
+    rf: RFSource | None = None
+    drivers: dict[str, str] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    world: Any = None
+    seed: int | None = None
+
+    def devices(self) -> Iterator[tuple[str, Device]]:
+        """All devices as (family, device), in the order in which they are connected."""
+        for family in ("gauge", "slm", "rf", "gate", "digitizer"):
+            device = getattr(self, family)
+            if device is not None:
+                yield family, device
+
+    def channels(self, role: str = "out_of_loop") -> tuple[DetectorChannel, ...]:
+        """Detectors of one role, ordered by particle."""
+        chosen = [d for d in self.detectors if d.role == role and d.particle is not None]
+        return tuple(sorted(chosen, key=lambda d: d.particle if d.particle is not None else 0))

@@ -1,0 +1,1 @@
+"""The simulated laboratory: one world, and devices that are windows onto it."""

@@ -1,0 +1,84 @@
+"""From particles, light and settings to a rig of simulated devices on one world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...models.array import TrapArray
+from ...models.errors import InputError
+from ..rig import Rig
+from ..tweezer_control import SlmRfControl
+from .devices import SimulatedGate, SimulatedGauge, SimulatedRFSource, SimulatedSLM
+from .digitizer import SimulatedDigitizer
+from .mechanics import TrapMechanics
+from .optics import OpticalPath, calibration
+from .settings import WorldSettings
+from .world import SimulatedWorld
+
+__all__ = ["build_simulated_rig", "build_world"]
+
+
+def build_world(trap: TrapArray, settings: WorldSettings) -> SimulatedWorld:
+    """Build the world of a trap.
+
+    Raises
+    ------
+    NotTrappedError
+        If the light does not hold the particles.
+    InputError
+        Without detectors, or for a detector of a particle that does not exist.
+    """
+    if not settings.detectors:
+        raise InputError("a simulated rig needs at least one detector")
+    return SimulatedWorld(TrapMechanics(trap), settings)
+
+
+def build_simulated_rig(
+    trap: TrapArray,
+    settings: WorldSettings,
+    *,
+    name: str = "simulated",
+    config: Mapping[str, Any] | None = None,
+) -> Rig:
+    """Build world and devices; ``rig.world`` is the :class:`~.world.SimulatedWorld`.
+
+    Parameters
+    ----------
+    trap : TrapArray
+        Particles, tweezers and gas.
+    settings : WorldSettings
+        The rest.
+    name : str
+        Name of the rig.
+    config : mapping, optional
+        Complete configuration as JSON values, kept in the rig.
+
+    Raises
+    ------
+    NotTrappedError
+        If the light does not hold the particles.
+    InputError
+        For settings that do not fit the trap.
+    """
+    world = build_world(trap, settings)
+    # Idle before the devices take over: the rounding of their settings must not kick particles.
+    world.idle = True
+    path = OpticalPath(world)
+    slm, rf = SimulatedSLM(path, world), SimulatedRFSource(path, world)
+    return Rig(
+        name=name,
+        mode="SIM",
+        digitizer=SimulatedDigitizer(world),
+        detectors=tuple(d.channel(i) for i, d in enumerate(settings.detectors)),
+        trap=trap,
+        light=SlmRfControl(slm, rf, calibration(settings), sites=len(trap.spheres)),
+        gate=SimulatedGate(world),
+        gauge=SimulatedGauge(world),
+        slm=slm,
+        rf=rf,
+        drivers=dict.fromkeys(("digitizer", "slm", "rf", "gate", "gauge"), "simulated"),
+        config=dict(config or {}),
+        world=world,
+        seed=settings.seed,
+    )

@@ -1,0 +1,368 @@
+"""Particles, light, gas, feedback and detectors in one object that advances sample by sample.
+
+World time is the number of samples produced: a command acts from the next sample on, so that the
+index of every change is known exactly and a record depends on seed and commands only, not on how it
+was read. Detectors are AC-coupled: they show the deviation from the present equilibrium.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.blocks import BlockStatus
+from ...models.errors import InputError, NotTrappedError
+from ...models.gas import Gas
+from ...models.light import TweezerState
+from ...models.pair import PairConstants
+from .closed_loop import ClosedLoop
+from .engine import Engine
+from .mechanics import Mechanics, OperatingPoint
+from .settings import WorldSettings
+
+__all__ = ["LightPath", "SimulatedWorld"]
+
+LightPath = Callable[[float], TweezerState]
+
+_SCRATCH = 65536
+# Steps in which a settling light is followed; the equilibrium moves smoothly between them.
+_KNOTS = 16
+
+
+def _knots(duration: float) -> list[float]:
+    """Return times, s, at which an exponential (e^{−7} left at the end) has made equal steps."""
+    floor = math.exp(-7.0)
+    shares = np.linspace(1.0, floor, _KNOTS + 1)[1:]
+    return [duration * (math.log(float(share)) / math.log(floor)) for share in shares]
+
+
+class SimulatedWorld:
+    """The simulated laboratory behind its devices.
+
+    Parameters
+    ----------
+    mechanics : Mechanics
+        Physics: :class:`~.mechanics.TrapMechanics` or :class:`~.mechanics.PairMechanics`.
+    settings : WorldSettings
+        Sample rate, seed, detectors, feedback.
+
+    Attributes
+    ----------
+    idle : bool
+        True while nobody samples: then light settles at once and the particles follow it.
+    device_rng : numpy.random.Generator
+        For the noise of gauge and RF source.
+
+    Raises
+    ------
+    NotTrappedError
+        If the configured light does not hold the particles.
+    """
+
+    def __init__(self, mechanics: Mechanics, settings: WorldSettings) -> None:
+        self._mechanics, self._settings = mechanics, settings
+        self._lock = threading.RLock()
+        self._light, self._gas = mechanics.light, mechanics.gas
+        seeds = np.random.SeedSequence(settings.seed).spawn(4)
+        self.device_rng = np.random.default_rng(seeds[3])
+        everyone = (True,) * mechanics.particles
+        point = mechanics.operating_point(self._light, self._gas, everyone)
+        self._engine = Engine(settings, point, seeds)
+        self._position = 0
+        self._path: LightPath | None = None
+        self._path_start = 0
+        self._knots: deque[tuple[int, float]] = deque()
+        self.idle = False
+        self._warm = False
+        self._engine.thermalise(range(mechanics.particles))
+
+    # -- what can be seen -----------------------------------------------------------------------
+
+    @property
+    def settings(self) -> WorldSettings:
+        """Set-up."""
+        return self._settings
+
+    @property
+    def position(self) -> int:
+        """Number of samples produced so far."""
+        return self._position
+
+    @property
+    def time(self) -> float:
+        """World time, s."""
+        return self._position / self._settings.sample_rate
+
+    @property
+    def point(self) -> OperatingPoint:
+        """Operating point of the present segment."""
+        return self._engine.point
+
+    @property
+    def light(self) -> TweezerState | None:
+        """Light at this sample, on its way while an SLM settles."""
+        with self._lock:
+            if self._path is None:
+                return self._light
+            return self._path((self._position - self._path_start) / self._settings.sample_rate)
+
+    @property
+    def gas(self) -> Gas | None:
+        """Gas."""
+        return self._gas
+
+    @property
+    def gate_closed(self) -> bool:
+        """Whether feedback acts."""
+        return self._engine.gate
+
+    @property
+    def lost(self) -> tuple[bool, ...]:
+        """Which particles are lost."""
+        return tuple(not there for there in self._engine.present)
+
+    @property
+    def pair(self) -> PairConstants | None:
+        """Constants of the pair; None unless exactly two particles are there."""
+        return self._engine.point.pair
+
+    @property
+    def equilibrium(self) -> NDArray[np.float64]:
+        """Equilibria along z at this sample, m, shape (N,)."""
+        left = self._knots[0][0] - self._position if self._knots else 0
+        return np.asarray(self.point.equilibrium - left * self._engine.equilibrium_step)
+
+    @property
+    def positions(self) -> NDArray[np.float64]:
+        """Absolute z of the particles, m, shape (N,)."""
+        deviation = self._engine.memory.state[0::2] * self.point.lengths
+        return np.asarray(self.equilibrium + deviation)
+
+    @property
+    def momenta(self) -> NDArray[np.float64]:
+        """Momenta along z, kg m/s, shape (N,)."""
+        scale = self.point.masses * self.point.omega * self.point.lengths
+        return np.asarray(self._engine.memory.state[1::2] * scale)
+
+    def closed_loop(self) -> ClosedLoop:
+        """Exact discrete system of states, filters, delays and detectors as they are set now."""
+        with self._lock:
+            return self._engine.closed_loop()
+
+    def growth_rate(self) -> float:
+        """Largest real part of the closed loop's poles, 1/s; negative when stable."""
+        return self.closed_loop().growth_rate
+
+    def truth(self) -> dict[str, float]:
+        """Values that a pair fit of the out-of-loop record should find, see :mod:`.truth`.
+
+        Raises
+        ------
+        InputError
+            Unless exactly two particles are there.
+        """
+        with self._lock:
+            if len(self.lost) != 2 or any(self.lost):
+                raise InputError("the truth of a pair fit needs two present particles")
+            return self._engine.truth()
+
+    # -- commands: from the next sample on --------------------------------------------------------
+
+    def set_gate(self, closed: bool) -> None:
+        """Close (True) or open the feedback gate."""
+        with self._lock:
+            self._engine.switch(bool(closed))
+
+    def set_pressure(self, pressure: float) -> None:
+        """Change the gas pressure, Pa.
+
+        Raises
+        ------
+        InputError
+            For a pressure out of range or a world without gas.
+        """
+        with self._lock:
+            if self._gas is None:
+                raise InputError("this world has no gas whose pressure could be set")
+            self._gas = replace(self._gas, pressure=pressure)
+            # Gas moves no equilibrium: a settling light goes on.
+            self._engine.install(*self._solve(self._light), keep_deviation=True)
+
+    def set_light(self, state: TweezerState) -> None:
+        """Change the light at once; see :meth:`follow`."""
+        self.follow(lambda _time: state, 0.0, jump=True)
+
+    def follow(self, path: LightPath, duration: float, *, jump: bool = False) -> None:
+        """Let the light follow a path.
+
+        Parameters
+        ----------
+        path : callable
+            Light at a time (s) after this command.
+        duration : float
+            Time after which the light rests, s.
+        jump : bool
+            Whether the light jumps at the start: the particles stay, the equilibria jump.
+
+        Raises
+        ------
+        InputError
+            If the final light cannot be described; nothing has changed then. Light that does not
+            hold a particle is not refused: the particle is lost.
+        """
+        with self._lock:
+            final = path(duration)
+            self._require_describable(final)
+            self._engine.rest(self.equilibrium)
+            self._knots.clear()
+            self._path = None
+            if self.idle or duration <= 0.0:
+                self._move_to(final, keep_deviation=self.idle)
+                return
+            if jump:
+                self._move_to(path(0.0), keep_deviation=False)
+            self._path, self._path_start = path, self._position
+            sample = self._position
+            for time in _knots(duration):
+                wanted = self._position + round(time * self._settings.sample_rate)
+                sample = max(sample + 1, wanted)
+                self._knots.append((sample, time))
+            self._begin_segment()
+
+    def reload(self) -> None:
+        """Put lost particles back into their traps, as cold as feedback keeps them.
+
+        Raises
+        ------
+        NotTrappedError
+            If the light does not hold them; nothing has changed then.
+        """
+        with self._lock:
+            back = [j for j, gone in enumerate(self.lost) if gone]
+            if not back:
+                return
+            light, everyone = self.light, (True,) * len(self.lost)
+            point = self._mechanics.operating_point(light, self._gas, everyone)
+            self._engine.rest(self.equilibrium)
+            self._engine.install(point, everyone, keep_deviation=False)
+            self._engine.thermalise(back)
+
+    # -- production -------------------------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Let the closed loop forget how it began; once, and before the first sample at the latest.
+
+        The first call also loads the kernels, which takes seconds when they must be compiled.
+        """
+        with self._lock:
+            if not self._warm:
+                self._warm = True
+                self._engine.warm_up()
+
+    def advance(
+        self, counts: NDArray[np.int16], truth: NDArray[np.float64] | None = None
+    ) -> BlockStatus:
+        """Produce the next ``len(counts)`` samples.
+
+        Parameters
+        ----------
+        counts : ndarray of int16, shape (n, channels)
+            Filled with ADC codes.
+        truth : ndarray, shape (n, 2N), optional
+            Filled with the states in quanta of the operating point, (z_1, p_1, …).
+
+        Returns
+        -------
+        BlockStatus
+            SATURATED if a sample was clipped, PARTICLE_LOST while a particle is missing.
+        """
+        with self._lock:
+            self.warm_up()
+            done, saturated = 0, False
+            while done < len(counts):
+                end = len(counts)
+                if self._knots:
+                    end = min(end, done + self._knots[0][0] - self._position)
+                part = None if truth is None else truth[done:end]
+                made, clipped = self._engine.run(counts[done:end], part)
+                done += made
+                self._position += made
+                saturated = saturated or clipped
+                self._take_out_lost()
+                if self._knots and self._position >= self._knots[0][0]:
+                    self._knots.popleft()
+                    self._begin_segment()
+            status = BlockStatus.SATURATED if saturated else BlockStatus.OK
+            return status | BlockStatus.PARTICLE_LOST if any(self.lost) else status
+
+    def skip(self, samples: int) -> None:
+        """Advance without keeping the samples."""
+        scratch = np.zeros((min(samples, _SCRATCH), len(self._settings.detectors)), dtype=np.int16)
+        for done in range(0, samples, _SCRATCH):
+            self.advance(scratch[: samples - done])
+
+    # -- inner workings ---------------------------------------------------------------------------
+
+    def _require_describable(self, light: TweezerState) -> None:
+        """Raise InputError for light that is wrong in itself, not if it loses particles."""
+        try:
+            self._mechanics.operating_point(light, self._gas, self._engine.present)
+        except NotTrappedError:
+            return
+
+    def _candidates(self) -> Iterator[tuple[bool, ...]]:
+        """Yield the sets of particles to try: those present, then without one of them."""
+        present = self._engine.present
+        yield present
+        for lost, there in enumerate(present):
+            if there:
+                yield tuple(one and j != lost for j, one in enumerate(present))
+
+    def _solve(self, light: TweezerState | None) -> tuple[OperatingPoint, tuple[bool, ...]]:
+        """Operating point with as many particles as the light holds, and who they are."""
+        for present in self._candidates():
+            try:
+                return self._mechanics.operating_point(light, self._gas, present), present
+            except InputError:
+                # On its way even light that is wrong in itself (sites that meet) loses particles.
+                continue
+        nobody = (False,) * len(self._engine.present)
+        return self._mechanics.operating_point(self._light, self._gas, nobody), nobody
+
+    def _move_to(self, light: TweezerState, *, keep_deviation: bool) -> None:
+        """Re-linearise; the particles stay where they are, or follow their equilibria."""
+        point, present = self._solve(light)
+        self._light = light
+        self._engine.install(point, present, keep_deviation=keep_deviation)
+
+    def _begin_segment(self) -> None:
+        """Start the way to the next knot of a settling light, or rest at the last."""
+        start = self.point.equilibrium
+        if not self._knots or self._path is None:
+            self._path = None
+            self._engine.rest(start)
+            return
+        end, time = self._knots[0]
+        target = self._path(time)
+        point, present = self._solve(target)
+        self._light = target
+        self._engine.equilibrium_step = (point.equilibrium - start) / (end - self._position)
+        self._engine.install(point, present, keep_deviation=True)
+
+    def _take_out_lost(self) -> None:
+        """Take out the particles that left the range of the linear model."""
+        out = self._engine.beyond_limits()
+        if not out.any():
+            return
+        self._engine.present = tuple(
+            there and not bool(gone) for there, gone in zip(self._engine.present, out, strict=True)
+        )
+        self._engine.rest(self.equilibrium)
+        point, present = self._solve(self._light)
+        self._engine.install(point, present, keep_deviation=False)

@@ -1,0 +1,195 @@
+"""TweezerControl of a rig in which an SLM places the spots and an RF source drives one AOM each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from ..models.errors import DeviceError, InputError
+from ..models.light import Site, TweezerState
+from ..models.ranges import require_range
+from .protocols import AppliedLight, LightCapabilities, RFSource, RFTone, SpotPattern, SpotSLM
+from .setpoints import check_light, wrapped_phase
+
+__all__ = ["LightPathCalibration", "SlmRfControl"]
+
+
+@dataclass(frozen=True)
+class LightPathCalibration:
+    """How RF amplitude becomes power: P = site_power · sin²(πV/(2 full_amplitude)).
+
+    Attributes
+    ----------
+    site_power : float
+        Power of a site at full diffraction with equal weights on the SLM, W.
+    full_amplitude : float
+        Amplitude of full diffraction, V.
+    carrier : float
+        RF frequency of zero detuning, Hz.
+    """
+
+    site_power: float
+    full_amplitude: float
+    carrier: float
+
+    def power(self, amplitude: float) -> float:
+        """Power of a site, W, at an amplitude in V."""
+        return self.site_power * math.sin(0.5 * math.pi * amplitude / self.full_amplitude) ** 2
+
+    def amplitude(self, power: float) -> float:
+        """Amplitude, V, for a power in W.
+
+        Raises
+        ------
+        InputError
+            For a power beyond full diffraction.
+        """
+        require_range("power", power, 0.0, self.site_power, "W")
+        root = math.sqrt(min(1.0, power / self.site_power))
+        return self.full_amplitude * 2.0 / math.pi * math.asin(root)
+
+
+class SlmRfControl:
+    """Positions and static phases by SLM, powers and the remainder of the phases by RF.
+
+    Parameters
+    ----------
+    slm : SpotSLM
+        Shows one spot per site, all with the same weight.
+    rf : RFSource
+        One channel per site, all at one frequency.
+    calibration : LightPathCalibration
+        Amplitude ↔ power.
+    sites : int
+        Number of sites.
+    separation_range : tuple of float
+        Allowed distance between sites, m.
+    least_power : float
+        Allowed power starts here, W: a darker trap loses its particle.
+    """
+
+    def __init__(
+        self,
+        slm: SpotSLM,
+        rf: RFSource,
+        calibration: LightPathCalibration,
+        *,
+        sites: int = 2,
+        separation_range: tuple[float, float] = (1.5e-6, 50e-6),
+        least_power: float = 0.01,
+    ) -> None:
+        self._slm, self._rf, self._calibration = slm, rf, calibration
+        self._sites = sites
+        self._separation_range, self._least_power = separation_range, least_power
+        if rf.capabilities.channels < sites:
+            raise InputError(
+                f"{rf.name} has {rf.capabilities.channels} channels, {sites} tweezers need {sites}"
+            )
+
+    @property
+    def capabilities(self) -> LightCapabilities:
+        """What can be set, and within which ranges."""
+        rf, slm = self._rf.capabilities, self._slm.capabilities
+        top = self._calibration.power(min(rf.amplitude_range[1], self._calibration.full_amplitude))
+        low, high = self._separation_range
+        missing = () if slm.phase_per_spot or rf.phase != "absent" else ("phase",)
+        # What is left of a phase after both devices have rounded it.
+        resolution = (
+            2.0 * math.pi / slm.phase_levels if rf.phase == "absent" else rf.phase_resolution
+        )
+        return LightCapabilities(
+            phase=not missing,
+            position=True,
+            power=True,
+            power_range=(self._least_power, top),
+            separation_range=(low, min(high, slm.field_of_view)),
+            phase_resolution=resolution,
+            missing=missing,
+        )
+
+    def apply(self, state: TweezerState) -> AppliedLight:
+        """Set the light.
+
+        Raises
+        ------
+        InputError
+            If a value is out of range; nothing has been changed then.
+        DeviceError
+            If a device fails; the last good set-point has been restored as far as the devices obey.
+        """
+        check_light(
+            state,
+            self.capabilities,
+            sites=self._sites,
+            field_of_view=self._slm.capabilities.field_of_view,
+        )
+        before = self._slm.read()
+        tones = [self._rf.read_tone(j) for j in range(self._sites)]
+        pattern = SpotPattern(
+            tuple(site.position for site in state.sites),
+            (1.0 / self._sites,) * self._sites,
+            tuple(site.phase for site in state.sites),
+        )
+        try:
+            shown = self._slm.show(pattern)
+            self._set_tones(state, shown, tones)
+        except (DeviceError, InputError):
+            self._restore(before, tones)
+            raise
+        applied = self.read()
+        settling = self._slm.capabilities.settling_time if shown != before else 0.0
+        return replace(
+            applied, phase_error=_phase_error(state, applied.state), settling_time=settling
+        )
+
+    def read(self) -> AppliedLight:
+        """Read the light back from the devices."""
+        pattern, sites = self._slm.read(), []
+        for j in range(self._sites):
+            tone = self._rf.read_tone(j)
+            power = self._calibration.power(tone.amplitude) * pattern.weights[j] * self._sites
+            sites.append(
+                Site(
+                    position=pattern.positions[j],
+                    power=power if tone.enabled else 0.0,
+                    phase=pattern.phases[j] + tone.phase,
+                    detuning=tone.frequency - self._calibration.carrier,
+                )
+            )
+        return AppliedLight(TweezerState(tuple(sites)))
+
+    def _set_tones(self, state: TweezerState, shown: SpotPattern, tones: list[RFTone]) -> None:
+        """Set powers and what the SLM left of the phases; align if a frequency changed."""
+        moved = False
+        for j, (site, old) in enumerate(zip(state.sites, tones, strict=True)):
+            frequency = self._calibration.carrier + site.detuning
+            phase = wrapped_phase(site.phase - shown.phases[j])
+            if self._rf.capabilities.phase == "absent":
+                phase = old.phase
+            tone = RFTone(frequency, self._calibration.amplitude(site.power), phase)
+            moved = moved or frequency != old.frequency
+            self._rf.set_tone(j, tone)
+        if moved:
+            self._rf.align()
+
+    def _restore(self, pattern: SpotPattern, tones: list[RFTone]) -> None:
+        """Go back to the last good set-point, each device on its own."""
+        try:
+            if self._slm.read() != pattern:
+                self._slm.show(pattern)
+        except DeviceError:
+            pass
+        for j, tone in enumerate(tones):
+            try:
+                if self._rf.read_tone(j) != tone:
+                    self._rf.set_tone(j, tone)
+            except DeviceError:
+                continue
+
+
+def _phase_error(wanted: TweezerState, actual: TweezerState) -> float:
+    """Largest error of a site's phase relative to the first site's, rad."""
+    errors = [
+        wrapped_phase(a.phase - b.phase) for a, b in zip(actual.sites, wanted.sites, strict=True)
+    ]
+    return max(abs(wrapped_phase(error - errors[0])) for error in errors)

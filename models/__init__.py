@@ -1,0 +1,1 @@
+"""The physics and the statistics: no files, no hardware, no Qt."""

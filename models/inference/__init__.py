@@ -1,0 +1,1 @@
+"""Likelihoods and fits: spectra, pairs, reheating curves."""

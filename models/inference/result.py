@@ -1,0 +1,113 @@
+"""What every fit returns: parameters with honest errors, and what they rest on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FitResult", "FittedParameter"]
+
+
+@dataclass(frozen=True)
+class FittedParameter:
+    """One parameter of a fit.
+
+    Attributes
+    ----------
+    value : float
+        Estimate; angular frequencies and rates in rad/s.
+    stderr : float or None
+        One standard deviation; None for a fixed parameter.
+    unit : str
+        Unit of value and stderr.
+    vary : bool
+        Whether it was fitted.
+    """
+
+    value: float
+    stderr: float | None
+    unit: str
+    vary: bool = True
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """Outcome of a fit.
+
+    Attributes
+    ----------
+    model : str
+        "single", "pair" or "reheating".
+    parameters : mapping of str to FittedParameter
+        All parameters, fixed ones included.
+    varying : tuple of str
+        Names in the order of ``covariance``.
+    covariance : ndarray, shape (p, p)
+        Covariance of the fitted parameters.
+    statistics : mapping
+        Goodness of fit and counts, plain JSON values.
+    input : mapping
+        Provenance: band, channels, segment, averages, unit, ….
+    converged : bool
+        Whether the optimiser met its criteria.
+    warnings : tuple of str
+        What the user should know before quoting the numbers.
+    """
+
+    model: str
+    parameters: Mapping[str, FittedParameter]
+    varying: tuple[str, ...]
+    covariance: NDArray[np.float64]
+    statistics: Mapping[str, Any]
+    input: Mapping[str, Any]
+    converged: bool
+    warnings: tuple[str, ...] = field(default=())
+
+    def value(self, name: str) -> float:
+        """Estimate of one parameter."""
+        return self.parameters[name].value
+
+    def stderr(self, name: str) -> float | None:
+        """Standard error of one parameter."""
+        return self.parameters[name].stderr
+
+    def correlations(self) -> dict[str, dict[str, float]]:
+        """Correlation coefficients of every pair of fitted parameters."""
+        sigma = np.sqrt(np.diag(self.covariance))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            matrix = self.covariance / np.outer(sigma, sigma)
+        return {
+            a: {b: float(matrix[i, j]) for j, b in enumerate(self.varying) if j != i}
+            for i, a in enumerate(self.varying)
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON form: parameters, correlations, statistics, input (no NaN inside)."""
+        return {
+            "model": self.model,
+            "parameters": {
+                name: {
+                    "value": _finite(p.value),
+                    "stderr": _finite(p.stderr),
+                    "unit": p.unit,
+                    "vary": p.vary,
+                }
+                for name, p in self.parameters.items()
+            },
+            "correlations": {
+                a: {b: _finite(c) for b, c in row.items()} for a, row in self.correlations().items()
+            },
+            "statistics": dict(self.statistics),
+            "input": dict(self.input),
+            "converged": self.converged,
+            "warnings": list(self.warnings),
+        }
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,0 +1,107 @@
+"""Averaged cross-spectral densities with what a likelihood must know about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+
+__all__ = ["CsdEstimate"]
+
+
+@dataclass(frozen=True)
+class CsdEstimate:
+    """Estimate of the one-sided cross-spectral density matrix.
+
+    Attributes
+    ----------
+    frequencies : ndarray, shape (n_freq,)
+        Hz, the bins k·sample_rate/segment (a band may be cut out).
+    matrix : ndarray, shape (n_freq, c, c)
+        S_jl = ⟨Z_j Z_l*⟩ with Z(f) = ∫ z exp(−2πift) dt, unit²/Hz, one-sided.
+        ``scipy.signal.csd(z_j, z_l)`` is its conjugate.
+    averages : int
+        Number K of averaged segments (at least 1).
+    window : ndarray, shape (segment,)
+        The taper as applied to each segment.
+    overlap : int
+        Samples shared by neighbouring segments.
+    sample_rate : float
+        Hz.
+    unit : str
+        Unit of the samples: "quanta", "m" or "V".
+    effective_averages : float
+        Equivalent number ν of independent averages per bin, K/[1 + overlap correction], or the
+        corresponding number of an exponential average.
+    first_sample, last_sample : int
+        Samples that entered (half-open), for provenance.
+    """
+
+    frequencies: NDArray[np.float64]
+    matrix: NDArray[np.complex128]
+    averages: int
+    window: NDArray[np.float64]
+    overlap: int
+    sample_rate: float
+    unit: str = "V"
+    effective_averages: float = 0.0
+    first_sample: int = 0
+    last_sample: int = 0
+
+    @property
+    def segment(self) -> int:
+        """Samples per segment."""
+        return int(self.window.shape[0])
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return int(self.matrix.shape[1])
+
+    @property
+    def bin_width(self) -> float:
+        """Distance of neighbouring bins, Hz."""
+        return self.sample_rate / self.segment
+
+    def band(self, low: float, high: float) -> CsdEstimate:
+        """Cut out the bins with low ≤ f ≤ high (Hz).
+
+        Raises
+        ------
+        InputError
+            If the band is reversed, reaches beyond 0 … Nyquist or holds no bin.
+        """
+        nyquist = 0.5 * self.sample_rate
+        if not (0.0 <= low < high <= nyquist):
+            raise InputError(
+                f"band {low:g} … {high:g} Hz must lie within 0 … {nyquist:g} Hz (Nyquist), "
+                "low below high"
+            )
+        keep = (self.frequencies >= low) & (self.frequencies <= high)
+        if not keep.any():
+            raise InputError(
+                f"band {low:g} … {high:g} Hz holds no bin: bins are {self.bin_width:g} Hz apart"
+            )
+        return self._with(self.frequencies[keep], self.matrix[keep])
+
+    def select(self, channels: tuple[int, ...]) -> CsdEstimate:
+        """Keep some channels, in the order given.
+
+        Raises
+        ------
+        InputError
+            If a channel does not exist.
+        """
+        for channel in channels:
+            if not 0 <= channel < self.channels:
+                raise InputError(f"channel {channel} does not exist: 0 … {self.channels - 1}")
+        index = np.asarray(channels)
+        return self._with(self.frequencies, self.matrix[:, index[:, None], index[None, :]])
+
+    def _with(
+        self, frequencies: NDArray[np.float64], matrix: NDArray[np.complex128]
+    ) -> CsdEstimate:
+        return replace(self, frequencies=frequencies, matrix=matrix)

@@ -1,0 +1,288 @@
+"""State of the panels without a toolkit."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+from fake_session import PAIR, FakeSession
+
+from optobind.acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan
+from optobind.acquisition.snapshots import LightSnapshot, SessionStatus
+from optobind.gui.viewmodels import run
+from optobind.gui.viewmodels.fit import fit_rows, fit_table, strip
+from optobind.gui.viewmodels.light import LightModel
+from optobind.gui.viewmodels.log import LogModel
+from optobind.gui.viewmodels.reheating import ReheatingModel, parse_exclusion
+from optobind.gui.viewmodels.spectra import SpectraModel
+from optobind.gui.viewmodels.statusbar import status_cells
+from optobind.gui.viewmodels.traces import TracesModel
+from optobind.instruments.protocols import AppliedLight
+from optobind.models.errors import InputError
+from optobind.models.light import Site, TweezerState
+
+
+@pytest.fixture(scope="module")
+def source():
+    session = FakeSession()
+    session.publish()
+    return session
+
+
+@pytest.fixture
+def spectra(source):
+    model = SpectraModel()
+    model.set_spectrum(source.spectrum())
+    model.set_fit(source.fit())
+    return model
+
+
+@pytest.fixture
+def light():
+    state = TweezerState((Site((1.3e-6, 0, 0), 0.2, 0.3), Site((-1.3e-6, 0, 0), 0.3)))
+    model = LightModel()
+    model.update(LightSnapshot(state, AppliedLight(state)), None)
+    return model
+
+
+# -- spectra ------------------------------------------------------------------------------------
+
+
+def test_a_view_has_at_most_two_points_per_pixel(spectra):
+    view = spectra.view(*spectra.full_range(), 300)
+    for curve in (*view.autos, view.cross, view.coherence, view.phase, *view.fit_autos):
+        assert 0 < curve.x.size <= 2 * 302
+
+
+def test_curves_are_log10_of_the_estimate_and_phases_keep_their_sign(spectra, source):
+    csd = source.spectrum().csd
+    view = spectra.view(4.85, 4.95, 100000)
+    index = int(np.argmin(np.abs(np.log10(csd.frequencies) - view.autos[0].x[20])))
+    assert view.autos[0].y[20] == pytest.approx(math.log10(csd.matrix[index, 0, 0].real))
+    place = int(np.argmin(np.abs(np.log10(csd.frequencies) - view.phase.x[20])))
+    assert view.phase.y[20] == pytest.approx(np.angle(csd.matrix[place, 0, 1]))
+
+
+def test_a_click_next_to_a_line_picks_it_and_f_gets_a_band_around_it(spectra):
+    peak = spectra.pick_peak(74.0e3, 2.5e3)
+    lines = np.array(PAIR.line_frequencies) / (2.0 * math.pi)
+    assert np.abs(lines - peak).min() < 1.5e3
+    assert spectra.band_around_peak() == (0.8 * peak, 1.2 * peak)
+
+
+def test_cursors_read_frequency_difference_ratio_coherence_and_phase(spectra):
+    spectra.cursors = [70e3, 80e3]
+    a, b, both = spectra.read_out()
+    assert a.startswith("A  69.9463 kHz   S11 ")
+    assert "coh " in b
+    assert "phase " in b
+    assert "Δf 10.01 kHz" in both
+    assert "dB" in both
+
+
+def test_four_references_are_kept_and_the_oldest_goes(spectra):
+    for _ in range(6):
+        spectra.store_reference()
+    assert [r.name for r in spectra.references] == ["R3", "R4", "R5", "R6"]
+    assert len(spectra.view(4.7, 5.0, 200).references) == 4
+
+
+def test_a_band_is_ordered_and_kept_inside_the_spectrum(spectra):
+    assert spectra.clip_band(90e3, 60e3) == (60e3, 90e3)
+    low, high = spectra.clip_band(-5.0, 1e9)
+    assert 0.0 < low < high == spectra.nyquist
+
+
+def test_the_vertical_range_does_not_follow_small_changes(spectra):
+    first = spectra.view(4.7, 5.0, 200).y_range
+    spectra.set_spectrum(FakeSession(seed=9).make_spectrum())
+    second = spectra.view(4.7, 5.0, 200).y_range
+    assert second[0] <= first[0]
+    assert second[1] >= first[1]
+
+
+# -- fits ---------------------------------------------------------------------------------------
+
+
+def test_rates_are_shown_divided_by_two_pi(source):
+    rows = {row.name: row for row in fit_rows(source.fit().result)}
+    result = source.fit().result
+    assert rows["omega_1"].unit == "kHz"
+    shown = float(rows["omega_1"].value.split(" ± ")[0])
+    assert shown == pytest.approx(result.value("omega_1") / (2e3 * math.pi), rel=1e-4)
+    assert rows["noise_1"].unit == "1/Hz"
+
+
+def test_a_prediction_is_compared_in_standard_errors(source):
+    result = source.fit().result
+    predicted = result.value("g_r") - 2.0 * result.stderr("g_r")
+    row = next(r for r in fit_rows(result, {"g_r": predicted}) if r.name == "g_r")
+    assert row.pull == pytest.approx(2.0)
+    assert row.pull_text == "+2.0 σ"
+    assert row.predicted
+
+
+def test_a_failed_fit_shows_its_reason():
+    from optobind.acquisition.snapshots import FitSnapshot
+
+    snapshot = FitSnapshot(1, None, np.zeros(0), None, "too few averages: 3")
+    table = fit_table(snapshot)
+    assert (table.rows, table.verdict, table.severity) == ((), "too few averages: 3", "error")
+
+
+def test_a_strip_holds_the_band_of_one_sigma(source):
+    now = time.time()
+    result = source.fit().result
+    data = strip([(now - 500.0, result), (now - 5.0, result)], "g_r", now)
+    assert data.ages == pytest.approx([-5.0], abs=0.1)
+    sigma = result.stderr("g_r") / (2.0 * math.pi)
+    assert data.high - data.low == pytest.approx([2.0 * sigma])
+
+
+# -- light --------------------------------------------------------------------------------------
+
+
+def test_a_knob_changes_only_its_own_quantity(light):
+    state = light.commit("phi", 1.0)
+    assert state.relative_phase == pytest.approx(1.0)
+    assert state.separation == pytest.approx(2.6e-6)
+    assert light.commit("separation", 3e-6).separation == pytest.approx(3e-6)
+    assert light.commit("balance", -0.1).balance == pytest.approx(-0.1)
+    total = light.commit("total_power", 0.6)
+    assert sum(s.power for s in total.sites) == pytest.approx(0.6)
+    assert total.balance == pytest.approx(0.2)
+
+
+def test_a_held_knob_refuses_by_name(light):
+    light.update(LightSnapshot(light.requested, None), SessionStatus(mode="SIM", held_by="run 12"))
+    assert not light.enabled("phi")
+    assert light.note() == ("held by run 12", "warning")
+    with pytest.raises(InputError, match="phi is held by run 12"):
+        light.commit("phi", 0.1)
+
+
+def test_a_read_back_off_the_request_is_noticed(light):
+    other = light.requested.with_pair(phi=0.5)
+    light.update(LightSnapshot(light.requested, AppliedLight(other)), None)
+    assert light.differs("phi")
+    assert not light.differs("balance")
+
+
+def test_one_tweezer_or_none_has_no_knobs():
+    model = LightModel()
+    model.update(LightSnapshot(None, None), None)
+    assert not model.enabled("phi")
+    model.update(LightSnapshot(TweezerState((Site((0, 0, 0), 0.1),)), None), None)
+    assert not model.enabled("phi")
+    model.limit(None)
+    assert model.note()[0] == "This rig has no light control."
+
+
+# -- run, status, log, traces, reheating ---------------------------------------------------------
+
+
+def test_plans_are_built_from_what_was_typed():
+    assert run.build_plan("monitor", {"duration": "2 min"}) == MonitorPlan(120.0)
+    assert run.build_plan("monitor", {"duration": ""}) == MonitorPlan(None)
+    texts = {"repetitions": "40", "cool_time": "2 ms", "release_time": "500 µs"}
+    assert run.build_plan("reheating", texts) == ReheatingPlan(40, 2e-3, 5e-4)
+    sequence = run.build_plan("sequence", {"duration": "1 s", **texts})
+    assert sequence == SequencePlan((MonitorPlan(1.0), ReheatingPlan(40, 2e-3, 5e-4)))
+
+
+def test_a_bad_field_of_a_plan_is_named():
+    with pytest.raises(InputError, match="release: unit 'V' is not known"):
+        run.build_plan("reheating", {"release_time": "3 V"})
+
+
+def test_time_left_follows_from_progress():
+    model = run.RunModel()
+    status = SessionStatus(mode="SIM", state="running", progress=0.0, message="repetition 0 of 9")
+    assert model.progress(status, 100.0).remaining == ""
+    status = SessionStatus(mode="SIM", state="running", progress=0.25, message="repetition 3 of 9")
+    assert model.progress(status, 110.0).remaining == "about 30 s left"
+
+
+@pytest.mark.parametrize(
+    ("state", "acting"),
+    [
+        ("idle", {"start"}),
+        ("running", {"pause", "stop", "abort"}),
+        ("paused", {"pause", "stop", "abort"}),
+        ("stopping", {"abort"}),
+        ("failed", {"start"}),
+    ],
+)
+def test_buttons_follow_the_state(state, acting):
+    buttons = run.RunModel().buttons(SessionStatus(mode="SIM", state=state), True)
+    assert {name for name, on in buttons.items() if on} == acting
+
+
+def test_gaps_and_a_full_disk_are_shown_as_errors():
+    status = SessionStatus(
+        mode="LIVE", streaming=True, gaps=12, disk_seconds=30.0, recording="runs/a/run.h5"
+    )
+    cells = status_cells(status)
+    assert (cells.gaps.text, cells.gaps.severity) == ("GAPS 12 samples", "error")
+    assert cells.disk.severity == "error"
+    assert "a/run.h5" in cells.recording.text
+
+
+def test_equal_errors_are_counted_in_log_and_toasts():
+    log = LogModel()
+    for number in range(200):
+        log.write("error", f"the digitizer lost {number} samples")
+        log.write("warning", "gauge: no answer")
+    assert [line.count for line in log.lines] == [200, 200]
+    assert log.lines[0].label.endswith("(×200)")
+    assert len(log.take_toasts()) == 2
+    assert log.take_toasts() == []
+
+
+def test_reports_of_progress_are_not_merged():
+    log = LogModel()
+    log.write("info", "run 1 started")
+    log.write("info", "run 2 started")
+    assert len(log.lines) == 2
+
+
+def test_traces_start_at_a_rising_crossing_and_fit_the_window(source):
+    model = TracesModel()
+    view = model.view(source.trace(), 400)
+    assert view.x_range == pytest.approx((0.0, 200e-6), rel=0.01)
+    assert view.curves[0].y[:40].mean() > 0.0
+
+
+def test_banners_say_what_goes_on():
+    model = TracesModel()
+    model.frozen = True
+    recording = SessionStatus(mode="SIM", recording="run.h5")
+    assert model.banner(recording)[0] == "frozen – still recording"
+    model.frozen = False
+    assert "SATURATED" in model.banner(SessionStatus(mode="SIM", saturated=True))[0]
+    assert "LOST" in model.banner(SessionStatus(mode="SIM", lost=True))[0]
+
+
+def test_reheating_curves_are_freed_of_detector_noise_and_carry_the_fit(source):
+    snapshot = source.make_reheating(60)
+    view = ReheatingModel().view(snapshot)
+    assert view.counter == "repetition 60 of 500"
+    offset = snapshot.estimate.noise_offset
+    np.testing.assert_allclose(view.energies[0].y, snapshot.estimate.E1 - offset[0])
+    # The curves were drawn from the model whose parameters the fit quotes.
+    for points in (*view.energies, *view.cross):
+        assert np.abs((points.y - points.fit.y) / points.stderr).max() < 6.0
+
+
+def test_common_and_differential_mode_are_mean_plus_minus_re_c(source):
+    snapshot = source.make_reheating(30)
+    model = ReheatingModel()
+    model.show_modes = True
+    plus, minus = model.view(snapshot).energies
+    np.testing.assert_allclose(plus.y - minus.y, 2.0 * snapshot.estimate.C.real)
+
+
+def test_an_exclusion_needs_number_and_reason():
+    assert parse_exclusion("12 hit by a flash") == (12, "hit by a flash")
+    with pytest.raises(InputError, match="number"):
+        parse_exclusion("flash")

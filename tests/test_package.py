@@ -1,0 +1,64 @@
+"""The package as a whole: its public names, its wheel, and what it does not import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import optobind
+
+ROOT = Path(optobind.__file__).parent
+ROOMS = ("models", "instruments", "acquisition", "config", "gui", "cli")
+
+
+def test_every_public_name_loads() -> None:
+    for name in optobind.__all__:
+        assert getattr(optobind, name) is not None
+    assert set(optobind.__all__) <= set(dir(optobind))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = optobind.nonsense
+
+
+def test_core_and_analysis_import_neither_qt_nor_vendor_packages() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('PyQt6', 'pyqtgraph', 'superqt', 'nidaqmx', 'slmsuite', 'pyvisa'):\n"
+        "    sys.modules[name] = None\n"
+        "import optobind\n"
+        "for name in optobind.__all__:\n"
+        "    getattr(optobind, name)\n"
+        "import optobind.acquisition.session, optobind.config.build, optobind.cli.analysis\n"
+        "import optobind.cli.demo, optobind.cli.report\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_packages_are_listed_one_by_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    listed = set(project["tool"]["setuptools"]["packages"])
+    found = {"optobind"}
+    for room in ROOMS:
+        for init in (ROOT / room).rglob("__init__.py"):
+            found.add(".".join(("optobind", *init.parent.relative_to(ROOT).parts)))
+    assert listed == found
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_tree_and_nothing_else(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {n for n in archive.namelist() if ".dist-info/" not in n}
+    wanted = {"optobind/__init__.py", "optobind/__main__.py", "optobind/py.typed"}
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*"):
+            if path.suffix in {".py", ".toml"}:
+                wanted.add(f"optobind/{path.relative_to(ROOT).as_posix()}")
+    assert packed == wanted
