@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from ..models.blocks import Block
-from ..models.errors import FileError, OptobindError
+from ..models.errors import FileError
 from .recorder import Recorder
 from .ring_cursor import Cursor
 
@@ -37,10 +37,10 @@ class RecorderThread(threading.Thread):
         self,
         recorder: Recorder,
         cursor: Cursor,
-        on_error: Callable[[OptobindError], None] | None = None,
+        on_error: Callable[[Exception], None] | None = None,
     ) -> None:
         super().__init__(name="recorder", daemon=True)
-        self.error: OptobindError | None = None
+        self.error: Exception | None = None
         self._recorder = recorder
         self._cursor = cursor
         self._on_error = on_error
@@ -56,12 +56,9 @@ class RecorderThread(threading.Thread):
         self._orders.put(order)
 
     def _carry_out_orders(self) -> None:
-        while True:
-            try:
-                order = self._orders.get_nowait()
-            except queue.Empty:
-                return
-            order()
+        # No more than wait now: a stream of new orders must not keep the samples waiting.
+        for _ in range(self._orders.qsize()):
+            self._orders.get_nowait()()
 
     @property
     def missed(self) -> int:
@@ -74,7 +71,7 @@ class RecorderThread(threading.Thread):
             while self._step():
                 self._carry_out_orders()
             self._carry_out_orders()
-        except OptobindError as error:
+        except Exception as error:  # a bug, too, must end the run: never go on unrecorded
             self.error = error
             if self._on_error is not None:
                 self._on_error(error)
@@ -93,7 +90,7 @@ class RecorderThread(threading.Thread):
 
         Raises
         ------
-        OptobindError
+        Exception
             The error that ended the recording.
         FileError
             If the disk does not keep up within the timeout.

@@ -67,7 +67,6 @@ class RunHost(Protocol):
     on_event: Callable[[Event], None]
     on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, int], None]
     applied: AppliedLight | None
-    growth_rate: float | None
     gate_closed: bool | None
 
     def begin_stream(self) -> Stream:
@@ -80,6 +79,10 @@ class RunHost(Protocol):
 
     def serve(self) -> None:
         """Carry out the commands that wait."""
+        ...
+
+    def growth_at_start(self) -> float | None:
+        """Growth rate with which a run would begin, 1/s; None when unknown."""
         ...
 
     def poll_gauge(self) -> None:
@@ -162,11 +165,11 @@ class Run:
                 outcome, reason = "stopped", "stopped on request"
         except Aborted:
             outcome, reason = "aborted", "aborted on request"
-        except OptobindError as error:
-            outcome, reason, code = "failed", str(error), error.exit_code
         except Exception as error:  # a bug of ours: finalise first, then let it out
-            outcome, reason, bug = "failed", f"internal error: {error!r}", error
-        result = self._finalise(outcome, reason, code)
+            outcome, (reason, code) = "failed", _in_words(error)
+            bug = None if isinstance(error, OptobindError) else error
+        result, late_bug = self._finalise(outcome, reason, code)
+        bug = bug or late_bug
         if bug is not None:
             raise bug
         return result
@@ -179,7 +182,7 @@ class Run:
                 f"a reheating plan needs a feedback gate; rig {self._rig.name} "
                 f"({self._rig.mode}) has none"
             )
-        growth = self._runner.growth_rate
+        growth = self._runner.growth_at_start()
         if growth is not None and growth > 0.0 and not all(s.allow_unstable for s in steps):
             raise UnstableModelError(
                 growth, "change the light or the feedback, or set plan.allow_unstable=true"
@@ -195,8 +198,17 @@ class Run:
         self._runner.poll_gauge()
         self.state = "running"
 
-    def _finalise(self, outcome: Outcome, reason: str, code: int) -> RunOutcome:
-        """Feedback on, file closed, digitizer stopped: each is tried independently."""
+    def _finalise(
+        self, outcome: Outcome, reason: str, code: int
+    ) -> tuple[RunOutcome, Exception | None]:
+        """Feedback on, file closed, digitizer stopped: each is tried independently.
+
+        Returns
+        -------
+        RunOutcome
+        Exception or None
+            The first error that is none of ours: a bug, of a driver perhaps.
+        """
         self.state = "stopping"
         recording = self._recording
         assert recording is not None
@@ -214,23 +226,27 @@ class Run:
             close,
             self._runner.end_stream,
         )
+        bug: Exception | None = None
         for step in steps:
-            try:
-                step()
-            except OptobindError as error:
-                text = str(error)
-                if step is steps[0]:
-                    text = f"feedback could not be switched on again: {text}"
-                    self._runner.gate_closed = None
-                self._runner.log.add("error", text)
-                if outcome != "failed":
-                    outcome, code = "failed", error.exit_code
-                if text != reason:
-                    reason = f"{reason}; {text}" if reason else text
+            error = _attempt(step)
+            if error is None:
+                continue
+            text, step_code = _in_words(error)
+            if not isinstance(error, OptobindError):
+                bug = bug or error
+            if step is steps[0]:
+                text = f"feedback could not be switched on again: {text}"
+                self._runner.gate_closed = None
+            self._runner.log.add("error", text)
+            if outcome != "failed":
+                outcome, code = "failed", step_code
+            if text != reason:
+                reason = f"{reason}; {text}" if reason else text
         level: Literal["info", "error"] = "error" if outcome == "failed" else "info"
         text = f"run {self.name}: {outcome}, {recording.samples} samples in {self._path}"
         self._runner.log.add(level, f"{text}; {reason}" if reason else text)
-        return RunOutcome(self._path, outcome, reason, recording.samples, recording.gaps, code)
+        samples, gaps = recording.samples, recording.gaps
+        return RunOutcome(self._path, outcome, reason, samples, gaps, code), bug
 
     # -- what a procedure may do ----------------------------------------------------------------
 
@@ -345,3 +361,19 @@ class Run:
     def record_ended(self) -> bool:
         """Whether the source holds no further sample."""
         return self._stream is not None and self._stream.finished
+
+
+def _attempt(step: Callable[[], None]) -> Exception | None:
+    """Do one step of finalise; whatever a driver raises, the next one must follow."""
+    try:
+        step()
+    except Exception as error:
+        return error
+    return None
+
+
+def _in_words(error: Exception) -> tuple[str, int]:
+    """Text and exit code of an error; anything but our own errors is a bug."""
+    if isinstance(error, OptobindError):
+        return str(error), error.exit_code
+    return f"internal error: {error!r}", 1

@@ -73,6 +73,8 @@ class Runner(threading.Thread):
         self._block_seconds = block_seconds
         self._commands: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
         self._closing = threading.Event()
+        self._runs: list[Run] = []
+        self._opened_gate = False
         self._next_gauge = 0.0
         self._identities: dict[str, str] = {}
         self.stream: Stream | None = None
@@ -93,13 +95,26 @@ class Runner(threading.Thread):
             future.set_exception(InputError("the session is closed"))
             return future
         self._commands.put((function, future))
+        if self._closing.is_set() and not self.is_alive():
+            self._refuse_queued()  # closed in between: nobody else would answer
         return future
+
+    def submit_plan(self, plan: Plan, path: Path) -> Future[RunOutcome]:
+        """Queue a run; a stop or an abort reaches it from now on, even before it begins."""
+        run = Run(self, plan, path)
+        self._runs.append(run)
+        future = self.submit(lambda: self.run_plan(run))
+        future.add_done_callback(lambda _: self._runs.remove(run))
+        return future
+
+    def runs(self) -> tuple[Run, ...]:
+        """Runs that have not ended: the one under way and those that wait for their turn."""
+        return tuple(self._runs)
 
     def request_close(self) -> None:
         """End the thread: a run is aborted and finalised, the digitizer stopped."""
         self._closing.set()
-        run = self.current_run
-        if run is not None:
+        for run in self.runs():
             run.request_abort()
 
     @property
@@ -130,6 +145,7 @@ class Runner(threading.Thread):
             if self.stream is not None:
                 self._read_idle()
         self.end_stream()
+        self.restore_feedback()
         self._refuse_queued()
 
     def serve(self, *, wait: bool = False) -> None:
@@ -161,8 +177,9 @@ class Runner(threading.Thread):
         try:
             self.stream.read(self.stream.block_rows, self._closing.is_set)
             self.poll_gauge()
-        except OptobindError as error:
-            self.log.add("error", f"streaming stopped: {error}")
+        except Exception as error:  # a driver's bug must not end the thread that serves commands
+            text = str(error) if isinstance(error, OptobindError) else f"internal error: {error!r}"
+            self.log.add("error", f"streaming stopped: {text}")
             self.end_stream()
             return
         if self.stream.finished:
@@ -193,9 +210,10 @@ class Runner(threading.Thread):
         self.log.add("info", f"connected to {self.rig.name}")
 
     def disconnect_all(self) -> None:
-        """Disconnect every device; outputs stay as they are."""
+        """Disconnect every device; light stays as it is, an opened feedback gate is closed."""
         self._require_free("the rig")
         self.end_stream()
+        self.restore_feedback()
         for _, device in self.rig.devices():
             try:
                 device.disconnect()
@@ -217,9 +235,22 @@ class Runner(threading.Thread):
         self._require_free("the feedback gate")
         if self.rig.gate is None:
             raise InputError(f"rig {self.rig.name} has no feedback gate")
+        self._opened_gate = True  # until it is known to be closed
         self.rig.gate.set(closed)
-        self.gate_closed = closed
+        self._opened_gate, self.gate_closed = not closed, closed
         self.update_growth()
+
+    def restore_feedback(self) -> None:
+        """Switch feedback on if this session switched it off; a gate found open stays open."""
+        gate = self.rig.gate
+        if gate is None or not self._opened_gate or gate.state is DeviceState.DISCONNECTED:
+            return
+        try:
+            gate.set(True)
+            self._opened_gate, self.gate_closed = False, True
+            self.log.add("info", "feedback switched on again")
+        except Exception as error:  # the last steps of closing follow in any case
+            self.log.add("error", f"feedback could not be switched on again: {error}")
 
     def set_streaming(self, on: bool) -> None:
         """Start or stop the live stream (a run has its own)."""
@@ -246,6 +277,11 @@ class Runner(threading.Thread):
         """Ask the simulated world for the growth rate of the present model."""
         world = self.rig.world
         self.growth_rate = None if world is None else world.growth_rate()
+
+    def growth_at_start(self) -> float | None:
+        """Growth rate of the model with which a run begins: a run switches feedback on."""
+        gate = True if self.rig.gate is not None else None
+        return None if self.rig.world is None else float(self.rig.world.growth_rate(gate))
 
     def poll_gauge(self) -> None:
         """Read the pressure every few seconds."""
@@ -280,14 +316,14 @@ class Runner(threading.Thread):
         stream, self.stream = self.stream, None
         try:
             stream.close()
-        except OptobindError as error:
-            self.log.add("warning", str(error))
+        except Exception as error:  # the ring is gone in any case
+            self.log.add("warning", f"the digitizer did not stop in good order: {error}")
 
     def _on_gap(self, sample: int, lost: int) -> None:
         self.log.add("error", f"the digitizer lost {lost} samples before sample {sample}")
 
-    def run_plan(self, plan: Plan, path: Path) -> RunOutcome:
-        """Carry out a plan and record it; runs in the runner's thread.
+    def run_plan(self, run: Run) -> RunOutcome:
+        """Carry out a queued run and record it; runs in the runner's thread.
 
         Raises
         ------
@@ -296,16 +332,27 @@ class Runner(threading.Thread):
         """
         self._require_free("the rig")
         self.require_connected()
-        self.update_growth()
         live = self.stream is not None
         self.end_stream()
-        self.current_run = Run(self, plan, path)
+        self.current_run = run
+        self.last_failed = True  # unless it turns out otherwise
         try:
-            outcome = self.current_run.carry_out()
+            outcome = run.carry_out()
             self.last_failed = outcome.outcome == "failed"
             return outcome
+        except (InputError, DeviceError):
+            self.last_failed = False  # refused: nothing was begun
+            raise
         finally:
             self.current_run = None
+            self._opened_gate = self.gate_closed is None and self.rig.gate is not None
             self.update_growth()
             if live and not self._closing.is_set():
-                self.begin_stream()
+                self._resume_stream()
+
+    def _resume_stream(self) -> None:
+        """Go on with the live display after a run; its outcome matters more than a failure."""
+        try:
+            self.begin_stream()
+        except Exception as error:
+            self.log.add("error", f"the live display could not go on: {error}")

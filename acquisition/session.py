@@ -151,18 +151,16 @@ class Session:
             The run file; None for a new folder under ``run_directory``.
         """
         path = new_run_path(self.run_directory, plan.kind) if out is None else out
-        return self._runner.submit(lambda: self._runner.run_plan(plan, path))
+        return self._runner.submit_plan(plan, path)
 
     def stop_after_repetition(self) -> None:
-        """End the run in good order; does not wait."""
-        run = self._runner.current_run
-        if run is not None:
+        """End the run in good order, also one that is yet to begin; does not wait."""
+        for run in self._runner.runs():
             run.request_stop()
 
     def abort(self) -> None:
         """End the run now; feedback goes on, the file is closed. Does not wait."""
-        run = self._runner.current_run
-        if run is not None:
+        for run in self._runner.runs():
             run.request_abort()
 
     def pause(self) -> None:

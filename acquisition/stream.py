@@ -64,7 +64,11 @@ class Stream:
         self.status = BlockStatus.OK
         self.mark = BlockStatus.OK
         self.newest_time = time.monotonic()
-        digitizer.start()
+        try:
+            digitizer.start()
+        except BaseException:
+            self.ring.close()
+            raise
 
     def read(
         self,

@@ -153,11 +153,10 @@ class Engine:
         """Whether each particle is where the linear model is nonsense, shape (N,)."""
         return np.asarray(np.abs(self.memory.state[0::2]) > self._dynamics.limits)
 
-    def closed_loop(self) -> ClosedLoop:
+    def closed_loop(self, gate: bool | None = None) -> ClosedLoop:
         """Exact discrete system of states, filters, delays and detectors."""
-        return build_closed_loop(
-            self._dynamics, self._chain, self._loop, self.gate, 1.0 / self._settings.sample_rate
-        )
+        closed, dt = self.gate if gate is None else gate, 1.0 / self._settings.sample_rate
+        return build_closed_loop(self._dynamics, self._chain, self._loop, closed, dt)
 
     def truth(self) -> dict[str, float]:
         """Truth of a pair fit, see :func:`~.truth.fit_truth`."""

@@ -150,14 +150,17 @@ class SimulatedWorld:
         scale = self.point.masses * self.point.omega * self.point.lengths
         return np.asarray(self._engine.memory.state[1::2] * scale)
 
-    def closed_loop(self) -> ClosedLoop:
-        """Exact discrete system of states, filters, delays and detectors as they are set now."""
-        with self._lock:
-            return self._engine.closed_loop()
+    def closed_loop(self, gate: bool | None = None) -> ClosedLoop:
+        """Exact discrete system of states, filters, delays and detectors as they are set now.
 
-    def growth_rate(self) -> float:
+        ``gate`` says instead what the feedback gate would be.
+        """
+        with self._lock:
+            return self._engine.closed_loop(gate)
+
+    def growth_rate(self, gate: bool | None = None) -> float:
         """Largest real part of the closed loop's poles, 1/s; negative when stable."""
-        return self.closed_loop().growth_rate
+        return self.closed_loop(gate).growth_rate
 
     def truth(self) -> dict[str, float]:
         """Values that a pair fit of the out-of-loop record should find, see :mod:`.truth`.

@@ -1,0 +1,213 @@
+"""Endings that no plan foresees: drivers with bugs, races at start and close, gates left open."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from optobind.acquisition.plans import MonitorPlan, ReheatingPlan
+from optobind.acquisition.runfile import RunFile
+from optobind.acquisition.session import Session
+from optobind.instruments.fakes import FakeDigitizer, FakeGate, Fault
+from optobind.instruments.rig import DetectorChannel, Rig
+from optobind.instruments.simulated.build import build_simulated_rig
+from optobind.instruments.simulated.settings import (
+    DetectorSettings,
+    FeedbackSettings,
+    WorldSettings,
+)
+from optobind.models.array import TrapArray
+from optobind.models.errors import DeviceError, UnstableModelError
+from optobind.models.gas import Gas
+from optobind.models.sphere import Sphere
+from optobind.models.tweezer import Tweezer
+
+RATE = 1e6
+
+
+def fake_rig(faults: dict[str, dict[int, Fault]] | None = None) -> Rig:
+    time = np.arange(100_000)
+    lines = [8000.0 * np.sin(2.0 * np.pi * f * time) for f in (0.06, 0.07)]
+    digitizer = FakeDigitizer(np.stack(lines, axis=1).astype(np.int16), RATE, faults=faults)
+    detectors = tuple(DetectorChannel(j, f"z{j + 1}", j) for j in range(2))
+    return Rig("fake", "LIVE", digitizer, detectors, gate=FakeGate())
+
+
+def simulated_rig(**feedback: Any) -> Rig:
+    tweezers = (
+        Tweezer((1.25e-6, 0.0, 0.0), 0.28, 0.70e-6, 0.75e-6, 0.4),
+        Tweezer((-1.25e-6, 0.0, 0.0), 0.32, 0.70e-6, 0.75e-6, 0.0),
+    )
+    settings = WorldSettings(
+        sample_rate=RATE,
+        real_time=False,
+        detectors=tuple(DetectorSettings(f"z{j + 1}", j, volts_per_metre=2e8) for j in range(2)),
+        feedback=FeedbackSettings(**feedback),
+    )
+    spheres = (Sphere(80e-9), Sphere(80e-9))
+    return build_simulated_rig(TrapArray(spheres, tweezers, 1064e-9, Gas(1e-6)), settings)
+
+
+def break_method(monkeypatch: pytest.MonkeyPatch, device: object, name: str, first: int) -> None:
+    """From its call ``first`` on, a method raises what no driver should raise."""
+    original, calls = getattr(device, name), iter(range(10**9))
+
+    def broken(*arguments: Any) -> Any:
+        if next(calls) >= first:
+            raise OSError("a bug of the driver")
+        return original(*arguments)
+
+    monkeypatch.setattr(device, name, broken)
+
+
+@pytest.fixture
+def segments() -> Iterator[None]:
+    """Nothing stays in the shared memory."""
+    before = shared_memory()
+    yield
+    assert shared_memory() - before == set()
+
+
+def shared_memory() -> set[str]:
+    if sys.platform != "linux":
+        return set()
+    return {name for name in os.listdir("/dev/shm") if name.startswith("psm_")}
+
+
+def only_run(folder: Path) -> dict[str, Any]:
+    (path,) = folder.glob("*/run.h5")
+    with RunFile.open(path) as run:
+        return run.info()
+
+
+@pytest.mark.usefixtures("segments")
+@pytest.mark.parametrize(("family", "method"), [("digitizer", "read_into"), ("gate", "set")])
+def test_whatever_a_driver_raises_the_file_is_closed_and_feedback_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str, method: str
+) -> None:
+    rig = fake_rig()
+    session = Session(rig, run_directory=tmp_path, live_fits=False)
+    try:
+        session.connect().result(10)
+        break_method(monkeypatch, getattr(rig, family), method, 3)
+        with pytest.raises(OSError, match="a bug of the driver"):
+            session.start(ReheatingPlan(repetitions=1000)).result(20)
+        info = only_run(tmp_path)
+        assert (info["state"], info["outcome"]) == ("complete", "failed")
+        assert session.status().state == "failed"
+        assert rig.digitizer.state.value == "ready"
+        if family == "digitizer":
+            assert isinstance(rig.gate, FakeGate)
+            assert rig.gate.history[-1]
+        else:
+            assert "feedback could not be switched on again" in info["reason"]
+            assert session.status().feedback is None
+    finally:
+        session.close()
+
+
+@pytest.mark.usefixtures("segments")
+def test_driver_bug_in_the_live_display_leaves_a_session_that_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = fake_rig()
+    session = Session(rig, run_directory=tmp_path, live_fits=False)
+    try:
+        session.connect().result(10)
+        break_method(monkeypatch, rig.digitizer, "read_into", 2)
+        session.stream(True).result(10)
+        session.stream(False).result(10)
+        monkeypatch.undo()
+        assert session.start(MonitorPlan(duration=0.01)).result(10).outcome == "complete"
+    finally:
+        session.close()
+
+
+@pytest.mark.usefixtures("segments")
+def test_outcome_survives_a_digitizer_that_cannot_go_on_with_the_live_display(
+    tmp_path: Path,
+) -> None:
+    rig = fake_rig({"start": {2: Fault("timeout")}})
+    session = Session(rig, run_directory=tmp_path, live_fits=False)
+    try:
+        session.connect().result(10)
+        session.stream(True).result(10)
+        outcome = session.start(MonitorPlan(duration=0.05)).result(10)
+        assert (outcome.outcome, outcome.samples) == ("complete", 50_000)
+        assert any("live display could not go on" in line.text for line in session.take_log())
+    finally:
+        session.close()
+
+
+@pytest.mark.usefixtures("segments")
+def test_digitizer_that_does_not_start_leaves_no_shared_memory(tmp_path: Path) -> None:
+    session = Session(
+        fake_rig({"start": {0: Fault("timeout")}}), run_directory=tmp_path, live_fits=False
+    )
+    session.connect().result(10)
+    future = session.stream(True)
+    with pytest.raises(DeviceError, match="did not answer"):
+        future.result(10)
+    session.close()
+
+
+@pytest.mark.parametrize("ending", ["abort", "stop", "close"])
+def test_a_run_that_is_yet_to_begin_can_be_ended(tmp_path: Path, ending: str) -> None:
+    session = Session(simulated_rig(), run_directory=tmp_path, live_fits=False)
+    session.connect()
+    future = session.start(MonitorPlan(duration=None))
+    try:
+        if ending == "abort":
+            session.abort()
+        elif ending == "stop":
+            session.stop_after_repetition()
+        else:
+            session.close()
+        if ending == "close" and future.exception(20) is not None:
+            return  # refused before it began
+        assert future.result(20).outcome == ("stopped" if ending == "stop" else "aborted")
+    finally:
+        session.close()
+    assert not session.status().state == "running"
+
+
+@pytest.mark.parametrize("ending", ["close", "disconnect"])
+def test_a_gate_opened_by_hand_is_closed_at_the_end(tmp_path: Path, ending: str) -> None:
+    rig = simulated_rig()
+    session = Session(rig, run_directory=tmp_path, live_fits=False)
+    session.connect().result(30)
+    session.set_feedback(False).result(10)
+    before = rig.world.light
+    if ending == "disconnect":
+        session.disconnect().result(10)
+        assert rig.world.gate_closed
+    session.close()
+    assert rig.world.gate_closed
+    assert rig.world.light == before
+
+
+def test_a_gate_found_open_is_left_as_it_was_found(tmp_path: Path) -> None:
+    rig = simulated_rig(closed=False)
+    session = Session(rig, run_directory=tmp_path, live_fits=False)
+    session.connect().result(30)
+    session.close()
+    assert not rig.world.gate_closed
+
+
+def test_stability_is_judged_with_the_feedback_that_a_run_switches_on(tmp_path: Path) -> None:
+    rig = simulated_rig(closed=False, delay=5e-6, assumed_delay=0.0)
+    session = Session(rig, run_directory=tmp_path, live_fits=False)
+    try:
+        session.connect().result(30)
+        assert rig.world.growth_rate() < 100.0 < rig.world.growth_rate(True)
+        with pytest.raises(UnstableModelError, match="grow"):
+            session.start(MonitorPlan(duration=0.01)).result(10)
+        assert not rig.world.gate_closed
+    finally:
+        session.close()
