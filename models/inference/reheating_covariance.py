@@ -9,6 +9,9 @@ Beside E_1, E_2, Re C, Im C of every window there is one *phase statistic* per p
 ψ_j = Σ_b w_b Im[e^{−iθ_b} â_j,b* â_j,b+1]: the curves alone know the common frequency of the pair
 hardly at all, the advance of the phases from window to window knows it well, and only together
 with the curves can the pull of the coupling on the phases be told from a detuning.
+
+The *anomalous statistics* ⟨â_jâ_l⟩ of the first window, six real numbers, measure what a closed
+loop leaves of V_zz ≠ V_pp at the release, to about E/√M: no assumption about it has to be made.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ from numpy.typing import NDArray
 from .reheating_moments import AmplitudeMoments
 
 __all__ = [
+    "ANOMALOUS_COUNT",
+    "anomalous_covariance",
+    "anomalous_means",
     "curve_covariance",
     "curve_means",
     "lag_products",
@@ -35,6 +41,19 @@ _FORMS[0, [0, 1], [0, 1]] = 1.0
 _FORMS[1, [2, 3], [2, 3]] = 1.0
 _FORMS[2, [0, 1, 2, 3], [2, 3, 0, 1]] = 0.5
 _FORMS[3, [0, 3, 1, 2], [3, 0, 2, 1]] = [0.5, 0.5, -0.5, -0.5]
+
+
+# Re and Im of â_1², â_2², â_1â_2 as symmetric forms of the same y.
+_ANOMALOUS = np.zeros((6, 4, 4))
+_ANOMALOUS[0, [0, 1], [0, 1]] = [1.0, -1.0]
+_ANOMALOUS[1, [0, 1], [1, 0]] = 1.0
+_ANOMALOUS[2, [2, 3], [2, 3]] = [1.0, -1.0]
+_ANOMALOUS[3, [2, 3], [3, 2]] = 1.0
+_ANOMALOUS[4, [0, 1, 2, 3], [2, 3, 0, 1]] = [0.5, -0.5, 0.5, -0.5]
+_ANOMALOUS[5, [0, 3, 1, 2], [3, 0, 2, 1]] = 0.5
+
+ANOMALOUS_COUNT = len(_ANOMALOUS)
+"""Anomalous statistics of a release."""
 
 
 def curve_means(equal: _Array) -> _Array:
@@ -57,6 +76,43 @@ def curve_covariance(full: _Array) -> _Array:
     traces = np.matmul(left.transpose(1, 0, 2), right.transpose(1, 2, 0))
     blocks = traces.reshape(bins, bins, 4, 4).transpose(2, 0, 3, 1)
     return np.asarray(2.0 * blocks.reshape(4 * bins, 4 * bins))
+
+
+def anomalous_means(first: _Array) -> _Array:
+    """Re, Im of ⟨â_1²⟩, ⟨â_2²⟩, ⟨â_1â_2⟩ from ⟨y yᵀ⟩ of the first window, shape (6,)."""
+    return np.asarray(np.einsum("aij,ij->a", _ANOMALOUS, first))
+
+
+def anomalous_covariance(
+    full: _Array, weights: NDArray[np.complex128]
+) -> tuple[_Array, _Array]:
+    """Covariances of the anomalous statistics with curves and ψ, and with themselves.
+
+    Parameters
+    ----------
+    full : ndarray, shape (t, t, 4, 4)
+        K_bc = ⟨y_b y_cᵀ⟩.
+    weights : ndarray of complex, shape (t−1, 2)
+        Weights of the phase statistics.
+
+    Returns
+    -------
+    cross : ndarray, shape (4t+2, 6)
+    own : ndarray, shape (6, 6)
+        For one repetition.
+    """
+    begin = full[:, 0]  # ⟨y_b y_0ᵀ⟩
+    # K W K between all windows and the first one's form: 2 tr(W_A K_b0 W_X K_0b).
+    spread = begin[:, None] @ _ANOMALOUS[None] @ begin.swapaxes(1, 2)[:, None]
+    curves = 2.0 * np.einsum("aij,bxji->abx", _FORMS, spread).reshape(-1, len(_ANOMALOUS))
+    own = 2.0 * np.einsum("aij,xji->ax", _ANOMALOUS, spread[0])
+    phases = []
+    for particle in (0, 1):
+        forms = _phase_forms(weights[:, particle], particle)
+        # y_bᵀ F y_{b+1} against y_0ᵀ W y_0: 2 tr(F K_{b+1,0} W K_{0,b}).
+        ahead = begin[1:, None] @ _ANOMALOUS[None] @ begin[:-1].swapaxes(1, 2)[:, None]
+        phases.append(2.0 * np.einsum("bij,bxji->x", forms, ahead))
+    return np.concatenate([curves, np.stack(phases)]), np.asarray(own)
 
 
 def lag_products(lagged: _Array) -> NDArray[np.complex128]:

@@ -6,6 +6,8 @@ import pytest
 from optobind.models.errors import InputError
 from optobind.models.inference.reheating_bins import BinLayout, demodulate, lay_out_bins
 from optobind.models.inference.reheating_covariance import (
+    anomalous_covariance,
+    anomalous_means,
     curve_covariance,
     curve_means,
     lag_products,
@@ -78,7 +80,7 @@ def test_moments_match_the_covariance_of_the_whole_record_sample_by_sample(brute
         assert np.allclose(moments.lagged[b], blocks[b, :, b + 1], rtol=1e-9, atol=1e-8)
 
 
-def test_covariance_of_curves_and_phases_is_that_of_gaussian_products(brute):
+def test_covariance_of_curves_phases_and_anomalous_moments_is_that_of_gaussian_products(brute):
     layout, dense = brute
     full = dense.reshape(5, 4, 5, 4).transpose(0, 2, 1, 3)
     moments = amplitude_moments(layout, VALUES, full=True)
@@ -90,16 +92,23 @@ def test_covariance_of_curves_and_phases_is_that_of_gaussian_products(brute):
     curves = np.concatenate([abs(first) ** 2, abs(second) ** 2, cross.real, cross.imag], axis=1)
     lags = np.stack([a[:, :-1].conj() * a[:, 1:] for a in (first, second)], axis=2)
     phases = np.sum(weights.conj() * lags, axis=1).imag
-    sampled = np.cov(np.concatenate([curves, phases], axis=1).T)
+    products = np.stack([a[:, 0] * b[:, 0] for a, b in ((first, first), (second, second),
+                                                         (first, second))], axis=1)  # fmt: skip
+    anomalous = np.stack([products.real, products.imag], axis=2).reshape(-1, 6)
+    sampled = np.cov(np.concatenate([curves, phases, anomalous], axis=1).T)
     expected = np.zeros_like(sampled)
     expected[:20, :20] = curve_covariance(full)
     mixed, own = phase_covariance(full, weights)
-    expected[:20, 20:], expected[20:, :20], expected[20:, 20:] = mixed, mixed.T, own
+    expected[:20, 20:22], expected[20:22, :20], expected[20:22, 20:22] = mixed, mixed.T, own
+    mixed, own = anomalous_covariance(full, weights)
+    expected[:22, 22:], expected[22:, :22], expected[22:, 22:] = mixed, mixed.T, own
     scale = np.sqrt(np.diag(expected))
     assert np.abs((sampled - expected) / np.outer(scale, scale)).max() < 0.05
     assert np.allclose(curve_means(moments.equal).ravel(), curves.mean(0), atol=0.02 * scale.max())
     mean = phase_means(lag_products(moments.lagged), weights)
-    assert np.abs((phases.mean(0) - mean) / scale[20:]).max() < 0.02
+    assert np.abs((phases.mean(0) - mean) / scale[20:22]).max() < 0.02
+    mean = anomalous_means(moments.equal[0])
+    assert np.abs((anomalous.mean(0) - mean) / scale[22:]).max() < 0.02
 
 
 def test_circular_amplitudes_give_the_complex_formulas_of_averaged_curves():
