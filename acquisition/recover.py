@@ -9,11 +9,13 @@ import h5py
 import numpy as np
 
 from ..models.errors import FileError, InputError
+from .disk_space import free_bytes
 from .runfile import RunFile
 
 __all__ = ["recover"]
 
 _COPY_ROWS = 1 << 18
+_RESERVE_BYTES = 1 << 20
 
 
 def recover(path: str | Path, out: str | Path | None = None) -> Path:
@@ -51,17 +53,34 @@ def recover(path: str | Path, out: str | Path | None = None) -> Path:
         raise FileError(f"{target} exists already: it is not overwritten")
     if not target.parent.is_dir():
         raise FileError(f"{target.parent} is not a directory: cannot write {target.name}")
+    # Under another name until it is whole: a copy cut short must not pass for a recovered file.
+    part = target.with_name(f"{target.name}.part")
     try:
+        _require_room(path, target)
         with (
             h5py.File(path, "r", swmr=True, locking=False) as source,
-            h5py.File(target, "x", libver=("v110", "v110")) as copy,
+            h5py.File(part, "w", libver=("v110", "v110")) as copy,
         ):
             _copy(source, copy)
+        part.rename(target)
+    except FileError:
+        raise
     except (OSError, RuntimeError) as error:
         text = " ".join(str(error).split())[:200]
-        target.unlink(missing_ok=True)
         raise FileError(f"{path} could not be recovered to {target}: {text}") from None
+    finally:
+        part.unlink(missing_ok=True)
     return target
+
+
+def _require_room(path: Path, target: Path) -> None:
+    """Raise FileError in time: HDF5 crashes the process some time after a write that failed."""
+    needed, free = path.stat().st_size + _RESERVE_BYTES, free_bytes(target)
+    if free < needed:
+        raise FileError(
+            f"{path} could not be recovered to {target}: disk full ({needed / 1e6:.1f} MB needed, "
+            f"{max(0, free) / 1e6:.1f} MB free); move the file to a larger disk first"
+        )
 
 
 def _copy(source: Any, copy: Any) -> None:

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from optobind.acquisition.plans import MonitorPlan, ReheatingPlan
+from optobind.acquisition.recorder import Recorder
+from optobind.acquisition.recover import recover
 from optobind.acquisition.runfile import RunFile
+from optobind.acquisition.runfile_format import Manifest
 from optobind.acquisition.session import Session
 from optobind.instruments.fakes import FakeDigitizer, FakeGate, Fault
 from optobind.instruments.rig import DetectorChannel, Rig
@@ -23,7 +26,8 @@ from optobind.instruments.simulated.settings import (
     WorldSettings,
 )
 from optobind.models.array import TrapArray
-from optobind.models.errors import DeviceError, UnstableModelError
+from optobind.models.blocks import Block
+from optobind.models.errors import DeviceError, FileError, UnstableModelError
 from optobind.models.gas import Gas
 from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer
@@ -209,5 +213,39 @@ def test_stability_is_judged_with_the_feedback_that_a_run_switches_on(tmp_path: 
         with pytest.raises(UnstableModelError, match="grow"):
             session.start(MonitorPlan(duration=0.01)).result(10)
         assert not rig.world.gate_closed
+    finally:
+        session.close()
+
+
+def test_recovery_without_room_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.h5"
+    recorder = Recorder(path, Manifest(RATE, ("z",), (1.0,)))
+    recorder.write(Block(0, np.arange(1000, dtype=np.int16)[:, None], np.ones(1)))
+    recorder._file.close()  # as a killed writer leaves it: without its mark of completeness
+    with monkeypatch.context() as patched:
+        patched.setattr("optobind.acquisition.recover.free_bytes", lambda _: 1 << 20)
+        with pytest.raises(FileError, match=r"disk full \(.* MB needed, 1.0 MB free\)"):
+            recover(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["run.h5"]
+    assert recover(path).name == "run_recovered.h5"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run.h5", "run_recovered.h5"]
+
+
+def test_a_bug_of_the_recorder_ends_the_run_instead_of_going_on_unrecorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("a bug")
+
+    session = Session(simulated_rig(), run_directory=tmp_path, live_fits=False)
+    try:
+        session.connect().result(30)
+        monkeypatch.setattr("optobind.acquisition.recorder.Recorder.write", broken)
+        with pytest.raises(KeyError, match="a bug"):
+            session.start(MonitorPlan(duration=None)).result(20)
+        assert session.rig.world.gate_closed
+        assert only_run(tmp_path)["outcome"] == "failed"
     finally:
         session.close()
