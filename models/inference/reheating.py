@@ -31,6 +31,7 @@ from .reheating_parameters import (
 from .reheating_scoring import (
     GlsSolution,
     Surface,
+    inverse,
     iterate_gls,
     likelihood_ratio,
     run_gls,
@@ -114,7 +115,7 @@ def fit_reheating(
         # By the likelihood: in a wrong basin the covariance swells until every χ² looks perfect.
         outcome = min(outcome, other, key=lambda o: (not o.start.converged, o.deviance))
     damped = _with_damping(outcome, params)
-    if damped is not None:
+    if damped is not None and _damping_may_show(outcome, damped):
         other = _solve(estimate, priors, damped)
         if other.start.converged and outcome.deviance - other.deviance > _VISIBLE:
             outcome = other
@@ -288,6 +289,23 @@ def _with_damping(outcome: _Outcome, given: lmfit.Parameters | None) -> lmfit.Pa
     for name in ("gamma_1", "gamma_2"):
         other[name].set(value=0.02 / float(estimate.times[-1]), vary=True)
     return other
+
+
+def _damping_may_show(outcome: _Outcome, damped: lmfit.Parameters) -> bool:
+    """Score test of damping, far quicker than the fit: whether the fit is worth its time."""
+    if not outcome.start.converged:
+        return True
+    parameters = damped.copy()
+    for name, value in outcome.start.values.items():
+        if parameters[name].expr is None:
+            parameters[name].value = value
+    surface = Surface(parameters)
+    names, part = surface.columns()
+    estimate, priors = outcome.problem.estimate, outcome.problem.priors
+    likelihood = MarkovLikelihood(estimate, priors, len(estimate.times))
+    score, fisher = likelihood.score(surface.values, names)
+    score, fisher = part.T @ score, part.T @ fisher @ part
+    return bool(score @ inverse(fisher) @ score > 0.5 * _VISIBLE)
 
 
 def _result(outcome: _Outcome) -> FitResult:
