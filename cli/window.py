@@ -7,9 +7,6 @@ import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..config.build import build_rig
-from ..config.load import load_rig
-
 __all__ = ["open_window"]
 
 
@@ -30,21 +27,30 @@ def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> 
     InputError
         Without PyQt6, pyqtgraph or a display.
     """
-    from ..gui.check import require_display
+    from ..gui.check import begin_check
 
-    require_display()  # before anything is built: the answer is to come at once
+    begin_check()  # the display answers while the rest is imported
+    from ..config.build import build_rig
+    from ..config.load import load_rig
+
     built = build_rig(load_rig(rig, settings))
     from ..acquisition.session import Session
     from ..gui.app import run_window
+    from ..gui.check import require_display
 
+    require_display()
     session = Session(built)
-    if built.mode != "LIVE":
-        # Nothing real is touched: show traces at once. Hardware waits for the user's click.
+
+    def begin() -> None:
         session.connect()
         session.stream(True)
+
+    # Nothing real is touched by a simulation or a replay: show traces at once. Hardware waits for
+    # the user's click.
+    background = None if built.mode == "LIVE" else begin
     try:
         with _closes_on_sigterm() as received:
-            code = run_window(session, shot=shot)
+            code = run_window(session, shot=shot, begin=background)
         return 128 + received[-1] if received else code
     finally:
         session.close()
@@ -52,7 +58,10 @@ def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> 
 
 @contextlib.contextmanager
 def _closes_on_sigterm() -> Iterator[list[int]]:
-    """Close the window as Ctrl-C does: Qt ends the process for an exception within its loop."""
+    """Close the window as Ctrl-C does, orderly and unasked.
+
+    Qt ends the process for an exception within its loop: nothing is raised here.
+    """
     received: list[int] = []
 
     def handler(number: int, _frame: object) -> None:

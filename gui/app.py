@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["run_window"]
 
 _SHOT_DELAY_MS = 6000
+# The first picture is on the screen by then; 0 would come before it.
+_BEGIN_DELAY_MS = 60
 
 
-def run_window(session: SessionPort, *, shot: Path | None = None) -> int:
+def run_window(
+    session: SessionPort,
+    *,
+    shot: Path | None = None,
+    begin: Callable[[], object] | None = None,
+) -> int:
     """Show the window until it is closed.
 
     Parameters
@@ -31,6 +39,8 @@ def run_window(session: SessionPort, *, shot: Path | None = None) -> int:
         What is shown; it is closed with the window.
     shot : path, optional
         Save a picture of the window there after a few seconds, and close.
+    begin : callable, optional
+        Called once the window can be seen: what works in the background would delay it.
 
     Returns
     -------
@@ -45,12 +55,16 @@ def run_window(session: SessionPort, *, shot: Path | None = None) -> int:
         If the picture cannot be written.
     """
     require_display()
+    from PyQt6.QtCore import QTimer
+
     # OpenCV points Qt to its own plugins, which do not fit PyQt6.
     os.environ.pop("QT_QPA_PLATFORM_PLUGIN_PATH", None)
     app = make_application()
     window = make_window(session)
     window.open()
-    previous = signal.signal(signal.SIGINT, lambda *_: window.close())
+    if begin is not None:
+        QTimer.singleShot(_BEGIN_DELAY_MS, lambda: None if window.closer.closing else begin())
+    previous = signal.signal(signal.SIGINT, lambda *_: window.close_unasked())
     saved: list[bool] = []
     if shot is not None:
         _schedule_shot(window, shot, saved)

@@ -10,11 +10,12 @@ from functools import lru_cache
 
 from ..models.errors import InputError
 
-__all__ = ["require_display", "require_toolkit"]
+__all__ = ["begin_check", "require_display", "require_toolkit"]
 
 _VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 _PROBE = "from PyQt6.QtGui import QGuiApplication; QGuiApplication([])"
 _PROBE_SECONDS = 10.0
+_begun: dict[tuple[tuple[str, str], ...], subprocess.Popen[bytes]] = {}
 
 
 def require_toolkit() -> None:
@@ -41,16 +42,8 @@ def require_display() -> None:
         If a package is missing, if there is neither DISPLAY nor WAYLAND_DISPLAY and no
         QT_QPA_PLATFORM is chosen, or if the display does not answer.
     """
-    require_toolkit()
-    if not sys.platform.startswith("linux"):
-        return
-    chosen = tuple((name, os.environ.get(name, "")) for name in _VARIABLES)
-    if not any(value for _, value in chosen):
-        raise InputError(
-            "no display: neither DISPLAY nor WAYLAND_DISPLAY is set; log in to a desktop, use "
-            "ssh -X, or prefix the command with xvfb-run"
-        )
-    if os.environ.get("QT_QPA_PLATFORM", "").split(":")[0] in ("offscreen", "minimal"):
+    chosen = _chosen_display()
+    if chosen is None:
         return
     failure = _failure_of(chosen)
     if failure:
@@ -61,24 +54,61 @@ def require_display() -> None:
         )
 
 
-@lru_cache(maxsize=4)
-def _failure_of(_chosen: tuple[tuple[str, str], ...]) -> str:
-    """Why no window can be opened, "" if one can: Qt ends a process that it cannot serve."""
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _PROBE],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=_PROBE_SECONDS,
-            check=False,
+def begin_check() -> None:
+    """Refuse what is plain at once, and let another process try the display meanwhile.
+
+    ``require_display`` waits for its answer; the time between is free for imports.
+
+    Raises
+    ------
+    InputError
+        If a package is missing or no display is chosen.
+    """
+    chosen = _chosen_display()
+    if chosen is not None and chosen not in _begun:
+        _begun[chosen] = _start_probe()
+
+
+def _chosen_display() -> tuple[tuple[str, str], ...] | None:
+    """What selects the display, or None where there is nothing to try."""
+    require_toolkit()
+    if not sys.platform.startswith("linux"):
+        return None
+    chosen = tuple((name, os.environ.get(name, "")) for name in _VARIABLES)
+    if not any(value for _, value in chosen):
+        raise InputError(
+            "no display: neither DISPLAY nor WAYLAND_DISPLAY is set; log in to a desktop, use "
+            "ssh -X, or prefix the command with xvfb-run"
         )
+    if os.environ.get("QT_QPA_PLATFORM", "").split(":")[0] in ("offscreen", "minimal"):
+        return None
+    return chosen
+
+
+def _start_probe() -> subprocess.Popen[bytes]:
+    """Open the display in another process: Qt ends a process that it cannot serve."""
+    return subprocess.Popen(
+        [sys.executable, "-c", _PROBE],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+@lru_cache(maxsize=4)
+def _failure_of(chosen: tuple[tuple[str, str], ...]) -> str:
+    """Why no window can be opened, "" if one can."""
+    probe = _begun.pop(chosen, None) or _start_probe()
+    try:
+        _, said = probe.communicate(timeout=_PROBE_SECONDS)
     except subprocess.TimeoutExpired:
+        probe.kill()
+        probe.communicate()
         return f"no answer within {_PROBE_SECONDS:g} s"
-    if done.returncode == 0:
+    if probe.returncode == 0:
         return ""
-    lines = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
     if not lines:
-        return f"Qt ended with {done.returncode}"
+        return f"Qt ended with {probe.returncode}"
     # The last line of a traceback says what happened, the first of Qt's own messages does.
     return (lines[-1] if lines[0].startswith("Traceback") else lines[0]).strip()

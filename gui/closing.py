@@ -89,6 +89,11 @@ class Closer:
         return status.state in _ACTIVE or status.recording is not None
 
     @property
+    def closing(self) -> bool:
+        """Whether the session is being closed, or closed."""
+        return self.done or self._thread is not None
+
+    @property
     def message(self) -> str:
         """What the window waits for; empty when nothing."""
         if self._thread is not None:
@@ -97,8 +102,11 @@ class Closer:
             return "stopping the run, then closing …" if self._stopping else "closing after the run"
         return ""
 
-    def request(self) -> bool:
-        """The user wants to close; True if the window may close at once."""
+    def request(self, *, unasked: bool = False) -> bool:
+        """The user wants to close; True if the window may close at once.
+
+        ``unasked`` stops a run orderly, and aborts it when that is under way already.
+        """
         if self.done:
             return True
         if self._thread is not None:
@@ -106,7 +114,8 @@ class Closer:
         if not self.recording:
             self._close_session()
             return False
-        choice = self.ask(self._stopping)
+        usual = CloseChoice.ABORT if self._stopping else CloseChoice.STOP
+        choice = usual if unasked else self.ask(self._stopping)
         if choice is CloseChoice.CANCEL:
             return False
         if choice is CloseChoice.STOP:
