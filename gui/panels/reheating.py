@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QInputDialog, QLabel, QToolButton
 
 from ...acquisition.snapshots import ReheatingSnapshot
@@ -17,7 +17,14 @@ from ..plots import LinePlot, add_curve, error_bars, set_curve
 from ..theme import Theme
 from ..viewmodels.curves import Curve
 from ..viewmodels.port import SessionPort
-from ..viewmodels.reheating import Points, ReheatingModel, ReheatingView, parse_exclusion
+from ..viewmodels.reheating import (
+    Points,
+    ReheatingModel,
+    ReheatingView,
+    Single,
+    nearest_single,
+    parse_exclusion,
+)
 from ..widgets.elided_label import ElidedLabel
 from .base import Panel, hint
 
@@ -25,6 +32,7 @@ __all__ = ["ReheatingPanel"]
 
 _SYMBOLS = ("o", "s")
 _MOST_SINGLES = 12
+_PICK_PIXELS = 10.0
 
 
 class _Series:
@@ -68,12 +76,15 @@ class ReheatingPanel(Panel):
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
         self.model = ReheatingModel()
+        self.reasons: dict[int, str] = {}
+        self._singles: tuple[Single, ...] = ()
+        self._done = 0
         self.counter = ElidedLabel("no repetition yet")
         self.modes = QCheckBox("E±")
         self.modes.setToolTip("common and differential mode instead of the particles")
         self.modes.toggled.connect(self._switch)
         self.singles_box = QCheckBox("singles")
-        self.singles_box.setToolTip("faint single repetitions")
+        self.singles_box.setToolTip("faint single repetitions; right-click one to exclude it")
         self.singles_box.setChecked(True)
         self.singles_box.toggled.connect(self._switch)
         line = QHBoxLayout()
@@ -106,6 +117,7 @@ class ReheatingPanel(Panel):
         self.bottom.addItem(self.zero, ignoreBounds=True)
         self.top.set_ranges((0.0, 1000.0), (0.0, 100.0))
         self.bottom.set_ranges((0.0, 1000.0), (-50.0, 50.0))
+        self.top.scene().sigMouseClicked.connect(self._clicked)
         self.set_theme(theme)
 
     def pull(self, session: SessionPort) -> ReheatingSnapshot | None:
@@ -119,7 +131,11 @@ class ReheatingPanel(Panel):
     def draw(self, snapshot: ReheatingSnapshot) -> None:
         """Draw."""
         view = self.model.view(snapshot)
-        self.counter.show_text(view.counter)
+        if snapshot.repetitions_done < self._done:  # a new run counts anew
+            self.reasons.clear()
+        self._done, self._singles = snapshot.repetitions_done, view.singles
+        left_out = [f"repetition {n} left out: {why}" for n, why in self.reasons.items()]
+        self.counter.show_text(view.counter, "\n".join((view.counter, *left_out)))
         self.exclude_button.setEnabled(bool(view.energies))
         self.note.setText(view.note)
         for series, points in _paired(self.energies, view.energies):
@@ -131,20 +147,47 @@ class ReheatingPanel(Panel):
         if view.energies:
             self._scale(view)
 
+    def _clicked(self, event: Any) -> None:
+        """Offer to exclude the repetition under a right-click."""
+        if event.button() != Qt.MouseButton.RightButton:
+            return
+        single = self.single_at(event.scenePos())
+        if single is not None and not single.excluded:
+            event.accept()
+            reason = self.ask_reason(single.number)
+            if reason.strip():
+                self.exclude(f"{single.number} {reason}")
+
+    def single_at(self, place: QPointF) -> Single | None:
+        """Repetition whose line passes a place of the scene."""
+        box = self.top.box
+        if not box.sceneBoundingRect().contains(place):
+            return None
+        point = box.mapSceneToView(place)
+        width, height = (_PICK_PIXELS * size for size in box.viewPixelSize())
+        return nearest_single(self._singles, 1e-6 * point.x(), point.y(), (1e-6 * width, height))
+
+    def ask_reason(self, number: int) -> str:
+        """Ask why a repetition is left out; "" changes nothing."""
+        title = f"Exclude repetition {number}"
+        text, ok = QInputDialog.getText(self, title, "reason (the record keeps the repetition)")
+        return text if ok else ""
+
     def _ask_exclusion(self) -> None:
         text, ok = QInputDialog.getText(self, "Exclude a repetition", "number and reason")
         if ok:
             self.exclude(text)
 
     def exclude(self, text: str) -> None:
-        """Leave a repetition out: "12 hit by a flash"."""
+        """Leave a repetition out: "12 hit by a flash"; on screen they are counted from 1."""
         try:
-            number, reason = parse_exclusion(text)
+            number, reason = parse_exclusion(text, self._done)
         except InputError as error:
             self.bridge.log.write("error", f"exclude: {error}")
             return
-        self.bridge.session.exclude_repetition(number, reason)
-        self.bridge.acted.emit(f"session.exclude_repetition({number}, {reason!r})")
+        self.reasons[number] = reason
+        self.bridge.session.exclude_repetition(number - 1, reason)
+        self.bridge.acted.emit(f"session.exclude_repetition({number - 1}, {reason!r})")
 
     def _write_legend(self, view: ReheatingView) -> None:
         """Names beside their symbols, as text: it takes no room from the plots."""
@@ -161,9 +204,13 @@ class ReheatingPanel(Panel):
 
     def _draw_singles(self, view: ReheatingView) -> None:
         for index, pair in enumerate(self.singles):
-            curves = view.singles[index] if index < len(view.singles) else None
+            single = view.singles[index] if index < len(view.singles) else None
             for j, item in enumerate(pair):
-                curve = Curve.empty() if curves is None else curves[j]
+                curve = Curve.empty() if single is None else single.curves[j]
+                out = single is not None and single.excluded
+                style = Qt.PenStyle.DotLine if out else Qt.PenStyle.SolidLine
+                color = self.theme.color("warning") if out else self.theme.channel(j)
+                item.setPen(self.theme.pen(color, alpha=150 if out else 38, style=style))
                 set_curve(item, Curve(1e6 * curve.x, curve.y))
 
     def _scale(self, view: ReheatingView) -> None:
@@ -194,9 +241,6 @@ class ReheatingPanel(Panel):
         for index in range(2):
             self.energies[index].paint(theme, theme.channel(index), styles[index])
             self.cross[index].paint(theme, (theme.cross, theme.channel(2))[index], styles[index])
-        for pair in self.singles:
-            for index, item in enumerate(pair):
-                item.setPen(theme.pen(theme.channel(index), alpha=38))
         self.zero.setPen(theme.pen(theme.border))
         self.repaint_soon()
 

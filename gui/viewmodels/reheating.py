@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,21 @@ if TYPE_CHECKING:
     from ...models.inference.reheating_estimate import ReheatingEstimate
     from ...models.inference.result import FitResult
 
-__all__ = ["Points", "ReheatingModel", "ReheatingView"]
+__all__ = [
+    "Points",
+    "ReheatingModel",
+    "ReheatingView",
+    "Single",
+    "nearest_single",
+    "parse_exclusion",
+]
 
 Floats = NDArray[np.float64]
 _ENERGIES = ("E₁", "E₂")
 _MODES = ("E₊", "E₋")
 _CROSS = ("Re C", "Im C")
 _UNITS = {"quanta": "quanta", "m": "m²", "V": "V²"}
+_MOST_SINGLES = 12
 
 
 @dataclass(frozen=True)
@@ -37,12 +46,21 @@ class Points:
 
 
 @dataclass(frozen=True)
+class Single:
+    """One repetition: number as on screen (from 1), E_1 and E_2, and whether it is left out."""
+
+    number: int
+    curves: tuple[Curve, ...]
+    excluded: bool
+
+
+@dataclass(frozen=True)
 class ReheatingView:
     """What the tab draws: energies on top, C below, single repetitions faintly underneath."""
 
     energies: tuple[Points, ...]
     cross: tuple[Points, ...]
-    singles: tuple[tuple[Curve, ...], ...]
+    singles: tuple[Single, ...]
     unit: str
     counter: str
     note: str
@@ -79,7 +97,7 @@ class ReheatingModel:
                 Points(name, t, data[2 + i], estimate.stderr[2 + i], _line(t, curves, 2 + i))
                 for i, name in enumerate(_CROSS)
             ),
-            self._singles(t, snapshot.single, offset),
+            self._singles(t, snapshot, offset),
             _UNITS.get(estimate.unit, estimate.unit),
             counter,
             _note(snapshot),
@@ -114,11 +132,22 @@ class ReheatingModel:
             curves.append(Points(name, t, mean + sign * data[2], error, line))
         return tuple(curves)
 
-    def _singles(self, t: Floats, single: Floats, offset: Floats) -> tuple[tuple[Curve, ...], ...]:
+    def _singles(
+        self, t: Floats, snapshot: ReheatingSnapshot, offset: Floats
+    ) -> tuple[Single, ...]:
+        """Newest repetitions; the last of them is the newest that was done."""
+        single, estimate = snapshot.single[-_MOST_SINGLES:], snapshot.estimate
         if not self.show_singles or self.show_modes or single.shape[-1] != t.size:
             return ()
+        excluded = () if estimate is None else estimate.excluded
+        first = snapshot.repetitions_done - len(single)
         return tuple(
-            tuple(Curve(t, record[j] - offset[j]) for j in range(2)) for record in single[-12:]
+            Single(
+                first + k + 1,
+                tuple(Curve(t, record[j] - offset[j]) for j in range(2)),
+                first + k in excluded,
+            )
+            for k, record in enumerate(single)
         )
 
     def _fit_curves(self, estimate: ReheatingEstimate, result: FitResult | None) -> Floats | None:
@@ -174,17 +203,58 @@ def _stale(snapshot: ReheatingSnapshot, fitted: object) -> bool:
     return isinstance(fitted, int) and estimate is not None and fitted != estimate.repetitions
 
 
-def parse_exclusion(text: str) -> tuple[int, str]:
-    """Read "12 hit by a flash": number of the repetition and reason.
+def nearest_single(
+    singles: tuple[Single, ...], t: float, value: float, reach: tuple[float, float]
+) -> Single | None:
+    """Repetition whose curve passes closest to a point, or None if none is within reach.
+
+    Parameters
+    ----------
+    singles : tuple of Single
+        What is on screen.
+    t, value : float
+        The point: s, and the unit of the curves.
+    reach : (float, float)
+        Half axes of the ellipse that counts as near, in the same units.
+    """
+    found: list[tuple[float, int]] = []
+    for index, single in enumerate(singles):
+        for curve in single.curves:
+            x, y = (curve.x - t) / reach[0], (curve.y - value) / reach[1]
+            found.append((_distance_to_line(x, y), index))
+    distance, index = min(found, default=(math.inf, 0))
+    return singles[index] if distance <= 1.0 else None
+
+
+def _distance_to_line(x: Floats, y: Floats) -> float:
+    """Distance of the origin to a line through points."""
+    if x.size < 2:
+        return float(np.hypot(x, y).min(initial=math.inf))
+    dx, dy = np.diff(x), np.diff(y)
+    share = np.clip(-(x[:-1] * dx + y[:-1] * dy) / np.maximum(dx**2 + dy**2, 1e-30), 0.0, 1.0)
+    return float(np.hypot(x[:-1] + share * dx, y[:-1] + share * dy).min())
+
+
+def parse_exclusion(text: str, done: int | None = None) -> tuple[int, str]:
+    """Read "12 hit by a flash": number of the repetition, counted from 1, and reason.
+
+    Parameters
+    ----------
+    text : str
+        What was typed.
+    done : int, optional
+        Number of the newest repetition.
 
     Raises
     ------
     InputError
-        Without a number or a reason.
+        Without a number or a reason, or for a repetition that was not done.
     """
     number, _, reason = text.strip().partition(" ")
     if not number.isdigit() or not reason.strip():
         raise InputError(
             f"{text.strip()!r} cannot be read: give the repetition's number, a space, the reason"
         )
+    if int(number) < 1 or (done is not None and int(number) > done):
+        raise InputError(f"there is no repetition {number}; done so far: 1 to {done}")
     return int(number), reason.strip()

@@ -10,10 +10,16 @@ from fake_session import PAIR, FakeSession
 from optobind.acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan
 from optobind.acquisition.snapshots import LightSnapshot, SessionStatus
 from optobind.gui.viewmodels import run
+from optobind.gui.viewmodels.curves import Curve
 from optobind.gui.viewmodels.fit import fit_rows, fit_table, strip
 from optobind.gui.viewmodels.light import LightModel
 from optobind.gui.viewmodels.log import LogModel
-from optobind.gui.viewmodels.reheating import ReheatingModel, parse_exclusion
+from optobind.gui.viewmodels.reheating import (
+    ReheatingModel,
+    Single,
+    nearest_single,
+    parse_exclusion,
+)
 from optobind.gui.viewmodels.spectra import SpectraModel
 from optobind.gui.viewmodels.statusbar import status_cells
 from optobind.gui.viewmodels.traces import TracesModel
@@ -286,3 +292,26 @@ def test_an_exclusion_needs_number_and_reason():
     assert parse_exclusion("12 hit by a flash") == (12, "hit by a flash")
     with pytest.raises(InputError, match="number"):
         parse_exclusion("flash")
+    with pytest.raises(InputError, match="no repetition 41; done so far: 1 to 40"):
+        parse_exclusion("41 flash", done=40)
+
+
+def test_the_repetition_under_a_click_is_found_by_its_line():
+    t = np.array([0.0, 1e-3])
+    singles = tuple(
+        Single(n, (Curve(t, np.array([0.0, top])), Curve(t, np.array([500.0, 500.0]))), False)
+        for n, top in ((39, 100.0), (40, 200.0))
+    )
+    reach = (2e-5, 4.0)
+    assert nearest_single(singles, 0.5e-3, 101.0, reach).number == 40
+    assert nearest_single(singles, 0.5e-3, 51.0, reach).number == 39
+    assert nearest_single(singles, 0.5e-3, 300.0, reach) is None
+    assert nearest_single((), 0.5e-3, 300.0, reach) is None
+
+
+def test_strips_are_not_joined_where_there_were_no_fits():
+    now = time.time()
+    result = FakeSession().make_fit().result
+    ages = (-30.0, -29.9, -29.8, -10.0, -9.9)
+    data = strip([(now + age, result) for age in ages], "g_r", now)
+    assert data.joined.tolist() == [True, True, False, True, False]
