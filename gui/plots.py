@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QPointF, QSize, Qt
-from PyQt6.QtGui import QColor, QPen, QPolygonF
+from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
+from PyQt6.QtGui import QColor, QPen, QPolygonF, QResizeEvent
 
 from .viewmodels.curves import Curve
 from .viewmodels.ticks import decade_label, decade_ticks
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DecadeAxis", "LinePlot", "PhaseAxis", "add_curve", "set_curve"]
 
-_PIXELS_PER_LABEL = 62
+_PIXELS_PER_LABEL, _PIXELS_PER_LETTER = 62, 7
 
 
 class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
@@ -79,6 +79,7 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         super().__init__(axisItems=axes or {}, enableMenu=False)
         self.manual = False
         self._label_color = "#888888"
+        self._names: dict[str, tuple[str, str]] = {}
         item = self.getPlotItem()
         item.hideButtons()
         item.disableAutoRange()
@@ -120,12 +121,25 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         """Pixel columns of the drawing area."""
         return max(50, int(self.box.width()))
 
-    def label(self, side: str, text: str) -> None:
-        """Name an axis; units belong to the text."""
+    def label(self, side: str, text: str, short: str = "") -> None:
+        """Name an axis; units belong to the text, ``short`` stands in where there is no room."""
+        self._names[side] = text, short or text
+        self._write_label(side)
+
+    def _write_label(self, side: str) -> None:
+        text, short = self._names[side]
         axis = self.getPlotItem().getAxis(side)
         axis.enableAutoSIPrefix(False)
+        if side == "left" and self.height() < _PIXELS_PER_LETTER * len(text):
+            text = short
         if axis.labelText != text:
             axis.setLabel(text, **{"font-size": "8pt", "color": self._label_color})
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Choose between the full and the short name of the vertical axis."""
+        super().resizeEvent(event)
+        if "left" in getattr(self, "_names", {}):
+            self._write_label("left")
 
     def set_theme(self, theme: Theme) -> None:
         """Colour background, axes and grid."""
@@ -150,8 +164,8 @@ def add_curve(plot: Any, pen: QPen | None = None, *, z: float = 0.0) -> Any:
     return curve
 
 
-def set_curve(item: Any, curve: Curve, connect: str = "all") -> None:
-    """Give a line its points."""
+def set_curve(item: Any, curve: Curve, connect: str | np.ndarray = "all") -> None:
+    """Give a line its points; an array tells which points are joined to the next."""
     item.setData(curve.x, curve.y, connect=connect, skipFiniteCheck=True)
 
 
@@ -181,14 +195,22 @@ class BandItem(pg.GraphicsObject):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._polygon = QPolygonF()
+        self._polygons: list[QPolygonF] = []
         self._color = QColor("#808080")
         self.setZValue(-5)
 
-    def set_band(self, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
-        """Take the outline."""
+    def set_band(
+        self,
+        x: np.ndarray,
+        low: np.ndarray,
+        high: np.ndarray,
+        joined: np.ndarray | None = None,
+    ) -> None:
+        """Take the outline; it is open after points that are not ``joined`` to the next."""
         self.prepareGeometryChange()
-        self._polygon = band_polygon(x, low, high)
+        cuts = np.empty(0, int) if joined is None else np.flatnonzero(~joined[:-1]) + 1
+        parts = (np.split(values, cuts) for values in (x, low, high))
+        self._polygons = [band_polygon(*part) for part in zip(*parts, strict=True)]
         self.update()
 
     def set_color(self, color: str, alpha: int = 70) -> None:
@@ -199,10 +221,14 @@ class BandItem(pg.GraphicsObject):  # type: ignore[misc]
 
     def boundingRect(self) -> Any:
         """Extent of the outline."""
-        return self._polygon.boundingRect()
+        whole = QRectF()
+        for polygon in self._polygons:
+            whole = whole.united(polygon.boundingRect())
+        return whole
 
     def paint(self, painter: Any, *_: object) -> None:
         """Fill."""
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self._color)
-        painter.drawPolygon(self._polygon)
+        for polygon in self._polygons:
+            painter.drawPolygon(polygon)

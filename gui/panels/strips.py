@@ -18,7 +18,7 @@ from ..theme import Theme
 from ..viewmodels.curves import Curve
 from ..viewmodels.fit import strip, symbol
 from ..viewmodels.port import SessionPort
-from ..viewmodels.units import value_with_error
+from ..viewmodels.units import prefix_factor, value_with_error
 from ..widgets.elided_label import ElidedLabel
 from .base import Panel
 
@@ -86,7 +86,7 @@ class StripsPanel(Panel):
             grid.addWidget(cell.plot, index, 1)
             grid.setRowStretch(index, 13 if last else 10)
             cell.plot.getPlotItem().getAxis("bottom").setStyle(showValues=last)
-            cell.plot.getPlotItem().getAxis("left").setTickDensity(0.6)
+            cell.plot.getPlotItem().getAxis("left").setTickDensity(0.4)
             cell.choice.currentIndexChanged.connect(lambda _: self.repaint_soon())
         grid.setColumnMinimumWidth(0, 140)
         grid.setColumnStretch(1, 1)
@@ -118,18 +118,22 @@ class StripsPanel(Panel):
         data = strip(history, cell.name, now, _SPAN)
         if data.values.size == 0:
             return
-        set_curve(cell.line, Curve(data.ages, data.values))
-        cell.band.set_band(data.ages, data.low, data.high)
-        low, high = float(data.low.min()), float(data.high.max())
-        pad = 0.1 * (high - low) or abs(high) or 1.0
-        cell.plot.set_ranges((max(-_SPAN, float(data.ages[0])) - 0.5, 0.5), (low - pad, high + pad))
-        marks = [m - now for m in self.marks if now - m <= _SPAN]
-        xs = [m for mark in marks for m in (mark, mark)]
-        ys = [low - pad, high + pad] * len(marks)
-        set_curve(cell.marks, Curve(np.array(xs), np.array(ys)), "pairs")
         sigma = 0.5 * float(data.high[-1] - data.low[-1])
         text, unit = value_with_error(float(data.values[-1]), sigma, data.unit)
         cell.value.show_text(f"{text} {unit}")
+        # The axis counts in the unit of the value beside it.
+        scale = 1.0 / prefix_factor(unit, data.unit)
+        low, high = scale * data.low, scale * data.high
+        joined = data.joined.astype(np.int32)
+        set_curve(cell.line, Curve(data.ages, scale * data.values), joined)
+        cell.band.set_band(data.ages, low, high, data.joined)
+        bottom, top = float(low.min()), float(high.max())
+        pad = 0.1 * (top - bottom) or abs(top) or 1.0
+        y_range = (bottom - pad, top + pad)
+        cell.plot.set_ranges((max(-_SPAN, float(data.ages[0])) - 0.5, 0.5), y_range)
+        marks = [m - now for m in self.marks if now - m <= _SPAN]
+        xs = [m for mark in marks for m in (mark, mark)]
+        set_curve(cell.marks, Curve(np.array(xs), np.array(y_range * len(marks))), "pairs")
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""

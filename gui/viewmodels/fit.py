@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .units import rounded, value_with_error
+from .units import prefix_factor, rounded, value_with_error
 
 if TYPE_CHECKING:
     from ...acquisition.snapshots import FitSnapshot
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["FitRow", "FitTable", "Strip", "fit_rows", "strip", "symbol", "verdict"]
 
 _TWO_PI = 2.0 * math.pi
+# Fits that are further apart (s) are not joined by a line.
+_LONGEST_STEP = 3.0
 _SYMBOLS = {
     "omega": "ω",
     "omega_1": "ω₁",
@@ -72,7 +74,11 @@ class FitTable:
 
 @dataclass(frozen=True)
 class Strip:
-    """History of a parameter: seconds before now (≤ 0), value, and value ∓ σ, in ``unit``."""
+    """History of a parameter: seconds before now (≤ 0), value, and value ∓ σ, in ``unit``.
+
+    ``joined`` tells whether a point and the next belong together: while there were no fits, nothing
+    is known.
+    """
 
     name: str
     unit: str
@@ -80,6 +86,7 @@ class Strip:
     values: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    joined: NDArray[np.bool_]
 
 
 def symbol(name: str) -> str:
@@ -125,9 +132,7 @@ def _row(name: str, parameter: Any, predicted: float | None) -> FitRow:
 def _like(expected: float, value: float, stderr: float | None, unit: str) -> str:
     """Write a prediction with the prefix and the decimals of the estimate."""
     _, prefixed = value_with_error(value, stderr, unit)
-    factor = {"k": 1e3, "M": 1e6, "G": 1e9, "m": 1e-3, "µ": 1e-6}
-    prefix = prefixed[: len(prefixed) - len(unit)] if unit else ""
-    scale = factor.get(prefix, 1.0)
+    scale = prefix_factor(prefixed, unit)
     error = None if not stderr else stderr / scale
     return rounded(expected / scale, error).split(" ± ")[0].strip("()")
 
@@ -193,4 +198,6 @@ def strip(
         points.append((when - now, value, spread if math.isfinite(spread) else 0.0))
     table = np.array(points).reshape(-1, 3)
     ages, values, sigma = table[:, 0], table[:, 1], table[:, 2]
-    return Strip(name, unit, ages, values, values - sigma, values + sigma)
+    steps = np.diff(ages, append=0.0)
+    joined = steps <= max(_LONGEST_STEP, 5.0 * float(np.median(steps)) if ages.size else 0.0)
+    return Strip(name, unit, ages, values, values - sigma, values + sigma, joined)

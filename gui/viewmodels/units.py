@@ -21,6 +21,7 @@ __all__ = [
     "format_quantity",
     "format_si",
     "parse_quantity",
+    "prefix_factor",
     "rounded",
     "value_with_error",
 ]
@@ -242,3 +243,9 @@ def value_with_error(value: float, stderr: float | None, unit: str) -> tuple[str
     scale = 10.0**exponent
     scaled = None if stderr is None else stderr / scale
     return rounded(value / scale, scaled), _PREFIXES[exponent] + unit
+
+
+def prefix_factor(prefixed: str, unit: str) -> float:
+    """Factor of the SI prefix in front of a unit: "kHz", "Hz" → 1000."""
+    prefix = prefixed[: len(prefixed) - len(unit)] if unit else ""
+    return next((10.0**e for e, text in _PREFIXES.items() if text == prefix), 1.0)
