@@ -59,7 +59,9 @@ class StatusBar(QStatusBar):
         else:
             sheet = f"color: {self.theme.muted if name != 'state' else self.theme.text}"
         restyle(label, sheet)
-        # The bar squeezes labels before it relayouts: a cut word reads like another state.
+        # The bar squeezes labels before it relayouts: a cut word reads like another state. A hint
+        # never falls below the minimum that is set.
+        label.setMinimumWidth(0)
         label.setMinimumWidth(label.sizeHint().width())
 
     def show_action(self, line: str) -> None:

@@ -82,7 +82,7 @@ class MainWindow(QMainWindow):
         self._add_panels()
         self.bar = StatusBar(theme)
         self.setStatusBar(self.bar)
-        self.toasts = Toasts(self, theme)
+        self.toasts = Toasts(self.centralWidget() or self, theme)
         self._add_menus()
         self._wire()
         self.bar.show_status(self.bridge.status)
@@ -211,7 +211,7 @@ class MainWindow(QMainWindow):
             panel.set_theme(theme)
         self.bar.set_theme(theme)
         self.bar.show_status(self.bridge.status)
-        self.toasts.theme = theme
+        self.toasts.set_theme(theme)
 
     @staticmethod
     def _style(theme: Theme) -> None:
@@ -238,6 +238,15 @@ class MainWindow(QMainWindow):
     def ask_close(self, stopping: bool) -> CloseChoice:
         """Ask what to do with a run under way."""
         return ask_close(self, stopping)
+
+    def close_unasked(self) -> None:
+        """Close on a signal: a run is stopped orderly, at the second signal at once.
+
+        Nobody may be there to answer a question.
+        """
+        self.closer.request(unasked=True)
+        if self.closer.message:
+            self.log.write("info", self.closer.message)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Close when nothing is at risk; otherwise ask, stop orderly and close later."""

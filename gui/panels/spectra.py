@@ -18,6 +18,7 @@ from ..viewmodels.spectra import SpectraModel
 from ..viewmodels.units import FREQUENCY, format_quantity, parse_quantity
 from ..widgets.quantity_edit import QuantityEdit
 from .base import Panel
+from .cursor_row import CursorRow
 from .spectra_plots import CHANNELS, SpectraPlots
 
 __all__ = ["SpectraPanel"]
@@ -44,9 +45,12 @@ class SpectraPanel(Panel):
         self._placed = False
         self.plots = SpectraPlots()
         self.body.addLayout(self._tools())
-        for plot, stretch in zip(self.plots.all, (28, 9, 12), strict=True):
+        for plot, stretch in zip(self.plots.all, (26, 10, 13), strict=True):
             self.body.addWidget(plot, stretch)
         self._connect()
+        self.cursor_row = CursorRow()
+        self.cursor_row.moved.connect(lambda i, f: self._cursor_moved(i, math.log10(f)))
+        self.body.addWidget(self.cursor_row)
         self.read_out = QLabel()
         self.read_out.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.read_out.setWordWrap(True)
@@ -61,7 +65,7 @@ class SpectraPanel(Panel):
     def _tools(self) -> QVBoxLayout:
         self.band_low = self._band_edit("lower end of the fit band")
         self.band_high = self._band_edit("upper end of the fit band")
-        self.band_all = _button("all", "fit the whole spectrum", self.clear_band)
+        self.band_all = _button("auto", "fit where the lines are found", self.clear_band)
         self.cursor_button = _button("Cursors", "two cursors with read-outs (C)", None, True)
         self.cursor_button.toggled.connect(self.show_cursors)
         self.store = _button("+ Ref", "keep these spectra as a reference (R)", self.store_reference)
@@ -80,13 +84,8 @@ class SpectraPanel(Panel):
         for widget in (caption, self.band_low, QLabel("…"), self.band_high, self.band_all):
             first.addWidget(widget)
         first.addStretch(1)
-        for widget in (
-            self.fit_button,
-            self.cursor_button,
-            self.store,
-            self.clear,
-        ):
-            first.addWidget(widget)
+        first.addWidget(self.fit_button)
+        first.addWidget(self.cursor_button)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -94,9 +93,10 @@ class SpectraPanel(Panel):
         box.setSpacing(3)
         box.addLayout(first)
         second = QHBoxLayout()
+        second.setSpacing(4)
         second.addWidget(self.legend, 1)
-        second.addWidget(self.zoom_all)
-        second.addWidget(self.zoom_auto)
+        for widget in (self.store, self.clear, self.zoom_all, self.zoom_auto):
+            second.addWidget(widget)
         box.addLayout(second)
         return box
 
@@ -107,7 +107,7 @@ class SpectraPanel(Panel):
         )
         edit.set_tip(f"{tip}, for example 60 kHz")
         edit.setFixedWidth(76)
-        edit.setPlaceholderText("all")
+        edit.setPlaceholderText("auto")
         edit.committed.connect(self._band_typed)
         return edit
 
@@ -227,7 +227,7 @@ class SpectraPanel(Panel):
         self.band_chosen.emit(clipped)
 
     def clear_band(self) -> None:
-        """Fit the whole spectrum."""
+        """Let the fit find its band."""
         self.set_band(None)
 
     def _show_band(self) -> None:
@@ -274,10 +274,13 @@ class SpectraPanel(Panel):
                 line.setVisible(on)
         if not on:
             self.model.peak = None
+        self.cursor_row.setVisible(on)
+        self.cursor_row.show_frequencies(self.model.cursors)
         self._version += 1
 
     def _cursor_moved(self, index: int, place: float) -> None:
         self.model.cursors[index] = 10.0**place
+        self.cursor_row.show_frequencies(self.model.cursors)
         self.plots.place_cursor(index, place)
         self._version += 1
 

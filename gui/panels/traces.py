@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from ...acquisition.snapshots import SessionStatus, TraceSnapshot
 from ..bridge import Bridge
@@ -36,6 +36,8 @@ class TracesPanel(Panel):
         self.curves: list[Any] = []
         self._names: tuple[str, ...] = ()
         self.body.addLayout(self._tools())
+        self.room = QWidget()  # keeps the tools at the top while there are no plots
+        self.body.addWidget(self.room, 1)
         bridge.status_changed.connect(self.show_status)
         self.show_status(bridge.status)
 
@@ -44,7 +46,7 @@ class TracesPanel(Panel):
         self.freeze = QToolButton()
         self.freeze.setText("Freeze")
         self.freeze.setCheckable(True)
-        self.freeze.setToolTip("hold the picture; acquisition and recording go on (Space)")
+        self.freeze.setToolTip("hold the picture; acquisition and recording go on (Ctrl+Space)")
         self.freeze.toggled.connect(self._set_frozen)
         self.window_box = QComboBox()
         for window in WINDOWS:
@@ -103,6 +105,7 @@ class TracesPanel(Panel):
         )
 
     def _build(self, names: tuple[str, ...]) -> None:
+        self.room.hide()
         for plot in self.plots:
             self.body.removeWidget(plot)
             plot.close()

@@ -22,11 +22,7 @@ class _Toast(QFrame):
         super().__init__(parent)
         self.line = line
         self.setObjectName("toast")
-        tone = theme.color(line.level)
-        self.setStyleSheet(
-            f"QFrame#toast {{ background: {theme.raised}; border: 1px solid {tone}; "
-            f"border-left: 4px solid {tone}; border-radius: 5px; }}"
-        )
+        self.set_theme(theme)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 7, 6, 7)
         self.label = QLabel(line.label)
@@ -44,6 +40,14 @@ class _Toast(QFrame):
         self.timer.timeout.connect(self.close)
         self.timer.start(1000 * _SECONDS)
 
+    def set_theme(self, theme: Theme) -> None:
+        """Take the colours of the level."""
+        tone = theme.color(self.line.level)
+        self.setStyleSheet(
+            f"QFrame#toast {{ background: {theme.raised}; border: 1px solid {tone}; "
+            f"border-left: 4px solid {tone}; border-radius: 5px; }}"
+        )
+
     def refresh(self) -> None:
         """Show the count anew and stay a little longer."""
         self.label.setText(self.line.label)
@@ -51,17 +55,23 @@ class _Toast(QFrame):
 
 
 class Toasts(QWidget):
-    """Stack of messages in the upper right corner of a window."""
+    """Stack of messages in the lower right corner of a widget: titles and read-outs stay free."""
 
-    def __init__(self, window: QWidget, theme: Theme) -> None:
-        super().__init__(window)
+    def __init__(self, host: QWidget, theme: Theme) -> None:
+        super().__init__(host)
         self.theme = theme
         self._stack = QVBoxLayout(self)
         self._stack.setContentsMargins(0, 0, 0, 0)
         self._stack.setSpacing(6)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, False)
-        window.installEventFilter(self)
+        host.installEventFilter(self)
         self.hide()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        self.theme = theme
+        for toast in self._toasts():
+            toast.set_theme(theme)
 
     def messages(self) -> list[str]:
         """Texts now shown."""
@@ -98,7 +108,7 @@ class Toasts(QWidget):
         self.setFixedWidth(width)
         height = sum(t.heightForWidth(width) + 6 for t in self._toasts())
         self.resize(width, max(height, 40))
-        self.move(parent.width() - width - 16, 34)
+        self.move(parent.width() - width - 16, max(0, parent.height() - self.height() - 12))
         self.show()
         self.raise_()
 

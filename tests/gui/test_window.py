@@ -4,6 +4,7 @@ import gc
 import math
 import weakref
 from concurrent.futures import Future
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -317,6 +318,21 @@ def test_a_cursor_moves_in_all_three_plots_and_reads_out(window, session):
     assert window.spectra.read_out.text().startswith("A  7")
 
 
+def test_cursors_have_numeric_twins(window, session):
+    session.publish()
+    window.spectra.cursor_button.setChecked(True)
+    tick(window)
+    edit = window.spectra.cursor_row.edits[1]
+    edit.setText("76.5")
+    QTest.keyClick(edit, Qt.Key.Key_Return)
+    places = [line.value() for line in window.spectra.plots.cursors[1]]
+    assert places == pytest.approx([math.log10(76.5e3)] * 3)
+    window.spectra._cursor_moved(1, math.log10(75e3))
+    assert edit.text() == "75 kHz"
+    tick(window)
+    assert window.spectra.read_out.text().splitlines()[1].startswith("B  7")
+
+
 def test_unticking_a_parameter_holds_it(window, session):
     session.publish()
     tick(window)
@@ -410,6 +426,47 @@ def test_two_hundred_equal_errors_make_one_toast_and_one_line(window, session):
     assert window.toasts.messages() == ["digitizer: overflow; 1024 samples lost  (×250)"]
 
 
+# -- reheating ----------------------------------------------------------------------------------
+
+
+def test_a_right_click_on_a_repetition_excludes_it_with_a_reason(window, session):
+    session.publish(reheating=40)
+    tick(window)
+    panel = window.panels["reheating"]
+    single = panel._singles[-1]
+    assert single.number == 40
+    asked = []
+    panel.ask_reason = lambda number: asked.append(number) or "hit by a flash"
+    curve = single.curves[0]
+    panel.top.set_ranges((0.0, 1000.0), (0.0, 1.2 * float(curve.y.max())))
+    k = int(curve.y.argmax())
+    spot = panel.top.box.mapViewToScene(QPointF(1e6 * curve.x[k], curve.y[k]))
+    right, view = Qt.MouseButton.RightButton, panel.top.viewport()
+    mouse(view, QEvent.Type.MouseMove, spot.x(), spot.y(), button=NONE, buttons=NONE)
+    mouse(view, QEvent.Type.MouseButtonPress, spot.x(), spot.y(), right, right)
+    mouse(view, QEvent.Type.MouseButtonRelease, spot.x(), spot.y(), right, NONE)
+    assert len(asked) == 1
+    ((_, number, reason),) = commands(session, "exclude_repetition")
+    assert (number, reason) == (asked[0] - 1, "hit by a flash")  # the session counts from 0
+    session._reheating = replace(
+        session._reheating,
+        sequence=99,
+        estimate=replace(session._reheating.estimate, excluded=(number,)),
+    )
+    tick(window)
+    assert [s.excluded for s in panel._singles if s.number == asked[0]] == [True]
+    assert panel.counter.text() == "repetition 40 of 500 · 1 excluded"
+    assert "hit by a flash" in panel.counter.toolTip()
+
+
+def test_a_repetition_that_was_not_done_cannot_be_excluded(window, session):
+    session.publish(reheating=40)
+    tick(window)
+    window.panels["reheating"].exclude("41 flash")
+    assert commands(session, "exclude_repetition") == []
+    assert "done so far: 1 to 40" in window.log.lines[-1].text
+
+
 # -- closing ------------------------------------------------------------------------------------
 
 
@@ -470,6 +527,16 @@ def test_a_second_attempt_while_stopping_may_abort(window, session):
     window.close()
     assert asked == [False, True]
     assert [c[0] for c in session.calls] == ["stop_after_repetition", "abort"]
+
+
+def test_a_signal_stops_the_run_without_asking_and_a_second_one_aborts(window, session, qtbot):
+    session.change(state="running", recording="runs/a/run.h5")
+    window.ask_close = lambda stopping: pytest.fail("nobody may be there to answer")
+    window.close_unasked()
+    window.close_unasked()
+    assert [c[0] for c in session.calls] == ["stop_after_repetition", "abort"]
+    session.change(state="idle", recording=None)
+    wait_closed(window, qtbot)
 
 
 # -- layout, colours, leaks ---------------------------------------------------------------------
@@ -533,6 +600,26 @@ def test_a_broken_layout_falls_back_to_the_default(session, settings, qtbot):
     other.closer.done = True
     other.close()
     other.deleteLater()
+
+
+def test_the_status_bar_gives_the_room_of_a_long_text_back(window, session):
+    cell = window.bar.cells["recording"]
+    short = cell.minimumWidth()
+    session.change(state="running", recording="runs/20261126-040829-reheating/run.h5")
+    tick(window)
+    assert cell.minimumWidth() > short + 50
+    session.change(state="idle", recording=None)
+    tick(window)
+    assert cell.minimumWidth() == short
+
+
+def test_a_toast_follows_the_colours_and_leaves_the_fit_table_free(window, session):
+    session.say("error", "digitizer: overflow; 2048 samples lost")
+    tick(window)
+    window.toggle_theme()
+    (toast,) = window.toasts._toasts()
+    assert LIGHT.raised in toast.styleSheet()
+    assert window.toasts.parentWidget() is window.centralWidget()
 
 
 def test_both_colour_schemes_reach_every_plot(window, session):

@@ -1,0 +1,47 @@
+"""Numeric twins of the two cursors."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+from ..viewmodels.units import FREQUENCY, format_quantity, parse_quantity
+from ..widgets.quantity_edit import QuantityEdit
+
+__all__ = ["CursorRow"]
+
+
+class CursorRow(QWidget):
+    """Two fields; ``moved`` tells which cursor (0 or 1) goes to which frequency (Hz)."""
+
+    moved = pyqtSignal(int, float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(4)
+        self.edits = tuple(self._edit(index) for index in range(2))
+        for name, edit in zip(("cursor A", "B"), self.edits, strict=True):
+            caption = QLabel(name)
+            caption.setObjectName("hint")
+            line.addWidget(caption)
+            line.addWidget(edit)
+        line.addStretch(1)
+
+    def _edit(self, index: int) -> QuantityEdit:
+        edit = QuantityEdit(
+            lambda text: parse_quantity(
+                text, FREQUENCY, default_unit="kHz", low=1e-3, high=1e12, name="cursor"
+            ),
+            lambda value: format_quantity(value, FREQUENCY, digits=6),
+        )
+        edit.set_tip("type a frequency, for example 54.6 kHz, or drag the dashed line")
+        edit.setFixedWidth(88)
+        edit.committed.connect(lambda value: self.moved.emit(index, value))
+        return edit
+
+    def show_frequencies(self, frequencies: list[float | None]) -> None:
+        """Show where the cursors are (Hz)."""
+        for edit, frequency in zip(self.edits, frequencies, strict=True):
+            edit.set_value(frequency)
