@@ -39,7 +39,7 @@ _PLACES: dict[str, tuple[tuple[Qt.DockWidgetArea, int, tuple[tuple[str, int], ..
     ),
     "Reheating": (
         (_LEFT, 335, (("rig", 0), ("light", 0), ("run", 100))),
-        (_RIGHT, 720, (("reheating", 70), ("fit", 30))),
+        (_RIGHT, 660, (("reheating", 70), ("fit", 30))),
         (_TOP, 0, ()),
         (_BOTTOM, 0, (("log", 9),)),
     ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QPen, QPolygonF, QResizeEvent
+from PyQt6.QtGui import QColor, QPen, QPolygonF
 
 from .viewmodels.curves import Curve
 from .viewmodels.ticks import decade_label, decade_ticks
@@ -87,10 +87,14 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         item.setContentsMargins(0, 2, 6, 0)
         self.box = item.getViewBox()
         self.box.sigRangeChangedManually.connect(self._on_manual)
+        self.box.sigResized.connect(self._fit_label)
         self.setMinimumHeight(48)
         font = self.font()
         font.setPointSizeF(max(7.0, font.pointSizeF() - 1.0))
         for side in ("left", "bottom"):
+            # Only before there is a label: later, pyqtgraph would scale the ticks once more and
+            # keep that scale, volts drawn as millivolts.
+            item.getAxis(side).enableAutoSIPrefix(False)
             item.getAxis(side).setStyle(tickLength=-4, tickFont=font, tickTextOffset=3)
 
     def sizeHint(self) -> QSize:
@@ -126,20 +130,18 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         self._names[side] = text, short or text
         self._write_label(side)
 
+    def _fit_label(self, *_: object) -> None:
+        """Choose between the full and the short name of the vertical axis."""
+        if "left" in self._names:
+            self._write_label("left")
+
     def _write_label(self, side: str) -> None:
         text, short = self._names[side]
         axis = self.getPlotItem().getAxis(side)
-        axis.enableAutoSIPrefix(False)
-        if side == "left" and self.height() < _PIXELS_PER_LETTER * len(text):
+        if side == "left" and self.box.height() < _PIXELS_PER_LETTER * len(text):
             text = short
         if axis.labelText != text:
             axis.setLabel(text, **{"font-size": "8pt", "color": self._label_color})
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Choose between the full and the short name of the vertical axis."""
-        super().resizeEvent(event)
-        if "left" in getattr(self, "_names", {}):
-            self._write_label("left")
 
     def set_theme(self, theme: Theme) -> None:
         """Colour background, axes and grid."""

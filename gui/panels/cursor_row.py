@@ -34,10 +34,10 @@ class CursorRow(QWidget):
             lambda text: parse_quantity(
                 text, FREQUENCY, default_unit="kHz", low=1e-3, high=1e12, name="cursor"
             ),
-            lambda value: format_quantity(value, FREQUENCY, digits=6),
+            lambda value: format_quantity(value, FREQUENCY, digits=5),
         )
         edit.set_tip("type a frequency, for example 54.6 kHz, or drag the dashed line")
-        edit.setFixedWidth(88)
+        edit.setFixedWidth(96)
         edit.committed.connect(lambda value: self.moved.emit(index, value))
         return edit
 

@@ -88,6 +88,7 @@ class SpectraPanel(Panel):
         first.addWidget(self.cursor_button)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setWordWrap(True)
         self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         box = QVBoxLayout()
         box.setSpacing(3)

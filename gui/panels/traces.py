@@ -116,8 +116,6 @@ class TracesPanel(Panel):
             plot = LinePlot()
             last = index == len(names) - 1
             plot.getPlotItem().getAxis("bottom").setStyle(showValues=last)
-            plot.getPlotItem().getAxis("bottom").enableAutoSIPrefix(False)
-            plot.getPlotItem().getAxis("left").enableAutoSIPrefix(False)
             plot.getPlotItem().getAxis("left").setTickDensity(0.7)
             plot.label("left", f"{name} (V)")
             if index:

@@ -13,6 +13,8 @@ __all__ = ["Toasts"]
 _SECONDS = 8
 _MOST = 4
 _WIDTH = 400
+# Below the tools of the spectra, where the noise floor leaves the plot empty, px.
+_TOP = 66
 
 
 class _Toast(QFrame):
@@ -55,7 +57,7 @@ class _Toast(QFrame):
 
 
 class Toasts(QWidget):
-    """Stack of messages in the lower right corner of a widget: titles and read-outs stay free."""
+    """Stack of messages in the upper right corner of a widget, below its tools: read-outs stay free."""
 
     def __init__(self, host: QWidget, theme: Theme) -> None:
         super().__init__(host)
@@ -108,7 +110,7 @@ class Toasts(QWidget):
         self.setFixedWidth(width)
         height = sum(t.heightForWidth(width) + 6 for t in self._toasts())
         self.resize(width, max(height, 40))
-        self.move(parent.width() - width - 16, max(0, parent.height() - self.height() - 12))
+        self.move(parent.width() - width - 16, _TOP)
         self.show()
         self.raise_()
 

@@ -127,6 +127,20 @@ def test_freezing_holds_the_picture_and_says_so(window, session):
     assert panel.banner.text() == "frozen – still recording"
 
 
+def test_axes_count_in_the_unit_of_their_label(window, session):
+    session.publish(reheating=20)
+    tick(window, 3)
+    window.resize(1366, 768)
+    QApplication.processEvents()
+    window.toggle_theme()
+    tick(window, 3)
+    plots = [*window.panels["traces"].plots, *window.spectra.plots.all]
+    plots += [window.panels["reheating"].top, window.panels["reheating"].bottom]
+    for plot in plots:
+        for side in ("left", "bottom"):
+            assert plot.getPlotItem().getAxis(side).autoSIPrefixScale == 1.0
+
+
 def test_zooming_by_hand_is_never_overridden(window, session):
     session.publish()
     tick(window)
