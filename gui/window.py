@@ -82,7 +82,7 @@ class MainWindow(QMainWindow):
         self._add_panels()
         self.bar = StatusBar(theme)
         self.setStatusBar(self.bar)
-        self.toasts = Toasts(self.centralWidget() or self, theme)
+        self.toasts = Toasts(self, theme, self.spectra)
         self._add_menus()
         self._wire()
         self.bar.show_status(self.bridge.status)

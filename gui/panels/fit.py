@@ -20,7 +20,7 @@ from PyQt6.QtWidgets import (
 from ...acquisition.snapshots import FitSnapshot
 from ..bridge import Bridge
 from ..theme import Theme
-from ..viewmodels.fit import FitRow, fit_table
+from ..viewmodels.fit import Age, FitRow, fit_table
 from ..viewmodels.port import SessionPort
 from ..widgets.restyle import restyle
 from .base import Panel, hint
@@ -43,6 +43,8 @@ class FitPanel(Panel):
         self.band: tuple[float, float] | None = None
         self._names: tuple[str, ...] = ()
         self._filling = False
+        self._age = Age("fit")
+        self._verdict = ("", "")
         self.model_box = QComboBox()
         self.model_box.addItems(("pair", "single"))
         self.model_box.currentTextChanged.connect(self._change_model)
@@ -58,6 +60,7 @@ class FitPanel(Panel):
         self.warnings.setWordWrap(True)
         self.warnings.hide()
         self.body.addWidget(self.warnings)
+        bridge.status_changed.connect(lambda _: self.show_age())
         self.body.addWidget(hint("Frequencies and rates are shown as value/2π in Hz."))
 
     def _make_table(self) -> QTableWidget:
@@ -90,8 +93,8 @@ class FitPanel(Panel):
     def draw(self, snapshot: FitSnapshot) -> None:
         """Fill the table."""
         table = fit_table(snapshot, self._prediction(snapshot))
-        self.verdict.setText(table.verdict)
-        restyle(self.verdict, f"color: {self.theme.color(table.severity)}")
+        self._verdict = (table.verdict, table.severity)
+        self.show_age()
         self.warnings.setVisible(bool(table.warnings))
         self.warnings.setText("\n".join(f"⚠ {w}" for w in table.warnings))
         restyle(self.warnings, f"color: {self.theme.color('warning')}")
@@ -108,6 +111,17 @@ class FitPanel(Panel):
         for column in (4, 5):
             self.table.setColumnHidden(column, none)
         self._filling = False
+
+    def show_age(self) -> None:
+        """Show the verdict; one of long ago is no verdict on what is measured now."""
+        snapshot = self.bridge.session.fit()
+        late = self._age.text(None if snapshot is None else snapshot.sequence, self.bridge.clock())
+        text, severity = self._verdict
+        if late and text:
+            text, severity = f"{text.split('  ·  ')[0]}  ·  {late}", "warning"
+        if text:
+            self.verdict.setText(text)
+            restyle(self.verdict, f"color: {self.theme.color(severity)}")
 
     def _fill_row(self, index: int, row: FitRow) -> None:
         texts = (row.symbol, row.value, row.unit, "", row.predicted, row.pull_text)

@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBox
 from ...acquisition.snapshots import FitSnapshot, SpectrumSnapshot
 from ..bridge import Bridge
 from ..theme import Theme
+from ..viewmodels.fit import Age
 from ..viewmodels.port import SessionPort
 from ..viewmodels.spectra import SpectraModel
 from ..viewmodels.units import FREQUENCY, format_quantity, parse_quantity
@@ -43,11 +44,13 @@ class SpectraPanel(Panel):
         self._fit: FitSnapshot | None = None
         self._version = 0
         self._placed = False
+        self._age, self._late = Age("spectrum"), ""
         self.plots = SpectraPlots()
         self.body.addLayout(self._tools())
         for plot, stretch in zip(self.plots.all, (26, 10, 13), strict=True):
             self.body.addWidget(plot, stretch)
         self._connect()
+        bridge.status_changed.connect(lambda _: self._show_age())
         self.cursor_row = CursorRow()
         self.cursor_row.moved.connect(lambda i, f: self._cursor_moved(i, math.log10(f)))
         self.body.addWidget(self.cursor_row)
@@ -169,9 +172,20 @@ class SpectraPanel(Panel):
             f"<span style='color:{theme.muted}'>{averages:.0f} averages · "
             f"bin {format_quantity(csd.bin_width, FREQUENCY, digits=3)}</span>"
         )
+        if self._late:
+            parts.append(f"<span style='color:{theme.color('warning')}'>{self._late}</span>")
         text = " &nbsp; ".join(parts)
         if text != self.legend.text():
             self.legend.setText(text)
+
+    def _show_age(self) -> None:
+        """Say how old the spectra are: saturated blocks and a lost particle give none."""
+        snapshot = self.bridge.session.spectrum()
+        if snapshot is not None:
+            late = self._age.text(snapshot.sequence, self.bridge.clock())
+            if late != self._late:
+                self._late = late
+                self._write_legend(snapshot)
 
     def _mark_peak(self) -> None:
         peak = self.model.peak

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .run import duration_text
 from .units import prefix_factor, rounded, value_with_error
 
 if TYPE_CHECKING:
     from ...acquisition.snapshots import FitSnapshot
     from ...models.inference.result import FitResult
 
-__all__ = ["FitRow", "FitTable", "Strip", "fit_rows", "strip", "symbol", "verdict"]
+__all__ = ["Age", "FitRow", "FitTable", "Strip", "fit_rows", "strip", "symbol", "verdict"]
 
 _TWO_PI = 2.0 * math.pi
 # Fits that are further apart (s) are not joined by a line.
@@ -158,6 +159,23 @@ def verdict(snapshot: FitSnapshot | None) -> tuple[str, str]:
     if result.warnings and severity == "good":
         severity = "warning"
     return "  ·  ".join(parts), severity
+
+
+class Age:
+    """How long something has not changed; its text is empty while it is fresh."""
+
+    def __init__(self, what: str, limit: float = 3.0) -> None:
+        self.what = what
+        self.limit = limit
+        self._sequence: int | None = None
+        self._since = 0.0
+
+    def text(self, sequence: int | None, now: float) -> str:
+        """Take the newest sequence number (None: nothing yet) at a monotonic time (s)."""
+        if sequence is None or sequence != self._sequence:
+            self._sequence, self._since = sequence, now
+        age = now - self._since
+        return "" if age < self.limit else f"no new {self.what} for {duration_text(age)}"
 
 
 def goodness(statistics: Mapping[str, Any]) -> tuple[str, bool]:

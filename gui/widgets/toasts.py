@@ -13,8 +13,8 @@ __all__ = ["Toasts"]
 _SECONDS = 8
 _MOST = 4
 _WIDTH = 400
-# Below the tools of the spectra, where the noise floor leaves the plot empty, px.
-_TOP = 66
+# Room for the status bar, px.
+_BOTTOM = 36
 
 
 class _Toast(QFrame):
@@ -57,10 +57,22 @@ class _Toast(QFrame):
 
 
 class Toasts(QWidget):
-    """Stack of messages in the upper right corner of a widget, below its tools: read-outs stay free."""
+    """Stack of messages at the lower end of a window.
 
-    def __init__(self, host: QWidget, theme: Theme) -> None:
+    Parameters
+    ----------
+    host : QWidget
+        The window.
+    theme : Theme
+        Colours.
+    anchor : QWidget
+        Its right edge is that of the messages: below the spectra lies the log, which says the same,
+        so that no title and no read-out is covered.
+    """
+
+    def __init__(self, host: QWidget, theme: Theme, anchor: QWidget) -> None:
         super().__init__(host)
+        self._anchor = anchor
         self.theme = theme
         self._stack = QVBoxLayout(self)
         self._stack.setContentsMargins(0, 0, 0, 0)
@@ -110,7 +122,8 @@ class Toasts(QWidget):
         self.setFixedWidth(width)
         height = sum(t.heightForWidth(width) + 6 for t in self._toasts())
         self.resize(width, max(height, 40))
-        self.move(parent.width() - width - 16, _TOP)
+        right = self._anchor.mapTo(parent, self._anchor.rect().topRight()).x()
+        self.move(max(0, right - width - 12), max(0, parent.height() - self.height() - _BOTTOM))
         self.show()
         self.raise_()
 

@@ -633,7 +633,21 @@ def test_a_toast_follows_the_colours_and_leaves_the_fit_table_free(window, sessi
     window.toggle_theme()
     (toast,) = window.toasts._toasts()
     assert LIGHT.raised in toast.styleSheet()
-    assert window.toasts.parentWidget() is window.centralWidget()
+    fit = window.docks["fit"]
+    assert not window.toasts.geometry().intersects(fit.geometry())
+
+
+def test_an_old_fit_and_an_old_spectrum_say_their_age(window, session):
+    session.publish()
+    tick(window)
+    assert "fits/s" in window.panels["fit"].verdict.text()
+    tick(window, 3, step=2.0)
+    assert window.panels["fit"].verdict.text().endswith("no new fit for 6 s")
+    assert window.spectra.legend.text().endswith("no new spectrum for 6 s</span>")
+    session.publish()
+    tick(window)
+    assert "fits/s" in window.panels["fit"].verdict.text()
+    assert "no new" not in window.spectra.legend.text()
 
 
 def test_both_colour_schemes_reach_every_plot(window, session):
