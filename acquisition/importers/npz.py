@@ -42,8 +42,13 @@ def load_npz(path: Path, sample_rate: float | None = None) -> Record:
     except FileError:
         raise
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        if "allow_pickle" in str(error):
+            raise FileError(f"{path} holds pickled objects: they are never loaded") from None
         text = " ".join(str(error).split())[:120]
         raise FileError(f"{path} cannot be read as NPZ (truncated or foreign): {text}") from None
+    foreign = [name for name, value in found.items() if not isinstance(value, np.ndarray)]
+    if foreign:  # a member without NumPy's header comes as bytes
+        raise FileError(f"{path}: {foreign[0]!r} is no array of NumPy")
     if "samples" not in found:
         raise FileError(f"{path} has no array 'samples'; it has: {', '.join(names) or 'nothing'}")
     samples = _checked_samples(path, found["samples"])

@@ -1,6 +1,7 @@
 """Recorded data of every kind, and what is said about files that cannot be used."""
 
 import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -173,8 +174,16 @@ def test_npz_that_cannot_be_used_is_named(tmp_path, arrays, message):
 
 def test_pickled_objects_are_never_loaded(tmp_path):
     path = npz(tmp_path / "a.npz", samples=np.array([{}], dtype=object), sample_rate=1.0)
-    with pytest.raises(FileError, match="cannot be read as NPZ"):
+    with pytest.raises(FileError, match="holds pickled objects: they are never loaded"):
         load_record(path)
+
+
+def test_archive_whose_members_are_no_arrays_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("samples.npy", "text")
+        archive.writestr("sample_rate.npy", "1e6")
+    with pytest.raises(FileError, match="'samples' is no array of NumPy"):
+        load_record(tmp_path / "a.npz")
 
 
 def test_truncated_npz_and_single_array_are_named(tmp_path):
@@ -235,6 +244,7 @@ def test_tables_with_a_rate_in_all_dialects(tmp_path, text, rate, names):
         ("# unit = V per m\na\n1\n2\n", 1.0, "unit 'V per m' is not known"),
         ("# unit = inch\na\n1\n2\n", 1.0, "known: quanta, m, V"),
         ("#\n\n", 1.0, "is empty: expected a table"),
+        ("time\n0\n1\n2\n", 1.0, "a column of time, 'time', and no samples"),
         ("", 1.0, "is empty"),
     ],
 )
