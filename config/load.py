@@ -102,7 +102,8 @@ def _text_of(path: Path, what: str) -> str:
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise FileError(f"{what} file {path} cannot be read: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"{what} file {path} cannot be read: {reason}") from None
 
 
 def _parse(text: str, label: str) -> dict[str, Any]:

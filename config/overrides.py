@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from ..models.errors import InputError
 from .messages import known_keys, suggest
+from .units import shorten
 
 __all__ = ["apply_overrides", "split_overrides"]
 
@@ -65,7 +66,7 @@ def apply_overrides(
         keys = path.strip().split(".")
         if not separator or not all(keys):
             raise InputError(
-                f"--set needs path=value, such as particles.0.radius=85nm, got {setting!r}"
+                f"--set needs path=value, such as particles.0.radius=85nm, got {shorten(setting)}"
             )
         _assign(result, keys, _value(text.strip()), model)
     return result
@@ -89,16 +90,22 @@ def _assign(data: dict[str, Any], keys: list[str], value: Any, model: type[BaseM
             here = here[step]
 
 
+def _short(path: str) -> str:
+    """Cut a path to a length that fits in a line."""
+    return path if len(path) <= 80 else f"{path[:79]}…"
+
+
 def _step(
     here: Any, key: str, keys: list[str], location: list[int | str], model: type[BaseModel]
 ) -> int | str:
     """Check one element of a path against document and schema."""
-    full, parent = ".".join(keys), ".".join(map(str, location))
+    full, parent = _short(".".join(keys)), ".".join(map(str, location))
     if isinstance(here, list):
         if key.isdecimal() and int(key) < len(here):
             return int(key)
         raise InputError(
-            f"--set {full}: {parent} has {len(here)} entries, 0 … {len(here) - 1}, got {key!r}"
+            f"--set {full}: {parent} has {len(here)} entries, 0 … {len(here) - 1}, "
+            f"got {shorten(key)}"
         )
     if not isinstance(here, dict):
         raise InputError(f"--set {full}: {parent} is a value, not a table")
@@ -106,7 +113,7 @@ def _step(
     if known and key not in known:
         where = f"in {parent}" if parent else "at the top"
         raise InputError(
-            f"--set {full}: unknown key {key!r} {where}{suggest(key, known)}; "
+            f"--set {full}: unknown key {shorten(key)} {where}{suggest(key, known)}; "
             f"known keys: {', '.join(known)}"
         )
     return key

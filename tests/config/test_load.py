@@ -198,6 +198,18 @@ def test_tweezers_and_particles_must_go_together(tmp_path):
         load_rig(str(path))
 
 
+def test_directory_is_no_rig(tmp_path):
+    with pytest.raises(FileError, match=r"cannot be read: Is a directory$"):
+        load_rig(str(tmp_path / ".." / tmp_path.name))
+
+
+def test_long_setting_is_cut_in_the_message():
+    for setting in ("a" * 9000, f"{'b' * 9000}=1", f"particles.{'c' * 9000}.radius=1"):
+        with pytest.raises(InputError) as caught:
+            load_rig("simulated-pair", [setting])
+        assert len(str(caught.value)) < 500
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
