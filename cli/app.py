@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import importlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Optional
 
@@ -111,9 +113,27 @@ def gui(
     """Open the window."""
     from .window import open_window
 
-    code = open_window(rig, settings or [], shot)
+    with _toolkit_named():
+        code = open_window(rig, settings or [], shot)
     if code:
         raise typer.Exit(code)
+
+
+@contextlib.contextmanager
+def _toolkit_named() -> Iterator[None]:
+    """Name the remedy where the toolkit is missing, or is there and cannot be loaded."""
+    from ..models.errors import InputError
+
+    try:
+        importlib.import_module("PyQt6")  # the bare package: Qt itself is loaded by gui
+        yield
+    except ImportError as error:
+        if not any(word in str(error) for word in ("Qt", "qt", ".so", "DLL")):
+            raise
+        raise InputError(
+            f"the window needs PyQt6 and pyqtgraph ({error}); install with: "
+            "pip install 'optobind[gui]'"
+        ) from None
 
 
 @app.command()

@@ -157,6 +157,21 @@ def test_window_without_display_or_toolkit_is_refused(optobind, monkeypatch):
     assert "display" in answer.err or "PyQt6" in answer.err
 
 
+@pytest.mark.parametrize("display", ["offscreen", ""])
+def test_toolkit_that_cannot_be_imported_is_named(optobind, monkeypatch, tmp_path, display):
+    (tmp_path / "PyQt6").mkdir()
+    (tmp_path / "PyQt6" / "__init__.py").write_text("raise ImportError('PyQt6 is broken')")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "PyQt6"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("QT_QPA_PLATFORM", display)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    answer = optobind("gui", "--rig", "simulated-pair")
+    assert answer.is_one_line_error(2), answer
+    assert "the window needs PyQt6" in answer.err
+    assert "pip install" in answer.err
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="displays are asked for on Linux")
 def test_display_that_does_not_answer_is_refused(optobind, monkeypatch):
     pytest.importorskip("PyQt6")
