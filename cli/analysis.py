@@ -37,6 +37,9 @@ _PROBE_SAMPLES = 1 << 22
 _BLOCK_ROWS = 1 << 16
 # A band narrower than this many of the record's finest bins may hold none of a shorter segment's.
 _PROBE_BINS = 64.0
+# One segment alone is fitted when a line is narrower than its bins, as in high vacuum; of a record
+# shorter than this it says nothing that is worth an error bar.
+_SHORTEST_ALONE = 4096
 # Five periods of at least four samples: no release that is shorter can be demodulated.
 _MIN_RELEASE = 20
 
@@ -99,6 +102,11 @@ def analyse_spectrum(
         raise InputError(
             f"too few averages: {csd.averages} segment of {segment} samples, at least 2 are "
             "needed; choose a shorter segment"
+        )
+    if csd.averages < 2 and record.longest() < _SHORTEST_ALONE:
+        raise InputError(
+            f"too few averages: {record.path} holds {record.longest()} samples, which give 1 "
+            f"segment; at least {_SHORTEST_ALONE} samples are needed, or a shorter --segment"
         )
     used = choose_band(csd) if band is None else band
     masses = record.masses_of(chosen) if record.unit == "m" else None

@@ -218,6 +218,7 @@ BAD = [
     ("spectrum", "pair.npz", ["--rate", 2e6], "was recorded at 1e+06 Hz, not at 2e+06 Hz"),
     ("spectrum", "one.npz", ["--model", "pair"], "needs 2 channels, 1 is chosen"),
     ("spectrum", "short.npz", ["--segment", 256], "too few averages"),
+    ("spectrum", "short.npz", [], "too few averages"),
     ("spectrum", "zeros.npz", [], ""),
     ("spectrum", "nan.npz", [], "finite"),
     ("spectrum", "rateless.npz", [], "sample_rate"),
