@@ -33,7 +33,7 @@ __all__ = ["LiveAnalysis", "spectrum_segment"]
 
 _TRACE_SECONDS = 0.02
 _AVERAGING_SECONDS = 1.0
-_PUBLISH_SECONDS = 0.05
+_TRACE_PERIOD, _SPECTRUM_PERIOD = 0.03, 0.05  # s between snapshots
 _BIN_WIDTH = 150.0
 _MINIMUM_AVERAGES = 8
 _BAD_FIT = 1e-4  # p-value below which the next fit searches anew
@@ -215,11 +215,12 @@ class _Follower:
         try:
             with closing(self._ring.cursor("live", lossless=False, max_behind=_BEHIND)) as cursor:
                 self._follow(cursor)
-        except OptobindError as error:
-            self._live.log_error(f"live analysis stopped: {error}")
+        except Exception as error:  # a display that dies in silence would pass for a frozen one
+            text = str(error) if isinstance(error, OptobindError) else f"internal error: {error!r}"
+            self._live.log_error(f"live analysis stopped: {text}")
 
     def _follow(self, cursor: Cursor) -> None:
-        published = 0.0
+        next_trace = next_spectrum = 0.0
         while not self._live.stopping:
             block = cursor.next(timeout=0.1)
             self._live.skipped = cursor.missed_blocks
@@ -228,9 +229,12 @@ class _Follower:
             if block is not None:
                 self._take(block)
             now = time.monotonic()
-            if now - published >= _PUBLISH_SECONDS:
-                published = now
-                self._publish()
+            if now >= next_trace and self._tail_end:
+                next_trace = now + _TRACE_PERIOD
+                self._publish_trace()
+            if now >= next_spectrum and self._estimator.segments:
+                next_spectrum = now + _SPECTRUM_PERIOD
+                self._publish_spectrum()
             self._collect_fit()
 
     def _take(self, block: Block) -> None:
@@ -245,17 +249,16 @@ class _Follower:
         chosen: Any = np.ascontiguousarray(block.samples[:, self._columns])
         self._estimator.add(replace(block, samples=chosen, scale=block.scale[self._columns]))
 
-    def _publish(self) -> None:
-        if self._tail_end == 0:
-            return
+    def _publish_trace(self) -> None:
         self._sequence += 1
         first = self._tail_end - len(self._tail)
         names = tuple(d.name for d in self._live.rig.detectors)
         self._live.trace.put(
             TraceSnapshot(self._sequence, first, self._rate, self._tail.copy(), names)
         )
-        if self._estimator.segments < 1:
-            return
+
+    def _publish_spectrum(self) -> None:
+        self._sequence += 1
         csd = self._estimator.estimate()
         chosen = tuple(d.name for d in self._detectors)
         snapshot = SpectrumSnapshot(self._sequence, csd, chosen)

@@ -114,8 +114,9 @@ class LiveReheating:
                 fresh = True
             except queue.Empty:
                 pass
-            except OptobindError as error:
-                self._error = str(error)
+            except Exception as error:  # the next repetition may be better; the run never waits
+                known = isinstance(error, OptobindError)
+                self._error = str(error) if known else f"internal error: {error!r}"
             now = time.monotonic()
             if now - published > _PUBLISH_SECONDS and (fresh or self._future is not None):
                 published, fresh = now, False

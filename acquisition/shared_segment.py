@@ -43,13 +43,16 @@ class SharedSegment:
         _sweep()
         try:
             if name is None:
-                self._memory = shared_memory.SharedMemory(create=True, size=size)
+                self._memory = _create(size)
             else:
                 self._memory = _attach(name)
         except FileNotFoundError:
             raise InputError(f"shared memory {name} does not exist (any more)") from None
         except OSError as error:
-            raise InputError(f"cannot share {size} bytes of memory: {error.strerror}") from None
+            raise InputError(
+                f"cannot share {size / 1e6:.1f} MB of memory: {error.strerror} (Docker gives 64 MB "
+                "unless it is started with --shm-size)"
+            ) from None
         self.name = self._memory.name
         owner = os.getpid() if name is None else 0
         self._finalizer = weakref.finalize(self, _release, self._memory, owner)
@@ -92,6 +95,20 @@ def _sweep() -> None:
 
 def _nothing() -> None:
     """Stand in for a close that has nothing left to do."""
+
+
+def _create(size: int) -> shared_memory.SharedMemory:
+    """Make a segment whose pages exist: Linux kills the process that writes to a missing one."""
+    memory = shared_memory.SharedMemory(create=True, size=size)
+    descriptor = getattr(memory, "_fd", -1)
+    if sys.platform == "linux" and descriptor >= 0:
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        except OSError:
+            memory.unlink()
+            memory.close()
+            raise
+    return memory
 
 
 def _attach(name: str) -> shared_memory.SharedMemory:

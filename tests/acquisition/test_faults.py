@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from optobind.acquisition import shared_segment
 from optobind.acquisition.plans import MonitorPlan, ReheatingPlan
 from optobind.acquisition.recorder import Recorder
 from optobind.acquisition.recover import recover
@@ -27,7 +26,7 @@ from optobind.instruments.simulated.settings import (
 )
 from optobind.models.array import TrapArray
 from optobind.models.blocks import Block
-from optobind.models.errors import DeviceError, FileError, UnstableModelError
+from optobind.models.errors import DeviceError, FileError, InputError, UnstableModelError
 from optobind.models.gas import Gas
 from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer
@@ -71,17 +70,21 @@ def break_method(monkeypatch: pytest.MonkeyPatch, device: object, name: str, fir
 
 
 @pytest.fixture
-def segments() -> Iterator[None]:
-    """Nothing stays in the shared memory."""
-    before = shared_memory()
+def segments(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing that the test makes stays in the shared memory."""
+    original, names = shared_segment._create, []
+
+    def create(size: int) -> Any:
+        memory = original(size)
+        names.append(memory.name)
+        return memory
+
+    monkeypatch.setattr(shared_segment, "_create", create)
     yield
-    assert shared_memory() - before == set()
-
-
-def shared_memory() -> set[str]:
-    if sys.platform != "linux":
-        return set()
-    return {name for name in os.listdir("/dev/shm") if name.startswith("psm_")}
+    assert names
+    for name in names:
+        with pytest.raises(InputError, match="does not exist"):
+            shared_segment.SharedSegment(name=name)
 
 
 def only_run(folder: Path) -> dict[str, Any]:

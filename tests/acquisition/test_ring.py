@@ -1,9 +1,11 @@
 """The ring: order, exact accounts of what was missed, room for readers, other processes."""
 
+import errno
 import gc
 import importlib.util
 import json
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
@@ -346,3 +348,20 @@ def test_spawned_child_attaches_and_leaves_nothing_behind(capfd):
     put(ring, 0)
     ring.close()
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems reserve the memory at once")
+def test_too_little_shared_memory_is_an_error_and_not_a_bus_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[int] = []
+
+    def full(descriptor: int, *_: int) -> None:
+        tried.append(os.fstat(descriptor).st_ino)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(InputError, match=r"cannot share .* MB of memory: No space left"):
+        Ring.create(rows=64, channels=2, dtype="int16", slots=4, scale=(1.0, 1.0), sample_rate=1e6)
+    (inode,) = tried
+    assert inode not in {entry.inode() for entry in os.scandir("/dev/shm")}
