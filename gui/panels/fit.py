@@ -43,6 +43,7 @@ class FitPanel(Panel):
         self.band: tuple[float, float] | None = None
         self._names: tuple[str, ...] = ()
         self._filling = False
+        self._suited = False
         self._age = Age("fit")
         self._verdict = ("", "")
         self.model_box = QComboBox()
@@ -61,6 +62,7 @@ class FitPanel(Panel):
         self.warnings.hide()
         self.body.addWidget(self.warnings)
         bridge.status_changed.connect(lambda _: self.show_age())
+        bridge.status_changed.connect(lambda _: self._suit_channels())
         self.body.addWidget(hint("Frequencies and rates are shown as value/2π in Hz."))
 
     def _make_table(self) -> QTableWidget:
@@ -163,6 +165,15 @@ class FitPanel(Panel):
     def _change_model(self, _: str) -> None:
         self.vary.clear()
         self.send()
+
+    def _suit_channels(self) -> None:
+        """Fit a single line where the first spectrum has one channel only."""
+        spectrum = None if self._suited else self.bridge.session.spectrum()
+        if spectrum is None:
+            return
+        self._suited = True
+        if spectrum.csd.channels < 2:
+            self.model_box.setCurrentText("single")
 
     def set_band(self, band: tuple[float, float] | None) -> None:
         """Fit within a band (Hz)."""

@@ -177,6 +177,8 @@ class LightPanel(Panel):
     def _show_gate(self, status: SessionStatus) -> None:
         words = {True: "on – cooling", False: "OFF – particles heat up", None: "state unknown"}
         text = words[self.feedback]
+        if getattr(self.bridge.session.rig, "gate", None) is None:
+            text = "this rig has no feedback gate"
         held = "" if status.held_by is None else f"; held by {status.held_by}"
         self.gate_word.show_text(text, text + held)
         tone = {True: "good", False: "warning", None: "info"}[self.feedback]

@@ -45,7 +45,8 @@ class RunPanel(Panel):
         self.edits: dict[str, QuantityEdit] = {}
         self.kind = QComboBox()
         self.kind.addItems(vm.PLANS)
-        self.kind.setCurrentText("reheating")
+        gate = getattr(bridge.session.rig, "gate", None)
+        self.kind.setCurrentText("monitor" if gate is None else "reheating")
         self.kind.currentTextChanged.connect(self._build_form)
         self.form_host = QWidget()
         self.form = QFormLayout(self.form_host)

@@ -117,9 +117,19 @@ class SpectraPlots:
         two = view.cross.x.size > 0
         self.middle.setVisible(two)
         self.bottom.setVisible(two)
-        self.top.getPlotItem().getAxis("bottom").setStyle(showValues=not two)
+        self._name_frequencies(two)
         self.top.set_ranges(y=view.y_range)
         self.top.label("left", f"S ({view.unit})")
+
+    def _name_frequencies(self, two: bool) -> None:
+        """Label the axis of the lowest plot that is shown."""
+        axis = self.top.getPlotItem().getAxis("bottom")
+        axis.setStyle(showValues=not two)
+        if two:
+            axis.showLabel(False)
+        elif not axis.label.isVisible():
+            self.top.label("bottom", "frequency (Hz)")
+            axis.showLabel(True)
 
     def set_view(self, low: float, high: float) -> None:
         """Show a range of log10 f and let the vertical ranges follow again."""

@@ -354,6 +354,29 @@ def test_unticking_a_parameter_holds_it(window, session):
     assert commands(session, "set_fit")[-1][-1] == {"gamma_1": False}
 
 
+def test_a_record_of_one_channel_is_fitted_singly_and_its_axis_is_named(window, session):
+    session.publish()
+    both = session.spectrum()
+    session._spectrum = replace(both, csd=both.csd.select((0,)), channels=("z",))
+    tick(window, 2)
+    assert [c[1] for c in commands(session, "set_fit")] == ["single"]
+    axis = window.spectra.plots.top.getPlotItem().getAxis("bottom")
+    assert axis.label.isVisible()
+    assert axis.labelText == "frequency (Hz)"
+    window.panels["fit"].model_box.setCurrentText("pair")  # the user's choice stays
+    tick(window, 2)
+    assert window.panels["fit"].model_box.currentText() == "pair"
+
+
+def test_a_rig_without_a_gate_opens_with_the_monitor_plan(qtbot, session, settings):
+    session.rig.gate = None
+    other = MainWindow(session, settings)
+    assert other.panels["run"].kind.currentText() == "monitor"
+    other.bridge.tick()
+    assert "no feedback gate" in other.panels["light"].gate_word.text()
+    other.deleteLater()
+
+
 def test_a_refused_fit_setting_is_reported(window, session):
     def refuse(**_):
         raise InputError("band 1 … 2 Hz holds no bin")
