@@ -369,13 +369,13 @@ def _left_open(path: Path) -> bool:
     """
     with path.open("rb") as file:
         head = file.read(48)
-    # Superblock of version 3: flags at byte 11, end of the file at byte 28.
-    if len(head) < 48 or head[8] != 3 or head[11] == 0:
+    # Superblock of version 2 or 3: flags at byte 11, end of the file at byte 28.
+    if len(head) < 48 or head[8] not in (2, 3):
         return False
     stored_end = int.from_bytes(head[28:36], "little")
     if path.stat().st_size < stored_end:
         raise FileError(f"{path} is truncated: {path.stat().st_size} of {stored_end} bytes")
-    return True
+    return head[8] == 3 and head[11] != 0
 
 
 def _one_line(error: BaseException) -> str:

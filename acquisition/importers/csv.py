@@ -150,7 +150,7 @@ def _time_column(
     mean = float(steps.mean())
     even = mean > 0.0 and bool(np.all(np.abs(steps - mean) <= _JITTER * mean))
     # Without a name, an evenly growing column can only be time: no detector gives a ramp.
-    if named and values.shape[1] < 2:
+    if names and named and values.shape[1] < 2:
         raise FileError(f"{path} holds a column of time, {names[0]!r}, and no samples beside it")
     if values.shape[1] < 2 or not (named or (names is None and even)):
         return stated, 0

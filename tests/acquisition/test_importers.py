@@ -322,3 +322,12 @@ def test_run_file_is_read_in_stretches(tmp_path):
         for block in record.blocks(rows=77):
             estimator.add(block)
         assert estimator.estimate().averages == (500 - 32) // 32 + (200 - 32) // 32
+
+
+def test_truncated_run_file_names_the_bytes_that_are_left(tmp_path):
+    with Recorder(tmp_path / "run.h5", Manifest(1e6, ("a",), (1.0,))) as recorder:
+        recorder.write(Block(0, np.ones((5000, 1), np.int16), np.ones(1)))
+    content = (tmp_path / "run.h5").read_bytes()
+    for length in (600, len(content) // 2, len(content) - 1):
+        with pytest.raises(FileError, match=f"is truncated: {length} of {len(content)} bytes"):
+            load_record(save(tmp_path / "part.h5", content[:length]))
