@@ -217,8 +217,8 @@ class Runner(threading.Thread):
         for _, device in self.rig.devices():
             try:
                 device.disconnect()
-            except DeviceError as error:
-                self.log.add("warning", str(error))
+            except Exception as error:  # whatever a driver raises, the others follow
+                self.log.add("warning", f"{device.name} could not be disconnected: {error}")
 
     def set_light(self, state: TweezerState) -> AppliedLight:
         """Set the light between two blocks."""

@@ -186,8 +186,11 @@ class Session:
         """Choose what the live fit does: model, band (Hz), columns, and which parameters vary."""
         self._live.configure(model=model, band=band, channels=channels, vary=vary or {})
 
-    def close(self, timeout: float = 10.0) -> None:
-        """End everything in good order; trap light stays, feedback is on."""
+    def close(self, timeout: float = 40.0) -> None:
+        """End everything in good order; trap light stays, feedback is on.
+
+        ``timeout`` (s) is longer than the recorder may take for its last blocks.
+        """
         if self._closed.is_set():
             return
         self._closed.set()
@@ -197,8 +200,14 @@ class Session:
         self._live.leave()
         if self._fits is not None:
             self._fits.close()
+        if self._runner.is_alive():  # it still owns the devices
+            self._log.add("error", f"a device or the disk did not answer within {timeout:g} s")
+            return
         for _, device in self.rig.devices():
-            device.disconnect()
+            try:
+                device.disconnect()
+            except Exception as error:  # the other devices are left in good order
+                self._log.add("warning", f"{device.name} could not be disconnected: {error}")
 
     # -- snapshots ------------------------------------------------------------------------------
 

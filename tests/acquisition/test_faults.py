@@ -252,3 +252,18 @@ def test_a_bug_of_the_recorder_ends_the_run_instead_of_going_on_unrecorded(
         assert only_run(tmp_path)["outcome"] == "failed"
     finally:
         session.close()
+
+
+@pytest.mark.parametrize("ending", ["close", "disconnect"])
+def test_a_device_that_does_not_disconnect_keeps_no_other_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    rig = fake_rig()
+    session = Session(rig, run_directory=tmp_path, live_fits=False)
+    session.connect().result(10)
+    break_method(monkeypatch, rig.gate, "disconnect", 0)
+    if ending == "disconnect":
+        session.disconnect().result(10)
+    session.close()
+    assert rig.digitizer.state.value == "disconnected"
+    assert "gate could not be disconnected" in session.take_log()[-1].text
