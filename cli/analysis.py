@@ -283,6 +283,7 @@ def _rescaled_estimate(estimate: ReheatingEstimate, ratio: float) -> ReheatingEs
         E2=estimate.E2 * ratio,
         C=estimate.C * ratio,
         lag=estimate.lag * ratio,
+        pairs=estimate.pairs * ratio,
         stderr=estimate.stderr * ratio,
         mean_amplitude=estimate.mean_amplitude * ratio**0.5,
         noise_floor=estimate.noise_floor * ratio,

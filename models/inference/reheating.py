@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lmfit
@@ -119,7 +119,7 @@ def fit_reheating(
         other = _solve(estimate, priors, damped)
         if other.start.converged and outcome.deviance - other.deviance > _VISIBLE:
             outcome = other
-    return _result(outcome)
+    return _result(_settled(outcome))
 
 
 def predict_reheating(
@@ -258,13 +258,16 @@ def _solve(
     problem = GlsProblem.weighted_at(estimate, priors, start.values)
     surface = Surface(start.parameters)
     surface.converged = start.converged
-    outcome = _Outcome(problem, start, start, surface, run_gls(surface, problem))
+    return _Outcome(problem, start, start, surface, run_gls(surface, problem))
+
+
+def _settled(outcome: _Outcome) -> _Outcome:
+    """Iterate where the transitions miss what the curves show: no point to linearise at."""
     if outcome.agreement > _SUSPICIOUS:
         return outcome
-    # The transitions miss what the curves show: they cannot be the point of linearisation.
-    surface = Surface(start.parameters)
-    solution = iterate_gls(surface, problem, _ITERATIONS, 2e-3)
-    return _Outcome(problem, start, surface, surface, solution)
+    surface = Surface(outcome.start.parameters)
+    solution = iterate_gls(surface, outcome.problem, _ITERATIONS, 2e-3)
+    return replace(outcome, origin=surface, surface=surface, solution=solution)
 
 
 def _without_coupling(
@@ -284,7 +287,7 @@ def _with_damping(outcome: _Outcome, given: lmfit.Parameters | None) -> lmfit.Pa
     """Third start: gas damping free, unless the user said something about it."""
     if given is not None and ("gamma_1" in given or "gamma_2" in given):
         return None
-    other = outcome.surface.parameters.copy()
+    other = outcome.start.parameters.copy()
     estimate = outcome.problem.estimate
     for name in ("gamma_1", "gamma_2"):
         other[name].set(value=0.02 / float(estimate.times[-1]), vary=True)
@@ -295,11 +298,9 @@ def _damping_may_show(outcome: _Outcome, damped: lmfit.Parameters) -> bool:
     """Score test of damping, far quicker than the fit: whether the fit is worth its time."""
     if not outcome.start.converged:
         return True
-    parameters = damped.copy()
-    for name, value in outcome.start.values.items():
-        if parameters[name].expr is None:
-            parameters[name].value = value
-    surface = Surface(parameters)
+    surface = Surface(damped)
+    for name in ("gamma_1", "gamma_2"):
+        surface.parameters[name].value = 0.0
     names, part = surface.columns()
     estimate, priors = outcome.problem.estimate, outcome.problem.priors
     likelihood = MarkovLikelihood(estimate, priors, len(estimate.times))

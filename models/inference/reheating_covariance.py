@@ -83,9 +83,7 @@ def anomalous_means(first: _Array) -> _Array:
     return np.asarray(np.einsum("aij,ij->a", _ANOMALOUS, first))
 
 
-def anomalous_covariance(
-    full: _Array, weights: NDArray[np.complex128]
-) -> tuple[_Array, _Array]:
+def anomalous_covariance(full: _Array, weights: NDArray[np.complex128]) -> tuple[_Array, _Array]:
     """Covariances of the anomalous statistics with curves and ψ, and with themselves.
 
     Parameters

@@ -1,8 +1,9 @@
 """Generalised least squares on reheating curves: covariance, residuals, Jacobian.
 
-The data are the curves, two phase statistics and six anomalous statistics. The covariance of the averaged curves is evaluated once, at parameters that the transitions between
-windows fix (``reheating_markov``). The estimating equations JᵀΣ⁻¹(data − mean) = 0 are then
-unbiased whatever the distribution of the averages, and cannot shrink their own error bars.
+The data are the curves, two phase statistics and six anomalous statistics. Their covariance is
+evaluated once, at parameters that the transitions between windows fix (``reheating_markov``). The
+estimating equations JᵀΣ⁻¹(data − mean) = 0 are then unbiased whatever the distribution of the
+averages, and cannot shrink their own error bars.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ _ANOMALOUS = 0.3
 
 @dataclass(frozen=True)
 class GlsProblem:
-    """Curves, phases, anomalous statistics and priors, whitened by the covariance at given parameters.
+    """Curves, phases, anomalous statistics, priors, whitened by the covariance at given values.
 
     Attributes
     ----------

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
+from shared_work import shared
 from simulated_spectra import csd_of, record
 
 from optobind.models.inference.parameters import NAMES, model_pair, model_single
@@ -37,22 +40,25 @@ REGIMES = {
 }  # fmt: skip
 
 
-def gather(regime, sets, seed=20240):
+def fit_one(seed, regime):
+    """Values, errors and goodness of fit of one set."""
     changes, samples, segment, band = REGIMES[regime]
-    truth = {**BASE, **changes}
-    model, names = model_pair(truth), NAMES["pair"]
-    want = np.array([truth[name] for name in names])
     rng = np.random.default_rng(seed)
-    values, errors, p_values = [], [], []
-    for _ in range(sets):
-        result = fit_pair(csd_of(record(model, samples, FS, rng), FS, segment), band=band)
-        assert result.converged
-        values.append([result.value(name) for name in names])
-        errors.append([result.stderr(name) for name in names])
-        p_values.append(result.statistics["p_value"])
-    pulls = (np.array(values) - want) / np.array(errors)
-    scatter = np.std(values, axis=0)
-    return names, pulls, scatter / np.median(errors, axis=0), np.array(p_values)
+    model = model_pair({**BASE, **changes})
+    result = fit_pair(csd_of(record(model, samples, FS, rng), FS, segment), band=band)
+    assert result.converged
+    values = [result.value(name) for name in NAMES["pair"]]
+    errors = [result.stderr(name) for name in NAMES["pair"]]
+    return values, errors, result.statistics["p_value"]
+
+
+def gather(regime, sets, seed=20240):
+    names = NAMES["pair"]
+    want = np.array([{**BASE, **REGIMES[regime][0]}[name] for name in names])
+    found = shared(partial(fit_one, regime=regime), range(seed, seed + sets))
+    values, errors, p_values = (np.array(column) for column in zip(*found, strict=True))
+    ratio = np.std(values, axis=0) / np.median(errors, axis=0)
+    return names, (values - want) / errors, ratio, p_values
 
 
 # A mean of n pulls is known to 1/√n, a width to 1/√2n: so many of these for every number.
