@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DecadeAxis", "LinePlot", "PhaseAxis", "add_curve", "set_curve"]
 
-_PIXELS_PER_LABEL, _PIXELS_PER_LETTER = 62, 7
+_PIXELS_PER_LABEL, _PIXELS_PER_LETTER = 62, 9
 
 
 class DecadeAxis(pg.AxisItem):  # type: ignore[misc]

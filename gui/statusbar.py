@@ -62,7 +62,7 @@ class StatusBar(QStatusBar):
         # The bar squeezes labels before it relayouts: a cut word reads like another state. A hint
         # never falls below the minimum that is set.
         label.setMinimumWidth(0)
-        label.setMinimumWidth(label.sizeHint().width())
+        label.setMinimumWidth(label.sizeHint().width() + 4)
 
     def show_action(self, line: str) -> None:
         """Show the last action."""

@@ -59,7 +59,7 @@ class SpectraPlots:
             plot.getPlotItem().getAxis("bottom").setStyle(showValues=plot is self.bottom)
         self.middle.label("left", "coherence", "coh.")
         self.middle.getPlotItem().getAxis("left").setTickSpacing(0.5, 0.25)
-        self.bottom.label("left", "arg S₁₂ (rad)", "arg")
+        self.bottom.label("left", "arg (rad)", "arg")
         self.bottom.label("bottom", "frequency (Hz)")
         self.middle.set_ranges(y=_COHERENCE_RANGE)
         self.bottom.set_ranges(y=_PHASE_RANGE)
