@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from types import FrameType
 
 __all__ = ["main"]
 
@@ -15,6 +19,13 @@ _THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+
+
+def _leave_quietly(_number: int, _frame: FrameType | None) -> None:
+    """Answer Ctrl-C while the first modules are imported: nothing has been opened yet."""
+    with contextlib.suppress(OSError):
+        os.write(2, b"optobind: interrupted\n")
+    os._exit(130)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,6 +41,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 done, 1 bug, 2 input, 3 fit not converged, 4 device, 130 interrupted, 143 terminated.
     """
+    early = threading.current_thread() is threading.main_thread() and (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if early:
+        signal.signal(signal.SIGINT, _leave_quietly)
+    try:
+        return _run(sys.argv[1:] if argv is None else list(argv))
+    finally:
+        if early:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Import the command line and carry out a command."""
     # Before numpy is imported: two BLAS threads on two busy cores slow small fits up to 40 times.
     for variable in _THREAD_VARIABLES:
         os.environ.setdefault(variable, "1")
@@ -38,12 +63,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     freeze_support()
     from .cli.errors import guarded
 
-    def command(arguments: Sequence[str]) -> int:
+    def command(given: Sequence[str]) -> int:
         from .cli.app import invoke
 
-        return invoke(arguments)
+        return invoke(given)
 
-    return guarded(command, sys.argv[1:] if argv is None else list(argv))
+    return guarded(command, arguments)
 
 
 if __name__ == "__main__":

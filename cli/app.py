@@ -80,6 +80,9 @@ def demo(
     ] = None,
 ) -> None:
     """Measure, record, fit and report a simulated pair, within minutes."""
+    from .output import require_makeable
+
+    require_makeable(out)
     from .demo import run_demo
 
     run_demo(out, seed)
@@ -94,6 +97,9 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Carry out a plan on a rig and record it."""
+    from .output import require_makeable
+
+    require_makeable(out)
     from .run import run_plan_on_rig
 
     code = run_plan_on_rig(plan, rig, out, settings or [], as_json)

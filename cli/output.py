@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..models.errors import FileError
 from .errors import silence_stdout
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-__all__ = ["as_json", "console_for_progress", "print_json", "print_result", "warn", "write_json"]
+__all__ = [
+    "as_json",
+    "console_for_progress",
+    "print_json",
+    "print_result",
+    "require_makeable",
+    "warn",
+    "write_json",
+]
 
 
 def _plain(value: Any) -> Any:
@@ -50,6 +61,27 @@ def _write(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         silence_stdout()
+
+
+def require_makeable(directory: Path | None) -> None:
+    """Refuse a directory that cannot be made or written, before anything slow is imported.
+
+    Nothing is made: what cannot be run leaves no empty folder.
+
+    Raises
+    ------
+    FileError
+        Names what stands in the way.
+    """
+    if directory is None:
+        return
+    there = directory
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise FileError(f"{directory} cannot be made: {there} is not a directory")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise FileError(f"{directory} cannot be made: {there} is not writable")
 
 
 def write_json(path: Any, value: Any) -> None:

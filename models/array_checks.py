@@ -78,6 +78,6 @@ def check_apart(spheres: Sequence[Sphere], places: NDArray[np.float64]) -> None:
         first, second = sorted(int(j) for j in np.unravel_index(gaps.argmin(), gaps.shape))
         distance = float(np.linalg.norm(places[first] - places[second]))
         raise InputError(
-            f"particles {first + 1} and {second + 1} touch: {distance:g} m apart, radii "
-            f"{radii[first]:g} and {radii[second]:g} m"
+            f"particles {first + 1} and {second + 1} touch: {1e9 * distance:.4g} nm apart, radii "
+            f"{1e9 * radii[first]:.4g} and {1e9 * radii[second]:.4g} nm"
         )

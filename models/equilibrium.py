@@ -114,8 +114,7 @@ def force_balance(mechanics: Mechanics, start: Array) -> Array:
     for strength in np.linspace(0.0, 1.0, 11):
         found = _newton(mechanics, positions, float(strength), cap)
         if found is None:
-            force = mechanics.forces(positions, float(strength))
-            worst = int(np.argmax(np.linalg.norm(force, axis=1)))
+            worst = _weakest(mechanics, positions, float(strength), size)
             raise NotTrappedError(
                 f"particle {worst + 1} has no equilibrium: no position balances the forces "
                 "of light and neighbours near its focus"
@@ -135,6 +134,17 @@ def force_balance(mechanics: Mechanics, start: Array) -> Array:
             "alone does not hold it along every axis"
         )
     return positions
+
+
+def _weakest(mechanics: Mechanics, positions: Array, strength: float, size: Array) -> int:
+    """Particle whose own trap is the least match for the force that it is left with."""
+    force = np.linalg.norm(mechanics.forces(positions, strength), axis=1)
+    depth = [
+        0.25 * abs(alpha) * tweezer.focus_amplitude**2
+        for alpha, tweezer in zip(mechanics.polarizabilities, mechanics.tweezers, strict=True)
+    ]
+    hold = np.array(depth) / size.min(axis=1)
+    return int(np.argmax(force / np.maximum(hold, np.finfo(float).tiny)))
 
 
 def _unheld(mechanics: Mechanics, positions: Array) -> NDArray[np.bool_]:

@@ -240,3 +240,34 @@ def test_killed_run_is_interrupted_and_can_be_recovered(optobind, tmp_path):
     recovered = info_of(answer.out.strip())
     assert recovered["samples"] == killed["samples"]
     assert optobind("fit", "spectrum", answer.out.strip(), "--json").code == 0
+
+
+@pytest.mark.parametrize("command", [("demo",), ("run", "monitor", "--rig", "simulated-pair")])
+def test_an_output_folder_that_cannot_be_made_is_refused_before_anything_slow(
+    optobind, tmp_path, command, monkeypatch
+):
+    stone = tmp_path / "stone"
+    stone.write_text("not a folder")
+    for slow in ("optobind.cli.demo", "optobind.cli.run"):
+        monkeypatch.setitem(sys.modules, slow, None)
+    answer = optobind(*command, "--out", stone / "new")
+    assert answer.is_one_line_error(2), answer
+    assert "is not a directory" in answer.err
+
+
+def test_ctrl_c_before_the_first_import_is_quiet():
+    code = (
+        "import signal, sys, builtins\n"
+        "from optobind.__main__ import main\n"
+        "real = builtins.__import__\n"
+        "def late(name, *rest):\n"
+        "    if name == 'multiprocessing':\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "    return real(name, *rest)\n"
+        "builtins.__import__ = late\n"
+        "sys.exit(main(['--version']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 130
+    assert done.stdout == ""
+    assert done.stderr == "optobind: interrupted\n"

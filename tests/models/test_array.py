@@ -173,3 +173,9 @@ def test_doubts_name_shallow_traps_and_close_neighbours(make_pair):
     assert "kT deep" in make_pair(powers=(1e-3, 0.1), radii=(4e-8, 4e-8)).doubts()[0]
     close = make_pair(kd=2.0, radii=(1.2e-7, 1.2e-7)).doubts()
     assert "particles 1 and 2: a neighbour's light is" in close[-1]
+
+
+def test_the_particle_whose_trap_is_weak_is_the_one_that_is_named(make_pair):
+    for powers, number in (((1e-6, 0.17), 1), ((0.17, 1e-6), 2)):
+        with pytest.raises(NotTrappedError, match=f"particle {number} "):
+            make_pair(powers=powers, kd=12.0).equilibrium()
