@@ -196,7 +196,9 @@ def test_pulls_of_a_few_experiments_are_standard_normal():
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    ("release", "repetitions"), [(DEMO, 1000), (BROKEN, 500), (WILD, 500)], ids=str
+    ("release", "repetitions"),
+    [(DEMO, 1000), (BROKEN, 500), (WILD, 500)],
+    ids=["demo", "broken", "wild"],
 )
 def test_pulls_of_five_hundred_experiments_are_standard_normal(release, repetitions):
     rows, p_values = pulls(release, repetitions, range(10_000, 10_500))
@@ -213,7 +215,9 @@ def test_pulls_of_five_hundred_experiments_are_standard_normal(release, repetiti
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    ("release", "repetitions"), [(DETUNED, 200), (SLOW, 200), (DEMO, 30)], ids=str
+    ("release", "repetitions"),
+    [(DETUNED, 200), (SLOW, 200), (DEMO, 30)],
+    ids=["detuned", "slow", "few repetitions"],
 )
 def test_weakly_determined_couplings_get_honest_errors(release, repetitions):
     rows, _ = pulls(release, repetitions, range(20_000, 20_100))
