@@ -39,6 +39,11 @@ class Procedure(Protocol):
         ...
 
     @property
+    def position(self) -> int:
+        """Samples acquired since the run began."""
+        ...
+
+    @property
     def signal_columns(self) -> tuple[int, ...]:
         """Columns of the out-of-loop detectors, one a particle."""
         ...
@@ -87,29 +92,39 @@ class Procedure(Protocol):
         ...
 
 
-def run_plan(procedure: Procedure, plan: Plan) -> None:
-    """Carry out a plan, step by step."""
+def run_plan(procedure: Procedure, plan: Plan) -> bool:
+    """Carry out a plan, step by step; return whether it came to its end.
+
+    It does not if it is stopped, or if a replayed record ends before it.
+    """
     steps = plan.steps if isinstance(plan, SequencePlan) else (plan,)
     for index, step in enumerate(steps):
+        whole = True
         procedure.event(EventKind.STEP_START, index=index, kind=step.kind)
         extra: dict[str, Any] = {}
         if isinstance(step, MonitorPlan):
-            _monitor(procedure, step)
+            whole = _monitor(procedure, step)
         else:
-            extra["repetitions"] = _Reheating(procedure, step).run()
+            done = extra["repetitions"] = _Reheating(procedure, step).run()
+            whole = done == step.repetitions
         procedure.event(EventKind.STEP_END, index=index, kind=step.kind, **extra)
+        last = index == len(steps) - 1
         if procedure.stopping or procedure.record_ended:
-            return
+            return whole and last
+    return True
 
 
-def _monitor(procedure: Procedure, plan: MonitorPlan) -> None:
+def _monitor(procedure: Procedure, plan: MonitorPlan) -> bool:
+    """Return whether the whole duration was acquired."""
     if plan.duration is None:
         procedure.progress(None, "monitoring until stopped")
         procedure.acquire_while(lambda: not procedure.stopping)
-        return
+        return True
     total = max(1, round(plan.duration * procedure.sample_rate))
     procedure.progress(0.0, f"monitoring for {plan.duration:g} s")
+    start = procedure.position
     procedure.acquire(total)
+    return procedure.position - start >= total
 
 
 @dataclass

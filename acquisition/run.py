@@ -160,9 +160,11 @@ class Run:
         bug: Exception | None = None
         try:
             self._begin()
-            run_plan(self, self._plan)
+            whole = run_plan(self, self._plan)
             if self._stop.is_set():
                 outcome, reason = "stopped", "stopped on request"
+            elif not whole:
+                outcome, reason = "stopped", "the record that is played ended before the plan"
         except Aborted:
             outcome, reason = "aborted", "aborted on request"
         except Exception as error:  # a bug of ours: finalise first, then let it out
@@ -356,6 +358,11 @@ class Run:
     def particle_lost(self) -> bool:
         """Whether the newest samples are marked with a lost particle."""
         return self._stream is not None and bool(self._stream.status & BlockStatus.PARTICLE_LOST)
+
+    @property
+    def position(self) -> int:
+        """Samples acquired since the run began."""
+        return 0 if self._stream is None else self._stream.position
 
     @property
     def record_ended(self) -> bool:

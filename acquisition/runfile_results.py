@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.errors import FileError, InputError
+from .disk_space import free_bytes
 from .runfile_format import SCHEMA, json_text
 
 __all__ = ["read_results", "write_results"]
 
 _REFERENCE = "$dataset"
+_SPARE_BYTES = 1 << 20
 
 
 def write_results(path: str | Path, results: Mapping[str, Any]) -> None:
@@ -44,6 +46,7 @@ def write_results(path: str | Path, results: Mapping[str, Any]) -> None:
         with h5py.File(path, "r+") as file:
             if bytes(file.attrs.get("schema", b"")) != SCHEMA.encode("ascii"):
                 raise FileError(f"{path} is not a run file of optobind")
+            _require_room(path, results)
             group = file.require_group("results")
             for name, value in results.items():
                 if name in group:
@@ -55,6 +58,14 @@ def write_results(path: str | Path, results: Mapping[str, Any]) -> None:
         text = " ".join(str(error).split())[:200]
         hint = "was interrupted: recover it first" if "consistency flags" in text else text
         raise FileError(f"results cannot be written to {path}: {hint}") from None
+
+
+def _require_room(path: Path, results: Mapping[str, Any]) -> None:
+    """Refuse before anything is written: HDF5 does not survive a disk that fills under it."""
+    arrays: list[NDArray[Any]] = []
+    size = len(json_text(_extracted(dict(results), arrays))) + sum(a.nbytes for a in arrays)
+    if free_bytes(path) < size + _SPARE_BYTES:
+        raise FileError(f"results cannot be written to {path}: the disk is full")
 
 
 def read_results(file: Any) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def find_releases(
     for release in releases:
         start, stop = release.first_sample, release.end_sample
         reason = release.excluded
-        # The event stands at the end of the block that showed the loss.
+        # The event stands at the beginning of the block that showed the loss.
         if reason is None and lost is not None and stop >= lost:
             reason = "particle lost"
         if reason is None and not (start < stop and covered(start, stop)):

@@ -420,3 +420,25 @@ def test_live_fits_follow_and_survive_the_death_of_their_process(tmp_path: Path)
             assert abs(result.value(name) - truth[name]) < 6.0 * error
     finally:
         session.close()
+
+
+@pytest.mark.parametrize(
+    ("plan", "samples"),
+    [(MonitorPlan(duration=0.5), 50_000), (MonitorPlan(duration=100.0), 50_000)],
+)
+def test_a_played_record_that_ends_before_the_plan_is_said_to(tmp_path, plan, samples) -> None:
+    digitizer = FakeDigitizer(np.ones((samples, 2), dtype=np.int16), 1e5, loop=False)
+    session = Session(
+        Rig("replayed", "REPLAY", digitizer, (DetectorChannel(0, "z1", 0),)),
+        run_directory=tmp_path,
+        live_fits=False,
+    )
+    try:
+        session.connect().result(30)
+        outcome = carry_out(session, plan)
+    finally:
+        session.close()
+    assert outcome.samples == samples
+    whole = plan.duration == 0.5
+    assert outcome.outcome == ("complete" if whole else "stopped")
+    assert ("ended before the plan" in outcome.reason) is not whole
