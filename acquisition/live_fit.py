@@ -11,9 +11,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import lmfit
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +20,9 @@ from ..models.errors import OptobindError
 from ..models.inference.reheating_estimate import ReheatingEstimate
 from ..models.inference.result import FitResult
 from ..models.spectra import CsdEstimate
+
+if TYPE_CHECKING:  # lmfit takes seconds to load; only the worker needs it
+    import lmfit
 
 __all__ = [
     "FitProcess",
@@ -31,9 +33,10 @@ __all__ = [
     "fit_spectrum",
 ]
 
-
 A = TypeVar("A")
 R = TypeVar("R")
+
+_LAST_BREATH = 0.5  # s between asking the worker to end and ending it
 
 
 @dataclass(frozen=True)
@@ -173,21 +176,20 @@ def fit_reheating_curves(estimate: ReheatingEstimate) -> tuple[FitResult | None,
 
 
 class FitProcess:
-    """One worker process; at most one spectrum and one reheating fit wait at a time."""
+    """One worker process; at most one spectrum and one reheating fit wait at a time.
+
+    Once closed it refuses to fit: a late caller must not start a worker that nobody ends.
+    """
 
     def __init__(self) -> None:
         self._executor: ProcessPoolExecutor | None = None
+        self._lock = threading.RLock()
+        self._closed = False
 
     def start(self) -> None:
         """Start the worker (spawned, so that it works alike on Windows); returns at once."""
-        if self._executor is None:
-            os.environ.setdefault("OMP_NUM_THREADS", "1")
-            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-            self._executor = ProcessPoolExecutor(
-                max_workers=1,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_initialise,
-            )
+        with self._lock:
+            self._started()
 
     def spectrum(self, task: FitTask) -> Future[FittedCurve]:
         """Submit a spectrum."""
@@ -198,20 +200,58 @@ class FitProcess:
         return self._submit(fit_reheating_curves, estimate)
 
     def _submit(self, function: Callable[[A], R], argument: A) -> Future[R]:
-        try:
-            return self._started().submit(function, argument)
-        except BrokenProcessPool:
-            # The worker died (killed, out of memory): a new one takes over.
-            self.close()
-            return self._started().submit(function, argument)
+        """Submit, or return a future that fails: whoever analyses live data goes on without."""
+        with self._lock:
+            try:
+                return self._started().submit(function, argument)
+            except BrokenProcessPool:
+                self._end_worker()  # it was killed or ran out of memory: a new one takes over
+            except (OSError, RuntimeError) as error:
+                return _failed(error)
+            try:
+                return self._started().submit(function, argument)
+            except (OSError, RuntimeError) as error:  # a BrokenProcessPool is a RuntimeError
+                return _failed(error)
 
     def _started(self) -> ProcessPoolExecutor:
-        self.start()
-        assert self._executor is not None
+        if self._closed:
+            raise RuntimeError("the fits have been closed")
+        if self._executor is None:
+            os.environ.setdefault("OMP_NUM_THREADS", "1")
+            os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+            self._executor = ProcessPoolExecutor(
+                max_workers=1,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_initialise,
+            )
         return self._executor
 
     def close(self) -> None:
-        """End the worker without waiting for a fit under way."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = None
+        """End the worker at once, also one that is still starting or fitting. Call as you like."""
+        with self._lock:
+            self._closed = True
+            self._end_worker()
+
+    def _end_worker(self) -> None:
+        """Shut the pool down and terminate its worker.
+
+        Python's exit joins the worker: one that is still importing, or fitting, would hold it up.
+        """
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        workers = list((getattr(executor, "_processes", None) or {}).values())
+        executor.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.join(_LAST_BREATH)
+            if worker.is_alive():
+                worker.kill()
+
+
+def _failed(error: Exception) -> Future[R]:
+    """Return a future that has failed."""
+    future: Future[R] = Future()
+    future.set_exception(error)
+    return future

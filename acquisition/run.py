@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,12 @@ from ..models.errors import InputError, OptobindError, UnstableModelError
 from .events import Event, EventKind
 from .plans import Plan, ReheatingPlan, SequencePlan, plan_to_dict
 from .procedures import Aborted, run_plan
-from .recording import Recording
 from .slots import LogBook
 from .snapshots import RunState
 from .stream import Stream
+
+if TYPE_CHECKING:  # HDF5 is loaded when a run begins
+    from .recording import Recording
 
 __all__ = ["Run", "RunHost", "RunOutcome"]
 
@@ -148,6 +150,8 @@ class Run:
         InputError, DeviceError, FileError
             If the run cannot begin.
         """
+        from .recording import Recording
+
         self._refuse_impossible()
         self._stream = self._runner.begin_stream()
         try:

@@ -19,6 +19,33 @@ _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*
 # Factors joined by * / or a space, with one-digit powers: nothing that could be costly to evaluate.
 _FACTOR = r"[A-Za-zµμΩ°%][A-Za-z_µμΩ°%]*(?:(?:\^|\*\*)-?\d(?:\.5)?|[²³])?"
 _UNIT = re.compile(rf"(?:1\s*/\s*)?{_FACTOR}(?:\s*[*/ ]\s*{_FACTOR})*")
+# What most files are written in, as SI unit and power of ten: they are read without pint, which takes
+# a second to load.
+_COMMON: dict[str, tuple[str, int]] = {
+    "nm": ("m", -9),
+    "um": ("m", -6),
+    "mm": ("m", -3),
+    "m": ("m", 0),
+    "ns": ("s", -9),
+    "us": ("s", -6),
+    "ms": ("s", -3),
+    "s": ("s", 0),
+    "Hz": ("Hz", 0),
+    "kHz": ("Hz", 3),
+    "MHz": ("Hz", 6),
+    "uW": ("W", -6),
+    "mW": ("W", -3),
+    "W": ("W", 0),
+    "mV": ("V", -3),
+    "V": ("V", 0),
+    "V/m": ("V/m", 0),
+    "rad": ("rad", 0),
+    "K": ("K", 0),
+    "Pa": ("Pa", 0),
+    "mbar": ("Pa", 2),
+    "kg/m^3": ("kg/m^3", 0),
+}
+_ELEMENTARY_CHARGE = 1.602176634e-19  # C, exact
 _PREFIXES = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
 
@@ -116,7 +143,7 @@ def _from_number(value: float, quantity: Quantity) -> float:
     if quantity.bare == "value":
         return float(value)
     if quantity.bare == "charge" and isinstance(value, int):
-        return value * float(_registry().Quantity(1.0, "e").to("C").magnitude)
+        return value * _ELEMENTARY_CHARGE
     # 0 K and 0 °C differ; for every other dimension zero is zero in any unit.
     if value == 0 and quantity.unit != "K":
         return 0.0
@@ -153,7 +180,10 @@ def _unknown(unit: str, quantity: Quantity) -> str:
 
 
 def _convert(number: float, unit: str, quantity: Quantity) -> float:
-    """Convert with pint; hertz and rad/s are kept apart, which pint does not do."""
+    """Convert, with pint if need be; hertz and rad/s are kept apart, which pint does not do."""
+    si, power = _COMMON.get(unit.replace("µ", "u"), ("", 0))
+    if si == quantity.unit:
+        return number * 10.0**power if power > 0 else number / 10.0**-power
     registry = _registry()
     try:
         measured = registry.Quantity(number, registry.Unit(unit))

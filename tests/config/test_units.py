@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from optobind.config import units
 from optobind.config.units import Quantity, engineering, parse_quantity
 
 LENGTH = Quantity("m", 5e-9, 5e-6, "105 nm", ("nm", "um", "m"))
@@ -98,3 +99,17 @@ def test_engineering_notation_keeps_compound_units_plain():
     assert engineering(1e-7, "W") == "100 nW"
     assert engineering(999.99999999999999, "Hz") == "1 kHz"
     assert engineering(0.0, "m") == "0 m"
+
+
+@pytest.mark.parametrize("unit", sorted(units._COMMON))
+def test_units_read_without_pint_are_what_pint_makes_of_them(unit):
+    si, power = units._COMMON[unit]
+    assert units._registry().Quantity(1.0, unit).to(si).magnitude == pytest.approx(
+        10.0**power, rel=1e-14
+    )
+    wide = Quantity(si, -1e30, 1e30, "", (unit,))
+    assert parse_quantity(f"123 {unit}", wide) == float(f"123e{power}")
+
+
+def test_the_elementary_charge_is_that_of_pint():
+    assert units._registry().Quantity(1.0, "e").to("C").magnitude == units._ELEMENTARY_CHARGE

@@ -1,0 +1,117 @@
+"""The worker that fits: it ends at once, and its failures do not reach the live analysis."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+import time
+from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from optobind.acquisition.csd import estimate_csd
+from optobind.acquisition.live_fit import FitProcess, FitSettings, FitTask, FittedCurve
+from optobind.acquisition.session import Session
+from optobind.instruments.fakes import FakeDigitizer
+from optobind.instruments.rig import DetectorChannel, Rig
+
+QUIT_WHILE_STARTING = """
+import time
+import numpy as np
+from optobind.acquisition.csd import estimate_csd
+from optobind.acquisition.live_fit import FitProcess, FitSettings, FitTask
+
+if __name__ == "__main__":
+    fits = FitProcess()
+    samples = np.random.default_rng(1).normal(size=(20_000, 1))
+    fits.spectrum(FitTask(estimate_csd(samples, 1e6, 1024), FitSettings("single"), None))
+    time.sleep(0.3)
+    print(time.time(), flush=True)
+    fits.close()
+"""
+
+
+def task() -> FitTask:
+    samples = np.random.default_rng(1).normal(size=(20_000, 1))
+    return FitTask(estimate_csd(samples, 1e6, 1024), FitSettings("single"), None)
+
+
+def workers() -> list[object]:
+    return [p for p in multiprocessing.active_children() if "Spawn" in type(p).__name__]
+
+
+def test_a_worker_that_is_starting_ends_at_once_on_close():
+    fits = FitProcess()
+    future = fits.spectrum(task())
+    begun = time.monotonic()
+    fits.close()
+    assert time.monotonic() - begun < 3.0
+    assert workers() == []
+    with pytest.raises((BrokenProcessPool, CancelledError)):
+        future.result(5.0)
+
+
+def test_a_program_that_quits_while_its_worker_starts_is_not_held_up(tmp_path: Path):
+    script = tmp_path / "quit.py"
+    script.write_text(QUIT_WHILE_STARTING, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        check=True,
+    )
+    # Python itself takes a moment to end; the worker's imports alone would take longer.
+    assert time.time() - float(done.stdout) < 3.0
+    assert "leaked" not in done.stderr
+
+
+def test_a_closed_process_refuses_and_starts_nothing():
+    fits = FitProcess()
+    fits.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        fits.spectrum(task()).result(1.0)
+    assert workers() == []
+
+
+def test_a_killed_worker_is_replaced():
+    fits = FitProcess()
+    try:
+        assert isinstance(fits.spectrum(task()).result(60.0), FittedCurve)
+        multiprocessing.active_children()[0].kill()
+        time.sleep(0.3)
+        assert isinstance(fits.spectrum(task()).result(60.0), FittedCurve)
+    finally:
+        fits.close()
+
+
+def test_a_worker_that_cannot_be_spawned_leaves_the_spectra_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("concurrent.futures.ProcessPoolExecutor.submit", refuse)
+    wave = 8000.0 * np.sin(0.4 * np.arange(200_000))
+    digitizer = FakeDigitizer(np.stack([wave, wave], axis=1).astype(np.int16), 1e6)
+    detectors = tuple(DetectorChannel(j, f"z{j + 1}", j) for j in range(2))
+    session = Session(Rig("fake", "LIVE", digitizer, detectors), run_directory=tmp_path)
+    try:
+        session.connect().result(10)
+        session.stream(True).result(10)
+        seen: set[int] = set()
+        deadline = time.monotonic() + 20.0
+        while len(seen) < 3 and time.monotonic() < deadline:
+            snapshot = session.spectrum()
+            if snapshot is not None and session.fit() is not None:
+                seen.add(snapshot.sequence)
+            time.sleep(0.01)
+        assert len(seen) == 3
+        assert "unavailable" in (session.fit().error)
+    finally:
+        session.close()
