@@ -149,7 +149,7 @@ class Recorder:
                 )
             self._require_room(samples.nbytes)
             with self._guard():
-                if block.first_sample != self._next:
+                if block.first_sample != self._next or block.status & BlockStatus.GAP_BEFORE:
                     self._begin_stretch(block.first_sample, overrun)
                 if block.status & BlockStatus.SATURATED:
                     payload = {"samples": shape[0]}
@@ -290,9 +290,9 @@ class Recorder:
         )
 
     def _begin_stretch(self, first_sample: int, overrun: Overrun | None) -> None:
-        """Note where the next stretch begins, and the gap before it."""
-        if self._next is not None:
-            lost = first_sample - self._next
+        """Note where the next stretch begins, and the gap before it; a seam loses nothing."""
+        lost = 0 if self._next is None else first_sample - self._next
+        if lost:
             payload: dict[str, Any] = {
                 "lost": lost,
                 "cause": "digitizer" if overrun is None else "recorder",

@@ -22,9 +22,10 @@ __all__ = ["ReplayDigitizer"]
 class ReplayDigitizer:
     """Plays a run file, LeCroy waveform, NPZ or CSV as a Digitizer.
 
-    int16 counts are passed on as they are; everything else as float32, in the unit of the record. A
-    gap of the record, the seam of a loop and the border of two repetitions are gaps here: the index
-    jumps and the block after it is marked GAP_BEFORE, so that no spectrum runs across.
+    int16 counts are passed on as they are; everything else as float32, in the unit of the record. At
+    a gap of the record the index jumps by what is missing. At the seam of a loop and at the border
+    of two repetitions nothing is lost: the index runs on. The block after any of them is marked
+    GAP_BEFORE, so that no spectrum runs across.
 
     Parameters
     ----------
@@ -192,8 +193,9 @@ class ReplayDigitizer:
             return BlockStatus.OK
         self._range = following % len(self._ranges)
         self._position = 0
-        # At the seam of a loop nothing is known to be missing; one sample marks the break.
-        self._index += max(1, self._ranges[self._range][0] - high) if self._range else 1
+        recorded_gap = self._range > 0 and self._opened().run is not None
+        if recorded_gap:
+            self._index += self._ranges[self._range][0] - high
         return BlockStatus.GAP_BEFORE
 
     def _pace(self, rate: float) -> None:

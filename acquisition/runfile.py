@@ -152,7 +152,8 @@ class RunFile:
             counts[event.kind.value] = counts.get(event.kind.value, 0) + 1
         m = self.manifest
         plan = m["plan"] or {}
-        gaps = [b.first_sample - a.end_sample for a, b in itertools.pairwise(stretches)]
+        steps = (b.first_sample - a.end_sample for a, b in itertools.pairwise(stretches))
+        gaps = [lost for lost in steps if lost > 0]  # 0: the seam of a replayed loop
         return {
             "path": str(self.path),
             "state": "complete" if self.complete else "interrupted",

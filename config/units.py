@@ -19,8 +19,8 @@ _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*
 # Factors joined by * / or a space, with one-digit powers: nothing that could be costly to evaluate.
 _FACTOR = r"[A-Za-zµμΩ°%][A-Za-z_µμΩ°%]*(?:(?:\^|\*\*)-?\d(?:\.5)?|[²³])?"
 _UNIT = re.compile(rf"(?:1\s*/\s*)?{_FACTOR}(?:\s*[*/ ]\s*{_FACTOR})*")
-# What most files are written in, as SI unit and power of ten: they are read without pint, which takes
-# a second to load.
+# What most files are written in, as SI unit and power of ten: these are read without pint, which
+# takes a second to load.
 _COMMON: dict[str, tuple[str, int]] = {
     "nm": ("m", -9),
     "um": ("m", -6),

@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 
 from optobind.acquisition.importers import load_record
+from optobind.acquisition.plans import MonitorPlan
 from optobind.acquisition.recorder import Recorder
 from optobind.acquisition.replay import ReplayDigitizer
+from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.runfile_format import Manifest
+from optobind.acquisition.session import Session
 from optobind.instruments.protocols import Device, DeviceState
+from optobind.instruments.rig import DetectorChannel, Rig
 from optobind.models.blocks import Block, BlockStatus
 from optobind.models.errors import DeviceError, FileError, InputError
 
@@ -64,14 +68,14 @@ def test_waveform_is_played_once_as_counts():
     assert digitizer.state is DeviceState.DISCONNECTED
 
 
-def test_loop_marks_its_seam_as_a_gap(npz):
+def test_loop_marks_its_seam_and_loses_nothing(npz):
     path, samples = npz
     digitizer = ReplayDigitizer(path, loop=True, real_time=False)
     digitizer.connect()
     digitizer.start()
     played, results = drain(digitizer, 300, limit=9)
     assert [r.samples for r in results] == [300, 300, 300, 100] * 2 + [300]
-    assert [r.first_sample for r in results] == [0, 300, 600, 900, 1001, 1301, 1601, 1901, 2002]
+    assert [r.first_sample for r in results] == [0, 300, 600, 900, 1000, 1300, 1600, 1900, 2000]
     assert [bool(r.status & BlockStatus.GAP_BEFORE) for r in results] == [0] * 4 + [1] + [
         0,
         0,
@@ -96,6 +100,39 @@ def test_gap_of_a_run_file_is_played_as_a_gap(tmp_path):
     assert results[2].status is BlockStatus.GAP_BEFORE
     assert results[2].finished
     digitizer.disconnect()
+
+
+def test_borders_of_repetitions_lose_nothing(tmp_path):
+    np.savez(tmp_path / "a.npz", samples=np.ones((3, 50, 1)), sample_rate=1e5)
+    digitizer = ReplayDigitizer(tmp_path / "a.npz", real_time=False)
+    digitizer.connect()
+    digitizer.start()
+    _, results = drain(digitizer, 100)
+    assert [(r.first_sample, r.samples) for r in results] == [(0, 50), (50, 50), (100, 50)]
+    assert [r.status for r in results] == [BlockStatus.OK] + [BlockStatus.GAP_BEFORE] * 2
+
+
+def test_a_recorded_loop_has_no_gaps_but_is_read_seam_by_seam(npz, tmp_path):
+    digitizer = ReplayDigitizer(npz[0], loop=True, real_time=False)
+    detectors = (DetectorChannel(0, "a", 0), DetectorChannel(1, "b", 1))
+    session = Session(
+        Rig("loop", "REPLAY", digitizer, detectors),
+        run_directory=tmp_path,
+        live_fits=False,
+        block_seconds=3e-3,
+    )
+    try:
+        session.connect().result(10)
+        outcome = session.start(MonitorPlan(duration=0.025)).result(20)
+        texts = [line.text for line in session.take_log()]
+    finally:
+        session.close()
+    assert (outcome.samples, outcome.gaps) == (2500, 0)
+    assert not any("lost" in text for text in texts)
+    with RunFile.open(outcome.path) as run:
+        assert (run.info()["gaps"], run.info()["lost_samples"]) == (0, 0)
+        assert run.monitor_stretches() == [(0, 1000), (1000, 2000), (2000, 2500)]
+        assert all(event.kind != "gap" for event in run.events())
 
 
 def test_text_file_is_played_with_the_rate_given(tmp_path):
