@@ -20,7 +20,7 @@ class EventKind(StrEnum):
     GATE = "gate"  # payload: closed
     RELEASE = "release"  # payload: repetition, samples: feedback is off from this sample on
     RECAPTURE = "recapture"  # payload: repetition: feedback is on again from this sample on
-    EXCLUDED = "excluded"  # payload: repetition, reason
+    EXCLUDED = "excluded"  # payload: step, repetition, reason: readers leave that repetition out
     GAP = "gap"  # payload: lost (samples), cause ("recorder" | "digitizer")
     SATURATED = "saturated"  # payload: samples of the block
     PARTICLE_LOST = "particle_lost"

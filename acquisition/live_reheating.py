@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..instruments.rig import Rig
 from ..models.constants import HBAR
-from ..models.errors import OptobindError
+from ..models.errors import InputError, OptobindError
 from ..models.inference.reheating_estimate import (
     MIN_REPETITIONS,
     ReheatingAccumulator,
@@ -71,6 +71,8 @@ class LiveReheating:
         self._error = ""
         self._future: Future[tuple[FitResult | None, str]] | None = None
         self._next_fit = 0.0
+        self._ended = False
+        self._fitted: tuple[int, tuple[int, ...]] | None = None
         self._thread = threading.Thread(target=self._run, name="live-reheating", daemon=True)
         self._thread.start()
 
@@ -83,12 +85,31 @@ class LiveReheating:
         if len(self._detectors) == 2:
             self._queue.put(_Released(volts, sample_rate, plan, number))
 
-    def exclude(self, number: int) -> None:
-        """Leave one repetition out of the curves."""
+    def exclude(self, number: int) -> ReheatingPlan:
+        """Leave one repetition (from 0) out of the curves; return the plan that it belongs to.
+
+        Raises
+        ------
+        InputError
+            If the curves hold no such repetition.
+        """
+        plan, known = self._plan, tuple(self._numbers)
+        if plan is None or number not in known:
+            done = f"done so far: {_ranges(known)}" if known else "none has been done yet"
+            raise InputError(f"there is no repetition {number + 1}; {done}")
 
         def apply() -> None:
-            if self._accumulator is not None and number in self._numbers:
+            if self._accumulator is not None and self._plan is plan:
                 self._accumulator.exclude(self._numbers.index(number))
+
+        self._queue.put(apply)
+        return plan
+
+    def finish(self) -> None:
+        """No repetition will follow: fit once more, all of them."""
+
+        def apply() -> None:
+            self._ended = True
 
         self._queue.put(apply)
 
@@ -134,6 +155,8 @@ class LiveReheating:
         """Start new curves; quanta are counted on the scale of the reference frequency."""
         self._plan, self._numbers = item.plan, []
         self._result, self._error = None, ""
+        self._ended, self._fitted = False, None
+        self._forget_fit()
         self._scale = metres_per_volt(self._detectors)
         columns = [d.channel for d in self._detectors]
         unit = "m"
@@ -163,18 +186,36 @@ class LiveReheating:
                 repetitions_done=len(self._numbers),
                 repetitions_planned=plan.repetitions,
                 single=accumulator.latest_energies(_SINGLES),
+                single_numbers=tuple(n + 1 for n in self._numbers[-_SINGLES:]),
+                excluded=self._excluded(estimate),
                 result=self._result,
                 error=self._error,
             )
         )
 
+    def _excluded(self, estimate: ReheatingEstimate | None) -> tuple[int, ...]:
+        """Repetitions that are left out, counted from 1 as on screen."""
+        left_out = () if estimate is None else estimate.excluded
+        return tuple(self._numbers[index] + 1 for index in left_out)
+
     def _submit_fit(self, estimate: ReheatingEstimate, now: float) -> None:
-        if self._fits is None or self._future is not None or now < self._next_fit:
+        """Fit now and then while the run goes on, and once all that it brought."""
+        if self._fits is None or self._future is not None:
             return
         if estimate.repetitions < MIN_REPETITIONS:
             return
+        content = (estimate.repetitions, estimate.excluded)
+        if content == self._fitted or (now < self._next_fit and not self._ended):
+            return
+        self._fitted = content
         self._next_fit = now + _FIT_SECONDS * (1.0 + math.log10(estimate.repetitions))
         self._future = self._fits.reheating(estimate)
+
+    def _forget_fit(self) -> None:
+        """Drop a fit under way: it is of the curves before."""
+        if self._future is not None:
+            self._future.cancel()
+            self._future = None
 
     def _collect_fit(self) -> None:
         if self._future is None or not self._future.done():
@@ -182,6 +223,11 @@ class LiveReheating:
         future, self._future = self._future, None
         error = future.exception()
         if error is not None:
-            self._error = f"the live fit failed: {error}"
+            self._error, self._fitted = f"the live fit failed: {error}", None
         else:
             self._result, self._error = future.result()
+
+
+def _ranges(numbers: tuple[int, ...]) -> str:
+    """First and last number as on screen."""
+    return f"{numbers[0] + 1} to {numbers[-1] + 1}"

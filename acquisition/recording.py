@@ -74,6 +74,11 @@ class Recording:
         """Samples lost."""
         return self._recorder.lost
 
+    @property
+    def missed(self) -> int:
+        """Samples that were overwritten before this recorder took them; part of the gaps."""
+        return self._thread.missed
+
     def raise_error(self) -> None:
         """Raise what ended the recorder, if anything did."""
         if self._thread.error is not None:

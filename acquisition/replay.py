@@ -22,10 +22,10 @@ __all__ = ["ReplayDigitizer"]
 class ReplayDigitizer:
     """Plays a run file, LeCroy waveform, NPZ or CSV as a Digitizer.
 
-    int16 counts are passed on as they are; everything else as float32, in the unit of the record. At
-    a gap of the record the index jumps by what is missing. At the seam of a loop and at the border
-    of two repetitions nothing is lost: the index runs on. The block after any of them is marked
-    GAP_BEFORE, so that no spectrum runs across.
+    int16 counts are passed on as they are; everything else as float32, in the unit of the record.
+    At a gap of the record the index jumps by what is missing. At the seam of a loop and at the
+    border of two repetitions nothing is lost: the index runs on. The block after any of them is
+    marked GAP_BEFORE, so that no spectrum runs across.
 
     Parameters
     ----------

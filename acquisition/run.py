@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -20,7 +20,9 @@ from ..instruments.protocols import AppliedLight, GaugeReading
 from ..instruments.rig import Rig
 from ..models.blocks import BlockStatus
 from ..models.errors import InputError, OptobindError, UnstableModelError
+from .conditions import recorder_gap_text
 from .events import Event, EventKind
+from .outcome import Outcome, RunOutcome, attempt, in_words
 from .plans import Plan, ReheatingPlan, SequencePlan, plan_to_dict
 from .procedures import Aborted, run_plan
 from .slots import LogBook
@@ -31,34 +33,6 @@ if TYPE_CHECKING:  # HDF5 is loaded when a run begins
     from .recording import Recording
 
 __all__ = ["Run", "RunHost", "RunOutcome"]
-
-Outcome = Literal["complete", "stopped", "aborted", "failed"]
-
-
-@dataclass(frozen=True)
-class RunOutcome:
-    """How a run ended.
-
-    Attributes
-    ----------
-    path : Path
-        The run file; closed, complete up to the end of the run.
-    outcome : {"complete", "stopped", "aborted", "failed"}
-        Why it ended.
-    reason : str
-        In words; empty when complete.
-    samples, gaps : int
-        Samples recorded and samples lost.
-    exit_code : int
-        0, or that of the error that ended the run.
-    """
-
-    path: Path
-    outcome: Outcome
-    reason: str
-    samples: int
-    gaps: int
-    exit_code: int = 0
 
 
 class RunHost(Protocol):
@@ -95,7 +69,7 @@ class RunHost(Protocol):
 class Run:
     """A plan under way; what a :class:`~.procedures.Procedure` may do."""
 
-    def __init__(self, runner: RunHost, plan: Plan, path: Path) -> None:
+    def __init__(self, runner: RunHost, plan: Plan, path: Path, number: int = 1) -> None:
         self._runner = runner
         self._rig = runner.rig
         self._plan = plan
@@ -106,7 +80,13 @@ class Run:
         self._stream: Stream | None = None
         self._recording: Recording | None = None
         self._gate_closed: bool | None = None
-        self.name = path.parent.name or path.stem
+        self._step = 0
+        self._released: tuple[ReheatingPlan, int] | None = None
+        self._missed = 0
+        self._exclusions = threading.Lock()
+        self._excluded: list[dict[str, Any]] = []
+        self._ending = False
+        self.name = f"run {number}"
         self.state: RunState = "preparing"
         self.fraction: float | None = None
         self.message = ""
@@ -124,6 +104,21 @@ class Run:
     def request_pause(self, paused: bool) -> None:
         """Hold a reheating run between repetitions, feedback on, or go on."""
         (self._pause.set if paused else self._pause.clear)()
+
+    def exclude(self, plan: ReheatingPlan, number: int, reason: str) -> bool:
+        """Have it written that a repetition (from 0) is to be left out.
+
+        Returns
+        -------
+        bool
+            False if the repetition is none of this run, or its file is being closed.
+        """
+        with self._exclusions:
+            if self._released is None or self._released[0] is not plan or self._ending:
+                return False
+            payload = {"step": self._released[1], "repetition": number, "reason": reason}
+            self._excluded.append(payload)
+            return True
 
     @property
     def path(self) -> Path:
@@ -172,7 +167,7 @@ class Run:
         except Aborted:
             outcome, reason = "aborted", "aborted on request"
         except Exception as error:  # a bug of ours: finalise first, then let it out
-            outcome, (reason, code) = "failed", _in_words(error)
+            outcome, (reason, code) = "failed", in_words(error)
             bug = None if isinstance(error, OptobindError) else error
         result, late_bug = self._finalise(outcome, reason, code)
         bug = bug or late_bug
@@ -220,6 +215,7 @@ class Run:
         assert recording is not None
 
         def note_end() -> None:
+            self._write_exclusions(last=True)
             self.event(EventKind.RUN_END, outcome=outcome, reason=reason)
 
         def close() -> None:
@@ -234,10 +230,10 @@ class Run:
         )
         bug: Exception | None = None
         for step in steps:
-            error = _attempt(step)
+            error = attempt(step)
             if error is None:
                 continue
-            text, step_code = _in_words(error)
+            text, step_code = in_words(error)
             if not isinstance(error, OptobindError):
                 bug = bug or error
             if step is steps[0]:
@@ -249,7 +245,7 @@ class Run:
             if text != reason:
                 reason = f"{reason}; {text}" if reason else text
         level: Literal["info", "error"] = "error" if outcome == "failed" else "info"
-        text = f"run {self.name}: {outcome}, {recording.samples} samples in {self._path}"
+        text = f"{self.name}: {outcome}, {recording.samples} samples in {self._path}"
         self._runner.log.add(level, f"{text}; {reason}" if reason else text)
         samples, gaps = recording.samples, recording.gaps
         return RunOutcome(self._path, outcome, reason, samples, gaps, code), bug
@@ -306,8 +302,20 @@ class Run:
         result = stream.read(rows, self._abort.is_set, keep)
         for kind in recording.new_conditions(result.status):
             self.event(kind, at=result.first_sample, samples=result.samples)
+        if recording.missed > self._missed:
+            lost, self._missed = recording.missed - self._missed, recording.missed
+            self._runner.log.add("error", recorder_gap_text(lost, result.first_sample))
+        self._write_exclusions()
         self._runner.poll_gauge()
         return result.samples
+
+    def _write_exclusions(self, *, last: bool = False) -> None:
+        """Write what was asked for since; after the ``last`` time nothing is taken any more."""
+        with self._exclusions:
+            waiting, self._excluded = self._excluded, []
+            self._ending = last
+        for payload in waiting:
+            self.event(EventKind.EXCLUDED, **payload)
 
     def feedback(self, closed: bool) -> None:
         """Switch the feedback gate, with an event when that changes it."""
@@ -324,6 +332,8 @@ class Run:
     def event(self, kind: EventKind, /, *, at: int | None = None, **payload: Any) -> None:
         """Write an event at the present sample, or at an earlier one."""
         position = 0 if self._stream is None else self._stream.position
+        if kind is EventKind.STEP_START:
+            self._step = int(payload["index"])
         event = Event(position if at is None else at, kind, payload, time.time())
         if self._recording is not None:
             self._recording.event(event)
@@ -341,6 +351,7 @@ class Run:
 
     def repetition(self, volts: NDArray[np.float64], plan: ReheatingPlan, number: int) -> None:
         """Hand a released stretch to the live display."""
+        self._released = (plan, self._step)
         self._runner.on_repetition(volts, plan, number)
 
     def wait_while_paused(self) -> None:
@@ -372,19 +383,3 @@ class Run:
     def record_ended(self) -> bool:
         """Whether the source holds no further sample."""
         return self._stream is not None and self._stream.finished
-
-
-def _attempt(step: Callable[[], None]) -> Exception | None:
-    """Do one step of finalise; whatever a driver raises, the next one must follow."""
-    try:
-        step()
-    except Exception as error:
-        return error
-    return None
-
-
-def _in_words(error: Exception) -> tuple[str, int]:
-    """Text and exit code of an error; anything but our own errors is a bug."""
-    if isinstance(error, OptobindError):
-        return str(error), error.exit_code
-    return f"internal error: {error!r}", 1

@@ -107,7 +107,8 @@ def _collect(events: list[Event]) -> list[Release]:
         if event.kind is EventKind.STEP_START:
             step = int(event.payload.get("index", step))
             continue
-        key = (step, int(event.payload.get("repetition", -1)))
+        own_step = int(event.payload.get("step", step))  # an exclusion may come a step later
+        key = (own_step, int(event.payload.get("repetition", -1)))
         if event.kind is EventKind.RELEASE:
             samples = int(event.payload.get("samples", 0))
             found[key] = Release(key[1], event.sample, samples, step)

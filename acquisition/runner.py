@@ -6,6 +6,7 @@ that a set-point has an exact place in the record. A plan is such a command, see
 
 from __future__ import annotations
 
+import itertools
 import queue
 import threading
 import time
@@ -21,7 +22,8 @@ from ..instruments.protocols import AppliedLight, DeviceReport, DeviceState
 from ..instruments.rig import Rig
 from ..models.errors import DeviceError, InputError, OptobindError
 from ..models.light import TweezerState
-from .events import Event
+from .conditions import ConditionWatch
+from .events import Event, EventKind
 from .plans import Plan, ReheatingPlan
 from .run import Run, RunOutcome
 from .slots import LogBook
@@ -74,6 +76,7 @@ class Runner(threading.Thread):
         self._commands: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
         self._closing = threading.Event()
         self._runs: list[Run] = []
+        self._numbers = itertools.count(1)
         self._opened_gate = False
         self._next_gauge = 0.0
         self._identities: dict[str, str] = {}
@@ -101,7 +104,7 @@ class Runner(threading.Thread):
 
     def submit_plan(self, plan: Plan, path: Path) -> Future[RunOutcome]:
         """Queue a run; a stop or an abort reaches it from now on, even before it begins."""
-        run = Run(self, plan, path)
+        run = Run(self, plan, path, next(self._numbers))
         self._runs.append(run)
         future = self.submit(lambda: self.run_plan(run))
         future.add_done_callback(lambda _: self._runs.remove(run))
@@ -230,6 +233,23 @@ class Runner(threading.Thread):
         self.update_growth()
         return self.applied
 
+    def release_particles(self) -> None:
+        """Switch the trap light off between two blocks; nothing else ever lowers it."""
+        self._require_free("the light")
+        light = self.rig.light
+        if light is None:
+            raise InputError(f"rig {self.rig.name} has no light control")
+        sample = 0 if self.stream is None else self.stream.position
+        self.log.add("warning", "releasing the particles: trap light goes off")
+        try:
+            light.release()
+        finally:
+            self.applied = light.read()
+            self.requested = self.applied.state
+            self.update_growth()
+        self.on_event(Event(sample, EventKind.NOTE, {"text": "particles released"}, time.time()))
+        self.log.add("warning", "particles released: all trap light is off")
+
     def set_feedback(self, closed: bool) -> None:
         """Switch the feedback gate between two blocks."""
         self._require_free("the feedback gate")
@@ -303,7 +323,9 @@ class Runner(threading.Thread):
 
     def begin_stream(self) -> Stream:
         """Start the digitizer; the live displays follow."""
-        self.stream = Stream(self.rig.digitizer, self._block_seconds, self._on_gap)
+        digitizer = self.rig.digitizer
+        watch = ConditionWatch(self.rig, self.log, digitizer.info.sample_rate)
+        self.stream = Stream(digitizer, self._block_seconds, watch.lost_samples, watch.see)
         self._on_stream(self.stream)
         self._next_gauge = 0.0
         return self.stream
@@ -318,9 +340,6 @@ class Runner(threading.Thread):
             stream.close()
         except Exception as error:  # the ring is gone in any case
             self.log.add("warning", f"the digitizer did not stop in good order: {error}")
-
-    def _on_gap(self, sample: int, lost: int) -> None:
-        self.log.add("error", f"the digitizer lost {lost} samples before sample {sample}")
 
     def run_plan(self, run: Run) -> RunOutcome:
         """Carry out a queued run and record it; runs in the runner's thread.

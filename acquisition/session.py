@@ -24,11 +24,12 @@ from ..models.blocks import BlockStatus
 from ..models.errors import InputError
 from ..models.inference.result import FitResult
 from ..models.light import TweezerState
-from .events import Event
+from .events import Event, EventKind
 from .live import LiveAnalysis
 from .live_fit import FitProcess
 from .live_reheating import LiveReheating
 from .plans import Plan, ReheatingPlan
+from .prediction import LightPrediction
 from .run import RunOutcome
 from .runner import Runner
 from .slots import LogBook
@@ -44,7 +45,10 @@ from .snapshots import (
 )
 from .stream import Stream
 
-__all__ = ["Session", "new_run_path"]
+__all__ = ["RELEASE_PHRASE", "Session", "new_run_path"]
+
+RELEASE_PHRASE = "release particles"
+"""What must be typed to switch the trap light off."""
 
 _DISK_SECONDS = 2.0
 
@@ -93,13 +97,14 @@ class Session:
         self._fits = FitProcess() if live_fits else None
         self._live = LiveAnalysis(rig, self._log, self._fits, spectrum_segment)
         self._reheating = LiveReheating(rig, self._fits)
+        self._prediction = LightPrediction(rig)
         self._disk: tuple[float, float | None] = (0.0, None)
         self._closed = threading.Event()
         self._runner = Runner(
             rig,
             self._log,
             on_stream=self._on_stream,
-            on_event=self._events.append,
+            on_event=self._on_event,
             on_repetition=self._on_repetition,
             block_seconds=block_seconds,
         )
@@ -139,6 +144,50 @@ class Session:
             self._live.restart_average()
 
         return self._runner.submit(apply)
+
+    def release_particles(self, confirm: str) -> Future[None]:
+        """Switch all trap light off; nothing else ever lowers it.
+
+        Parameters
+        ----------
+        confirm : str
+            Exactly "release particles".
+
+        Raises
+        ------
+        InputError
+            For any other phrase; the future fails while a run holds the light.
+        """
+        if confirm != RELEASE_PHRASE:
+            raise InputError(
+                f"to switch the trap light off, confirm with {RELEASE_PHRASE!r}, got {confirm!r}; "
+                "nothing was changed"
+            )
+        return self._runner.submit(self._runner.release_particles)
+
+    def exclude_repetition(self, number: int, reason: str) -> None:
+        """Leave one repetition out of the reheating curves; the record keeps it.
+
+        Its reason is recorded while the run is under way: fits of the file leave it out, too.
+
+        Parameters
+        ----------
+        number : int
+            Counted from 1, as on screen.
+        reason : str
+            Why.
+
+        Raises
+        ------
+        InputError
+            If the curves hold no such repetition, or without a reason.
+        """
+        if not reason.strip():
+            raise InputError(f"say why repetition {number} is to be left out")
+        plan, run = self._reheating.exclude(number - 1), self._runner.current_run
+        recorded = run is not None and run.exclude(plan, number - 1, reason.strip())
+        where = "curves and of fits of the file" if recorded else "curves; its run has been closed"
+        self._log.add("info", f"repetition {number} left out of the {where}: {reason}")
 
     def start(self, plan: Plan, out: Path | None = None) -> Future[RunOutcome]:
         """Start a run; the future resolves when it has ended.
@@ -256,10 +305,14 @@ class Session:
         """Newest reheating curves."""
         return self._reheating.snapshot.get()
 
-    def exclude_repetition(self, number: int, reason: str) -> None:
-        """Leave one repetition out of the live reheating curves; the record keeps it."""
-        self._reheating.exclude(number)
-        self._log.add("info", f"repetition {number} left out of the live curves: {reason}")
+    def prediction(self) -> Mapping[str, float] | None:
+        """Parameters that the pair fit should find at the light read back, rad/s; None if unknown.
+
+        From first principles; computed in the background when the light has changed.
+        """
+        applied, runner = self._runner.applied, self._runner
+        feedback = self.rig.gate is not None and runner.gate_closed is not False
+        return self._prediction.at(None if applied is None else applied.state, feedback)
 
     def light(self) -> LightSnapshot:
         """Requested light and the light read back."""
@@ -287,6 +340,12 @@ class Session:
             self._live.leave()
         else:
             self._live.follow(stream.ring, stream.info.sample_rate)
+
+    def _on_event(self, event: Event) -> None:
+        self._events.append(event)
+        ends = event.kind is EventKind.STEP_END and event.payload.get("kind") == "reheating"
+        if ends or event.kind is EventKind.RUN_END:
+            self._reheating.finish()
 
     def _on_repetition(self, volts: NDArray[np.float64], plan: ReheatingPlan, number: int) -> None:
         self._reheating.add(volts, self._runner.rig.digitizer.info.sample_rate, plan, number)

@@ -58,7 +58,7 @@ class SessionStatus:
     message : str
         What is being done, e.g. "repetition 12 of 500".
     held_by : str or None
-        Name of the run that owns the knobs.
+        Name of the run that owns the knobs, "run 3"; runs are numbered within a session.
     lost : bool
         Whether a particle is reported lost.
     saturated : bool
@@ -133,7 +133,10 @@ class FitSnapshot:
 
 @dataclass(frozen=True)
 class ReheatingSnapshot:
-    """Reheating curves so far: mean, a few single repetitions (E_1, E_2), and the fit if any."""
+    """Reheating curves so far: mean, a few single repetitions (E_1, E_2), and the fit if any.
+
+    ``single_numbers`` and ``excluded`` count repetitions from 1, as on screen.
+    """
 
     sequence: int
     estimate: ReheatingEstimate | None
@@ -142,6 +145,8 @@ class ReheatingSnapshot:
     single: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2, 0)))
     result: FitResult | None = None
     error: str = ""
+    single_numbers: tuple[int, ...] = ()
+    excluded: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class Stream:
         Longest block, s.
     on_gap : callable
         Called with (sample, lost) when the device lost samples.
+    on_mark : callable
+        Called with (status, first sample) of each block that the device marked.
 
     Attributes
     ----------
@@ -43,11 +45,12 @@ class Stream:
         digitizer: Digitizer,
         block_seconds: float,
         on_gap: Callable[[int, int], None],
+        on_mark: Callable[[BlockStatus, int], None] = lambda status, sample: None,
     ) -> None:
         info = digitizer.info
         self.info = info
         self._digitizer = digitizer
-        self._on_gap = on_gap
+        self._on_gap, self._on_mark = on_gap, on_mark
         self.block_rows = max(16, round(block_seconds * info.sample_rate))
         slots = max(_MINIMUM_SLOTS, round(_BUFFER_SECONDS / block_seconds))
         self.ring = Ring.create(
@@ -97,6 +100,8 @@ class Stream:
             self.gaps += lost
             status |= BlockStatus.GAP_BEFORE
             self._on_gap(result.first_sample, lost)
+        if result.status:
+            self._on_mark(result.status, result.first_sample)
         if result.samples:
             if keep is not None:
                 keep[: result.samples] = view[: result.samples]

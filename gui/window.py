@@ -29,6 +29,7 @@ from .panels.run import RunPanel
 from .panels.spectra import SpectraPanel
 from .panels.strips import StripsPanel
 from .panels.traces import TracesPanel
+from .releasing import ask_release
 from .statusbar import StatusBar
 from .theme import DARK, LIGHT, Theme
 from .viewmodels.log import LogModel
@@ -129,6 +130,8 @@ class MainWindow(QMainWindow):
         session_menu, view_menu = bar.addMenu("&Session"), bar.addMenu("&View")
         if session_menu is None or view_menu is None:
             return
+        self._action(session_menu, "Release particles …", self.release_particles)
+        session_menu.addSeparator()
         self._action(session_menu, "Close", self.close, QKeySequence.StandardKey.Quit)
         self.layout_menu = view_menu.addMenu("Layout")
         self._fill_layouts()
@@ -238,6 +241,26 @@ class MainWindow(QMainWindow):
     def ask_close(self, stopping: bool) -> CloseChoice:
         """Ask what to do with a run under way."""
         return ask_close(self, stopping)
+
+    def ask_release(self) -> str | None:
+        """Ask for the phrase that switches the trap light off."""
+        return ask_release(self)
+
+    def release_particles(self) -> None:
+        """Switch the trap light off, if the user types so."""
+        held = self.bridge.status.held_by
+        if held is not None:
+            self.log.write(
+                "error", f"release particles: the light is held by {held}: stop it first"
+            )
+            return
+        phrase = self.ask_release()
+        if phrase is not None:
+            self.bridge.submit(
+                "release particles",
+                lambda: self.session.release_particles(phrase),
+                line=f"session.release_particles({phrase!r})",
+            )
 
     def close_unasked(self) -> None:
         """Close on a signal: a run is stopped orderly, at the second signal at once.

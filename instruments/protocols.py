@@ -319,6 +319,16 @@ class TweezerControl(Protocol):
         """Read the light back from the devices."""
         ...
 
+    def release(self) -> None:
+        """Switch all trap light off: the particles are lost. No other call ever lowers it.
+
+        Raises
+        ------
+        DeviceError
+            If a device fails; what could be switched off is off.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class DeviceReport:

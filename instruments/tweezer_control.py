@@ -158,6 +158,25 @@ class SlmRfControl:
             )
         return AppliedLight(TweezerState(tuple(sites)))
 
+    def release(self) -> None:
+        """Switch every RF tone off, whatever becomes of the others: the particles are lost.
+
+        Raises
+        ------
+        DeviceError
+            If channels do not answer; names them.
+        """
+        failures = []
+        for j in range(self._rf.capabilities.channels):
+            try:
+                self._rf.set_tone(j, replace(self._rf.read_tone(j), enabled=False))
+            except DeviceError as error:
+                failures.append(f"channel {j + 1}: {error}")
+        if failures:
+            raise DeviceError(
+                "trap light may still be on, block the beam by hand: " + "; ".join(failures)
+            )
+
     def _set_tones(self, state: TweezerState, shown: SpotPattern, tones: list[RFTone]) -> None:
         """Set powers and what the SLM left of the phases; align if a frequency changed."""
         moved = False

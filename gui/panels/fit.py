@@ -149,11 +149,9 @@ class FitPanel(Panel):
 
     def _prediction(self, snapshot: FitSnapshot) -> Mapping[str, float] | None:
         """Predicted parameters of the present light, when the session knows them."""
-        prediction = getattr(self.bridge.session, "prediction", None)
-        if prediction is None or snapshot.result is None or snapshot.result.model != "pair":
+        if snapshot.result is None or snapshot.result.model != "pair":
             return None
-        values: Mapping[str, float] | None = prediction()
-        return values
+        return self.bridge.session.prediction()
 
     def _toggled(self, item: Any) -> None:
         if self._filling or item.column() != 3:

@@ -185,9 +185,17 @@ class ReheatingPanel(Panel):
         except InputError as error:
             self.bridge.log.write("error", f"exclude: {error}")
             return
-        self.reasons[number] = reason
-        self.bridge.session.exclude_repetition(number - 1, reason)
-        self.bridge.acted.emit(f"session.exclude_repetition({number - 1}, {reason!r})")
+
+        def done(error: BaseException | None) -> None:
+            if error is None:
+                self.reasons[number] = reason
+
+        self.bridge.submit(
+            f"exclude repetition {number}",
+            lambda: self.bridge.session.exclude_repetition(number, reason),
+            line=f"session.exclude_repetition({number}, {reason!r})",
+            done=done,
+        )
 
     def _write_legend(self, view: ReheatingView) -> None:
         """Names beside their symbols, as text: it takes no room from the plots."""

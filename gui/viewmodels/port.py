@@ -85,7 +85,15 @@ class SessionPort(Protocol):
         ...
 
     def exclude_repetition(self, number: int, reason: str) -> None:
-        """Leave one repetition out of the live curves."""
+        """Leave one repetition, counted from 1, out of the curves."""
+        ...
+
+    def release_particles(self, confirm: str) -> Future[None]:
+        """Switch all trap light off; ``confirm`` is "release particles"."""
+        ...
+
+    def prediction(self) -> Mapping[str, float] | None:
+        """Parameters that the pair fit should find at the present light, rad/s."""
         ...
 
     def close(self, timeout: float = 10.0) -> None:

@@ -82,8 +82,8 @@ class ReheatingModel:
         if estimate is None:
             note = snapshot.error or "Curves appear after the second repetition."
             return ReheatingView((), (), (), "quanta", counter, note)
-        if estimate.excluded:
-            counter += f" · {len(estimate.excluded)} excluded"
+        if snapshot.excluded:
+            counter += f" · {len(snapshot.excluded)} excluded"
         offset = estimate.noise_offset
         shift = np.array([offset[0], offset[1], 0.0, 0.0])[:, None]
         data = estimate.curves() - shift
@@ -135,19 +135,17 @@ class ReheatingModel:
     def _singles(
         self, t: Floats, snapshot: ReheatingSnapshot, offset: Floats
     ) -> tuple[Single, ...]:
-        """Newest repetitions; the last of them is the newest that was done."""
-        single, estimate = snapshot.single[-_MOST_SINGLES:], snapshot.estimate
+        """Newest repetitions."""
+        single, numbers = snapshot.single[-_MOST_SINGLES:], snapshot.single_numbers
         if not self.show_singles or self.show_modes or single.shape[-1] != t.size:
             return ()
-        excluded = () if estimate is None else estimate.excluded
-        first = snapshot.repetitions_done - len(single)
         return tuple(
             Single(
-                first + k + 1,
+                number,
                 tuple(Curve(t, record[j] - offset[j]) for j in range(2)),
-                first + k in excluded,
+                number in snapshot.excluded,
             )
-            for k, record in enumerate(single)
+            for number, record in zip(numbers[-_MOST_SINGLES:], single, strict=True)
         )
 
     def _fit_curves(self, estimate: ReheatingEstimate, result: FitResult | None) -> Floats | None:

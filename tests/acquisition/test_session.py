@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -369,8 +370,100 @@ def test_reheating_curves_fill_repetition_by_repetition(session: Session) -> Non
     assert (snapshot.estimate.repetitions, snapshot.estimate.unit) == (40, "quanta")
     assert snapshot.single.shape[1:] == (2, len(snapshot.estimate.times))
     assert snapshot.estimate.E1[-1] > snapshot.estimate.E1[0]
+    assert snapshot.single_numbers == tuple(range(29, 41))
     session.exclude_repetition(3, "a collision")
-    wait_until(lambda: session.reheating().estimate.excluded == (3,))  # type: ignore[union-attr]
+    wait_until(lambda: session.reheating().excluded == (3,))  # type: ignore[union-attr]
+    assert session.reheating().estimate.excluded == (2,)  # type: ignore[union-attr]
+    for unknown in (0, 41):
+        with pytest.raises(InputError, match=f"no repetition {unknown}; done so far: 1 to 40"):
+            session.exclude_repetition(unknown, "a typo")
+    with pytest.raises(InputError, match="say why"):
+        session.exclude_repetition(4, " ")
+
+
+def test_an_excluded_repetition_is_left_out_of_fits_of_its_file(session: Session) -> None:
+    monitor = MonitorPlan(duration=None)
+    future = session.start(SequencePlan((ReheatingPlan(repetitions=12), monitor)))
+    wait_until(lambda: (r := session.reheating()) is not None and r.repetitions_done == 12)
+    session.exclude_repetition(5, "a flash")  # while the next step is under way
+    session.stop_after_repetition()
+    outcome = future.result(20)
+    with RunFile.open(outcome.path) as run:
+        assert [r.repetition for r in run.releases()] == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11]
+        assert [r.excluded for r in run.all_releases() if r.excluded] == ["a flash"]
+    texts = [line.text for line in session.take_log()]
+    assert any("repetition 5 left out of the curves and of fits of the file" in t for t in texts)
+    session.exclude_repetition(6, "too late for the file")
+    wait_until(lambda: session.reheating().excluded == (5, 6))  # type: ignore[union-attr]
+    wait_until(lambda: any("has been closed" in line.text for line in session.take_log()))
+
+
+def test_the_reheating_fit_ends_on_all_repetitions(tmp_path: Path) -> None:
+    session = Session(simulated_rig(), run_directory=tmp_path)
+
+    class Instantly:
+        """Fits at once: says how many repetitions it was given."""
+
+        def reheating(self, estimate):
+            future = Future()
+            future.set_result((None, str(estimate.repetitions)))
+            return future
+
+        def close(self):
+            pass
+
+    session._reheating._fits = Instantly()  # type: ignore[assignment]
+    try:
+        session.connect().result(30)
+        carry_out(session, ReheatingPlan(repetitions=300, release_time=0.5e-3))
+        wait_until(lambda: session.reheating().error == "300")  # type: ignore[union-attr]
+        session.exclude_repetition(7, "a flash")
+        wait_until(lambda: session.reheating().error == "299")  # type: ignore[union-attr]
+    finally:
+        session.close()
+
+
+def test_runs_are_numbered_and_named_by_their_number(session: Session) -> None:
+    carry_out(session, MonitorPlan(duration=0.01))
+    future = session.start(MonitorPlan(duration=None))
+    wait_until(lambda: session.status().held_by == "run 2")
+    with pytest.raises(InputError, match="held by run 2"):
+        session.set_feedback(False).result(10)
+    session.abort()
+    outcome = future.result(10)
+    assert "monitor" in outcome.path.parent.name
+    assert any(e.text.startswith("run 2: aborted") for e in session.take_log())
+
+
+def test_the_prediction_follows_the_light(session: Session) -> None:
+    def known() -> bool:
+        return session.prediction() is not None
+
+    wait_until(known)
+    before = dict(session.prediction() or {})
+    # Feedback is on: it damps and adds noise of its own.
+    assert set(before) == {"omega_1", "omega_2", "g_r", "g_a", "re_D12"}
+    session.set_light(session.light().requested.with_pair(phi=1.2)).result(10)  # type: ignore[union-attr]
+    wait_until(known)
+    after = session.prediction()
+    truth = session.rig.world.truth()
+    assert after is not None
+    assert abs(after["g_a"] - before["g_a"]) > 100.0
+    for name in ("omega_1", "g_r", "g_a"):
+        assert after[name] == pytest.approx(truth[name], rel=0.02)
+    session.set_feedback(False).result(10)
+    predicted = session.prediction()
+    assert predicted is not None
+    assert predicted["D11"] == pytest.approx(session.rig.world.truth()["D11"], rel=0.02)
+
+
+def test_a_rig_without_particles_predicts_nothing(tmp_path: Path) -> None:
+    session = Session(fake_rig({}), run_directory=tmp_path, live_fits=False)
+    try:
+        session.connect().result(10)
+        assert session.prediction() is None
+    finally:
+        session.close()
 
 
 def test_a_paused_reheating_run_keeps_recording_with_feedback_on(session: Session) -> None:

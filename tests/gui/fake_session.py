@@ -114,6 +114,7 @@ class FakeSession:
         self._events: list = []
         self.light_error: Exception | None = None
         self.sequence = 0
+        self.predicted: dict[str, float] | None = None
         self._clean = None
 
     # commands
@@ -162,6 +163,13 @@ class FakeSession:
 
     def exclude_repetition(self, number, reason):
         self.calls.append(("exclude_repetition", number, reason))
+
+    def release_particles(self, confirm):
+        self.calls.append(("release_particles", confirm))
+        return done()
+
+    def prediction(self):
+        return self.predicted
 
     def close(self, timeout=10.0):
         self.calls.append(("close",))
@@ -292,7 +300,15 @@ class FakeSession:
         }
         names = tuple(fitted)
         result = FitResult("reheating", fitted, names, np.eye(len(names)), {}, {}, True)
-        return ReheatingSnapshot(self.sequence, estimate, repetitions, 500, single, result)
+        return ReheatingSnapshot(
+            self.sequence,
+            estimate,
+            repetitions,
+            500,
+            single,
+            result,
+            single_numbers=tuple(range(repetitions - 7, repetitions + 1)),
+        )
 
     def _releases(self, values: dict[str, float], repetitions: int) -> np.ndarray:
         """Releases of 1 ms, exactly stepped, shape (repetitions, 2000, 2)."""

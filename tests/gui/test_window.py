@@ -17,6 +17,7 @@ from PyQt6.QtWidgets import QApplication
 from optobind.acquisition.events import Event, EventKind
 from optobind.gui import layout
 from optobind.gui.closing import CloseChoice
+from optobind.gui.releasing import ReleaseDialog
 from optobind.gui.theme import LIGHT
 from optobind.gui.window import MainWindow
 from optobind.models.errors import DeviceError, InputError
@@ -484,12 +485,8 @@ def test_a_right_click_on_a_repetition_excludes_it_with_a_reason(window, session
     mouse(view, QEvent.Type.MouseButtonRelease, spot.x(), spot.y(), right, NONE)
     assert len(asked) == 1
     ((_, number, reason),) = commands(session, "exclude_repetition")
-    assert (number, reason) == (asked[0] - 1, "hit by a flash")  # the session counts from 0
-    session._reheating = replace(
-        session._reheating,
-        sequence=99,
-        estimate=replace(session._reheating.estimate, excluded=(number,)),
-    )
+    assert (number, reason) == (asked[0], "hit by a flash")
+    session._reheating = replace(session._reheating, sequence=99, excluded=(number,))
     tick(window)
     assert [s.excluded for s in panel._singles if s.number == asked[0]] == [True]
     assert panel.counter.text() == "repetition 40 of 500 · 1 excluded"
@@ -699,3 +696,46 @@ def test_a_closed_window_is_freed(qtbot, settings):
         QApplication.processEvents()
         gc.collect()
     assert gone() is None
+
+
+# -- releasing the particles ----------------------------------------------------------------------
+
+
+def test_the_light_goes_off_only_for_the_typed_phrase(window, session):
+    window.ask_release = lambda: None
+    window.release_particles()
+    assert commands(session, "release_particles") == []
+    window.ask_release = lambda: "release particles"
+    window.release_particles()
+    assert commands(session, "release_particles") == [("release_particles", "release particles")]
+
+
+def test_a_run_keeps_the_dialog_away(window, session):
+    session.change(held_by="run 3", state="running")
+    tick(window)
+    window.ask_release = lambda: pytest.fail("asked")
+    window.release_particles()
+    assert commands(session, "release_particles") == []
+    assert "held by run 3" in window.log.lines[-1].text
+
+
+def test_the_button_of_the_dialog_waits_for_the_exact_phrase(qtbot):
+    dialog = ReleaseDialog(None)
+    qtbot.addWidget(dialog)
+    for typed, enabled in (("release", False), ("Release particles", False)):
+        dialog.edit.setText(typed)
+        assert dialog.release.isEnabled() is enabled
+    dialog.edit.setText("release particles")
+    assert dialog.release.isEnabled()
+
+
+def test_predictions_fill_their_columns(window, session):
+    session.publish()
+    values = {name: p.value for name, p in session.fit().result.parameters.items()}
+    session.predicted = {"g_a": 1.1 * values["g_a"], "omega_1": values["omega_1"]}
+    tick(window)
+    panel = window.panels["fit"]
+    row = panel._names.index("g_a")
+    assert not panel.table.isColumnHidden(4)
+    assert panel.table.item(row, 4).text() != ""
+    assert "σ" in panel.table.item(row, 5).text()

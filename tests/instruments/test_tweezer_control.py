@@ -132,3 +132,26 @@ def test_aom_calibration_is_its_own_inverse():
         assert calibration.power(calibration.amplitude(power)) == pytest.approx(power, abs=1e-15)
     with pytest.raises(InputError, match="W"):
         calibration.amplitude(0.9)
+
+
+def test_release_switches_every_tone_off_and_applying_light_brings_it_back():
+    rig = sim_rig()
+    control, rf = rig.light, rig.rf
+    before = control.read().state
+    control.release()
+    assert [rf.read_tone(j).enabled for j in (0, 1)] == [False, False]
+    assert [site.power for site in control.read().state.sites] == [0.0, 0.0]
+    control.apply(before)
+    assert all(rf.read_tone(j).enabled for j in (0, 1))
+
+
+def test_a_release_goes_on_past_a_channel_that_fails():
+    slm = FakeSLM(SpotPattern(((0.0, 0.0, 0.0),) * 2, (0.5, 0.5), (0.0, 0.0)))
+    tones = [RFTone(80e6, 0.3), RFTone(80e6, 0.4)]
+    rf = FakeRFSource(tones, faults={"set_tone": {0: Fault("timeout")}})
+    control = SlmRfControl(slm, rf, LightPathCalibration(1.0, 1.0, 80e6))
+    slm.connect()
+    rf.connect()
+    with pytest.raises(DeviceError, match="block the beam by hand: channel 1"):
+        control.release()
+    assert [rf.read_tone(j).enabled for j in (0, 1)] == [True, False]

@@ -1,0 +1,87 @@
+"""What is wrong with the samples, in words: one line of the log when it begins."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..instruments.rig import Rig
+from ..models.blocks import BlockStatus
+from .slots import LogBook
+
+__all__ = ["ConditionWatch", "recorder_gap_text"]
+
+_QUIET_SECONDS = 3.0  # without a mark; the next one is a new onset
+
+
+class ConditionWatch:
+    """Turns the marks of blocks into lines of the log, one at each onset.
+
+    Parameters
+    ----------
+    rig : Rig
+        For the simulated world, which knows the particle, and the mode.
+    log : LogBook
+        Receives the lines.
+    sample_rate : float
+        Hz.
+    """
+
+    def __init__(self, rig: Rig, log: LogBook, sample_rate: float) -> None:
+        self._rig, self._log = rig, log
+        self._quiet = round(_QUIET_SECONDS * sample_rate)
+        self._seen: dict[str, int] = {}
+
+    def see(self, status: BlockStatus, sample: int) -> None:
+        """Take in the marks of the block that begins at ``sample``."""
+        if status & BlockStatus.PARTICLE_LOST:
+            self._note("error", self._lost(), sample)
+        if status & BlockStatus.SATURATED:
+            self._note("warning", _SATURATED, sample)
+
+    def lost_samples(self, sample: int, lost: int) -> None:
+        """Note that the digitizer lost samples before ``sample``."""
+        self._log.add(
+            "error",
+            f"the digitizer lost {lost} samples before sample {sample}: the gap is marked in the "
+            "record, spectra and releases across it are left out; if it happens again, close other "
+            "programs or lower the sample rate",
+        )
+
+    def _note(self, level: Literal["warning", "error"], text: str, sample: int) -> None:
+        last = self._seen.get(text)
+        self._seen[text] = sample
+        if last is not None and sample - last <= self._quiet:
+            return
+        self._log.add(level, text.format(sample=sample))
+
+    def _lost(self) -> str:
+        """Name the particle if the world tells; the caller fills in the sample."""
+        gone = getattr(self._rig.world, "lost", ())
+        names = [str(j) for j, lost in enumerate(gone, start=1) if lost]
+        what = "a particle is lost"
+        if len(names) == 1:
+            what = f"particle {names[0]} is lost"
+        elif names:
+            what = f"particles {' and '.join(names)} are lost"
+        remedy = "reload it, then start the plan again"
+        if self._rig.mode == "SIM":
+            remedy = "to reload it, close the window and open the rig again"
+        return (
+            f"{what} (sample {{sample}}): {remedy}; recording goes on, what follows is marked and "
+            "enters neither spectra nor curves"
+        )
+
+
+_SATURATED = (
+    "a detector is saturated (from sample {sample}): these blocks are marked and left out of the "
+    "spectra; lower its gain or the motion, or check that feedback is on"
+)
+
+
+def recorder_gap_text(lost: int, sample: int) -> str:
+    """Say that the recorder fell behind."""
+    return (
+        f"the recorder fell behind: {lost} samples before sample {sample} are not in the file; the "
+        "gap is marked there and releases across it are left out; close other programs that use "
+        "the disk, record on a local disk, or lower the sample rate"
+    )

@@ -1,0 +1,81 @@
+"""What is wrong with the samples is said once, at its onset, with a remedy."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from optobind.acquisition.conditions import ConditionWatch, recorder_gap_text
+from optobind.acquisition.session import Session
+from optobind.acquisition.slots import LogBook
+from optobind.instruments.fakes import FakeDigitizer, Fault
+from optobind.instruments.rig import DetectorChannel, Rig
+from optobind.models.blocks import BlockStatus
+
+LOST, SATURATED = BlockStatus.PARTICLE_LOST, BlockStatus.SATURATED
+
+
+def watch(mode="LIVE", lost=None):
+    log = LogBook()
+    world = None if lost is None else SimpleNamespace(lost=lost)
+    return ConditionWatch(SimpleNamespace(world=world, mode=mode), log, 1000.0), log
+
+
+def test_a_lost_particle_is_named_once():
+    watcher, log = watch("SIM", (True, False))
+    for sample in range(0, 10_000, 100):
+        watcher.see(LOST, sample)
+    (line,) = log.take()
+    assert line.level == "error"
+    assert line.text.startswith("particle 1 is lost (sample 0): to reload it")
+
+
+def test_the_second_lost_particle_is_news():
+    gone = [False, True]
+    watcher, log = watch("SIM", gone)
+    watcher.see(LOST, 10)
+    gone[0] = True
+    watcher.see(LOST, 20)
+    first, second = log.take()
+    assert first.text.startswith("particle 2 is lost (sample 10)")
+    assert second.text.startswith("particles 1 and 2 are lost (sample 20)")
+
+
+def test_hardware_asks_the_user_to_reload():
+    watcher, log = watch()
+    watcher.see(LOST, 7)
+    assert log.take()[0].text.startswith("a particle is lost (sample 7): reload it, then")
+
+
+def test_a_flickering_saturation_is_one_line_and_a_new_one_after_rest():
+    watcher, log = watch()
+    for sample in range(0, 5000, 500):
+        watcher.see(SATURATED, sample)
+    watcher.see(SATURATED, 20_000)
+    first, second = log.take()
+    assert "saturated (from sample 0)" in first.text
+    assert "(from sample 20000)" in second.text
+    assert "lower its gain" in first.text
+
+
+@pytest.mark.parametrize("text", [recorder_gap_text(12, 100), "digitizer"])
+def test_a_gap_says_what_was_done_and_what_to_do(tmp_path, text):
+    if text == "digitizer":
+        counts = np.zeros((10_000, 1), np.int16)
+        digitizer = FakeDigitizer(counts, 1e6, faults={"read_into": {4: Fault("overflow", 123)}})
+        rig = Rig("fake", "LIVE", digitizer, (DetectorChannel(0, "z1", 0),))
+        session = Session(rig, run_directory=tmp_path, live_fits=False)
+        try:
+            session.connect().result(10)
+            session.stream(True).result(10)
+            lines: list[str] = []
+            while not any("lost" in line for line in lines):
+                lines += [entry.text for entry in session.take_log()]
+        finally:
+            session.close()
+        text = next(line for line in lines if "lost" in line)
+        assert "lost 123 samples before sample" in text
+    assert "the gap is marked" in text
+    assert "lower the sample rate" in text
