@@ -232,10 +232,11 @@ class _Follower:
             if now >= next_trace and self._tail_end:
                 next_trace = now + _TRACE_PERIOD
                 self._publish_trace()
+            if self._collect_fit():  # the next fit begins at once, of the newest spectra
+                next_spectrum = 0.0
             if now >= next_spectrum and self._estimator.segments:
                 next_spectrum = now + _SPECTRUM_PERIOD
                 self._publish_spectrum()
-            self._collect_fit()
 
     def _take(self, block: Block) -> None:
         """Append to the trace and to the average."""
@@ -277,12 +278,13 @@ class _Follower:
         self._warm_settings = settings
         self._future = fits.spectrum(FitTask(snapshot.csd, settings, self._masses, warm))
 
-    def _collect_fit(self) -> None:
+    def _collect_fit(self) -> bool:
+        """Publish a fit that is done; return whether there was one."""
         if self._future is None or not self._future.done():
-            return
+            return False
         future, self._future = self._future, None
         if future.cancelled():
-            return
+            return True
         error = future.exception()
         if error is not None:
             empty = np.zeros(0)
@@ -309,6 +311,7 @@ class _Follower:
                 fits_per_second=rate,
             )
         )
+        return True
 
 
 def _is_converged(fitted: FittedCurve) -> bool:

@@ -31,6 +31,8 @@ from .base import Panel
 
 __all__ = ["RunPanel"]
 
+_STEPS = 200  # of the progress bar: each one repaints the window at once
+
 
 class RunPanel(Panel):
     """The run panel."""
@@ -65,7 +67,7 @@ class RunPanel(Panel):
         self.body.addWidget(self.error)
         self.body.addLayout(self._buttons())
         self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
+        self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
         self.message = QLabel("idle")
         self.message.setWordWrap(True)
@@ -197,8 +199,8 @@ class RunPanel(Panel):
         if progress.fraction is None:
             self.bar.setRange(0, 0)
         else:
-            self.bar.setRange(0, 1000)
-            self.bar.setValue(round(1000 * progress.fraction))
+            self.bar.setRange(0, _STEPS)
+            self.bar.setValue(round(_STEPS * progress.fraction))
         text = " · ".join(t for t in (progress.text, progress.remaining) if t)
         self.message.setText(text if active or not self._outcome else self._outcome)
         if status.recording is not None:

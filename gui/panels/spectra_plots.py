@@ -37,6 +37,7 @@ class SpectraPlots:
         self.top = LinePlot({"left": DecadeAxis("left"), "bottom": _frequency_axis()})
         self.middle = LinePlot({"bottom": _frequency_axis()})
         self.bottom = LinePlot({"left": PhaseAxis("left"), "bottom": _frequency_axis()})
+        self._two: bool | None = None
         self._arrange()
         self._add_curves()
         self._add_handles()
@@ -115,14 +116,18 @@ class SpectraPlots:
             for j, item in enumerate(items):
                 set_curve(item, shown[j] if j < len(shown) else Curve.empty())
         two = view.cross.x.size > 0
-        self.middle.setVisible(two)
-        self.bottom.setVisible(two)
+        if two is not self._two:
+            self.middle.setVisible(two)
+            self.bottom.setVisible(two)
         self._name_frequencies(two)
         self.top.set_ranges(y=view.y_range)
         self.top.label("left", f"S ({view.unit})")
 
     def _name_frequencies(self, two: bool) -> None:
         """Label the axis of the lowest plot that is shown."""
+        if two is self._two:  # every change of its style draws an axis anew
+            return
+        self._two = two
         axis = self.top.getPlotItem().getAxis("bottom")
         axis.setStyle(showValues=not two)
         if two:

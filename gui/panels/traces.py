@@ -27,7 +27,7 @@ class TracesPanel(Panel):
 
     name = "traces"
     title = "Live traces"
-    period = 1.0 / 15.0
+    period = 1.0 / 30.0
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)

@@ -104,6 +104,26 @@ def test_a_panel_keeps_its_own_rate(window, session):
     assert 1 <= window.bridge.renders(panel) <= 3
 
 
+def test_new_data_leave_the_axes_as_they_are(window, session, qtbot, monkeypatch):
+    import pyqtgraph as pg
+
+    drawn = []
+    original = pg.AxisItem.generateDrawSpecs
+    monkeypatch.setattr(
+        pg.AxisItem, "generateDrawSpecs", lambda a, p: drawn.append(a) or original(a, p)
+    )
+    for _ in range(4):  # until every range has settled
+        session.publish()
+        tick(window, 2)
+        qtbot.wait(30)
+    drawn.clear()
+    session._spectrum = replace(session._spectrum, sequence=999)
+    session._trace = replace(session._trace, sequence=999)
+    tick(window, 2)
+    qtbot.wait(50)
+    assert drawn == []
+
+
 def test_every_panel_draws_and_the_table_fills(window, session):
     session.publish(reheating=40)
     tick(window, 2)
