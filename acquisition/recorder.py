@@ -292,7 +292,7 @@ class Recorder:
     def _begin_stretch(self, first_sample: int, overrun: Overrun | None) -> None:
         """Note where the next stretch begins, and the gap before it; a seam loses nothing."""
         lost = 0 if self._next is None else first_sample - self._next
-        if lost:
+        if self._next is not None and lost:
             payload: dict[str, Any] = {
                 "lost": lost,
                 "cause": "digitizer" if overrun is None else "recorder",

@@ -94,6 +94,7 @@ class Bridge(QObject):
         self.log = log
         self.clock = clock
         self.status = session.status()
+        self.frozen = False  # traces and spectra hold their picture
         self.tick_times: deque[float] = deque(maxlen=600)
         self.tick_starts: deque[float] = deque(maxlen=600)
         self._entries: list[_Entry] = []

@@ -142,7 +142,7 @@ class MainWindow(QMainWindow):
         self._action(view_menu, "Dark / light colours", self.toggle_theme, "Ctrl+T")
         traces = self.panels["traces"]
         if isinstance(traces, TracesPanel):
-            self._action(view_menu, "Freeze the traces", traces.freeze.toggle, "Ctrl+Space")
+            self._action(view_menu, "Freeze traces and spectra", traces.freeze.toggle, "Ctrl+Space")
 
     def _fill_layouts(self) -> None:
         menu = self.layout_menu

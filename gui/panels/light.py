@@ -32,7 +32,9 @@ class KnobRow:
         self.name: KnobName = knob.name
         self.title = QLabel(knob.title)
         self.title.setToolTip(knob.tip)
-        self.slider = KnobSlider(knob.low, knob.high, knob.step, panel.theme)
+        self.slider = KnobSlider(
+            knob.low, knob.slider_high, knob.step, panel.theme, log=knob.name == "separation"
+        )
         self.edit = QuantityEdit(self._parse, lambda value: self.knob.text(value), step=knob.step)
         self.edit.set_tip(f"{knob.tip}; for example {knob.text(knob.high / 2)}")
         self.edit.setFixedWidth(78)
@@ -58,8 +60,8 @@ class KnobRow:
         """Show the model."""
         model, name = self.panel.model, self.name
         knob = self.knob
-        if (self.slider.low, self.slider.high) != (knob.low, knob.high):
-            self.slider.set_range(knob.low, knob.high, knob.step)
+        if (self.slider.low, self.slider.high) != (knob.low, knob.slider_high):
+            self.slider.set_range(knob.low, knob.slider_high, knob.step)
         requested, applied = model.requested_value(name), model.applied_value(name)
         self.slider.show_values(requested, applied)
         if name not in model.ghosts:

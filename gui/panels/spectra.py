@@ -16,6 +16,7 @@ from ..theme import Theme
 from ..viewmodels.fit import Age
 from ..viewmodels.port import SessionPort
 from ..viewmodels.spectra import SpectraModel
+from ..viewmodels.traces import frozen_text
 from ..viewmodels.units import FREQUENCY, format_quantity, parse_quantity
 from ..widgets.quantity_edit import QuantityEdit
 from .base import Panel
@@ -30,7 +31,7 @@ _DEFAULT_VIEW = (math.log10(1e4), math.log10(5e5))
 
 
 class SpectraPanel(Panel):
-    """Three plots over one log10 frequency axis: densities, coherence, phase."""
+    """Plots over one log10 frequency axis: densities, pulls of the fit, coherence, phase."""
 
     name = "spectra"
     title = "Spectra"
@@ -47,7 +48,7 @@ class SpectraPanel(Panel):
         self._age, self._late = Age("spectrum"), ""
         self.plots = SpectraPlots()
         self.body.addLayout(self._tools())
-        for plot, stretch in zip(self.plots.all, (26, 10, 13), strict=True):
+        for plot, stretch in zip(self.plots.all, (26, 9, 10, 13), strict=True):
             self.body.addWidget(plot, stretch)
         self._connect()
         bridge.status_changed.connect(lambda _: self._show_age())
@@ -76,6 +77,10 @@ class SpectraPanel(Panel):
         self.fit_button = _button(
             "Fit (F)", "click a line, then F fits it; F alone shows or hides the fit", self.press_f
         )
+        self.pulls_button = _button(
+            "Pulls", "how far the spectra are off the fit, in σ", None, True
+        )
+        self.pulls_button.toggled.connect(self._toggle_pulls)
         self.zoom_all = _button("Full", "show the whole spectrum", self.zoom_full)
         self.zoom_auto = _button(
             "Auto", "zoom to the fit band; ranges follow the data", self.zoom_default
@@ -88,6 +93,7 @@ class SpectraPanel(Panel):
             first.addWidget(widget)
         first.addStretch(1)
         first.addWidget(self.fit_button)
+        first.addWidget(self.pulls_button)
         first.addWidget(self.cursor_button)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
@@ -131,7 +137,9 @@ class SpectraPanel(Panel):
     # -- drawing ------------------------------------------------------------------------------
 
     def pull(self, session: SessionPort) -> SpectrumSnapshot | None:
-        """Take the newest spectra and the newest fit."""
+        """Take the newest spectra and the newest fit; while frozen, those that are shown."""
+        if self.bridge.frozen and self.model.spectrum is not None:
+            return self.model.spectrum
         self._fit = session.fit()
         return session.spectrum()
 
@@ -172,7 +180,10 @@ class SpectraPanel(Panel):
             f"<span style='color:{theme.muted}'>{averages:.0f} averages · "
             f"bin {format_quantity(csd.bin_width, FREQUENCY, digits=3)}</span>"
         )
-        if self._late:
+        if self.bridge.frozen:
+            text = frozen_text(self.bridge.status)
+            parts.append(f"<b style='color:{theme.color('warning')}'>{text}</b>")
+        elif self._late:
             parts.append(f"<span style='color:{theme.color('warning')}'>{self._late}</span>")
         text = " &nbsp; ".join(parts)
         if text != self.legend.text():
@@ -182,10 +193,13 @@ class SpectraPanel(Panel):
         """Say how old the spectra are: saturated blocks and a lost particle give none."""
         snapshot = self.bridge.session.spectrum()
         if snapshot is not None:
-            late = self._age.text(snapshot.sequence, self.bridge.clock())
-            if late != self._late:
-                self._late = late
-                self._write_legend(snapshot)
+            self._late = self._age.text(snapshot.sequence, self.bridge.clock())
+            self._write_legend(self.model.spectrum or snapshot)
+
+    def _toggle_pulls(self, on: bool) -> None:
+        self.model.show_pulls = on
+        self.plots.show_pulls(on)
+        self._version += 1
 
     def _mark_peak(self) -> None:
         peak = self.model.peak

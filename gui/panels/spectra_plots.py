@@ -1,4 +1,4 @@
-"""The three stacked plots of the spectra panel and everything drawn in them."""
+"""The stacked plots of the spectra panel and everything drawn in them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ CHANNELS = 4
 """Auto spectra that are drawn at most."""
 
 _COHERENCE_RANGE, _PHASE_RANGE = (0.0, 1.02), (-3.9, 3.9)
+_PULL_RANGE = (-6.0, 6.0)
 
 
 class SpectraPlots:
-    """Densities on top, coherence, phase; one log10 frequency axis.
+    """Densities on top, pulls of the fit, coherence, phase; one log10 frequency axis.
 
     Attributes
     ----------
-    top, middle, bottom : LinePlot
-        The plots.
+    top, pulls, middle, bottom : LinePlot
+        The plots; ``pulls`` is hidden until :meth:`show_pulls`.
     region : LinearRegionItem
         The fit band, log10 Hz.
     cursors : list of list
@@ -35,6 +36,8 @@ class SpectraPlots:
 
     def __init__(self) -> None:
         self.top = LinePlot({"left": DecadeAxis("left"), "bottom": _frequency_axis()})
+        self.pulls = LinePlot({"bottom": _frequency_axis()})
+        self.pulls.hide()
         self.middle = LinePlot({"bottom": _frequency_axis()})
         self.bottom = LinePlot({"left": PhaseAxis("left"), "bottom": _frequency_axis()})
         self._two: bool | None = None
@@ -43,9 +46,13 @@ class SpectraPlots:
         self._add_handles()
 
     @property
-    def all(self) -> tuple[LinePlot, LinePlot, LinePlot]:
+    def all(self) -> tuple[LinePlot, ...]:
         """The plots from top to bottom."""
-        return self.top, self.middle, self.bottom
+        return self.top, self.pulls, self.middle, self.bottom
+
+    def show_pulls(self, on: bool) -> None:
+        """Show or hide the deviations from the fit."""
+        self.pulls.setVisible(on)
 
     @property
     def x_range(self) -> tuple[float, float]:
@@ -58,6 +65,9 @@ class SpectraPlots:
             if plot is not self.top:
                 plot.setXLink(self.top)
             plot.getPlotItem().getAxis("bottom").setStyle(showValues=plot is self.bottom)
+        self.pulls.label("left", "pull (σ)", "pull")
+        self.pulls.getPlotItem().getAxis("left").setTickSpacing(4.0, 2.0)
+        self.pulls.set_ranges(y=_PULL_RANGE)
         self.middle.label("left", "coherence", "coh.")
         self.middle.getPlotItem().getAxis("left").setTickSpacing(0.5, 0.25)
         self.bottom.label("left", "arg (rad)", "arg")
@@ -72,6 +82,11 @@ class SpectraPlots:
         self.cross = add_curve(top, z=-1)
         self.fit_autos = [add_curve(top, z=8) for _ in range(CHANNELS)]
         self.fit_cross = add_curve(top, z=7)
+        self.pull_curves = [add_curve(self.pulls, z=i) for i in range(CHANNELS)]
+        self.pull_lines = [pg.InfiniteLine(level, angle=0) for level in (-2.0, 0.0, 2.0)]
+        for line in self.pull_lines:
+            line.setZValue(8)
+            self.pulls.addItem(line, ignoreBounds=True)
         self.coherence = add_curve(self.middle)
         self.fit_coherence = add_curve(self.middle, z=5)
         self.floor = pg.InfiniteLine(0.0, angle=0)
@@ -86,7 +101,7 @@ class SpectraPlots:
         self.top.addItem(self.region, ignoreBounds=True)
         self.cursors: list[list[Any]] = []
         for index in range(2):
-            lines = [pg.InfiniteLine(4.9 + 0.1 * index, angle=90, movable=True) for _ in range(3)]
+            lines = [pg.InfiniteLine(4.9 + 0.1 * index, angle=90, movable=True) for _ in self.all]
             for line, plot in zip(lines, self.all, strict=True):
                 plot.addItem(line, ignoreBounds=True)
                 line.setZValue(10)
@@ -97,7 +112,11 @@ class SpectraPlots:
 
     def draw(self, view: SpectraView) -> None:
         """Draw a view; without a cross spectrum the lower plots are hidden."""
-        for items, curves in ((self.autos, view.autos), (self.fit_autos, view.fit_autos)):
+        for items, curves in (
+            (self.autos, view.autos),
+            (self.fit_autos, view.fit_autos),
+            (self.pull_curves, view.pulls),
+        ):
             for index, item in enumerate(items):
                 set_curve(item, curves[index] if index < len(curves) else Curve.empty())
         set_curve(self.cross, view.cross)
@@ -141,11 +160,12 @@ class SpectraPlots:
         for plot in self.all:
             plot.follow()
         self.top.box.setXRange(low, high, padding=0.0)
+        self.pulls.box.setYRange(*_PULL_RANGE, padding=0.0)
         self.middle.box.setYRange(*_COHERENCE_RANGE, padding=0.0)
         self.bottom.box.setYRange(*_PHASE_RANGE, padding=0.0)
 
     def place_cursor(self, index: int, place: float) -> None:
-        """Move the three lines of a cursor."""
+        """Move the lines of a cursor."""
         for line in self.cursors[index]:
             line.setValue(place)
 
@@ -156,6 +176,9 @@ class SpectraPlots:
         dash, dot = Qt.PenStyle.DashLine, Qt.PenStyle.DotLine
         for index, item in enumerate(self.autos):
             item.setPen(theme.pen(theme.channel(index)))
+            self.pull_curves[index].setPen(theme.pen(theme.channel(index), alpha=170))
+        for line in self.pull_lines:
+            line.setPen(theme.pen(theme.fit, style=Qt.PenStyle.DotLine))
         for item in self.fit_autos:
             item.setPen(theme.pen(theme.fit, style=dash))
         self.cross.setPen(theme.pen(theme.cross, alpha=190))

@@ -46,7 +46,9 @@ class TracesPanel(Panel):
         self.freeze = QToolButton()
         self.freeze.setText("Freeze")
         self.freeze.setCheckable(True)
-        self.freeze.setToolTip("hold the picture; acquisition and recording go on (Ctrl+Space)")
+        self.freeze.setToolTip(
+            "hold traces and spectra; acquisition and recording go on (Ctrl+Space)"
+        )
         self.freeze.toggled.connect(self._set_frozen)
         self.window_box = QComboBox()
         for window in WINDOWS:
@@ -135,7 +137,7 @@ class TracesPanel(Panel):
         restyle(self.banner, f"color: {self.theme.color(severity)}; font-weight: {weight}")
 
     def _set_frozen(self, frozen: bool) -> None:
-        self.model.frozen = frozen
+        self.model.frozen = self.bridge.frozen = frozen
         self.show_status(self.bridge.status)
 
     def _set_window(self, index: int) -> None:

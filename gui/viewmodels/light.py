@@ -32,6 +32,14 @@ class Knob:
     step: float
     unit: str
 
+    @property
+    def slider_high(self) -> float:
+        """Upper end of the slider; a distance beyond it is typed.
+
+        On a slider up to the 50 µm of a device, a pixel would be half a micrometre.
+        """
+        return min(self.high, 8.0 * self.low) if self.name == "separation" else self.high
+
     def text(self, value: float | None) -> str:
         """Write a value in the knob's unit."""
         if value is None:

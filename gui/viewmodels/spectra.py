@@ -46,6 +46,9 @@ class SpectraView:
         |S_12|²/(S_11 S_22) in 0 … 1 and arg S_12 in rad.
     references : tuple of tuple of Curve
         Stored spectra, per reference and channel.
+    pulls : tuple of Curve
+        (S_jj − fit)·√ν/fit of each channel in the fit's band, ν effective averages: a model that
+        describes the data leaves numbers of mean 0 and width 1.
     coherence_floor : float or None
         Coherence that independent channels exceed in 5 % of the bins.
     unit : str
@@ -63,6 +66,7 @@ class SpectraView:
     fit_coherence: Curve = field(default_factory=Curve.empty)
     fit_phase: Curve = field(default_factory=Curve.empty)
     references: tuple[tuple[Curve, ...], ...] = ()
+    pulls: tuple[Curve, ...] = ()
     coherence_floor: float | None = None
     unit: str = ""
     y_range: tuple[float, float] = (-3.0, 3.0)
@@ -125,7 +129,7 @@ class SpectraModel:
         self.band: tuple[float, float] | None = None
         self.peak: float | None = None
         self.show_fit = True
-        self.show_cross = True
+        self.show_pulls = False
         self._data: _Prepared | None = None
         self._fit: _Prepared | None = None
         self._y_range: tuple[float, float] | None = None
@@ -202,7 +206,22 @@ class SpectraModel:
             curves["fit_cross"] = thin(x, fit.log_modulus, low, high, pixels)
             curves["fit_coherence"] = thin(x, fit.coherence, low, high, pixels)
             curves["fit_phase"] = peak_curve(x, fit.phase, fit.modulus, low, high, pixels)
+        if self.show_pulls:
+            curves["pulls"] = tuple(thin(x, y, low, high, pixels) for y in self._pulls(fit))
         return curves
+
+    def _pulls(self, fit: _Prepared) -> list[Floats]:
+        """Deviations of the present spectra from the fit, in standard deviations of a bin."""
+        data, spectrum = self._data, self.spectrum
+        if data is None or spectrum is None:
+            return []
+        start = int(np.searchsorted(data.log_f, fit.log_f[0] - 1e-9))
+        stop = start + fit.log_f.size
+        if stop > data.log_f.size or not np.allclose(data.log_f[start:stop], fit.log_f):
+            return []  # a fit of another segment length
+        nu = spectrum.csd.effective_averages or float(spectrum.csd.averages)
+        pairs = zip(data.autos, fit.autos, strict=False)
+        return [(10.0 ** (d[start:stop] - f) - 1.0) * math.sqrt(nu) for d, f in pairs]
 
     def coherence_floor(self) -> float | None:
         """95 % level of the coherence of independent channels, 1 − 0.05^{1/(ν−1)}."""

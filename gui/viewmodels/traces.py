@@ -13,10 +13,16 @@ from .units import DURATION, format_quantity
 if TYPE_CHECKING:
     from ...acquisition.snapshots import SessionStatus, TraceSnapshot
 
-__all__ = ["WINDOWS", "TracesModel", "TracesView"]
+__all__ = ["WINDOWS", "TracesModel", "TracesView", "frozen_text"]
 
 # Lengths of the display, s; None shows all that the snapshot holds.
 WINDOWS: tuple[float | None, ...] = (50e-6, 200e-6, 1e-3, 5e-3, None)
+
+
+def frozen_text(status: SessionStatus | None) -> str:
+    """Say that the picture stands still while the experiment does not."""
+    recording = status is not None and status.recording is not None
+    return f"frozen – {'still recording' if recording else 'the acquisition goes on'}"
 
 
 @dataclass(frozen=True)
@@ -75,9 +81,7 @@ class TracesModel:
         if status is not None and status.lost:
             return "PARTICLE LOST – the traces show no particle", "error"
         if self.frozen:
-            recording = status is not None and status.recording is not None
-            tail = "still recording" if recording else "the acquisition goes on"
-            return f"frozen – {tail}", "warning"
+            return frozen_text(status), "warning"
         if status is not None and status.saturated:
             return "SATURATED – the detector signal exceeds the ADC range", "error"
         return "", ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QBrush,
@@ -32,14 +34,19 @@ class KnobSlider(QWidget):
         Range and step of arrow keys and wheel (only when focused).
     theme : Theme
         Colours.
+    log : bool
+        Equal lengths for equal ratios; then ``low`` is positive.
     """
 
     dragged = pyqtSignal(float)
     released = pyqtSignal(float)
     cancelled = pyqtSignal()
 
-    def __init__(self, low: float, high: float, step: float, theme: Theme) -> None:
+    def __init__(
+        self, low: float, high: float, step: float, theme: Theme, *, log: bool = False
+    ) -> None:
         super().__init__()
+        self.log = log
         self.low, self.high, self.step = low, high, step
         self.theme = theme
         self.requested: float | None = None
@@ -71,13 +78,20 @@ class KnobSlider(QWidget):
 
     def position(self, value: float) -> float:
         """Pixel of a value."""
-        share = (value - self.low) / (self.high - self.low)
+        if self.log:
+            ratio = max(value, self.low) / self.low
+            share = math.log(ratio) / math.log(self.high / self.low)
+        else:
+            share = (value - self.low) / (self.high - self.low)
         return _MARGIN + min(max(share, 0.0), 1.0) * (self.width() - 2.0 * _MARGIN)
 
     def value_at(self, pixel: float) -> float:
         """Value at a pixel, on the grid of a tenth of a step."""
         share = (pixel - _MARGIN) / max(1.0, self.width() - 2.0 * _MARGIN)
-        value = self.low + min(max(share, 0.0), 1.0) * (self.high - self.low)
+        share = min(max(share, 0.0), 1.0)
+        value = self.low + share * (self.high - self.low)
+        if self.log:
+            value = self.low * (self.high / self.low) ** share
         grid = 0.1 * self.step
         return min(max(round(value / grid) * grid, self.low), self.high)
 
@@ -140,7 +154,8 @@ class KnobSlider(QWidget):
 
     def _nudge(self, steps: float) -> None:
         if self.requested is not None and not self._dragging:
-            value = min(max(self.requested + steps * self.step, self.low), self.high)
+            top = max(self.high, self.requested)  # a typed value may lie beyond the slider
+            value = min(max(self.requested + steps * self.step, self.low), top)
             self.released.emit(value)
 
     def focusOutEvent(self, event: QFocusEvent | None) -> None:

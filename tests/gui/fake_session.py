@@ -245,7 +245,8 @@ class FakeSession:
         return SpectrumSnapshot(self.sequence, csd, ("z1 out", "z2 out"))
 
     def make_fit(self) -> FitSnapshot:
-        f = np.linspace(60e3, 90e3, 1500)
+        bins = np.arange(SEGMENT // 2 + 1) * RATE / SEGMENT
+        f = bins[(bins >= 60e3) & (bins <= 90e3)]
         line = PAIR.line_frequencies
         truth = {
             "omega_1": (line[0], 40.0, "rad/s"),

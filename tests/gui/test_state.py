@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -315,3 +316,25 @@ def test_strips_are_not_joined_where_there_were_no_fits():
     ages = (-30.0, -29.9, -29.8, -10.0, -9.9)
     data = strip([(now + age, result) for age in ages], "g_r", now)
     assert data.joined.tolist() == [True, True, False, True, False]
+
+
+def test_pulls_of_the_model_itself_are_standard_normal(source):
+    source.publish()
+    model = SpectraModel()
+    model.set_spectrum(source.spectrum())
+    model.set_fit(source.fit())
+    assert model.view(3.0, 6.0, 100_000).pulls == ()
+    model.show_pulls = True
+    for pulls in model.view(3.0, 6.0, 100_000).pulls:
+        assert abs(pulls.y.mean()) < 0.5
+        assert 0.5 < pulls.y.std() < 1.6
+
+
+def test_a_fit_of_another_segment_length_has_no_pulls(source):
+    source.publish()
+    model = SpectraModel()
+    model.set_spectrum(source.spectrum())
+    fit = source.fit()
+    model.set_fit(replace(fit, frequencies=fit.frequencies * 1.01))
+    model.show_pulls = True
+    assert model.view(3.0, 6.0, 500).pulls == ()
