@@ -63,9 +63,10 @@ class ConditionWatch:
             what = f"particle {names[0]} is lost"
         elif names:
             what = f"particles {' and '.join(names)} are lost"
-        remedy = "reload it, then start the plan again"
+        it = "them" if len(names) > 1 else "it"
+        remedy = f"reload {it}, then start the plan again"
         if self._rig.mode == "SIM":
-            remedy = "to reload it, close the window and open the rig again"
+            remedy = f"to reload {it}, close the window and open the rig again"
         return (
             f"{what} (sample {{sample}}): {remedy}; recording goes on, what follows is marked and "
             "enters neither spectra nor curves"

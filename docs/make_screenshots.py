@@ -86,6 +86,7 @@ def main() -> None:
         wait(30.0, lambda: (fit := session.fit()) is not None and fit.result is not None)
         window.spectra.set_band((20e3, 100e3))
         window.spectra.zoom_default()
+        window.spectra.pulls_button.setChecked(True)
         wait(12.0)
         session.stream(False)
         panel = window.panels["run"]

@@ -47,7 +47,7 @@ class TracesPanel(Panel):
         self.freeze.setText("Freeze")
         self.freeze.setCheckable(True)
         self.freeze.setToolTip(
-            "hold traces and spectra; acquisition and recording go on (Ctrl+Space)"
+            "hold traces and spectra; recording goes on (Ctrl+Space)"
         )
         self.freeze.toggled.connect(self._set_frozen)
         self.window_box = QComboBox()
