@@ -183,7 +183,7 @@ def _convert(number: float, unit: str, quantity: Quantity) -> float:
     """Convert, with pint if need be; hertz and rad/s are kept apart, which pint does not do."""
     si, power = _COMMON.get(unit.replace("µ", "u"), ("", 0))
     if si == quantity.unit:
-        return number * 10.0**power if power > 0 else number / 10.0**-power
+        return number * float(f"1e{power}")
     registry = _registry()
     try:
         measured = registry.Quantity(number, registry.Unit(unit))

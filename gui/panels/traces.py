@@ -46,9 +46,7 @@ class TracesPanel(Panel):
         self.freeze = QToolButton()
         self.freeze.setText("Freeze")
         self.freeze.setCheckable(True)
-        self.freeze.setToolTip(
-            "hold traces and spectra; recording goes on (Ctrl+Space)"
-        )
+        self.freeze.setToolTip("hold traces and spectra; recording goes on (Ctrl+Space)")
         self.freeze.toggled.connect(self._set_frozen)
         self.window_box = QComboBox()
         for window in WINDOWS:
