@@ -56,12 +56,12 @@ class Procedure(Protocol):
         """Acquire blocks while ``go_on()``. Raises Aborted."""
         ...
 
-    def feedback(self, closed: bool) -> None:
-        """Switch the feedback gate, with an event."""
+    def feedback(self, closed: bool) -> int:
+        """Switch the feedback gate, with an event; return the sample from which it acts."""
         ...
 
-    def event(self, kind: EventKind, /, **payload: Any) -> None:
-        """Write an event at the present sample."""
+    def event(self, kind: EventKind, /, *, at: int | None = None, **payload: Any) -> None:
+        """Write an event at the next sample to be read, or at another one."""
         ...
 
     def progress(self, fraction: float | None, message: str) -> None:
@@ -149,13 +149,15 @@ class _Reheating:
                     number / plan.repetitions, f"repetition {number + 1} of {plan.repetitions}"
                 )
                 self.check(do.acquire(cool, keep=True), number)
-                do.feedback(False)
-                do.event(EventKind.RELEASE, repetition=number, samples=free)
-                released = do.acquire(free, keep=True)
-                do.feedback(True)
-                do.event(EventKind.RECAPTURE, repetition=number)
+                start = do.feedback(False)
+                do.event(EventKind.RELEASE, at=start, repetition=number, samples=free)
+                # A card is ahead of what has been read: the release lies there.
+                ahead = max(0, start - do.position)
+                released = do.acquire(ahead + free, keep=True)
+                end = do.feedback(True)
+                do.event(EventKind.RECAPTURE, at=end, repetition=number)
                 if released is not None:
-                    do.repetition(released, plan, number)
+                    do.repetition(released[ahead:], plan, number)
                 done += 1
                 if do.stopping or do.record_ended:
                     break

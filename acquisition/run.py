@@ -6,6 +6,7 @@ closes the file and stops the digitizer, each tried independently; trap light is
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -221,7 +222,7 @@ class Run:
         def close() -> None:
             recording.close(outcome, reason)
 
-        steps: tuple[Callable[[], None], ...] = (
+        steps: tuple[Callable[[], object], ...] = (
             lambda: self.feedback(True),
             recording.drain,
             note_end,
@@ -317,24 +318,37 @@ class Run:
         for payload in waiting:
             self.event(EventKind.EXCLUDED, **payload)
 
-    def feedback(self, closed: bool) -> None:
-        """Switch the feedback gate, with an event when that changes it."""
+    def feedback(self, closed: bool) -> int:
+        """Switch the feedback gate, with an event when that changes it; return where it acted.
+
+        Of the samples taken before and after the call the later one counts for opening, the
+        earlier one for closing: what lies between is free for certain.
+        """
         if self._rig.gate is None:
-            return
+            return self.position
+        before = self._present()
         self._rig.gate.set(closed)
+        after = self._present()
+        at = before if closed else after
         self._runner.gate_closed = closed
         if self._stream is not None:
             self._stream.mark = BlockStatus.OK if closed else BlockStatus.FEEDBACK_OFF
         if closed is not self._gate_closed:
             self._gate_closed = closed
-            self.event(EventKind.GATE, closed=closed)
+            self.event(EventKind.GATE, at=at, closed=closed, spread=after - before)
+        return at
+
+    def _present(self) -> int:
+        """Sample that is being taken now; the position where the digitizer cannot say."""
+        with contextlib.suppress(OptobindError):  # a dead card must not keep the gate from closing
+            return 0 if self._stream is None else self._stream.present()
+        return self.position
 
     def event(self, kind: EventKind, /, *, at: int | None = None, **payload: Any) -> None:
-        """Write an event at the present sample, or at an earlier one."""
-        position = 0 if self._stream is None else self._stream.position
+        """Write an event at the next sample to be read, or at another one."""
         if kind is EventKind.STEP_START:
             self._step = int(payload["index"])
-        event = Event(position if at is None else at, kind, payload, time.time())
+        event = Event(self.position if at is None else at, kind, payload, time.time())
         if self._recording is not None:
             self._recording.event(event)
         self._runner.on_event(event)
@@ -342,8 +356,7 @@ class Run:
     def note_pressure(self, reading: GaugeReading) -> None:
         """Record a pressure."""
         if self._recording is not None and reading.pressure is not None:
-            position = self._open_stream().position
-            self._recording.slow(position, "pressure", reading.pressure, "Pa", reading.status)
+            self._recording.slow(self.position, "pressure", reading.pressure, "Pa", reading.status)
 
     def progress(self, fraction: float | None, message: str) -> None:
         """Say how far the step is."""
@@ -376,7 +389,7 @@ class Run:
 
     @property
     def position(self) -> int:
-        """Samples acquired since the run began."""
+        """Samples read since the run began."""
         return 0 if self._stream is None else self._stream.position
 
     @property

@@ -118,6 +118,17 @@ class Stream:
             )
         return result
 
+    def present(self) -> int:
+        """Index of the sample that is being taken now.
+
+        A card runs ahead of what has been read, and what software switches acts there. Where
+        reading makes time pass (a virtual clock, the simulated laboratory) it is the next sample.
+        """
+        ask = getattr(self._digitizer, "present_sample", None)
+        if ask is None or not self.info.real_time:
+            return self.position
+        return max(self.position, int(ask()))
+
     @property
     def bytes_per_second(self) -> float:
         """Rate of the raw samples."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -267,3 +268,72 @@ def test_a_device_that_does_not_disconnect_keeps_no_other_from_it(
     session.close()
     assert rig.digitizer.state.value == "disconnected"
     assert "gate could not be disconnected" in session.take_log()[-1].text
+
+
+class AheadDigitizer(FakeDigitizer):
+    """A card that takes samples 5000 ahead of what has been read."""
+
+    ahead = 5000
+
+    @property
+    def info(self) -> Any:
+        return replace(super().info, real_time=True)
+
+    def present_sample(self) -> int:
+        return self._index + self.ahead
+
+
+def test_a_release_stands_where_the_card_is_not_where_the_reader_is(tmp_path: Path) -> None:
+    rig = fake_rig()
+    samples = rig.digitizer._samples
+    switched: list[tuple[bool, int]] = []
+    digitizer = AheadDigitizer(samples, RATE)
+
+    class Gate(FakeGate):
+        def set(self, closed: bool) -> None:
+            switched.append((closed, digitizer.present_sample()))
+            super().set(closed)
+
+    rig = replace(rig, digitizer=digitizer, gate=Gate())
+    session = Session(rig, run_directory=tmp_path, live_fits=False)
+    try:
+        session.connect().result(30)
+        plan = ReheatingPlan(repetitions=3, cool_time=2e-3, release_time=1e-3)
+        outcome = session.start(plan).result(60)
+    finally:
+        session.close()
+    assert outcome.outcome == "complete", outcome.reason
+    with RunFile.open(outcome.path) as run:
+        releases = run.releases()
+    opened = [sample for closed, sample in switched if not closed]
+    assert [r.first_sample for r in releases] == opened
+    assert all(r.samples == 1000 for r in releases)
+    # Closing acts later still: nothing of the stretch is cooled.
+    closings = [sample for closed, sample in switched if closed]
+    for release in releases:
+        after = min(sample for sample in closings if sample > release.first_sample)
+        assert after >= release.end_sample
+
+
+def test_a_dead_digitizer_does_not_keep_the_gate_from_closing(tmp_path: Path) -> None:
+    class Dying(AheadDigitizer):
+        def present_sample(self) -> int:
+            if self.calls.get("read_into", 0) > 8:
+                raise DeviceError("the card is gone")
+            return super().present_sample()
+
+    rig = fake_rig()
+    gate = FakeGate()
+    faults = {"read_into": {9: Fault("disconnect")}}
+    digitizer = Dying(rig.digitizer._samples, RATE, faults=faults)
+    session = Session(
+        replace(rig, digitizer=digitizer, gate=gate), run_directory=tmp_path, live_fits=False
+    )
+    try:
+        session.connect().result(30)
+        plan = ReheatingPlan(repetitions=50, cool_time=2e-3, release_time=30e-3)
+        outcome = session.start(plan).result(60)
+    finally:
+        session.close()
+    assert outcome.outcome == "failed"
+    assert gate.history[-1] is True
