@@ -1,1 +1,1 @@
-"""Trajectories in the full field, beyond the linear model, and when the linear model may be believed."""
+"""Trajectories in the full field, limit cycles, and when the linear model may be believed."""
