@@ -10,51 +10,50 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from ..constants import EPSILON_0, HBAR
-from .kernels import FAST
+from .kernels import INNER, field_and_force
 
-__all__ = ["cholesky_root", "fill_recoil", "kick_root"]
+__all__ = ["cholesky_root", "fill_recoil", "kick_root", "recoil_at"]
 
 _SCALE = HBAR / (4.0 * EPSILON_0)
 _SERIES_LIMIT = 3.0  # below, upward recursion of j_n loses digits
 _TINY = 1e-14  # pivots below this share of the diagonal are rounding
 
 
-@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
-def _series(n: int, x: float) -> float:
-    """j_n(x)/x^n for small x."""
-    term = 1.0
-    for odd in range(3, 2 * n + 2, 2):
-        term /= odd
-    total = term
-    ratio = -0.5 * x * x
-    for m in range(1, 25):
-        term *= ratio / (m * (2 * n + 2 * m + 1))
-        total += term
-    return total
-
-
-@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+@njit(**INNER)
 def _radial(distance: float, k: float) -> Any:
     """h_0 … h_4 of Im G, (k/4π)(−k²)^n j_n(x)/x^n."""
     x = k * distance
+    b = np.empty(5)
     if x < _SERIES_LIMIT:
-        b0, b1, b2 = _series(0, x), _series(1, x), _series(2, x)
-        b3, b4 = _series(3, x), _series(4, x)
+        first, ratio = 1.0, -0.5 * x * x
+        for n in range(5):
+            term = total = first
+            for m in range(1, 25):
+                term *= ratio / (m * (2 * n + 2 * m + 1))
+                total += term
+            b[n] = total
+            first /= 2 * n + 3
     else:
         inverse = 1.0 / (x * x)
-        b0 = math.sin(x) / x
-        b1 = (b0 - math.cos(x)) * inverse
-        b2 = (3.0 * b1 - b0) * inverse
-        b3 = (5.0 * b2 - b1) * inverse
-        b4 = (7.0 * b3 - b2) * inverse
+        b[0] = math.sin(x) / x
+        b[1] = (b[0] - math.cos(x)) * inverse
+        for n in range(1, 4):
+            b[n + 1] = ((2 * n + 1) * b[n] - b[n - 1]) * inverse
     scale, k2 = k / (4.0 * math.pi), -k * k
-    return scale * b0, scale * k2 * b1, scale * k2**2 * b2, scale * k2**3 * b3, scale * k2**4 * b4
+    return (
+        scale * b[0],
+        scale * k2 * b[1],
+        scale * k2 * k2 * b[2],
+        scale * k2 * k2 * k2 * b[3],
+        scale * k2 * k2 * k2 * k2 * b[4],
+    )
 
 
-@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+@njit(**INNER)
 def _sloped(axis: int, u: Any, w: Any, r: Any, h2: float, h3: float, steep: float) -> Any:
     """u·∂_aT·w."""
     ray_u, ray_w = r[0] * u[0] + r[1] * u[1], r[0] * w[0] + r[1] * w[1]
@@ -63,7 +62,7 @@ def _sloped(axis: int, u: Any, w: Any, r: Any, h2: float, h3: float, steep: floa
     return total + h2 * (u[axis] * ray_w + ray_u * w[axis])
 
 
-@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+@njit(**INNER)
 def _curved(a: int, b: int, u: Any, w: Any, r: Any, h: Any, k2: float) -> Any:
     """u·∂_a∂_bT·w."""
     _, h1, h2, h3, h4 = h
@@ -77,7 +76,7 @@ def _curved(a: int, b: int, u: Any, w: Any, r: Any, h: Any, k2: float) -> Any:
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST, error_model="numpy")
+@njit(**INNER)
 def fill_recoil(beams: Any, particles: Any, work: Any, positions: Any, out: Any) -> None:
     """Fill ``out`` (3n, 3n) with Re P at positions whose field ``work`` holds, (kg m/s)²/s."""
     value, first, k2 = work.value, work.first, beams.k * beams.k
@@ -113,6 +112,13 @@ def fill_recoil(beams: Any, particles: Any, work: Any, positions: Any, out: Any)
                     entry = (weight * total).real
                     out[3 * j + a, 3 * other + b] = entry
                     out[3 * other + b, 3 * j + a] = entry
+
+
+@njit(cache=True, nogil=True)
+def recoil_at(beams: Any, particles: Any, work: Any, positions: Any, out: Any) -> None:
+    """Fill ``out`` (3n, 3n) with Re P at positions (n, 3) in m, (kg m/s)²/s."""
+    field_and_force(beams, particles, work, positions, 0.0)
+    fill_recoil(beams, particles, work, positions, out)
 
 
 @njit(cache=True, nogil=True)

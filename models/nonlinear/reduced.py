@@ -21,6 +21,7 @@ from ..errors import InputError
 from ..ranges import require_range
 from ..rng import fill_normal, new_stream
 from .anharmonic import trap_anharmonicity
+from .kernels import INNER
 from .recoil import cholesky_root
 
 __all__ = ["FarFieldPair", "FarFieldTrajectory", "simulate_far_field"]
@@ -164,7 +165,7 @@ class FarFieldTrajectory:
     velocities: _Array
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _accelerate(z: Any, omegas: Any, duffing: Any, push: Any, phases: Any, out: Any) -> None:
     turn = phases[2] * (z[1] - z[0])
     out[0] = push[0] * math.sin(phases[0] + turn)
