@@ -1,1 +1,1 @@
-"""Light that changes in time: modulated drift, Floquet analysis, demodulated spectra, working points."""
+"""Light that changes in time: modulated drift, Floquet analysis, spectra, working points."""

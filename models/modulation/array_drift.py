@@ -19,7 +19,8 @@ from ..array_checks import check_apart, position_array
 from ..errors import NotTrappedError
 from ..mechanics import Mechanics
 from ..tweezer import Tweezer
-from .program import LightProgram, mean_weights
+from .program import LightProgram
+from .weights import mean_weights
 
 __all__ = ["LightParts", "averaged_positions", "balanced_positions", "light_parts"]
 

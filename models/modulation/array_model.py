@@ -30,7 +30,8 @@ from .array_drift import LightParts, averaged_positions, light_parts
 from .drift import ModulatedModel
 from .floquet import driven_mean
 from .following import follow, spline_parts
-from .program import LightProgram, mean_weights
+from .program import LightProgram
+from .weights import mean_weights
 
 __all__ = ["ArrayModel", "array_model"]
 

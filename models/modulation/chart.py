@@ -34,7 +34,7 @@ class StabilityChart:
     multipliers : ndarray, shape (r, f, n)
         Floquet multipliers.
     error : float
-        Largest error of a multiplier, found by doubling the steps in some cells.
+        Largest error of the trace of a monodromy, found by doubling the steps in some cells.
     """
 
     frequencies: Array
@@ -51,14 +51,13 @@ class StabilityChart:
         """Energy damping needed for stability beside the model's own, shape (r, f), 1/s."""
         return np.asarray(np.maximum(0.0, 2.0 * self.growth))
 
-    def stable(self, tolerance: float | None = None) -> NDArray[np.bool_]:
+    def stable(self, tolerance: float = 1e-6) -> NDArray[np.bool_]:
         """Whether no multiplier exceeds 1 by more than a tolerance, shape (r, f).
 
-        The default tolerance is ten times :attr:`error`, but at least 1e-9: without damping the
-        multipliers of stable cells lie *on* the unit circle.
+        Without damping the multipliers of stable cells lie *on* the unit circle, to rounding and
+        to its square root near the edge of a tongue: hence a tolerance.
         """
-        margin = max(1e-9, 10.0 * self.error) if tolerance is None else tolerance
-        return np.asarray(np.abs(self.multipliers).max(axis=-1) <= 1.0 + margin)
+        return np.asarray(np.abs(self.multipliers).max(axis=-1) <= 1.0 + tolerance)
 
 
 def stability_chart(
@@ -97,8 +96,8 @@ def stability_chart(
     probe = np.unique(np.linspace(0, columns.size - 1, _PROBES).astype(int))
     chosen = np.unique(np.linspace(0, len(models) - 1, _PROBES // 4).astype(int))
     fine = _multipliers([models[row] for row in chosen], columns[probe], 2 * steps)
-    largest = np.abs(found[np.ix_(chosen, probe)]).max(axis=-1) - np.abs(fine).max(axis=-1)
-    error = float(np.abs(largest).max())
+    traces = found[np.ix_(chosen, probe)].sum(axis=-1) - fine.sum(axis=-1)
+    error = float(np.abs(traces).max())
     return StabilityChart(columns, found, error)
 
 

@@ -254,16 +254,17 @@ def demodulated_csd(
         below, above = (model.csd(nu, include_imprecision=False) for nu in (f - centre, f + centre))
         cross, locked = np.zeros_like(below), False
     else:
-        options = {"include_imprecision": False, "tolerance": tolerance}
-        below = cyclic_csd(model, f - centre, **options)
-        above = cyclic_csd(model, f + centre, **options)
+
+        def cyclic(frequency: Array, order: int) -> Complex:
+            """Cyclic spectrum without imprecision."""
+            return cyclic_csd(
+                model, frequency, order=order, include_imprecision=False, tolerance=tolerance
+            )
+
+        below, above = cyclic(f - centre, 0), cyclic(f + centre, 0)
         ratio = 2.0 * centre * model.period if model.period else 0.5
         locked = abs(ratio - round(ratio)) < _LOCKED * ratio
-        cross = (
-            cyclic_csd(model, f - centre, order=round(ratio), **options)
-            if locked
-            else np.zeros_like(below)
-        )
+        cross = cyclic(f - centre, round(ratio)) if locked else np.zeros_like(below)
     matrix = _quadratures(below, above, cross * np.exp(2j * phase))
     if include_imprecision:
         matrix = matrix + 2.0 * np.kron(model.imprecision, np.eye(2))

@@ -2,7 +2,8 @@
 
 Over one period T the state is mapped by the monodromy matrix Φ(t+T, t). Its eigenvalues are the
 multipliers ρ = e^{μT}; Re μ is a growth rate of amplitudes and Im μ a quasi-frequency, defined up
-to multiples of 2π/T. The model is stable iff every |ρ| < 1, and then has one periodic Gaussian state.
+to multiples of 2π/T. The model is stable iff every |ρ| < 1; it then has one periodic Gaussian
+state.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def fixed_point(cycle: GaussianMap) -> tuple[Array, Array]:
             break
         step = step @ step
     n = len(cycle.step)
-    mean = np.linalg.solve(np.eye(n) - cycle.step, cycle.shift)
+    mean = np.asarray(np.linalg.solve(np.eye(n) - cycle.step, cycle.shift), dtype=np.float64)
     return mean, 0.5 * (covariance + covariance.T)
 
 
@@ -159,7 +160,7 @@ def driven_mean(model: ModulatedModel, samples: int = 64) -> Array:
     cycle = maps.reduced(np.array([samples]))[0]
     n = model.states
     try:
-        mean = np.linalg.solve(np.eye(n) - cycle.step, cycle.shift)
+        mean = np.asarray(np.linalg.solve(np.eye(n) - cycle.step, cycle.shift), dtype=np.float64)
     except np.linalg.LinAlgError:
         return np.full((samples, n), np.inf)
     means = [mean]

@@ -56,7 +56,7 @@ class SplineWeights:
     @property
     def count(self) -> int:
         """Number of weights."""
-        return 1 + self.table.shape[1]
+        return 1 + int(self.table.shape[1])
 
     @property
     def period(self) -> float | None:

@@ -50,7 +50,7 @@ class GaussianMap:
         return len(self.step)
 
     def then(self, later: GaussianMap) -> GaussianMap:
-        """This map first, ``later`` after it."""
+        """Compose: first this map, then ``later``."""
         turned = later.step.swapaxes(-1, -2)
         added = later.step @ self.added @ turned + later.added
         return GaussianMap(
@@ -125,9 +125,9 @@ class GaussianMap:
 def exponential_steps(drift: Array, noise: Array, force: Array) -> GaussianMap:
     """Maps of constant generators over unit time: F = e^a, Q = ∫_0^1 e^{as} b e^{aᵀs} ds.
 
-    The same block exponential as Van Loan's, summed as a series that keeps Q symmetric: Q = Σ B_j/(j+1)!
-    with B_0 = b, B_{j+1} = aB_j + B_jaᵀ. Generators of norm above ½ are halved until the series is
-    exact to rounding, and the map is then squared back.
+    The same block exponential as Van Loan's, summed as a series that keeps Q symmetric:
+    Q = Σ B_j/(j+1)! with B_0 = b, B_{j+1} = aB_j + B_jaᵀ. Generators of norm above ½ are halved
+    until the series is exact to rounding, and the map is then squared back.
 
     Parameters
     ----------

@@ -194,7 +194,7 @@ def _maps_to(
         chain.append(chain[-1].then(pieces[index]))
     turns = _powers(chain[-1], cycles)
     nearest = np.searchsorted(edges, elapsed, side="right") - 1
-    found = [turns[n].then(chain[i]) for n, i in zip(cycles.tolist(), nearest, strict=True)]
+    found = [turns[int(n)].then(chain[i]) for n, i in zip(cycles, nearest, strict=True)]
     return found, error * max(most, 1)
 
 

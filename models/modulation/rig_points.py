@@ -16,9 +16,10 @@ from ..light import Site, TweezerState
 from .array_drift import averaged_positions
 from .array_model import array_model
 from .drift import ModulatedModel
+from .drives import detuned, power_modulation
 from .program import LightProgram
 from .rotating import effective_rates, mean_lines
-from .waveform import Sinusoid, detuned, power_modulation
+from .waveform import Sinusoid
 from .working_points import Kind, WorkingPoint, find_working_point, resonant_frame
 
 __all__ = [
@@ -146,21 +147,20 @@ def best_phase_modulation(
         array, _phase_program(0.0, 1.0), at=averaged_positions(array, _phase_program(0.0, 0.0))
     ).model
 
-    def rate(point: Array) -> float:
-        model = replace(base, weights=_phase_program(float(point[0]), float(point[1])))
-        return _driven_rate(model.undamped(), kind, particle)
+    def slowness(point: Array) -> float:
+        depth = min(max(float(point[1]), 0.0), _MOST_DEPTH)
+        model = replace(base, weights=_phase_program(float(point[0]), depth))
+        return -_driven_rate(model.undamped(), kind, particle)
 
-    grid = [
-        np.array([phi, beta])
-        for phi in np.linspace(-math.pi, math.pi, 12, endpoint=False)
-        for beta in np.linspace(0.3, _MOST_DEPTH, 6)
-    ]
-    start = max(grid, key=rate)
+    phases = np.linspace(-math.pi, math.pi, 12, endpoint=False)
+    grid = np.array([(phi, beta) for phi in phases for beta in np.linspace(0.3, _MOST_DEPTH, 6)])
+    slowest = np.array([slowness(point) for point in grid])
+    start = grid[int(slowest.argmin())].tolist()
     found = minimize(
-        lambda point: -rate(np.array([point[0], min(max(point[1], 0.0), _MOST_DEPTH)])),
+        slowness,
         start,
         method="Nelder-Mead",
-        options={"xatol": 1e-3, "fatol": 1e-4 * rate(start)},
+        options={"xatol": 1e-3, "fatol": 1e-4 * abs(float(slowest.min()))},
     )
     phi = math.remainder(float(found.x[0]), 2.0 * math.pi)
     return phi, float(min(max(found.x[1], 0.0), _MOST_DEPTH))

@@ -194,7 +194,9 @@ def effective_rates(model: ModulatedModel, frame: tuple[float, float]) -> Effect
 
 
 def jacobi_anger(phi_0: float, depth: float, orders: int, phase: float = 0.0) -> Complex:
-    """Coefficients c_n of e^{i[φ_0 + β cos(Ωt + θ)]} = Σ c_n e^{inΩt}, c_n = e^{iφ_0}(ie^{iθ})ⁿJ_n(β).
+    """Coefficients of e^{i[φ_0 + β cos(Ωt + θ)]} = Σ c_n e^{inΩt}.
+
+    c_n = e^{iφ_0}(ie^{iθ})ⁿJ_n(β).
 
     Parameters
     ----------

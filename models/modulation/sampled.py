@@ -171,15 +171,14 @@ class Sampled(Waveform):
         knots = self.times
         if self.outside == "repeat":
             knots = knots[:-1]
-            turns = np.arange(
-                math.floor((start - self.times[0]) / self.span),
-                math.ceil((stop - self.times[0]) / self.span) + 1,
-            )
-            if turns.size * knots.size > _MOST_BREAKS:
+            low = math.floor((start - self.times[0]) / self.span)
+            high = math.ceil((stop - self.times[0]) / self.span)
+            if (high - low + 1) * knots.size > _MOST_BREAKS:
                 raise InputError(
-                    f"{turns.size} repetitions of {knots.size} samples are too many; ask for "
+                    f"{high - low + 1} repetitions of {knots.size} samples are too many; ask for "
                     f"fewer periods of {self.span:g} s"
                 )
+            turns = np.arange(low, high + 1)
             knots = (knots + self.span * turns[:, None]).ravel()
         return np.asarray(knots[(knots > start) & (knots < stop)])
 

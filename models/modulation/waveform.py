@@ -2,7 +2,8 @@
 
 A waveform is frozen data that can be called with times. Phases are in "rad", powers in "W" or as
 factors of a reference power (unit "1"). The light has the time factor exp(−iω_Lt), so that two
-tones whose optical frequencies differ by Δν = ν_2 − ν_1 have φ(t) = φ_0 + 2πΔνt: :func:`detuned`.
+tones whose optical frequencies differ by Δν = ν_2 − ν_1 have φ(t) = φ_0 + 2πΔνt
+(:func:`~.drives.detuned`).
 """
 
 from __future__ import annotations
@@ -26,16 +27,13 @@ __all__ = [
     "Sum",
     "Waveform",
     "common_period",
-    "detuned",
-    "parametric",
-    "power_modulation",
 ]
 
 Array: TypeAlias = NDArray[np.float64]
 
 # Unit: (lowest, highest value).
 UNITS: dict[str, tuple[float, float]] = {"rad": (-1e9, 1e9), "W": (0.0, 100.0), "1": (0.0, 1e3)}
-_FASTEST = 2.0 * math.pi * 1e12  # rad/s, the largest detuning of a Tweezer
+FASTEST = 2.0 * math.pi * 1e12  # rad/s, the largest detuning of a Tweezer
 _MOST_CYCLES = 1000  # of one waveform within the common period of several
 
 
@@ -179,7 +177,7 @@ class Ramp(Waveform):
 
     def __post_init__(self) -> None:
         require_range("start", self.start, *UNITS["rad"], "rad")
-        require_range("slope", self.slope, -_FASTEST, _FASTEST, "rad/s")
+        require_range("slope", self.slope, -FASTEST, FASTEST, "rad/s")
 
     def __call__(self, times: ArrayLike) -> Array:
         """Phase, rad."""
@@ -244,7 +242,7 @@ class Sinusoid(Waveform):
         require_range("mean", self.mean, low, high, self.unit)
         most = min(high - self.mean, self.mean - low)
         require_range("amplitude", self.amplitude, -most, most, self.unit)
-        require_range("omega", self.omega, 1e-9, _FASTEST, "rad/s")
+        require_range("omega", self.omega, 1e-9, FASTEST, "rad/s")
         require_range("phase", self.phase, *UNITS["rad"], "rad")
 
     def __call__(self, times: ArrayLike) -> Array:
@@ -365,21 +363,3 @@ def common_period(periods: list[float | None]) -> float | None:
             return None
         total *= ratio.denominator
     return total
-
-
-def detuned(delta_nu: float, phi_0: float = 0.0) -> Ramp:
-    """Two tones: φ(t) = φ_0 + 2πΔνt with Δν = ν_2 − ν_1 in Hz (e^{−iω_Lt}) and φ_0 in rad."""
-    require_range("delta_nu", delta_nu, -1e12, 1e12, "Hz")
-    return Ramp(phi_0, 2.0 * math.pi * delta_nu)
-
-
-def parametric(omega: float, phi_0: float = 0.0) -> Ramp:
-    """φ(t) = φ_0 + 2ωt of Eq. (13), for a mechanical frequency ω in rad/s."""
-    require_range("omega", omega, 1e-9, 0.5 * _FASTEST, "rad/s")
-    return Ramp(phi_0, 2.0 * omega)
-
-
-def power_modulation(depth: float, omega: float, phase: float = 0.0) -> Sinusoid:
-    """Power factor 1 + depth·cos(ωt + phase); depth 0 … 1, ω in rad/s, phase in rad."""
-    require_range("depth", depth, 0.0, 1.0)
-    return Sinusoid(1.0, depth, omega, phase, "1")

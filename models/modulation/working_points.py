@@ -242,7 +242,7 @@ def _described(
 
 
 def _squeezed_variance(model: ModulatedModel, frame: tuple[float, float]) -> float:
-    """Stationary variance of the fastest decaying slow quadrature, lᵀNl/(2|Re λ|) with lᵀA = λlᵀ."""
+    """Stationary variance lᵀNl/(2|Re λ|) of the fastest decaying quadrature, lᵀA = λlᵀ."""
     slow = rotating_model(model, frame)
     values, vectors = np.linalg.eig(slow.drift.T)
     index = int(values.real.argmin())
