@@ -17,7 +17,7 @@ from ..linear import LinearModel
 from ..pair import PairConstants
 from ..ranges import require_range
 from .riccati import flow_generator, propagate_varying
-from .states import require_physical
+from .states import TOLERANCE, require_physical
 
 __all__ = ["Dynamics", "as_model", "evolve"]
 
@@ -107,5 +107,6 @@ def evolve(
         return flow_generator(model.drift, model.noise)
 
     return require_physical(
-        propagate_varying(generator_at, start, grid, rtol=rtol), tolerance=max(1e-9, 10.0 * rtol)
+        propagate_varying(generator_at, start, grid, rtol=rtol),
+        tolerance=max(TOLERANCE, 10.0 * rtol),
     )

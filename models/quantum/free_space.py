@@ -10,6 +10,7 @@ grows, R → (G/D) cos(kd)/kd and K → (G/D) sin(kd)/kd with G/D = 1.5A²/(A² 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -89,8 +90,7 @@ def free_space_pair(
         As for :class:`~models.pair.PairConstants`.
     """
     D = require_range("D", D, 0.0, 1e12, "1/s")
-    real = float(reactive_kernel(kd, propagation_factor))
-    noise = float(noise_kernel(kd, propagation_factor))
+    real, noise = _kernels(float(kd), float(propagation_factor))
     return PairConstants(
         omega=omega,
         delta_omega=delta_omega,
@@ -102,6 +102,13 @@ def free_space_pair(
         gamma=gamma,
         n_thermal=n_thermal,
     )
+
+
+@lru_cache(maxsize=256)
+def _kernels(kd: float, propagation_factor: float) -> tuple[float, float]:
+    """R and K at one distance; remembered, since φ(t) asks for the same again and again."""
+    real = float(reactive_kernel(kd, propagation_factor))
+    return real, float(noise_kernel(kd, propagation_factor))
 
 
 def far_field_separable_distance(propagation_factor: float = 1.0) -> float:
@@ -121,8 +128,7 @@ def exact_separable_distance(propagation_factor: float = 1.0) -> float:
     """
 
     def excess(kd: float) -> float:
-        real = float(reactive_kernel(kd, propagation_factor))
-        noise = float(noise_kernel(kd, propagation_factor))
+        real, noise = _kernels(kd, propagation_factor)
         return real**2 + noise**2 - 1.0
 
     return float(brentq(excess, 1.0, 3.0, xtol=1e-12))
