@@ -45,7 +45,8 @@ from .reduced import FarFieldPair
 __all__ = ["LimitCycle", "bessel_argument", "bessel_gain", "limit_cycle"]
 
 _FIRST_ZERO = float(jn_zeros(1, 1)[0])
-_GRID = 200
+_GRID = 80
+_ROUGH, _FINE = 1e-4, 1e-11  # relative, of squared amplitudes
 
 
 def bessel_gain(x: float) -> float:
@@ -136,14 +137,14 @@ def _fastest_mode(
 
 
 def _mode(
-    pair: FarFieldPair, x: float
+    pair: FarFieldPair, x: float, tolerance: float = _FINE
 ) -> tuple[complex, NDArray[np.complex128], tuple[float, float]]:
     """Self-consistent mode at x: eigenvalue, phasors (m) and offsets (m)."""
     offsets = _offsets(pair, x)
     turn = pair.k_prime * (offsets[1] - offsets[0])
     squared = np.zeros(2)
     value, phasors = 0j, np.zeros(2, dtype=np.complex128)
-    for _ in range(200):
+    for _ in range(60):  # halving, 40 reach rounding unless two modes take turns
         squares = tuple(
             w * w + 0.75 * b * a for w, b, a in zip(pair.omegas, pair.duffing, squared, strict=True)
         )
@@ -156,7 +157,7 @@ def _mode(
         found = 0.5 * (squared + np.abs(phasors) ** 2)
         change = float(np.abs(found - squared).max())
         squared = found
-        if change <= 1e-12 * (x / pair.k_prime) ** 2 or not any(pair.duffing):
+        if change <= tolerance * (x / pair.k_prime) ** 2 or not any(pair.duffing):
             break
     return value, phasors, offsets
 
@@ -182,7 +183,7 @@ def limit_cycle(pair: FarFieldPair) -> LimitCycle | None:
             f"{pair.gamma[1]:g} 1/s"
         )
     grid = np.linspace(1e-6, _FIRST_ZERO, _GRID)
-    growth = [_mode(pair, float(x))[0].real for x in grid]
+    growth = [_mode(pair, float(x), _ROUGH)[0].real for x in grid]
     if growth[0] <= 0.0:
         return None
     turning = [i for i in range(1, _GRID) if growth[i] < 0.0]

@@ -83,8 +83,8 @@ def test_slow_detunings_drive_the_particles_as_turning_phases_do(make_pair):
 
 @pytest.mark.parametrize("steps", [24, 36])
 def test_energy_does_not_drift_over_a_hundred_thousand_periods(make_single, steps):
-    # Verlet conserves a nearby energy. For an oscillator it is the energy with ω²(1 − (ωdt)²/4): the
-    # true one swings by (ωdt)²/4 of the energy of the motion, and does not grow.
+    # Verlet conserves a nearby energy. For an oscillator it is the energy with ω²(1 − (ωdt)²/4):
+    # the true one swings by (ωdt)²/4 of the energy of the motion, and does not grow.
     trap = make_single(waists=(8e-7, 9e-7))
     dt = period_of(trap) / steps
     settings = replace(CONSERVATIVE, dt=dt, sample_every=steps * 5 + 7)
