@@ -149,6 +149,29 @@ def couplings(
     show_couplings(rig, settings or [], at, as_json)
 
 
+@app.command()
+def phases(
+    rig: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--rig", help="Shipped rig or a TOML file; ideal constants without."),
+    ] = None,
+    settings: SetOption = None,
+    out: OutOption = None,
+    at: Annotated[
+        Literal["equilibrium", "focus"], typer.Option("--at", help="Where to evaluate.")
+    ] = "equilibrium",
+    grid: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--grid", metavar="N", help="Points a side."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the phase diagrams of the Letter's Fig. 3, ideal or of a rig."""
+    from .phases import show_phases
+
+    show_phases(rig, settings or [], out, at, grid, as_json)
+
+
 @config_app.command("check")
 def config_check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A rig or plan file.")],

@@ -20,6 +20,7 @@ __all__ = [
     "REGIMES",
     "RegimeMap",
     "SymmetryMap",
+    "area_shares",
     "eigenfrequency_cut",
     "exceptional_detunings",
     "full_frequencies",
@@ -172,6 +173,26 @@ def ideal_regimes(phi: ArrayLike, kd: ArrayLike, G: float = 1.0) -> RegimeMap:
         np.outer(sine, rate * np.sin(distance)),
         np.outer(cosine, rate * np.sin(distance)),
     )
+
+
+def area_shares(cells: int = 500) -> dict[str, float]:
+    """Shares of the regimes in a whole period of φ and kd, where 1/kd scales all rates alike.
+
+    Parameters
+    ----------
+    cells : int
+        Cells a side; the shares have converged to 1/cells.
+    """
+    angle = math.pi / cells * (np.arange(cells) + 0.5)
+    # Borders such as cos(kd ± φ) = 0 would run through the centres of equal cells.
+    shifted = angle - 0.2 * math.pi / cells
+    return regime_map(
+        angle,
+        shifted,
+        np.outer(np.cos(angle), np.cos(shifted)),
+        np.outer(np.sin(angle), np.sin(shifted)),
+        np.outer(np.cos(angle), np.sin(shifted)),
+    ).shares
 
 
 def _vector(name: str, values: ArrayLike) -> Array:

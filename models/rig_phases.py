@@ -48,8 +48,10 @@ class RigRegimes:
         Distances of the foci, m.
     D11, D22 : ndarray
         Recoil heating rates, 1/s.
-    growth_rate : ndarray
-        Of amplitudes in the full dynamics, gas included, 1/s; 0 where no pair is held.
+    frequencies : ndarray, shape (p, q, 2)
+        Complex Ω of the full dynamics with gas, rad/s; 0 where no pair is held.
+    gamma : ndarray, shape (2,)
+        Damping rates, 1/s.
     reason : ndarray
         :class:`Reason` why there are no rates, uint8.
     """
@@ -58,13 +60,27 @@ class RigRegimes:
     separation: Array
     D11: Array
     D22: Array
-    growth_rate: Array
+    frequencies: Complex
+    gamma: Array
     reason: NDArray[np.uint8]
+
+    @property
+    def growth_rate(self) -> Array:
+        """Growth rate of amplitudes in the full dynamics, gas included, 1/s; 0 without a pair."""
+        return np.asarray(self.frequencies.imag.max(axis=-1))
 
     @property
     def unstable(self) -> Flags:
         """Where amplitudes grow although gas damps, max|Im Ω| > γ/2 for equal spheres."""
         return np.asarray(self.growth_rate > 0.0)
+
+    @property
+    def onset(self) -> Array:
+        """Re[(Ω_2 − Ω_1)²/4] + γ²/4, (rad/s)², smooth through exceptional points.
+
+        For equal spheres negative where amplitudes grow; γ is the mean of the two.
+        """
+        return _onset(self.frequencies, self.gamma)
 
 
 @dataclass(frozen=True)
@@ -87,7 +103,7 @@ class RigSymmetry:
         rad/s.
     frequencies : ndarray, shape (p, q, 2)
         Complex Ω of the full dynamics with gas, rad/s; Im > 0 grows.
-    gamma : ndarray, shape (p, q, 2)
+    gamma : ndarray, shape (2,)
         Damping rates, 1/s.
     reason : ndarray
         :class:`Reason` why there is no pair, uint8.
@@ -131,6 +147,11 @@ class RigSymmetry:
         return np.asarray(self.valid & (np.abs(self.g_a) > np.abs(self.g_r)))
 
     @property
+    def onset(self) -> Array:
+        """Re[(Ω_2 − Ω_1)²/4] + γ²/4, as :attr:`RigRegimes.onset`; positive without a pair."""
+        return np.asarray(np.where(self.valid, _onset(self.frequencies, self.gamma), 1.0))
+
+    @property
     def unstable(self) -> Flags:
         """Where an amplitude grows in spite of the gas."""
         return np.asarray(self.valid & (self.frequencies.imag.max(axis=-1) > 0.0))
@@ -155,7 +176,7 @@ def rig_regimes(
     Parameters
     ----------
     array : TrapArray
-        The rig's particles and light; further particles stay and take part.
+        A pair.
     phi : array_like, shape (p,)
         Set phases φ_1 − φ_2, rad.
     separation : array_like, shape (q,)
@@ -166,8 +187,9 @@ def rig_regimes(
     Raises
     ------
     InputError
-        For fewer than two particles or values out of range.
+        Unless the array is a pair, or for values out of range.
     """
+    _require_pair(array)
     phases, distances = np.atleast_1d(phi).astype(float), np.atleast_1d(separation).astype(float)
     family = pair_family(array, phi=phases[:, None], separation=distances[None, :])
     parts = family.coefficients(at)
@@ -186,28 +208,34 @@ def rig_regimes(
         separation=distances,
         D11=parts.spread(rates[:, 0, 0].real),
         D22=parts.spread(rates[:, 1, 1].real),
-        growth_rate=parts.spread(_growth(parts)),
+        frequencies=_frequencies(parts),
+        gamma=_damping(array),
         reason=parts.reason,
     )
 
 
+def _onset(frequencies: Complex, gamma: Array) -> Array:
+    half = 0.5 * (frequencies[..., 1] - frequencies[..., 0])
+    return np.asarray((half**2).real + 0.25 * float(gamma.mean()) ** 2)
+
+
+def _damping(array: TrapArray) -> Array:
+    """Gas damping rates, (2,), 1/s."""
+    gas = array.gas
+    return np.array([0.0 if gas is None else gas.damping_rate(s) for s in array.spheres])
+
+
 def _couplings(parts: FamilyCoefficients) -> tuple[Array, Array]:
-    """(g_r, g_a) of the first two particles, with their own mean frequency as the scale."""
-    g = parts.couplings * _rescale(parts)[:, None, None]
-    plus, minus = g[:, 0, 1], g[:, 1, 0]
+    """(g_r, g_a) of the settings that hold the pair."""
+    plus, minus = parts.couplings[:, 0, 1], parts.couplings[:, 1, 0]
     return np.asarray(0.5 * (plus + minus)), np.asarray(0.5 * (plus - minus))
 
 
-def _rescale(parts: FamilyCoefficients) -> Array:
-    """ω of the array over that of the pair: 1 for a pair."""
-    return np.asarray(parts.omega / parts.omegas[:, :2].mean(axis=1))
-
-
-def _growth(parts: FamilyCoefficients) -> Array:
-    """Growth rates of all particles together, 1/s."""
-    if not len(parts.omegas):
-        return np.zeros(0)
-    return np.asarray(np.linalg.eigvals(parts.drifts()).real.max(axis=1))
+def _frequencies(parts: FamilyCoefficients) -> Complex:
+    """Complex Ω at their places in the family, 0 elsewhere."""
+    drifts = parts.drifts()
+    found = full_frequencies(drifts) if len(drifts) else np.zeros((0, 2), np.complex128)
+    return parts.spread(found.real) + 1j * parts.spread(found.imag)
 
 
 def rig_symmetry(
@@ -246,9 +274,6 @@ def _symmetry(family: LightFamily, phases: Array, shares: Array, at: At) -> RigS
     parts = family.coefficients(at)
     g_r, g_a = _couplings(parts)
     squares = parts.omegas**2 + 2.0 * parts.omega[:, None] * parts.shifts
-    drifts = parts.drifts()
-    frequencies = full_frequencies(drifts) if len(drifts) else np.zeros((0, 2), np.complex128)
-    real, imaginary = parts.spread(frequencies.real), parts.spread(frequencies.imag)
     return RigSymmetry(
         phi=phases,
         balance=shares,
@@ -257,8 +282,8 @@ def _symmetry(family: LightFamily, phases: Array, shares: Array, at: At) -> RigS
         lines=parts.spread(np.sqrt(np.maximum(squares, 0.0))),
         g_r=parts.spread(g_r),
         g_a=parts.spread(g_a),
-        frequencies=real + 1j * imaginary,
-        gamma=parts.spread(parts.gamma),
+        frequencies=_frequencies(parts),
+        gamma=_damping(family.array),
         reason=parts.reason,
     )
 
@@ -268,8 +293,8 @@ def symmetry_range(
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Ranges of set phase (rad) and balance that show the whole of Fig. 3(b).
 
-    Half a turn of φ, over which g_a runs from one extreme to the other, and balances that reach
-    beyond both exceptional points.
+    Half a turn of φ around the set phase, over which g_a runs from one extreme to the other, and
+    balances that reach beyond both exceptional points; the set point lies inside.
 
     Parameters
     ----------
@@ -295,7 +320,9 @@ def symmetry_range(
         raise InputError("the light does not hold the pair at any phase")
     # First harmonic: g_a(φ) ≈ A sin(φ − φ_0), up to what the two beams overlap.
     wave = (scan.g_a[:, 0] * np.exp(-1j * turns)).sum()
-    centre = math.remainder(-float(np.angle(wave)) - 0.5 * math.pi, math.pi)
+    zero = -float(np.angle(wave)) - 0.5 * math.pi
+    phase = math.remainder(array.tweezers[0].phase - array.tweezers[1].phase, math.tau)
+    centre = phase + math.remainder(zero - phase, math.pi)
     strongest = float(np.hypot(scan.g_r, scan.g_a).max())
     # The lines cross where δω balances the shifts; exceptional points are up to 2g_a beside.
     omega = np.where(valid, scan.omega[:, 0], 1.0)
@@ -305,11 +332,18 @@ def symmetry_range(
     low = float(crossing[valid].min()) - 2.0 * _SPARE * strongest
     high = float(crossing[valid].max()) + 2.0 * _SPARE * strongest
     start, slope = _tuning(array, own, at)
-    limits = [own + (edge - start) / slope for edge in (low, high)]
-    limits = sorted(min(max(limit, -_MOST_BALANCE), _MOST_BALANCE) for limit in limits)
-    if limits[1] - limits[0] < 1e-6:
-        raise InputError("no power balance brings the two lines together")
-    return (centre - 0.5 * math.pi, centre + 0.5 * math.pi), (limits[0], limits[1])
+    reach = [own + (edge - start) / slope for edge in (low, high)]
+    least, most = max(min(reach), -_MOST_BALANCE), min(max(reach), _MOST_BALANCE)
+    if least >= most:
+        raise InputError(
+            "no power balance brings the two lines together: it would be "
+            f"{min(reach):.3g} … {max(reach):.3g}, beyond ±{_MOST_BALANCE:g}"
+        )
+    aside = 0.05 * (most - least)
+    return (
+        (centre - 0.5 * math.pi, centre + 0.5 * math.pi),
+        (max(min(least, own - aside), -1.0), min(max(most, own + aside), 1.0)),
+    )
 
 
 def _tuning(array: TrapArray, own: float, at: At) -> tuple[float, float]:
