@@ -40,15 +40,15 @@ def _liouvillian(levels, weights):
     even = unitary(RATE * cosine * (z1 * z1 + z2 * z2 - 2 * z1 * z2))
     even = even + 2 * RATE * sine * (forward + backward)
     odd = unitary(RATE * sine * (z1 * z1 - z2 * z2)) + 2j * RATE * sine * (forward - backward)
-    terms = [[op, lambda t, k=k: float(weights([t])[0, k])] for k, op in enumerate((*own, even, odd), 1)]
+    terms = [
+        [op, lambda t, k=k: float(weights([t])[0, k])] for k, op in enumerate((*own, even, odd), 1)
+    ]
     return qutip.QobjEvo([still, *terms])
 
 
 def _fock_moments(levels, model, times):
     operators = _operators(levels)
-    products = [
-        0.5 * (a * b + b * a) for i, a in enumerate(operators) for b in operators[i:]
-    ]
+    products = [0.5 * (a * b + b * a) for i, a in enumerate(operators) for b in operators[i:]]
     start = qutip.tensor(qutip.coherent(levels, 0.3), qutip.coherent(levels, 0.2j))
     result = qutip.mesolve(
         _liouvillian(levels, model.weights),

@@ -57,9 +57,7 @@ def test_characteristic_values_are_where_the_trace_reaches_two():
         for _ in range(60):
             middle = 0.5 * (low + high)
             low, high = (low, middle) if gap(low) * gap(middle) <= 0 else (middle, high)
-        model = single_model(
-            omega=OMEGA, D=1.0, power=power_modulation(depth, OMEGA / low)
-        )
+        model = single_model(omega=OMEGA, D=1.0, power=power_modulation(depth, OMEGA / low))
         # A mode of period 2π in x: the monodromy has trace −2 there.
         assert np.trace(floquet(model).monodromy) == pytest.approx(-2.0, abs=1e-8)
 

@@ -80,7 +80,9 @@ def test_fast_beats_average_to_particles_without_coupling():
 
 
 def test_harmonics_add_up_to_the_drift():
-    model = far_field_model(phi=Sinusoid(0.4, 0.9, 2e5), power_1=power_modulation(0.2, 4e5), **VALUES)
+    model = far_field_model(
+        phi=Sinusoid(0.4, 0.9, 2e5), power_1=power_modulation(0.2, 4e5), **VALUES
+    )
     drift, noise = model.harmonics(30)
     n = np.arange(-30, 31)
     for time in (0.0, 4.4e-6):

@@ -31,9 +31,7 @@ def test_phase_at_twice_the_frequency_is_equation_13(far_pair, kd):
     assert rates.one_mode == pytest.approx(
         (-g / 2 - 1j * side, -g / 2 + 1j * side), abs=1e-9 * OMEGA
     )
-    assert rates.two_mode == pytest.approx(
-        (g / 2 + 1j * side, g / 2 - 1j * side), abs=1e-9 * OMEGA
-    )
+    assert rates.two_mode == pytest.approx((g / 2 + 1j * side, g / 2 - 1j * side), abs=1e-9 * OMEGA)
     assert rates.beam_splitter == pytest.approx((0, 0), abs=1e-9 * OMEGA)
     assert rates.detunings == pytest.approx((0, 0), abs=1e-9 * OMEGA)
     slow = rotating_model(far_pair(parametric(OMEGA), kd=kd), (OMEGA, OMEGA))
