@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from importlib import util
 from typing import Any, Literal
 
 from ..config.build import build_trap
 from ..config.load import load_rig
+from ..models.array import TrapArray
 from ..models.ranges import require_range
 from .output import print_json, print_result, warn
 from .prediction import prediction_of
@@ -50,10 +52,27 @@ def show_prediction(
     trap = build_trap(loaded.config)
     values = prediction_of(trap, at, eta)
     warn(trap.doubts())
+    warn(_mie_doubts(trap))
     if as_json:
         print_json(values)
     else:
         print_result(*_tables(loaded.name, values))
+
+
+def _mie_doubts(trap: TrapArray) -> list[str]:
+    """Where Mie theory and the dipole differ by more than 10 %, if its package is there."""
+    if util.find_spec("miepython") is None:
+        return []
+    from ..models.mie import mie_corrections
+
+    doubts = []
+    for number, (sphere, tweezer) in enumerate(
+        zip(trap.spheres[:2], trap.tweezers[:2], strict=True), start=1
+    ):
+        factor = min(1.0, max(0.1, tweezer.propagation_factor(trap.k)))
+        found = mie_corrections(sphere, trap.wavelength, factor)
+        doubts += [f"particle {number}: {text}" for text in found.doubts()]
+    return doubts
 
 
 def _hz(rate: float | None) -> str:

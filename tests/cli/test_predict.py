@@ -71,8 +71,6 @@ def test_cold_damping_reaches_the_efficiency_limit_without_gas(optobind):
 
 
 def test_the_table_names_its_units(optobind):
-    answer = optobind("predict", "--rig", "delic-2019")
-    assert answer.code in (0, 2)
     answer = optobind("predict", "--rig", "simulated-unidirectional")
     assert answer.code == 0
     for text in ("mbar", "(Hz)", "pm", "exceptional points", "dB"):
@@ -91,3 +89,10 @@ def test_wrong_options_are_one_line(optobind, options, text):
     answer = optobind("predict", "--rig", "simulated-pair", *options)
     assert answer.is_one_line_error(2), answer
     assert text in answer.err
+
+
+def test_spheres_beyond_the_dipole_are_warned_about(optobind):
+    answer = optobind("predict", "--rig", "simulated-pair", "--set", 'particles.0.radius="95 nm"')
+    assert answer.code == 0
+    assert "particle 1: kR = 0.56: Mie theory gives" in answer.err
+    assert "particle 2: kR" not in answer.err
