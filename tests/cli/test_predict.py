@@ -92,7 +92,7 @@ def test_wrong_options_are_one_line(optobind, options, text):
 
 
 def test_spheres_beyond_the_dipole_are_warned_about(optobind):
-    answer = optobind("predict", "--rig", "simulated-pair", "--set", 'particles.0.radius="95 nm"')
+    answer = optobind("predict", "--rig", "simulated-pair", "--set", 'particles.0.radius="110 nm"')
     assert answer.code == 0
-    assert "particle 1: kR = 0.56: Mie theory gives" in answer.err
+    assert "particle 1: kR = 0.65: Mie theory gives" in answer.err
     assert "particle 2: kR" not in answer.err
