@@ -9,29 +9,34 @@ u·G·w = (h_1 + k²h_0) u·w + h_2 (r·u)(r·w) and u·∂_aG·w = (h_2 + k²h_
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from numba import njit
 
 from ..constants import EPSILON_0
 
-__all__ = ["INNER", "field_and_force", "forces_along", "potentials_along"]
+__all__ = ["field_and_force", "forces_along", "inner", "potentials_along"]
 
 # Terms may be regrouped and fused; NaN and infinity keep their meaning, a loss is found by them.
 _FAST = {"contract", "reassoc", "nsz", "arcp"}
-# Kernels that only other kernels call: without entry points from Python they compile faster.
-INNER: dict[str, Any] = {
+_HALF_OVER_EPSILON = 0.5 / EPSILON_0
+_FOUR_PI = 4.0 * math.pi
+_INNER: Any = {
     "nogil": True,
     "fastmath": _FAST,
     "error_model": "numpy",
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
-_HALF_OVER_EPSILON = 0.5 / EPSILON_0
-_FOUR_PI = 4.0 * math.pi
 
 
-@njit(**INNER)
+def inner(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that only kernels call: without an entry from Python, which takes time."""
+    return njit(**_INNER)(function)
+
+
+@inner
 def _turn_beams(beams: Any, work: Any, time: float) -> None:
     """Amplitudes of the beams at a time."""
     for t in range(beams.turn.shape[0]):
@@ -41,7 +46,7 @@ def _turn_beams(beams: Any, work: Any, time: float) -> None:
         work.amplitude[t, 1] = beams.amplitude[t, 1] * wave
 
 
-@njit(**INNER)
+@inner
 def _axis(offset: float, scale: float, rate: float, along: float) -> Any:
     """1/√q, exponent −s²/q, ∂_x ln u and the share of ∂_ζ ln u of one transverse axis."""
     b = rate * along
@@ -57,7 +62,7 @@ def _axis(offset: float, scale: float, rate: float, along: float) -> Any:
     return root, curved, slope, gouy
 
 
-@njit(**INNER)
+@inner
 def _add_field(beams: Any, work: Any, positions: Any) -> None:
     """Sum E and ∂_aE of all beams at all particles, one row per optical frequency."""
     value, first = work.value, work.first
@@ -89,7 +94,7 @@ def _add_field(beams: Any, work: Any, positions: Any) -> None:
                 first[g, j, 2, c] += slope_z * e
 
 
-@njit(**INNER)
+@inner
 def _add_one_body(particles: Any, work: Any) -> None:
     """Gradient and scattering force."""
     value, first, force = work.value, work.first, work.force
@@ -103,7 +108,7 @@ def _add_one_body(particles: Any, work: Any) -> None:
                 force[j, a] += pull * product.real + push * product.imag
 
 
-@njit(**INNER)
+@inner
 def _slide(first: Any, g: int, j: int, vx: Any, vy: Any) -> Any:
     """(∂_aE_j)*·v for the three axes."""
     return (
@@ -113,7 +118,7 @@ def _slide(first: Any, g: int, j: int, vx: Any, vy: Any) -> Any:
     )
 
 
-@njit(**INNER)
+@inner
 def _bind(work: Any, g: int, j: int, other: int, r: Any, h: Any, alpha: Any) -> Any:
     """Eq. (1) for both particles of a pair, r = r_j − r_l; a reversed r conjugates the products."""
     value, first = work.value, work.first
@@ -145,7 +150,7 @@ def _bind(work: Any, g: int, j: int, other: int, r: Any, h: Any, alpha: Any) -> 
     )
 
 
-@njit(**INNER)
+@inner
 def _add_mutual(particles: Any, work: Any, positions: Any, k: float) -> None:
     """Binding of every pair, and Coulomb forces."""
     force, count = work.force, positions.shape[0]
@@ -182,7 +187,7 @@ def _add_mutual(particles: Any, work: Any, positions: Any, k: float) -> None:
                 force[other, 2] -= scale * rz
 
 
-@njit(**INNER)
+@inner
 def field_and_force(beams: Any, particles: Any, work: Any, positions: Any, time: float) -> None:
     """Fill ``work`` with field and force at positions (n, 3) in m and a time in s."""
     if beams.turning:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.optimize import root
 
 from ..array import TrapArray
-from ..errors import ConvergenceError
+from ..errors import ConvergenceError, InputError
 from ..ranges import require_range
 from .kernels import forces_along
 from .limit_cycle import LimitCycle
@@ -58,10 +58,12 @@ class PeriodicOrbit:
 class _Balance:
     """Residual of the harmonic balance in scaled unknowns."""
 
-    def __init__(self, trap: TrapArray, harmonics: int, length: float) -> None:
+    def __init__(self, trap: TrapArray, harmonics: int, length: float, particle: int) -> None:
         self.harmonics, self.samples = harmonics, 4 * harmonics + 4
         self.count = len(trap.spheres)
         self.size, self.length = 3 * self.count, length
+        # A phase is free: Im c_1 of this particle's z is zero, its place is taken by Ω.
+        self.gauge = (harmonics + 1) * self.size + 3 * particle + 2
         self.beams, self.particles = pack_beams(trap), pack_particles(trap)
         self.work = make_work(self.beams, self.count)
         gas = trap.gas
@@ -71,21 +73,17 @@ class _Balance:
         self.scale = float(trap.axial_omegas(self.places).mean())
 
     def pack(self, coefficients: NDArray[np.complex128], omega: float) -> _Array:
-        """Real unknowns of c_0 … c_H (H + 1, 3n); Im c_1 of the first particle's z is Ω instead."""
+        """Real unknowns of c_0 … c_H (H + 1, 3n) and Ω."""
         parts = np.concatenate([coefficients.real, coefficients[1:].imag]) / self.length
         unknowns = parts.ravel()
-        unknowns[self._gauge] = omega / self.scale
+        unknowns[self.gauge] = omega / self.scale
         return np.asarray(unknowns)
 
-    @property
-    def _gauge(self) -> int:
-        return (self.harmonics + 1) * self.size + 2
-
     def unpack(self, unknowns: _Array) -> tuple[NDArray[np.complex128], float]:
-        """Inverse of :meth:`pack`: a phase is free, it is fixed by Im c_1 = 0."""
+        """Inverse of :meth:`pack`."""
         parts = unknowns.copy()
-        omega = float(parts[self._gauge] * self.scale)
-        parts[self._gauge] = 0.0
+        omega = float(parts[self.gauge] * self.scale)
+        parts[self.gauge] = 0.0
         real = parts.reshape(-1, self.size) * self.length
         coefficients = real[: self.harmonics + 1].astype(np.complex128)
         coefficients[1:] += 1j * real[self.harmonics + 1 :]
@@ -133,15 +131,19 @@ def periodic_orbit(
 
     Raises
     ------
+    InputError
+        For a pair that is not in the array.
     ConvergenceError
         If there is no orbit near the guess.
     """
     order = int(require_range("harmonics", harmonics, 1, 16))
-    balance = _Balance(trap, order, guess.relative_amplitude)
+    count = len(trap.spheres)
+    if pair[0] == pair[1] or not all(0 <= index < count for index in pair):
+        raise InputError(f"pair must name two of the particles 0 … {count - 1}, got {pair}")
+    balance = _Balance(trap, order, guess.relative_amplitude, pair[0])
     coefficients = np.zeros((order + 1, balance.size), dtype=np.complex128)
     coefficients[1, 3 * pair[0] + 2] = guess.amplitudes[0]
     coefficients[1, 3 * pair[1] + 2] = guess.amplitudes[1] * np.exp(1j * guess.phase)
-    coefficients[1] *= np.exp(-1j * np.angle(coefficients[1, 2]))
     start = balance.pack(coefficients, guess.omega)
     solution = root(balance, start, tol=1e-11)
     found, omega = balance.unpack(solution.x)

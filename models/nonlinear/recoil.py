@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from ..constants import EPSILON_0, HBAR
-from .kernels import INNER, field_and_force
+from .kernels import field_and_force, inner
 
 __all__ = ["cholesky_root", "fill_recoil", "kick_root", "recoil_at"]
 
@@ -23,7 +23,7 @@ _SERIES_LIMIT = 3.0  # below, upward recursion of j_n loses digits
 _TINY = 1e-14  # pivots below this share of the diagonal are rounding
 
 
-@njit(**INNER)
+@inner
 def _radial(distance: float, k: float) -> Any:
     """h_0 … h_4 of Im G, (k/4π)(−k²)^n j_n(x)/x^n."""
     x = k * distance
@@ -53,7 +53,7 @@ def _radial(distance: float, k: float) -> Any:
     )
 
 
-@njit(**INNER)
+@inner
 def _sloped(axis: int, u: Any, w: Any, r: Any, h2: float, h3: float, steep: float) -> Any:
     """u·∂_aT·w."""
     ray_u, ray_w = r[0] * u[0] + r[1] * u[1], r[0] * w[0] + r[1] * w[1]
@@ -62,7 +62,7 @@ def _sloped(axis: int, u: Any, w: Any, r: Any, h2: float, h3: float, steep: floa
     return total + h2 * (u[axis] * ray_w + ray_u * w[axis])
 
 
-@njit(**INNER)
+@inner
 def _curved(a: int, b: int, u: Any, w: Any, r: Any, h: Any, k2: float) -> Any:
     """u·∂_a∂_bT·w."""
     _, h1, h2, h3, h4 = h
@@ -76,7 +76,7 @@ def _curved(a: int, b: int, u: Any, w: Any, r: Any, h: Any, k2: float) -> Any:
     return total
 
 
-@njit(**INNER)
+@inner
 def fill_recoil(beams: Any, particles: Any, work: Any, positions: Any, out: Any) -> None:
     """Fill ``out`` (3n, 3n) with Re P at positions whose field ``work`` holds, (kg m/s)²/s."""
     value, first, k2 = work.value, work.first, beams.k * beams.k

@@ -21,7 +21,7 @@ from ..errors import InputError
 from ..ranges import require_range
 from ..rng import fill_normal, new_stream
 from .anharmonic import trap_anharmonicity
-from .kernels import INNER
+from .kernels import inner
 from .recoil import cholesky_root
 
 __all__ = ["FarFieldPair", "FarFieldTrajectory", "simulate_far_field"]
@@ -93,6 +93,11 @@ class FarFieldPair:
         far = trap.far_field(pair=pair)
         index = list(pair)
         one, two = far.slopes
+        if min(one.real, two.real) <= 0.0:
+            raise InputError(
+                "a far-field pair needs light along +z at both particles, A = "
+                f"{one.real:.3g} and {two.real:.3g}"
+            )
         mutual = one.conjugate() * two
         k_prime = 0.5 * trap.k * (one.real + two.real)
         omegas = trap.axial_omegas(trap.equilibrium())[index]
@@ -165,7 +170,7 @@ class FarFieldTrajectory:
     velocities: _Array
 
 
-@njit(**INNER)
+@inner
 def _accelerate(z: Any, omegas: Any, duffing: Any, push: Any, phases: Any, out: Any) -> None:
     turn = phases[2] * (z[1] - z[0])
     out[0] = push[0] * math.sin(phases[0] + turn)

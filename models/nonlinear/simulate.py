@@ -72,6 +72,8 @@ def simulate(
     count = 1 if trajectories is None else trajectories
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
         raise InputError(f"trajectories must be a whole number of at least 1, got {trajectories!r}")
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError(f"seed must be a whole number of at least 0, got {seed!r}")
     if trap.measured_omegas is not None:
         raise InputError(
             "measured_omegas do not shape the light: for trajectories choose waists that give "

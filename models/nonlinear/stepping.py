@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..rng import fill_normal
-from .kernels import INNER, field_and_force
+from .kernels import field_and_force, inner
 from .recoil import fill_recoil, kick_root
 
 __all__ = ["ESCAPED", "KEPT", "TOUCHED", "Bath", "Limits", "State", "advance"]
@@ -59,7 +59,7 @@ class State(NamedTuple):
     steps: NDArray[np.int64]
 
 
-@njit(**INNER)
+@inner
 def _check(limits: Any, positions: Any) -> Any:
     """Which particle is lost, and how; comparisons are such that NaN is a loss."""
     count = positions.shape[0]
@@ -79,7 +79,7 @@ def _check(limits: Any, positions: Any) -> Any:
     return -1, KEPT
 
 
-@njit(**INNER)
+@inner
 def _kick(velocities: Any, force: Any, mass: Any, time: float) -> None:
     for j in range(velocities.shape[0]):
         scale = time / mass[j]
@@ -88,7 +88,7 @@ def _kick(velocities: Any, force: Any, mass: Any, time: float) -> None:
         velocities[j, 2] += scale * force[j, 2]
 
 
-@njit(**INNER)
+@inner
 def _drift(positions: Any, velocities: Any, time: float) -> None:
     for j in range(velocities.shape[0]):
         positions[j, 0] += time * velocities[j, 0]
@@ -96,7 +96,7 @@ def _drift(positions: Any, velocities: Any, time: float) -> None:
         positions[j, 2] += time * velocities[j, 2]
 
 
-@njit(**INNER)
+@inner
 def _exchange(velocities: Any, bath: Any, draws: Any, stream: Any) -> None:
     """Exact Ornstein–Uhlenbeck step of the velocities."""
     fill_normal(draws, stream)

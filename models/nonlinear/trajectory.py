@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..array import TrapArray
-from ..constants import HBAR
+from ..constants import BOLTZMANN, HBAR
 from ..errors import InputError
 from .kernels import potentials_along
 from .packing import make_work, pack_beams, pack_particles
@@ -89,9 +89,9 @@ class Trajectory:
         return np.asarray(self._pooled(self.positions, after).var(axis=0))
 
     def kinetic_temperature(self, masses: ArrayLike, *, after: float = 0.0) -> _Array:
-        """m⟨v²⟩ of each coordinate, kT in equilibrium, shape (n, 3), J."""
-        pooled = self._pooled(self.velocities, after)
-        return np.asarray(np.asarray(masses)[:, None] * (pooled**2).mean(axis=0))
+        """m⟨v²⟩/k of each coordinate over the same samples, shape (n, 3), K."""
+        squares = (self._pooled(self.velocities, after) ** 2).mean(axis=0)
+        return np.asarray(np.asarray(masses)[:, None] * squares / BOLTZMANN)
 
     def quadratures(self, trap: TrapArray, axes: str = "z") -> _Array:
         """States in the order of ``trap.linearize(axes=axes)``, shape (…, s, 2·n·len(axes)).

@@ -35,6 +35,7 @@ __all__ = ["LinearValidity", "linear_validity"]
 
 _Array = NDArray[np.float64]
 _AXIS = "xyz"
+_MOST_GROWTH = 100.0  # e-foldings of an amplitude beyond which numbers lose their meaning
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def linear_validity(
     rounding = 1e-11 * float(np.abs(model.eigenvalues).max())
     growth = 0.0 if abs(growth) < rounding else growth
     width = max(-2.0 * growth, 0.0)
-    if time is None and growth >= 0.0:
+    if (time is None and growth >= 0.0) or (time is not None and growth * time > _MOST_GROWTH):
         return _endless(trap, growth)
     covariance = _covariance(trap, model, time, start)
     if time is not None:
@@ -178,7 +179,7 @@ def _endless(trap: TrapArray, growth: float) -> LinearValidity:
     endless = np.full((n, 3), np.inf)
     reason = (
         f"amplitudes grow at {growth:.4g} 1/s: there is no steady state, the anharmonic forces "
-        "limit the motion; give a time, or simulate"
+        "limit the motion; give a shorter time, or simulate"
         if growth > 0.0
         else "nothing damps the motion: there is no steady state; give a time"
     )
@@ -200,6 +201,7 @@ def _stiffness_change(trap: TrapArray, spreads: _Array) -> _Array:
     """Relative change of each diagonal stiffness, averaged over the spreads, shape (n, 3)."""
     n = len(spreads)
     places = trap.equilibrium()
+    spreads = np.minimum(spreads, 10.0 * trap_sizes(trap))  # far outside all is dark
 
     def diagonal(positions: _Array) -> _Array:
         return np.diag(trap.stiffness(positions, binding=False)).reshape(n, 3)

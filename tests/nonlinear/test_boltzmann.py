@@ -21,18 +21,18 @@ def test_cold_gas_gives_every_coordinate_its_equipartition(make_single):
     settings = TrajectorySettings(sample_every=10, **THERMAL)
     # Without the scattering force the particle rests at the focus.
     start = (trap.foci, np.zeros((1, 3)))
-    record = simulate(trap, 1e-3, settings, start=start, seed=1, trajectories=40)
+    record = simulate(trap, 3e-3, settings, start=start, seed=1, trajectories=40)
     stiffness = np.diag(trap.stiffness(trap.foci))
     late = record.times > 1e-4
     squares = (record.positions[:, late, 0] - trap.foci[0]) ** 2
     heat = BOLTZMANN * 4.0
     score, error = scores(squares.mean(axis=1), heat / stiffness)
     assert np.abs(score).max() < 4.0
-    assert error.max() < 0.04
+    assert error.max() < 0.025
     speeds = (record.velocities[:, late, 0] ** 2).mean(axis=1) * trap.masses[0]
     assert np.abs(scores(speeds, heat)[0]).max() < 4.0
     pooled = record.kinetic_temperature(trap.masses, after=1e-4)
-    assert pooled == pytest.approx(heat * np.ones((1, 3)), rel=0.05)
+    assert pooled == pytest.approx(4.0 * np.ones((1, 3)), rel=0.08)
 
 
 def _exact(trap, heat):

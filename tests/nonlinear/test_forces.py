@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from optobind.models.array import TrapArray
 from optobind.models.errors import InputError
 from optobind.models.forces import one_body_force
 from optobind.models.light import Site, TweezerState
@@ -12,6 +13,7 @@ from optobind.models.nonlinear.packing import make_work, pack_beams, pack_partic
 from optobind.models.nonlinear.recoil import cholesky_root, kick_root, recoil_at
 from optobind.models.nonlinear.trajectory import potential_energy
 from optobind.models.objective import AplanaticObjective
+from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer
 
 
@@ -56,6 +58,18 @@ def test_compiled_forces_are_those_of_the_array(make_mixed, count, polarization,
 def test_forces_far_from_the_foci_agree_too(make_mixed):
     trap = make_mixed(2)
     places = random_places(trap, 12, 8e-7) + np.array([0, 0, 3e-6])
+    expected = np.array([trap.forces(place) for place in places])
+    assert worst(compiled_forces(trap, places), expected) < 1e-10
+
+
+def test_a_grid_of_particles_has_the_forces_of_the_array():
+    beams = tuple(
+        Tweezer((3e-6 * i, 3.3e-6 * j, 0), 0.17, 7e-7, 8e-7, 0.7 * i * j, (0.6, 0.8))
+        for i in range(4)
+        for j in range(4)
+    )
+    trap = TrapArray((Sphere(7e-8, charge=1e-18),) * 16, beams)
+    places = random_places(trap, 2, 1e-7)
     expected = np.array([trap.forces(place) for place in places])
     assert worst(compiled_forces(trap, places), expected) < 1e-10
 
