@@ -72,6 +72,14 @@ def test_full_dynamics_entangles_as_the_statement_says(statements):
     assert value[-1] == 0.0
 
 
+@pytest.mark.parametrize(("recoil", "entangled"), [(0.45, True), (0.56, False)])
+def test_full_dynamics_of_vacua_has_its_threshold_at_half_the_coupling(recoil, entangled):
+    # On times ≫ 1/ω: before, any D < g shows traces of the size g/ω.
+    pair_at = modulated_pair(omega=100.0, g=1.0, D=recoil)
+    moments = evolve(pair_at, vacuum_state(), np.linspace(0.2, 1.0, 9), rtol=1e-5)
+    assert bool((log_negativity(moments) > 0).any()) is entangled
+
+
 @pytest.mark.parametrize(
     ("g", "recoil"), [(1.0, 0.4), pytest.param(-1.0, 0.9, marks=pytest.mark.slow)]
 )
