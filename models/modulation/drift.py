@@ -141,6 +141,13 @@ class ModulatedModel:
         """b(t) at times (s), shape (t, n), 1/s."""
         return np.asarray(self.weights(times) @ self.force_parts)
 
+    def at(self, times: ArrayLike) -> tuple[Array, Array, Array]:
+        """A(t), N(t) and b(t) at times (s) from one evaluation of the light."""
+        weights = self.weights(times)
+        drift = np.tensordot(weights, self.drift_parts, axes=1)
+        noise = np.tensordot(weights, self.noise_parts, axes=1)
+        return drift, noise, np.asarray(weights @ self.force_parts)
+
     def frozen(self, time: float) -> LinearModel:
         """Model with the light frozen at a time (s): the quasi-static picture."""
         return self._with(self.weights([time])[0])

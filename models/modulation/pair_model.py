@@ -7,20 +7,71 @@ and D_jj ∝ P_j/ω with that ω.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from ..ranges import require_range
 from .drift import ModulatedModel
 from .program import LightProgram
-from .waveform import Waveform
+from .waveform import Waveform, time_array
 
-__all__ = ["far_field_model", "single_model"]
+__all__ = ["PairRates", "far_field_model", "pair_rates", "single_model"]
 
 Array: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PairRates:
+    """Rates of a pair at given times, in quanta of the model's scale ω.
+
+    Attributes
+    ----------
+    times : ndarray, shape (t,)
+        s.
+    g_r, g_a : ndarray, shape (t,)
+        Reciprocal and antireciprocal coupling, rad/s.
+    lines : ndarray, shape (t, 2)
+        Lines ω̃_j without mutual coupling, rad/s; NaN where a particle is not held.
+    total_diffusion : ndarray, shape (t, 2)
+        Recoil and gas together, D_jj + γ_j(n̄_j + ½), 1/s.
+    re_D12 : ndarray, shape (t,)
+        Shot-noise correlation, 1/s.
+    """
+
+    times: Array
+    g_r: Array
+    g_a: Array
+    lines: Array
+    total_diffusion: Array
+    re_D12: Array
+
+
+def pair_rates(model: ModulatedModel, times: ArrayLike) -> PairRates:
+    """Read g_r(t), g_a(t) and their like from a model of a pair, far-field or of an array.
+
+    Raises
+    ------
+    InputError
+        If the model has other than four states.
+    """
+    if model.states != 4:
+        raise InputError(f"a pair has 4 states, the model has {model.states}")
+    t = time_array(times)
+    drift, noise = model.drift(t), model.noise(t)
+    plus, minus = 0.5 * drift[:, 1, 2], 0.5 * drift[:, 3, 0]
+    squares = -drift[:, [1, 3], [0, 2]] * model.omega
+    return PairRates(
+        times=t,
+        g_r=0.5 * (plus + minus),
+        g_a=0.5 * (plus - minus),
+        lines=np.sqrt(np.where(squares > 0.0, squares, np.nan)),
+        total_diffusion=0.5 * noise[:, [1, 3], [1, 3]],
+        re_D12=0.5 * noise[:, 1, 3],
+    )
 
 
 def far_field_model(

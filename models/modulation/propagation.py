@@ -2,8 +2,7 @@
 
 Light that is constant between its breaks is propagated exactly, one exponential per piece.
 Otherwise the fourth-order Magnus expansion is used, for drift and noise at once: [[A, N], [0, −Aᵀ]]
-generates a linear flow whose Magnus exponent has the same block form, with a and b below. Steps
-are halved until two step sizes agree within the tolerance. Of periodic light only one period is
+generates a linear flow whose Magnus exponent has the same block form. Steps are refined until two step sizes agree within the tolerance. Of periodic light only one period is
 integrated; longer times are powers of its map.
 """
 
@@ -29,7 +28,7 @@ Array: TypeAlias = NDArray[np.float64]
 _CHUNK = 20_000  # steps held in memory at once
 _FIRST_STEP = 0.5  # rad of the fastest motion or waveform
 _MOST_STEPS = 50_000_000
-_ROUNDING = 4e-14
+_MOST_REFINED = 2048
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Moments:
     covariance : ndarray, shape (t, n, n)
         V, unit².
     error : float
-        Estimated relative error of the maps, from the last halving of the steps.
+        Estimated relative error of the maps, from the last refinement of the steps.
     """
 
     times: Array
@@ -65,9 +64,7 @@ def magnus_maps(model: ModulatedModel, edges: Array) -> GaussianMap:
     middle = 0.5 * (edges[1:] + edges[:-1])
     first, second = middle - offset * h, middle + offset * h
     width = h[:, None, None]
-    a1, a2 = model.drift(first), model.drift(second)
-    n1, n2 = model.noise(first), model.noise(second)
-    b1, b2 = model.force(first), model.force(second)
+    (a1, n1, b1), (a2, n2, b2) = model.at(first), model.at(second)
     weight = math.sqrt(3.0) / 12.0 * width**2
     drift = 0.5 * width * (a1 + a2)
     noise = 0.5 * width * (n1 + n2)
@@ -134,7 +131,7 @@ def step_maps(
     InputError
         For edges that do not increase.
     ConvergenceError
-        If halving the steps does not reach the tolerance.
+        If refining the steps does not reach the tolerance.
     """
     grid = time_array(edges)
     if grid.size < 2 or not (np.diff(grid) > 0.0).all():
@@ -149,18 +146,20 @@ def step_maps(
     step = _FIRST_STEP / fastest_rate(model)
     counts = np.maximum(1, np.ceil(np.diff(nodes) / step)).astype(np.int64)
     coarse, previous = _piece_maps(model, nodes, counts, ends), math.inf
-    for _ in range(12):
-        counts = 2 * counts
+    refined, factor = 1, 2
+    while refined * factor <= _MOST_REFINED:
+        refined, counts = refined * factor, factor * counts
         fine = _piece_maps(model, nodes, counts, ends)
-        # A step of half the size errs by a sixteenth of the fourth-order error.
-        error = fine.distance(coarse) / 15.0
+        # The fourth-order error falls by the fourth power of the factor.
+        error = fine.distance(coarse) / (factor**4 - 1)
         if error <= tolerance:
             return fine, error
         if error < 1e-10 and error > 0.5 * previous:
             return fine, error  # rounding, not the step, limits the maps
         coarse, previous = fine, error
+        factor = 4 if error > 16.0 * tolerance else 2
     raise ConvergenceError(
-        f"halving the steps does not converge (error {error:.2g}, asked {tolerance:g}); the "
+        f"refining the steps does not converge (error {error:.2g}, asked {tolerance:g}); the "
         "waveform may hold features that its rate does not tell"
     )
 

@@ -23,6 +23,7 @@ from .waveform import Sinusoid
 from .working_points import Kind, WorkingPoint, find_working_point, resonant_frame
 
 __all__ = [
+    "RigWorkingPoint",
     "StaticBeamSplitter",
     "best_phase_modulation",
     "rig_working_point",
@@ -69,6 +70,37 @@ class StaticBeamSplitter:
         return math.pi / (2.0 * self.rate)
 
 
+@dataclass(frozen=True)
+class RigWorkingPoint:
+    """A working point with what has to be set for it.
+
+    Attributes
+    ----------
+    point : WorkingPoint
+        Frequency, rates, damping needed and the model.
+    drive : str
+        "detuning", "phase" or "power".
+    phi_0 : float
+        Phase at t = 0 of two tones, or mean phase, rad.
+    depth : float
+        β of a phase modulation (rad) or m of a modulated power; NaN for two tones.
+    program : LightProgram
+        The light at the working point.
+    positions : ndarray, shape (2, 3)
+        Where the particles rest on average, m.
+    doubts : tuple of str
+        Where the linear model is doubtful there, see :meth:`ArrayModel.doubts`.
+    """
+
+    point: WorkingPoint
+    drive: str
+    phi_0: float
+    depth: float
+    program: LightProgram
+    positions: Array
+    doubts: tuple[str, ...]
+
+
 def _require_pair(array: TrapArray) -> None:
     if len(array.spheres) != 2:
         raise InputError(f"a working point needs a pair, got {len(array.spheres)} particles")
@@ -82,7 +114,7 @@ def rig_working_point(
     phi_0: float | None = None,
     depth: float | None = None,
     particle: int = 0,
-) -> WorkingPoint:
+) -> RigWorkingPoint:
     """Find a working point of a pair from first principles.
 
     Parameters
@@ -110,28 +142,46 @@ def rig_working_point(
         If the averaged light does not hold a particle.
     """
     _require_pair(array)
-    if drive == "detuning":
-        program = LightProgram.pair(detuned(_PROBE, phi_0 or 0.0))
-    elif drive == "phase":
-        if phi_0 is None or depth is None:
-            best = best_phase_modulation(array, kind, particle=particle)
-            phi_0 = best[0] if phi_0 is None else phi_0
-            depth = best[1] if depth is None else depth
-        program = _phase_program(phi_0, depth)
-    elif drive == "power":
-        if kind != "one_mode_squeezing":
-            raise InputError(f"a power drives one-mode squeezing only, not {kind!r}")
-        wave = power_modulation(0.1 if depth is None else depth, 2.0 * math.pi * _PROBE)
-        powers = [wave if j == particle else 1.0 for j in range(2)]
-        program = LightProgram.pair(phi_0 or 0.0, *powers)
-    else:
+    if drive not in ("detuning", "phase", "power"):
         raise InputError(f"unknown drive {drive!r}; known: detuning, phase, power")
-    model = array_model(array, program).model
-    return find_working_point(model, kind, particle=particle)
+    if drive == "power" and kind != "one_mode_squeezing":
+        raise InputError(f"a power drives one-mode squeezing only, not {kind!r}")
+    if drive == "phase" and (phi_0 is None or depth is None):
+        best = best_phase_modulation(array, kind, particle=particle)
+        phi_0 = best[0] if phi_0 is None else phi_0
+        depth = best[1] if depth is None else depth
+    phase = 0.0 if phi_0 is None else phi_0
+    swing = 0.1 if depth is None else depth
+    model = array_model(array, _program(drive, _PROBE, phase, swing, particle)).model
+    point = find_working_point(model, kind, particle=particle)
+    program = _program(drive, point.frequency, phase, swing, particle)
+    found = array_model(array, program)
+    return RigWorkingPoint(
+        point=point,
+        drive=drive,
+        phi_0=phase,
+        depth=math.nan if drive == "detuning" else swing,
+        program=program,
+        positions=found.positions,
+        doubts=found.doubts(),
+    )
+
+
+def _program(
+    drive: str, frequency: float, phi_0: float, depth: float, particle: int
+) -> LightProgram:
+    """Light of a drive that repeats at a frequency (Hz)."""
+    omega = 2.0 * math.pi * frequency
+    if drive == "detuning":
+        return LightProgram.pair(detuned(frequency, phi_0))
+    if drive == "phase":
+        return LightProgram.pair(Sinusoid(phi_0, depth, omega))
+    wave = power_modulation(depth, omega)
+    return LightProgram.pair(phi_0, *(wave if j == particle else 1.0 for j in range(2)))
 
 
 def _phase_program(phi_0: float, depth: float) -> LightProgram:
-    return LightProgram.pair(Sinusoid(phi_0, depth, 2.0 * math.pi * _PROBE))
+    return _program("phase", _PROBE, phi_0, depth, 0)
 
 
 def best_phase_modulation(

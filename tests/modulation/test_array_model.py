@@ -267,7 +267,7 @@ def test_the_residual_force_drives_the_particles_when_it_is_resonant(trap_pair):
 def test_time_scales_that_do_not_fit_are_doubted(trap_pair):
     array = trap_pair(kd=60.0, gas=Gas(10.0))
     slow = array_model(array, LightProgram.pair(detuned(2e3)))
-    assert any("use at='instantaneous'" in sentence for sentence in slow.doubts())
+    assert slow.doubts() == ()  # its excursions are small
     fast = array_model(array, LightProgram.pair(detuned(3e4)), at="instantaneous", samples=16)
     assert any("use at='averaged'" in sentence for sentence in fast.doubts())
     rest = array_model(array, LightProgram.pair(0.3))

@@ -6,7 +6,7 @@ import pytest
 from optobind.models.errors import InputError
 from optobind.models.modulation.drift import ModulatedModel
 from optobind.models.modulation.drives import detuned, parametric, power_modulation
-from optobind.models.modulation.pair_model import far_field_model, single_model
+from optobind.models.modulation.pair_model import far_field_model, pair_rates, single_model
 from optobind.models.modulation.program import LightProgram
 from optobind.models.modulation.waveform import Ramp, Sinusoid
 from optobind.models.pair import PairConstants
@@ -97,6 +97,23 @@ def test_playing_faster_keeps_the_light_of_each_phase():
     fast = model.played_at(2e4)
     assert fast.period == pytest.approx(5e-5)
     assert np.allclose(fast.drift([1e-5]), model.drift([0.2]))
+
+
+def test_rates_of_a_pair_are_those_of_its_constants():
+    phi = Ramp(0.4, 1e5)
+    times = np.array([0.0, 3e-6, 4e-5])
+    found = pair_rates(far_field_model(phi=phi, **VALUES), times)
+    for index, angle in enumerate(phi(times)):
+        pair = PairConstants.far_field(phi=float(angle), **VALUES)
+        assert found.g_r[index] == pytest.approx(pair.g_r, abs=1e-9)
+        assert found.g_a[index] == pytest.approx(pair.g_a, abs=1e-9)
+        assert found.re_D12[index] == pytest.approx(pair.re_D12, abs=1e-9)
+        assert found.lines[index] == pytest.approx(pair.line_frequencies)
+        assert found.total_diffusion[index] == pytest.approx(pair.total_diffusion)
+    dark = far_field_model(phi=0.0, power_1=0.0, **VALUES)
+    assert np.isnan(pair_rates(dark, [0.0]).lines[0, 0])
+    with pytest.raises(InputError, match="a pair has 4 states, the model has 2"):
+        pair_rates(single_model(omega=OMEGA, D=1.0, power=1.0), times)
 
 
 def test_undamped_models_keep_their_noise():

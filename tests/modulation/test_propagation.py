@@ -237,7 +237,7 @@ class _Liar(Waveform):
 
 def test_waveforms_that_hide_their_rate_do_not_converge():
     model = far_field_model(phi=_Liar(), **VALUES)
-    with pytest.raises(ConvergenceError, match="halving the steps does not converge"):
+    with pytest.raises(ConvergenceError, match="refining the steps does not converge"):
         propagate(model, START, [1e-5], tolerance=1e-9)
 
 

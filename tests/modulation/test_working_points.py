@@ -16,7 +16,6 @@ from optobind.models.modulation.pair_model import single_model
 from optobind.models.modulation.program import LightProgram
 from optobind.models.modulation.propagation import propagate
 from optobind.models.modulation.rig_points import (
-    best_phase_modulation,
     rig_working_point,
     static_beam_splitter,
 )
@@ -179,7 +178,12 @@ def _at_phase(array, phi):
 def test_a_real_rig_has_its_working_points_at_two_tones(trap_pair, kind):
     """70 nm spheres, 0.17 W, first principles: Floquet against the rotating wave."""
     array = trap_pair(kd=30 * math.pi, balance=0.2, gas=Gas(1e-4))
-    point = rig_working_point(array, kind)
+    rig = rig_working_point(array, kind)
+    point = rig.point
+    assert rig.doubts == ()
+    # The light to set has the model of the point.
+    fresh = array_model(array, rig.program).model
+    assert np.allclose(fresh.drift([3e-6]), point.model.drift([3e-6]), rtol=1e-9, atol=1e-6)
     # Amplitudes over φ of the exact couplings at those positions, from the static array.
     places = averaged_positions(array, LightProgram.pair(detuned(1e3)))
     still = [
@@ -214,11 +218,11 @@ def test_a_real_rig_has_its_working_points_at_two_tones(trap_pair, kind):
 @pytest.mark.parametrize("kind", ["beam_splitter", *SQUEEZERS])
 def test_best_phase_modulation_beats_two_tones_by_twice_the_bessel_function(trap_pair, kind):
     array = trap_pair(kd=30 * math.pi, balance=0.2)
-    tones = rig_working_point(array, kind)
-    best = rig_working_point(array, kind, drive="phase")
+    tones = rig_working_point(array, kind).point
+    rig = rig_working_point(array, kind, drive="phase")
+    best, phi_0, beta = rig.point, rig.phi_0, rig.depth
     # 2J_1(1.84) = 1.164, and e^{iφ_0} on the better quadrature of kd.
     assert best.rate / tones.rate == pytest.approx(1.164, rel=0.02)
-    phi_0, beta = best_phase_modulation(array, kind)
     assert beta == pytest.approx(1.84, abs=0.03)
     assert abs(math.sin(phi_0)) == pytest.approx(1.0, abs=0.05)
     worse = array_model(array, LightProgram.pair(Sinusoid(phi_0, 0.6 * beta, 1e4))).model
@@ -230,7 +234,7 @@ def test_power_modulation_squeezes_one_particle_of_a_rig(trap_pair):
     for particle in (0, 1):
         point = rig_working_point(
             array, "one_mode_squeezing", drive="power", depth=0.02, particle=particle
-        )
+        ).point
         line = math.pi * point.frequency
         assert point.rate == pytest.approx(0.005 * line, rel=0.02)
     with pytest.raises(InputError, match="a power drives one-mode squeezing only"):
