@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ..models.errors import FileError, InputError
 from ..models.ranges import require_range
+from .figure_style import save_figure
 from .output import as_json as encode
 from .output import print_json, print_result
 
@@ -80,12 +81,11 @@ def _directory(out: Path | None) -> Path:
 
 def _store(figures: dict[str, Any], document: dict[str, Any], folder: Path) -> dict[str, str]:
     """Write figures and grid; return the names of the files."""
-    from .figure_style import save_figure
-
     files = {}
     for name, figure in figures.items():
         for kind in ("png", "svg"):
             files[f"{name}_{kind}"] = str(save_figure(figure, folder / f"{name}.{kind}"))
+            figure.set_layout_engine("none")  # found once, good for both formats
     path = folder / "phases.json"
     try:
         path.write_text(encode(document, indent=None) + "\n", encoding="ascii")

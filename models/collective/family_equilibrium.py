@@ -147,14 +147,12 @@ def _balance(mechanics: LightMechanics, start: Array) -> tuple[Array, NDArray[np
     held &= _trapped(mechanics, positions, size)
     again = np.nonzero(~held)[0]
     if again.size:
-        rest, places = mechanics.take(again), start[again]
-        alive = np.ones(again.size, dtype=bool)
+        places = start[again]
         for strength in _STRENGTHS:
-            found, good = _newton(rest, places, float(strength), 0.25 * size)
-            alive &= good
-            places = np.where(alive[:, None, None], found, places)
-        alive &= _trapped(rest, places, size)
-        positions[again[alive]], held[again[alive]] = places[alive], True
+            found, good = _newton(mechanics.take(again), places, float(strength), 0.25 * size)
+            again, places = again[good], found[good]
+        good = _trapped(mechanics.take(again), places, size)
+        positions[again[good]], held[again[good]] = places[good], True
     return positions, held
 
 

@@ -25,8 +25,8 @@ __all__ = ["NormalModes", "normal_modes"]
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-# Sums over modes lose as many digits as the matrix of right vectors has in its condition number.
-_SUMMABLE = 1e8
+# Sums over modes cancel twice as many digits as the condition number of the vectors has.
+_SUMMABLE = 1e4
 
 
 @dataclass(frozen=True)
