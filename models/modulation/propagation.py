@@ -2,8 +2,9 @@
 
 Light that is constant between its breaks is propagated exactly, one exponential per piece.
 Otherwise the fourth-order Magnus expansion is used, for drift and noise at once: [[A, N], [0, −Aᵀ]]
-generates a linear flow whose Magnus exponent has the same block form. Steps are refined until two step sizes agree within the tolerance. Of periodic light only one period is
-integrated; longer times are powers of its map.
+generates a linear flow whose Magnus exponent has the same block form. Steps are refined until two
+step sizes agree within the tolerance. Of periodic light only one period is integrated; longer
+times are powers of its map.
 """
 
 from __future__ import annotations
