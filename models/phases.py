@@ -183,9 +183,9 @@ def area_shares(cells: int = 500) -> dict[str, float]:
     cells : int
         Cells a side; the shares have converged to 1/cells.
     """
-    angle = math.pi / cells * (np.arange(cells) + 0.5)
+    angle = np.asarray(math.pi / cells * (np.arange(cells) + 0.5), dtype=np.float64)
     # Borders such as cos(kd ± φ) = 0 would run through the centres of equal cells.
-    shifted = angle - 0.2 * math.pi / cells
+    shifted = np.asarray(angle - 0.2 * math.pi / cells, dtype=np.float64)
     return regime_map(
         angle,
         shifted,

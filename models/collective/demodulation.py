@@ -83,6 +83,6 @@ def demodulated_moments(
     pz, pp = matrix[..., 1::2, 0::2], matrix[..., 1::2, 1::2]
     turn = np.exp(2j * reference * np.asarray(times, dtype=np.float64))[..., None, None]
     return DemodulatedMoments(
-        normal=0.5 * (zz + pp + 1j * (zp - pz)),
-        anomalous=0.5 * turn * (zz - pp + 1j * (zp + pz)),
+        normal=np.asarray(0.5 * (zz + pp + 1j * (zp - pz)), dtype=np.complex128),
+        anomalous=np.asarray(0.5 * turn * (zz - pp + 1j * (zp + pz)), dtype=np.complex128),
     )

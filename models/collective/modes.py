@@ -27,6 +27,7 @@ Complex = NDArray[np.complex128]
 
 # Sums over modes cancel twice as many digits as the condition number of the vectors has.
 _SUMMABLE = 1e4
+_BLOCK = 2**20  # complex numbers held at once: some 16 MB
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ class NormalModes:
         Modes that share their frequency with another, but have vectors of their own; any
         orthonormal choice within their space is as good.
     exceptional : ndarray, shape (m,)
-        Modes at or near an exceptional point: vectors nearly coincide, K is beyond the limit,
-        and left vectors and heating rates are not to be trusted one by one.
+        Modes at or near an exceptional point, or of a long chain that leans on one end: vectors
+        nearly coincide, K is beyond the limit, and left vectors and heating rates are not to be
+        trusted one by one.
     participation, left_participation : ndarray, shape (m, particles, axes)
         Shares of particles and axes in the motion of a mode, and in what excites it; sum 1.
     """
@@ -145,7 +147,7 @@ class NormalModes:
         Returns
         -------
         ndarray, shape (n_freq, c, c)
-            unit²/Hz; for many particles much faster than inverting at every frequency.
+            unit²/Hz; for many particles faster than inverting at every frequency.
 
         Raises
         ------
@@ -158,11 +160,14 @@ class NormalModes:
             return model.csd(f, include_imprecision=include_imprecision)
         model.require_stable("spectra do not exist, use finite-time covariances")
         rates, right, left = self._all()
-        pole = self._poles(f, rates)
-        shapes = (model.output @ right) * pole[:, None, :]
-        kicks = left @ model.noise @ left.conj().T
-        spectrum = 2.0 * shapes @ kicks @ shapes.conj().swapaxes(-1, -2)
-        return np.asarray(spectrum + model.imprecision if include_imprecision else spectrum)
+        shapes = model.output @ right
+        kicks = 2.0 * left @ model.noise @ left.conj().T
+        spectrum = np.empty((f.size, model.channels, model.channels), dtype=np.complex128)
+        step = max(1, _BLOCK // shapes.size)
+        for start in range(0, f.size, step):
+            moved = shapes * self._poles(f[start : start + step], rates)[:, None, :]
+            spectrum[start : start + step] = moved @ kicks @ moved.conj().swapaxes(-1, -2)
+        return spectrum + model.imprecision if include_imprecision else spectrum
 
     @staticmethod
     def _poles(f: Array, rates: Complex) -> Complex:

@@ -136,8 +136,8 @@ def amplification_per_site(
     """Factor by which a driven amplitude grows from site to site deep inside an open chain.
 
     g_f/|x_+| with x_± = [E ± √(E² − 4g_fg_b)]/2, |x_+| ≥ |x_−|, E = detuning + iγ/2 (nearest
-    neighbours, rotating wave, a chain that is stable). At resonance it exceeds 1 iff g_f − g_b > γ/2 > 0, which is where
-    the band winds around E.
+    neighbours, rotating wave, a chain that is stable). At resonance, with g_f and g_b of one sign,
+    it exceeds 1 iff |g_f| − |g_b| > γ/2, which is where the band winds around E.
 
     Parameters
     ----------
