@@ -35,6 +35,6 @@ def build(draw: Callable[[], Figure], script: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     path = save_figure(draw(), out / f"{Path(script).stem}.png")
     with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(_COLORS, dither=Image.Dither.NONE)
+        small = picture.convert("RGB").quantize(_COLORS, kmeans=3, dither=Image.Dither.NONE)
     small.save(path, optimize=True)
     print(path)
