@@ -11,6 +11,7 @@ from optobind.models.errors import InputError, UnstableModelError
 from optobind.models.gas import Gas
 from optobind.models.linear import LinearModel
 from optobind.models.pair import PairConstants
+from optobind.models.quantum.entanglement import COMMON, DIFFERENTIAL, occupation
 from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer
 
@@ -243,3 +244,22 @@ def test_axes_of_a_model_must_fit_its_states():
         normal_modes(chain.linearize("focus"), axes="xy")
     with pytest.raises(InputError, match="states need 6 entries"):
         normal_modes(chain.linearize("focus")).amplitudes(np.zeros(4))
+
+
+def test_normal_modes_of_a_damped_pair_reach_different_temperatures():
+    # A weak reciprocal coupling makes a_± the normal modes; the noise is correlated.
+    gamma, D, cross = 50.0, 4e4, 5e3
+    pair = PairConstants(
+        2e5, 0.0, 3e3, 0.0, D, D, cross, gamma=(gamma, gamma), n_thermal=(100.0, 100.0)
+    )
+    model = pair.to_linear()
+    modes = normal_modes(model)
+    bath = gamma * 100.5
+    expected = sorted((D + bath + sign * cross) / gamma - 0.5 for sign in (1, -1))
+    assert np.allclose(sorted(modes.occupations), expected, rtol=0.05)
+    # Without the correlation both modes would be equally warm.
+    assert expected[1] - expected[0] == pytest.approx(2.0 * cross / gamma)
+    steady = model.steady_state()
+    for coefficients, sign in ((COMMON, 1), (DIFFERENTIAL, -1)):
+        found = occupation(steady, coefficients)
+        assert found == pytest.approx((D + bath + sign * cross) / gamma - 0.5, rel=0.05)
