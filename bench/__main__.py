@@ -19,9 +19,16 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from bench import chain, csd, fit, stepping  # noqa: E402
+from bench import chain, csd, fit, moments, nonlinear, stepping  # noqa: E402
 
-SUBJECTS = {"csd": csd, "stepping": stepping, "fit": fit, "chain": chain}
+SUBJECTS = {
+    "csd": csd,
+    "stepping": stepping,
+    "fit": fit,
+    "moments": moments,
+    "nonlinear": nonlinear,
+    "chain": chain,
+}
 
 
 def main() -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bench.row import Row, cpu_seconds, paired
-from optobind.instruments.simulated.rng import new_stream
 from optobind.instruments.simulated.stepping import rng_bound, step_pair
 from optobind.models.pair import PairConstants
+from optobind.models.rng import new_stream
 
 STEPS, LOOP_STEPS = 2_000_000, 40_000
 

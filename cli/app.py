@@ -175,6 +175,48 @@ def couplings(
     show_couplings(rig, settings or [], at, as_json)
 
 
+@app.command()
+def phases(
+    rig: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--rig", help="Shipped rig or a TOML file; ideal constants without."),
+    ] = None,
+    settings: SetOption = None,
+    out: OutOption = None,
+    at: Annotated[
+        Literal["equilibrium", "focus"], typer.Option("--at", help="Where to evaluate.")
+    ] = "equilibrium",
+    grid: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--grid", metavar="N", help="Points a side."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Draw the phase diagrams of the Letter's Fig. 3, ideal or of a rig."""
+    from .phases import show_phases
+
+    show_phases(rig, settings or [], out, at, grid, as_json)
+
+
+@app.command()
+def predict(
+    rig: RigOption,
+    settings: SetOption = None,
+    at: Annotated[
+        Literal["equilibrium", "focus"], typer.Option("--at", help="Where to evaluate.")
+    ] = "equilibrium",
+    efficiency: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--efficiency", metavar="ETA", help="Detection efficiency, 1e-6 … 1."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Predict what an experiment would see: occupations, heating, thresholds."""
+    from .predict import show_prediction
+
+    show_prediction(rig, settings or [], at, efficiency, as_json)
+
+
 @config_app.command("check")
 def config_check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A rig or plan file.")],

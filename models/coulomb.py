@@ -20,7 +20,7 @@ def _pairs(
     charges: NDArray[np.float64], positions: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """q_jq_l/(4πε0), zero for j = l, with displacements and distances of the ordered pairs."""
-    r = positions[:, None, :] - positions[None, :, :]
+    r = positions[..., :, None, :] - positions[..., None, :, :]
     distance = np.linalg.norm(r, axis=-1) + np.eye(len(charges))
     strength = np.outer(charges, charges) / (4.0 * math.pi * EPSILON_0)
     np.fill_diagonal(strength, 0.0)
@@ -30,22 +30,23 @@ def _pairs(
 def coulomb_force(
     charges: NDArray[np.float64], positions: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Force on each particle, shape (n, 3), N, from charges (n,) in C at positions (n, 3) in m."""
+    """Force on each particle, N, of charges (n,) in C at positions of shape (..., n, 3) in m."""
     strength, r, distance = _pairs(charges, positions)
-    return np.asarray(np.einsum("jl,jla->ja", strength / distance**3, r))
+    return np.asarray(np.einsum("...jl,...jla->...ja", strength / distance**3, r))
 
 
 def coulomb_stiffness(
     charges: NDArray[np.float64], positions: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """−∂F_ja/∂r_lb of :func:`coulomb_force`, shape (n, 3, n, 3), N/m."""
+    """−∂F_ja/∂r_lb of :func:`coulomb_force`, shape (..., n, 3, n, 3), N/m."""
     strength, r, distance = _pairs(charges, positions)
     scale = (strength / distance**3)[..., None, None]
     unit = r / distance[..., None]
     gradient = scale * (np.eye(3) - 3.0 * unit[..., :, None] * unit[..., None, :])
-    stiffness = gradient.transpose(0, 2, 1, 3).copy()
-    diagonal = np.arange(len(charges))
-    stiffness[diagonal, :, diagonal, :] = -gradient.sum(axis=1)
+    stiffness = gradient.swapaxes(-3, -2).copy()
+    own = gradient.sum(axis=-3)
+    for j in range(len(charges)):
+        stiffness[..., j, :, j, :] = -own[..., j, :, :]
     return stiffness
 
 

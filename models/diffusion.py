@@ -23,7 +23,7 @@ def momentum_diffusion(
     positions: NDArray[np.float64],
     k: float,
 ) -> NDArray[np.complex128]:
-    """P of all particles and axes, shape (3n, 3n), index 3j + a, (kg m/s)²/s.
+    """P of all particles and axes, shape (..., 3n, 3n), index 3j + a, (kg m/s)²/s.
 
     Parameters
     ----------
@@ -31,24 +31,25 @@ def momentum_diffusion(
         Polarizabilities, C m²/V.
     field : LocalField
         Field at the particles; optical frequencies scatter independently.
-    positions : ndarray, shape (n, 3)
+    positions : ndarray, shape (..., n, 3)
         Particle positions, m.
     k : float
         Wave number, 1/m.
     """
-    tensor = imaginary_green(positions[:, None, :] - positions[None, :, :], k)
+    tensor = imaginary_green(positions[..., :, None, :] - positions[..., None, :, :], k)
     count = len(alpha)
-    total = np.zeros((count, count, 3, 3), dtype=np.complex128)
+    total = np.zeros((*positions.shape[:-1], count, 3, 3), dtype=np.complex128)
     for value, first in zip(field.value, field.first, strict=True):
         bra, bra_first = value.conj(), first.conj()
         # ∂ acts on E(r) and on r in Im G, ∂' on E*(r') and, with a minus, on r' in Im G.
-        moved = np.einsum("jlik,jak->jlai", tensor.value, first)
-        moved = moved + np.einsum("jlaik,jk->jlai", tensor.first, value)
-        total += np.einsum("lbi,jlai->jlab", bra_first, moved)
-        sheared = np.einsum("jlbik,jak->jlabi", tensor.first, first)
-        curved = np.einsum("jlabik,jk->jlabi", tensor.second, value)
-        total -= np.einsum("li,jlabi->jlab", bra, sheared + curved)
+        moved = np.einsum("...jlik,...jak->...jlai", tensor.value, first)
+        moved = moved + np.einsum("...jlaik,...jk->...jlai", tensor.first, value)
+        total += np.einsum("...lbi,...jlai->...jlab", bra_first, moved)
+        sheared = np.einsum("...jlbik,...jak->...jlabi", tensor.first, first)
+        curved = np.einsum("...jlabik,...jk->...jlabi", tensor.second, value)
+        total -= np.einsum("...li,...jlabi->...jlab", bra, sheared + curved)
     weight = HBAR / (4.0 * EPSILON_0) * np.outer(alpha, alpha.conj())
-    matrix = (weight[..., None, None] * total).transpose(0, 2, 1, 3).reshape(3 * count, 3 * count)
+    blocks = (weight[..., None, None] * total).swapaxes(-3, -2)
+    matrix = blocks.reshape(*positions.shape[:-2], 3 * count, 3 * count)
     # Hermitian to rounding; exactly so for those who factorise it.
-    return np.asarray(0.5 * (matrix + matrix.conj().T))
+    return np.asarray(0.5 * (matrix + matrix.conj().swapaxes(-1, -2)))

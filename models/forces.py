@@ -1,5 +1,7 @@
 """Optical forces on dipoles and their analytic stiffness.
 
+Settings of the light that are evaluated together are leading dimensions of field and positions.
+
 One-body: gradient force (Re α/4)∇|E|² and scattering force (|α|²k³/(12πε0)) Im(E*·∂E).
 Two-body: Eq. (1) for every ordered pair, for a complex polarizability
 F_jl = (1/2ε0) Re[α_j*α_l E_j*·(∂_jG)E_l + α_jα_l (∂_jE_j*)·G E_l], and Eq. (1) for a real one.
@@ -30,7 +32,7 @@ Complex = NDArray[np.complex128]
 
 
 def one_body_force(alpha: Complex, field: LocalField, k: float) -> NDArray[np.float64]:
-    """Gradient and scattering force on each particle, shape (n, 3), N.
+    """Gradient and scattering force on each particle, shape (..., n, 3), N.
 
     Parameters
     ----------
@@ -41,15 +43,15 @@ def one_body_force(alpha: Complex, field: LocalField, k: float) -> NDArray[np.fl
     k : float
         Wave number, 1/m.
     """
-    product = np.einsum("gni,gnai->na", field.value.conj(), field.first)
+    product = np.einsum("g...ni,g...nai->...na", field.value.conj(), field.first)
     gradient, scattering = _weights(alpha, k)
     return np.asarray(gradient * product.real + scattering * product.imag)
 
 
 def one_body_stiffness(alpha: Complex, field: LocalField, k: float) -> NDArray[np.float64]:
-    """−∂F_a/∂r_b of :func:`one_body_force` for each particle, shape (n, 3, 3), N/m."""
-    product = np.einsum("gnbi,gnai->nab", field.first.conj(), field.first)
-    product = product + np.einsum("gni,gnabi->nab", field.value.conj(), field.second)
+    """−∂F_a/∂r_b of :func:`one_body_force` for each particle, shape (..., n, 3, 3), N/m."""
+    product = np.einsum("g...nbi,g...nai->...nab", field.first.conj(), field.first)
+    product = product + np.einsum("g...ni,g...nabi->...nab", field.value.conj(), field.second)
     gradient, scattering = (weight[..., None] for weight in _weights(alpha, k))
     return np.asarray(-(gradient * product.real + scattering * product.imag))
 
@@ -61,9 +63,9 @@ def _weights(alpha: Complex, k: float) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def pair_green(positions: NDArray[np.float64], k: float) -> GreenTensor:
-    """Green tensors of every ordered pair, G(r_j − r_l), leading shape (n, n), zero for j = l."""
-    r = positions[:, None, :] - positions[None, :, :]
-    same = np.eye(len(positions), dtype=bool)
+    """Green tensors G(r_j − r_l) of every ordered pair, leading shape (..., n, n), 0 at j = l."""
+    r = positions[..., :, None, :] - positions[..., None, :, :]
+    same = np.broadcast_to(np.eye(positions.shape[-2], dtype=bool), r.shape[:-1])
     # Any finite displacement will do on the diagonal, which is then set to zero.
     r[same] = (1.0 / k, 0.0, 0.0)
     tensor = green(r, k)
@@ -79,7 +81,7 @@ def _prefactors(alpha: Complex) -> tuple[Complex, Complex]:
 
 
 def binding_force(alpha: Complex, field: LocalField, tensor: GreenTensor) -> NDArray[np.float64]:
-    """Sum of Eq. (1) over all partners, shape (n, 3), N.
+    """Sum of Eq. (1) over all partners, shape (..., n, 3), N.
 
     Parameters
     ----------
@@ -93,10 +95,10 @@ def binding_force(alpha: Complex, field: LocalField, tensor: GreenTensor) -> NDA
     crossed, direct = _prefactors(alpha)
     force = np.zeros(field.value.shape[1:])
     for value, first in zip(field.value, field.first, strict=True):
-        incoming = np.einsum("jlik,lk->jli", tensor.value, value)
-        sloped = np.einsum("jlaik,lk->jlai", tensor.first, value)
-        terms = np.einsum("jl,ji,jlai->ja", crossed, value.conj(), sloped)
-        terms = terms + np.einsum("jl,jai,jli->ja", direct, first.conj(), incoming)
+        incoming = np.einsum("...jlik,...lk->...jli", tensor.value, value)
+        sloped = np.einsum("...jlaik,...lk->...jlai", tensor.first, value)
+        terms = np.einsum("jl,...ji,...jlai->...ja", crossed, value.conj(), sloped)
+        terms = terms + np.einsum("jl,...jai,...jli->...ja", direct, first.conj(), incoming)
         force += terms.real
     return force
 
@@ -104,31 +106,32 @@ def binding_force(alpha: Complex, field: LocalField, tensor: GreenTensor) -> NDA
 def binding_stiffness(
     alpha: Complex, field: LocalField, tensor: GreenTensor
 ) -> NDArray[np.float64]:
-    """−∂F_ja/∂r_lb of :func:`binding_force`, shape (n, 3, n, 3), N/m; not symmetric."""
+    """−∂F_ja/∂r_lb of :func:`binding_force`, shape (..., n, 3, n, 3), N/m; not symmetric."""
     crossed, direct = _prefactors(alpha)
     count = len(alpha)
-    total = np.zeros((count, 3, count, 3))
+    total = np.zeros((*field.value.shape[1:-1], 3, count, 3))
     for value, first, second in zip(field.value, field.first, field.second, strict=True):
-        incoming = np.einsum("jlik,lk->jli", tensor.value, value)
-        sloped = np.einsum("jlaik,lk->jlai", tensor.first, value)
-        curved = np.einsum("jlabik,lk->jlabi", tensor.second, value)
-        moved = np.einsum("jlik,lbk->jlbi", tensor.value, first)
-        sheared = np.einsum("jlaik,lbk->jlabi", tensor.first, first)
+        incoming = np.einsum("...jlik,...lk->...jli", tensor.value, value)
+        sloped = np.einsum("...jlaik,...lk->...jlai", tensor.first, value)
+        curved = np.einsum("...jlabik,...lk->...jlabi", tensor.second, value)
+        moved = np.einsum("...jlik,...lbk->...jlbi", tensor.value, first)
+        sheared = np.einsum("...jlaik,...lbk->...jlabi", tensor.first, first)
         bra, bra_first, bra_second = value.conj(), first.conj(), second.conj()
         # The four products of E* or ∂E* with a displaced source, for each ordered pair.
-        value_curved = np.einsum("ji,jlabi->jlab", bra, curved)
-        slope_sloped = np.einsum("jai,jlbi->jlab", bra_first, sloped)
+        value_curved = np.einsum("...ji,...jlabi->...jlab", bra, curved)
+        slope_sloped = np.einsum("...jai,...jlbi->...jlab", bra_first, sloped)
         on_self = crossed[..., None, None] * (value_curved + slope_sloped.swapaxes(-1, -2))
         on_self = on_self + direct[..., None, None] * (
-            np.einsum("jabi,jli->jlab", bra_second, incoming) + slope_sloped
+            np.einsum("...jabi,...jli->...jlab", bra_second, incoming) + slope_sloped
         )
         on_other = crossed[..., None, None] * (
-            np.einsum("ji,jlabi->jlab", bra, sheared) - value_curved
+            np.einsum("...ji,...jlabi->...jlab", bra, sheared) - value_curved
         )
         on_other = on_other + direct[..., None, None] * (
-            np.einsum("jai,jlbi->jlab", bra_first, moved) - slope_sloped
+            np.einsum("...jai,...jlbi->...jlab", bra_first, moved) - slope_sloped
         )
-        total -= on_other.real.transpose(0, 2, 1, 3)
-        diagonal = np.arange(count)
-        total[diagonal, :, diagonal, :] -= on_self.real.sum(axis=1)
+        total -= on_other.real.swapaxes(-3, -2)
+        own = on_self.real.sum(axis=-3)
+        for j in range(count):
+            total[..., j, :, j, :] -= own[..., j, :, :]
     return total

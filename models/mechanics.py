@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 class Mechanics:
     """The forces between light, dipoles and charges at any positions.
 
+    Settings of the light that are evaluated together are leading dimensions of the positions.
+
     Attributes
     ----------
     tweezers : tuple of Tweezer
@@ -53,7 +55,7 @@ class Mechanics:
         """Return forces (n, 3), N, with everything between particles scaled by ``strength``."""
         field = self.field(positions)
         force = one_body_force(self.polarizabilities, field, self.k)
-        if strength != 0.0 and len(positions) > 1:
+        if strength != 0.0 and positions.shape[-2] > 1:
             tensor = pair_green(positions, self.k)
             force = force + strength * self._mutual_force(positions, field, tensor)
         return force
@@ -65,16 +67,17 @@ class Mechanics:
     def forces_and_stiffness(self, positions: Array, strength: float = 1.0) -> tuple[Array, Array]:
         """Both :meth:`forces` and :meth:`stiffness`, from one evaluation of field and tensors."""
         field = self.field(positions)
-        count = len(positions)
+        count = positions.shape[-2]
         force = one_body_force(self.polarizabilities, field, self.k)
-        total = np.zeros((count, 3, count, 3))
+        total = np.zeros((*positions.shape, count, 3))
         if strength != 0.0 and count > 1:
             tensor = pair_green(positions, self.k)
             force = force + strength * self._mutual_force(positions, field, tensor)
             total += strength * binding_stiffness(self.polarizabilities, field, tensor)
             total += strength * coulomb_stiffness(self.charges, positions)
-        own = np.arange(count)
-        total[own, :, own, :] += one_body_stiffness(self.polarizabilities, field, self.k)
+        own = one_body_stiffness(self.polarizabilities, field, self.k)
+        for j in range(count):
+            total[..., j, :, j, :] += own[..., j, :, :]
         return force, total
 
     def _mutual_force(self, positions: Array, field: LocalField, tensor: GreenTensor) -> Array:

@@ -23,7 +23,7 @@ from .errors import InputError
 from .objective import AplanaticObjective
 from .ranges import require_range
 
-__all__ = ["LocalField", "Tweezer", "total_field"]
+__all__ = ["LocalField", "Tweezer", "gaussian_sum", "total_field"]
 
 
 def _jones(polarization: Sequence[complex]) -> tuple[complex, complex]:
@@ -155,13 +155,15 @@ class Tweezer:
 class LocalField:
     """Field amplitude and its derivatives at n points, for each of g optical frequencies.
 
+    Settings of the light that are evaluated together stand between g and n.
+
     Attributes
     ----------
-    value : ndarray, shape (g, n, 3)
+    value : ndarray, shape (g, ..., n, 3)
         E_i, V/m.
-    first : ndarray, shape (g, n, 3, 3)
+    first : ndarray, shape (g, ..., n, 3, 3)
         ∂_a E_i, V/m².
-    second : ndarray, shape (g, n, 3, 3, 3)
+    second : ndarray, shape (g, ..., n, 3, 3, 3)
         ∂_a ∂_b E_i, V/m³.
     """
 
@@ -171,14 +173,14 @@ class LocalField:
 
     @property
     def intensity(self) -> NDArray[np.float64]:
-        """|E|² summed over frequencies, shape (n,), V²/m²."""
-        return np.asarray((np.abs(self.value) ** 2).sum(axis=(0, 2)))
+        """|E|² summed over frequencies, shape (..., n), V²/m²."""
+        return np.asarray((np.abs(self.value) ** 2).sum(axis=(0, -1)))
 
 
 def _log_derivatives(
     offset: NDArray[np.float64], waists: NDArray[np.float64], k: float, sign: NDArray[np.float64]
 ) -> tuple[NDArray[np.complex128], NDArray[np.complex128], NDArray[np.complex128]]:
-    """u, ∂_a ln u and ∂_a∂_b ln u of unit Gaussian beams at offsets (n, t, 3)."""
+    """u, ∂_a ln u and ∂_a∂_b ln u of unit Gaussian beams at offsets (..., n, t, 3)."""
     rate = 2j / (k * waists**2)  # dq/dz = i/z_R on both axes, (t, 2)
     along = sign * offset[..., 2]
     q = 1.0 + rate * along[..., None]
@@ -244,13 +246,43 @@ def _gaussian_field(
     for index, beam in enumerate(tweezers):
         peak = beam.focus_amplitude * cmath.exp(1j * beam.phase)
         amplitude[index, :2] = peak * np.array(beam.polarization)
-    u, gradient, hessian = _log_derivatives(positions[:, None, :] - centres, waists, k, sign)
+    return gaussian_sum(positions[:, None, :] - centres, waists, sign, amplitude, k)
+
+
+def gaussian_sum(
+    offset: NDArray[np.float64],
+    waists: NDArray[np.float64],
+    sign: NDArray[np.float64],
+    amplitude: NDArray[np.complex128],
+    k: float,
+) -> tuple[NDArray[np.complex128], ...]:
+    """E, ∂E and ∂∂E of t Gaussian beams at n points, in any number of settings at once.
+
+    Parameters
+    ----------
+    offset : ndarray, shape (..., n, t, 3)
+        From each focus to each point, m.
+    waists : ndarray, shape (t, 2)
+        m.
+    sign : ndarray, shape (t,)
+        Directions, ±1.
+    amplitude : ndarray, shape (..., t, 3)
+        E at the foci, V/m.
+    k : float
+        Wave number, 1/m.
+
+    Returns
+    -------
+    value, first, second : ndarray
+        Shapes (..., n, 3), (..., n, 3, 3) and (..., n, 3, 3, 3), derivatives first.
+    """
+    u, gradient, hessian = _log_derivatives(offset, waists, k, sign)
     slope = u[..., None] * gradient
     curve = u[..., None, None] * (hessian + gradient[..., :, None] * gradient[..., None, :])
     return (
         u @ amplitude,
-        np.einsum("nta,ti->nai", slope, amplitude),
-        np.einsum("ntab,ti->nabi", curve, amplitude),
+        np.einsum("...nta,...ti->...nai", slope, amplitude),
+        np.einsum("...ntab,...ti->...nabi", curve, amplitude),
     )
 
 

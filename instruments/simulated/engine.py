@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import InputError
+from ...models.rng import new_stream
 from .closed_loop import ClosedLoop, build_closed_loop
 from .detection import all_detectors, detection_chain, in_loop_detectors, lower_root
 from .feedback import design_loop, held_force_input, ring_length
 from .kernels import Dynamics, Memory, advance_many, advance_pair
 from .mechanics import OperatingPoint
-from .rng import new_stream
 from .settings import WorldSettings
 from .truth import fit_truth
 

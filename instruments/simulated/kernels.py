@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .rng import next_normal
+from ...models.rng import next_normal
 
 __all__ = ["TAPS", "Chain", "Dynamics", "Loop", "Memory", "advance_many", "advance_pair"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from numba import njit
 
-from .rng import next_normal
+from ...models.rng import next_normal
 
 __all__ = ["rng_bound", "step_pair"]
 
@@ -24,7 +24,7 @@ def step_pair(positions: Any, state: Any, step: Any, root: Any, stream: Any) -> 
     step, root : ndarray, shape (4, 4)
         F and the lower Cholesky factor L of Q, see ``LinearModel.discretise``.
     stream : ndarray of uint64, shape (4,)
-        From :func:`~optobind.instruments.simulated.rng.new_stream`; moves on by 4 n deviates.
+        From :func:`~optobind.models.rng.new_stream`; moves on by 4 n deviates.
     """
     s0, s1, s2, s3 = stream[0], stream[1], stream[2], stream[3]
     x0, x1, x2, x3 = state[0], state[1], state[2], state[3]

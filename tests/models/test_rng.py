@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from optobind.instruments.simulated.rng import fill_normal, new_stream
+from optobind.models.rng import fill_normal, new_stream
 
 
 def draw(n: int, seed: int = 5) -> np.ndarray:

@@ -1,0 +1,127 @@
+"""``optobind phases``: Fig. 3 of the Letter, for ideal constants or for a rig."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from ..models.errors import FileError, InputError
+from ..models.ranges import require_range
+from .figure_style import save_figure
+from .output import as_json as encode
+from .output import print_json, print_result
+
+__all__ = ["show_phases"]
+
+_IDEAL_GRID, _RIG_GRID = 121, 60
+_MOST_IDEAL, _MOST_RIG = 2000, 300
+_LEAST_GRID = 8
+
+
+def show_phases(
+    rig: str | None,
+    settings: Sequence[str],
+    out: Path | None,
+    at: Literal["equilibrium", "focus"],
+    grid: int | None,
+    as_json: bool,
+) -> None:
+    """Compute both maps, write figures and JSON, and print a summary.
+
+    Parameters
+    ----------
+    rig : str or None
+        Shipped rig or TOML file; None for the ideal constants of the Letter.
+    settings : sequence of str
+        ``path=value`` changes of the rig.
+    out : Path or None
+        Directory for the files; ``phases`` unless given.
+    at : {"equilibrium", "focus"}
+        Where the particles of a rig are.
+    grid : int or None
+        Points a side.
+    as_json : bool
+        Print one JSON object in place of tables.
+
+    Raises
+    ------
+    InputError
+        For options that cannot be used, or a rig that is no pair or does not hold it.
+    FileError
+        If the files cannot be written.
+    """
+    if rig is None and settings:
+        raise InputError(f"--set {settings[0]!r} needs a --rig to change")
+    most = _MOST_IDEAL if rig is None else _MOST_RIG
+    usual = _IDEAL_GRID if rig is None else _RIG_GRID
+    points = int(require_range("--grid", usual if grid is None else grid, _LEAST_GRID, most))
+    from .phases_results import ideal_phases, pair_of_rig, phases_of_rig
+
+    pair = None if rig is None else pair_of_rig(rig, settings, at)
+    folder = _directory(out)  # now: what cannot be computed leaves no empty folder
+    result = ideal_phases(points) if pair is None else phases_of_rig(*pair, at, points)
+    files = _store(result.figures, result.document, folder)
+    if as_json:
+        print_json({**result.summary, "files": files})
+    else:
+        print_result(*_tables(result.summary), f"stored in {folder}")
+
+
+def _directory(out: Path | None) -> Path:
+    """Make the directory before the work, so that an unwritable one is found at once."""
+    folder = Path("phases") if out is None else out
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"--out {folder} cannot be made: {error.strerror}") from None
+    return folder
+
+
+def _store(figures: dict[str, Any], document: dict[str, Any], folder: Path) -> dict[str, str]:
+    """Write figures and grid; return the names of the files."""
+    files = {}
+    for name, figure in figures.items():
+        for kind in ("png", "svg"):
+            files[f"{name}_{kind}"] = str(save_figure(figure, folder / f"{name}.{kind}"))
+            figure.set_layout_engine("none")  # found once, good for both formats
+    path = folder / "phases.json"
+    try:
+        path.write_text(encode(document, indent=None) + "\n", encoding="ascii")
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+    return {**files, "json": str(path)}
+
+
+def _tables(summary: dict[str, Any]) -> list[Any]:
+    """Lay the summary out for reading."""
+    from rich.table import Table
+
+    ideal = summary["source"] == "ideal"
+    where = "ideal far-field constants" if ideal else f"{summary['source']}, {summary['at']}"
+    shares = Table(title=f"regimes of Fig. 3(a): {where}", title_justify="left")
+    shares.add_column("regime")
+    shares.add_column("share of (φ, kd)", justify="right")
+    for name, share in summary["shares"].items():
+        shares.add_row(name.replace("_", "-"), f"{100.0 * share:.1f} %")
+    points = Table(title="exceptional points of Fig. 3(b)", title_justify="left")
+    unit, scale = ("(g_r)", 1.0) if ideal else ("/2π (Hz)", math.tau)
+    for heading in (f"g_a {unit}", f"δω {unit}"):
+        points.add_column(heading, justify="right")
+    for cut in summary["cuts"]:
+        places = ", ".join(f"{point / scale:.4g}" for point in cut["exceptional_points"])
+        points.add_row(f"{cut['g_a'] / scale:.4g}", places or "none")
+    if ideal:
+        named = "; ".join(f"{n}: {', '.join(f)}" for n, f in summary["points"].items())
+        return [shares, points, named.replace("_", "-")]
+    own = summary["as_set"]
+    growth = own["growth_rate"]
+    lines = [
+        f"as set: φ = {own['phi'] / math.pi:.3f}π, kd = {own['kd'] / math.pi:.3f}π, regime: "
+        f"{', '.join(own['regime']).replace('_', '-') or 'none'}",
+        f"amplitudes {'grow' if growth > 0.0 else 'decay'} at {abs(growth):.4g} 1/s; "
+        f"{100.0 * summary['unstable_share']:.1f} % of (φ, kd) grow, "
+        f"{100.0 * summary['not_held_share']:.1f} % hold no pair",
+    ]
+    return [shares, points, *lines]

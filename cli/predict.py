@@ -1,0 +1,151 @@
+"""``optobind predict``: what an experiment on a rig would see, and how far it is from quantum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from importlib import util
+from typing import Any, Literal
+
+from ..config.build import build_trap
+from ..config.load import load_rig
+from ..models.array import TrapArray
+from ..models.ranges import require_range
+from .output import print_json, print_result, warn
+from .prediction import prediction_of
+
+__all__ = ["show_prediction"]
+
+_DETECTOR = 0.3
+
+
+def show_prediction(
+    rig: str,
+    settings: Sequence[str],
+    at: Literal["equilibrium", "focus"],
+    efficiency: float | None,
+    as_json: bool,
+) -> None:
+    """Load a rig, predict, and print.
+
+    Parameters
+    ----------
+    rig : str
+        Shipped rig or TOML file.
+    settings : sequence of str
+        ``path=value`` changes.
+    at : {"equilibrium", "focus"}
+        Where the particles are.
+    efficiency : float or None
+        Detection efficiency; that of the rig's first out-of-loop detector by default.
+    as_json : bool
+        Print one JSON object in place of tables.
+    """
+    loaded = load_rig(rig, settings)
+    eta = _DETECTOR
+    for detector in loaded.config.detectors:
+        if detector.role == "out_of_loop" and detector.efficiency is not None:
+            eta = detector.efficiency
+            break
+    if efficiency is not None:
+        eta = require_range("--efficiency", efficiency, 1e-6, 1.0)
+    trap = build_trap(loaded.config)
+    values = prediction_of(trap, at, eta)
+    warn(trap.doubts())
+    warn(_mie_doubts(trap))
+    if as_json:
+        print_json(values)
+    else:
+        print_result(*_tables(loaded.name, values))
+
+
+def _mie_doubts(trap: TrapArray) -> list[str]:
+    """Where Mie theory and the dipole differ by more than 10 %, if its package is there."""
+    if util.find_spec("miepython") is None:
+        return []
+    from ..models.mie import mie_corrections
+
+    doubts = []
+    for number, (sphere, tweezer) in enumerate(
+        zip(trap.spheres[:2], trap.tweezers[:2], strict=True), start=1
+    ):
+        factor = min(1.0, max(0.1, tweezer.propagation_factor(trap.k)))
+        found = mie_corrections(sphere, trap.wavelength, factor)
+        doubts += [f"particle {number}: {text}" for text in found.doubts()]
+    return doubts
+
+
+def _hz(rate: float | None) -> str:
+    return "–" if rate is None else f"{rate / math.tau:.5g}"
+
+
+_PARTICLE_ROWS: tuple[tuple[str, Any], ...] = (
+    ("bare frequency ω/2π (Hz)", lambda p: _hz(p["omega"])),
+    ("line ω̃/2π (Hz)", lambda p: _hz(p["line"])),
+    ("mass (fg)", lambda p: f"{1e18 * p['mass']:.4g}"),
+    ("zero-point motion (pm)", lambda p: f"{1e12 * p['zero_point_length']:.3g}"),
+    ("recoil heating D/2π (Hz)", lambda p: _hz(p["recoil_rate"])),
+    ("gas heating γ(n̄+½)/2π (Hz)", lambda p: _hz(p["gas_rate"])),
+    ("gas damping γ/2π (Hz)", lambda p: _hz(p["gamma"])),
+    ("occupation without cooling", lambda p: _number(p["uncooled_occupation"])),
+    ("occupation, best cold damping", lambda p: _number(p["cooled_occupation"])),
+    ("best feedback damping Γ/2π (Hz)", lambda p: _hz(p["optimal_feedback_damping"])),
+    ("gas = recoil at (mbar)", lambda p: f"{0.01 * p['crossover_pressure']:.3g}"),
+)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _tables(name: str, values: dict[str, Any]) -> list[Any]:
+    """Lay the prediction out for reading."""
+    from rich.table import Table
+
+    title = f"{name}, at the {values['at']}, detection efficiency {values['efficiency']:g}"
+    table = Table(title=title, title_justify="left")
+    for heading in ("", "particle 1", "particle 2"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for label, pick in _PARTICLE_ROWS:
+        table.add_row(label, *(pick(particle) for particle in values["particles"]))
+    return [table, *_sentences(values)]
+
+
+def _sentences(values: dict[str, Any]) -> list[str]:
+    modes, points = values["modes"], values["exceptional_points"]
+    quantum, light = values["entanglement"], values["modulated_phase"]
+    lines = [
+        f"common and differential motion heat at {_hz(modes['heating_common'])} and "
+        f"{_hz(modes['heating_differential'])} Hz: they differ by "
+        f"{modes['difference_percent']:.3g} %, "
+        f"visible for {1e3 * modes['correlation_time']:.3g} ms (lines "
+        f"{_hz(modes['line_splitting'])} Hz apart)",
+        _about_symmetry(points, modes["growth_rate"]),
+        "no mode is damped by binding (g_a = 0)"
+        if values["saturation_occupation"] is None
+        else "non-Hermitian damping, at its best, saturates at "
+        f"n = {values['saturation_occupation']:.4g}",
+        f"recoil is {quantum['margin']:.3g} times what binding could entangle against: "
+        + ("entanglement is possible" if quantum["possible"] else "no entanglement")
+        + f"; detection with η > {quantum['efficiency_needed']:.4g} or more than "
+        f"{quantum['squeezing_needed_db']:.3g} dB of squeezed light (full overlap) would be needed",
+    ]
+    if light is not None:
+        lines.append(
+            f"φ = 2ωt at kd = nπ: D is {light['recoil_over_coupling']:.3g} G/kd (squeezing needs "
+            "less than 1, entanglement less than ½): squeezed variance "
+            f"{light['squeezed_variance']:.4g}, conditional "
+            f"{light['conditional_squeezed_variance']:.4g} (vacuum ½)"
+        )
+    return lines
+
+
+def _about_symmetry(points: dict[str, Any], growth: float) -> str:
+    """Where the exceptional points are, and whether the pair grows."""
+    where = "there are no exceptional points (|g_a| < |g_r|)"
+    if points["delta_omega"] is not None:
+        low, high = (_hz(value) for value in points["delta_omega"])
+        where = f"exceptional points at δω/2π = {low} and {high} Hz"
+    state = "broken" if points["symmetry_broken"] else "unbroken"
+    text = f"{where}; here δω/2π = {_hz(points['present_delta_omega'])} Hz, PT symmetry {state}"
+    return f"{text}, amplitudes grow at {growth:.4g} 1/s" if growth > 1e-3 else text

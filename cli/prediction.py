@@ -1,0 +1,160 @@
+"""What an experiment with given particles and light would see, as JSON values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from ..models.array import TrapArray
+from ..models.detection import (
+    cold_damping_occupation,
+    imprecision_psd,
+    optimal_cold_damping,
+    quantum_length,
+)
+from ..models.errors import InputError
+from ..models.gas import Gas
+from ..models.pair import PairConstants
+from ..models.quantum.modulated import (
+    conditional_differential_variance,
+    modulation_thresholds,
+)
+from ..models.quantum.recoil_rule import efficiency_needed
+from ..models.quantum.separability import locc_sufficient, separability
+from ..models.quantum.squeezed_light import decibels, squeezing_needed
+
+__all__ = ["prediction_of"]
+
+
+def prediction_of(
+    trap: TrapArray, at: Literal["equilibrium", "focus"], efficiency: float
+) -> dict[str, Any]:
+    """Predict a pair; rates in rad/s or 1/s, pressures in Pa, lengths in m.
+
+    Parameters
+    ----------
+    trap : TrapArray
+        Two particles or more; the first two are meant.
+    at : {"equilibrium", "focus"}
+        Where they are.
+    efficiency : float
+        Detection efficiency η, 1e-6 … 1.
+
+    Returns
+    -------
+    dict
+        ``at, efficiency, particles, modes, exceptional_points, saturation_occupation,
+        entanglement, modulated_phase``.
+
+    Raises
+    ------
+    InputError
+        For fewer than two particles or one that is not held.
+    """
+    if len(trap.spheres) < 2:
+        raise InputError("a prediction of binding needs two particles, the rig has 1")
+    pair = trap.pair_constants(at).constants
+    far = _far_field_rate(trap, at)
+    return {
+        "at": at,
+        "efficiency": efficiency,
+        "particles": [_particle(trap, pair, j, efficiency) for j in (0, 1)],
+        "modes": _modes(pair),
+        "exceptional_points": _exceptional_points(pair),
+        "saturation_occupation": None if pair.g_a == 0.0 else pair.saturation_occupation(),
+        "entanglement": _entanglement(pair),
+        "modulated_phase": None if far is None else _modulated(pair, far, efficiency),
+    }
+
+
+def _far_field_rate(trap: TrapArray, at: Literal["equilibrium", "focus"]) -> float | None:
+    """G/kd, rad/s; None for a pair that is not side by side."""
+    try:
+        far = trap.far_field(at)
+    except InputError:
+        return None
+    return far.G / far.kd
+
+
+def _particle(trap: TrapArray, pair: PairConstants, j: int, efficiency: float) -> dict[str, Any]:
+    """Frequencies, heating, occupations and the pressure at which gas and recoil are equal.
+
+    Quanta are those of the pair's mean frequency, as everywhere in the pair model.
+    """
+    sphere, omega = trap.spheres[j], pair.omega
+    recoil, gamma = (pair.D11, pair.D22)[j], pair.gamma[j]
+    gas = Gas(0.0) if trap.gas is None else trap.gas
+    total = pair.total_diffusion[j]
+    psd = imprecision_psd(efficiency, recoil)
+    damping = optimal_cold_damping(total, psd)
+    return {
+        "omega": pair.bare_frequencies[j],
+        "line": pair.line_frequencies[j],
+        "mass": sphere.mass,
+        "zero_point_length": quantum_length(sphere.mass, omega) / math.sqrt(2.0),
+        "recoil_rate": recoil,
+        "gas_rate": gamma * (pair.n_thermal[j] + 0.5),
+        "gamma": gamma,
+        "thermal_occupation": pair.n_thermal[j],
+        "uncooled_occupation": total / gamma - 0.5 if gamma > 0.0 else None,
+        "crossover_pressure": gas.crossover_pressure(sphere, omega, recoil),
+        "imprecision": psd,
+        "optimal_feedback_damping": damping,
+        "cooled_occupation": cold_damping_occupation(total, damping, psd),
+    }
+
+
+def _modes(pair: PairConstants) -> dict[str, float]:
+    """Heating of common and differential motion, and how long their noise can tell."""
+    plus, minus = pair.heating_rates()
+    first, second = pair.line_frequencies
+    split = abs(second - first)
+    return {
+        "heating_common": plus,
+        "heating_differential": minus,
+        "difference_percent": 100.0 * (plus - minus) / pair.D11,
+        "line_splitting": split,
+        "correlation_time": 1.0 / split if split > 0.0 else math.inf,
+        "growth_rate": pair.to_linear().growth_rate,
+    }
+
+
+def _exceptional_points(pair: PairConstants) -> dict[str, Any]:
+    """Where they are (rotating wave), and on which side the pair is."""
+    points = pair.exceptional_points()
+    return {
+        "delta_omega": None if points is None else list(points),
+        "present_delta_omega": pair.delta_omega,
+        "symmetry_broken": pair.symmetry_broken,
+    }
+
+
+def _entanglement(pair: PairConstants) -> dict[str, Any]:
+    """Distance from the no-go, and what detection or squeezed light would have to do."""
+    result = separability(pair)
+    return {
+        "recoil": result.recoil,
+        "coupling": result.coupling,
+        "margin": result.margin,
+        "possible": not result.separable,
+        "locc_sufficient": locc_sufficient(pair),
+        "efficiency_needed": efficiency_needed(pair),
+        "squeezing_needed_db": decibels(squeezing_needed(pair)),
+    }
+
+
+def _modulated(pair: PairConstants, rate: float, efficiency: float) -> dict[str, Any]:
+    """What φ = 2ωt would do with this G/kd at kd = nπ (Eq. (13))."""
+    recoil = 0.5 * (pair.D11 + pair.D22)
+    thresholds = modulation_thresholds(recoil, rate, efficiency)
+    return {
+        "coupling": abs(rate),
+        "recoil_over_coupling": thresholds.ratio,
+        "squeezes": thresholds.squeezes,
+        "entangles": thresholds.entangles,
+        "entangles_conditionally": thresholds.entangles_conditionally,
+        "squeezed_variance": 0.5 * thresholds.ratio,
+        "conditional_squeezed_variance": conditional_differential_variance(
+            recoil, rate, efficiency
+        ),
+    }

@@ -1,0 +1,1 @@
+"""Many particles: normal modes, chains and rings, amplification, stability maps."""

@@ -1,0 +1,1 @@
+"""Light that changes in time: modulated drift, Floquet analysis, spectra, working points."""

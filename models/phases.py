@@ -1,0 +1,320 @@
+"""Phase diagrams of a pair, Fig. 3 of the Letter, for ideal far-field constants.
+
+(a) Which of g_r, g_a and Re D_12 dominates over (φ, kd), Eqs. (6) and (8). (b) Where the
+generalized PT symmetry is broken over (δω, g_a) at a given g_r, Eq. (12), with the exceptional
+points δω = 2g_a ± 2√(g_a² − g_r²). A given rig, without these idealisations: :mod:`.rig_phases`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import InputError
+
+__all__ = [
+    "LETTER_POINTS",
+    "REGIMES",
+    "RegimeMap",
+    "SymmetryMap",
+    "area_shares",
+    "eigenfrequency_cut",
+    "exceptional_detunings",
+    "full_frequencies",
+    "ideal_regimes",
+    "ideal_symmetry",
+    "regime_map",
+    "regime_margins",
+]
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+Flags = NDArray[np.bool_]
+
+REGIMES = ("reciprocal", "unidirectional", "antireciprocal", "noise_correlated")
+"""Names of the regimes of Fig. 3(a); they may overlap."""
+
+LETTER_POINTS: dict[str, tuple[float, float]] = {
+    "I": (0.0, 5.0 * math.pi),
+    "II": (0.25 * math.pi, 5.25 * math.pi),
+    "III": (0.5 * math.pi, 5.5 * math.pi),
+    "IV": (0.0, 5.5 * math.pi),
+}
+"""(φ, kd) of the points of Fig. 3(a); each lies in one regime only. II has a mirror image at −φ."""
+
+_TIE = 1e-9  # relative: a tie is not a win, point II is a triple one
+
+
+def regime_margins(g_r: ArrayLike, g_a: ArrayLike, re_D12: ArrayLike) -> dict[str, Array]:
+    """By how much each regime of Fig. 3(a) is reached: positive inside, 0 on its border.
+
+    Relative to the larger side of the inequality, −1 … 1; arguments broadcast.
+
+    Parameters
+    ----------
+    g_r, g_a, re_D12 : array_like
+        Reciprocal and antireciprocal coupling and Re D_12, in one unit.
+
+    Returns
+    -------
+    dict of ndarray
+        One entry for each of :data:`REGIMES`.
+    """
+    real, anti = np.asarray(g_r, dtype=np.float64), np.asarray(g_a, dtype=np.float64)
+    r, a, d = np.abs(real), np.abs(anti), np.abs(np.asarray(re_D12, dtype=np.float64))
+    plus, minus = np.abs(real + anti), np.abs(real - anti)
+    strong, weak = np.maximum(plus, minus), np.minimum(plus, minus)
+    return {
+        "reciprocal": _margin(r, np.maximum(a, d)),
+        "unidirectional": _margin(strong, 2.0 * weak),
+        "antireciprocal": _margin(a, np.maximum(r, d)),
+        "noise_correlated": _margin(d, 2.0 * strong),
+    }
+
+
+def _margin(left: Array, right: Array) -> Array:
+    """(left − right)/max(left, right), 0 where both vanish."""
+    larger = np.maximum(left, right)
+    return np.asarray((left - right) / np.where(larger > 0.0, larger, 1.0))
+
+
+@dataclass(frozen=True)
+class RegimeMap:
+    """Regimes over set phase and distance; arrays have shape (p, q), φ first.
+
+    Attributes
+    ----------
+    phi : ndarray, shape (p,)
+        φ_1 − φ_2, rad.
+    kd : ndarray, shape (q,)
+        k times the distance.
+    g_r, g_a, re_D12 : ndarray
+        Rates, rad/s (of G for ideal constants).
+    reciprocal, unidirectional, antireciprocal, noise_correlated : ndarray of bool
+        Flags, which may overlap.
+    valid : ndarray of bool
+        Where there are rates at all; false flags and zero rates elsewhere.
+    """
+
+    phi: Array
+    kd: Array
+    g_r: Array
+    g_a: Array
+    re_D12: Array
+    reciprocal: Flags
+    unidirectional: Flags
+    antireciprocal: Flags
+    noise_correlated: Flags
+    valid: Flags
+
+    @property
+    def none(self) -> Flags:
+        """Where no regime prevails."""
+        taken = self.reciprocal | self.unidirectional | self.antireciprocal | self.noise_correlated
+        return np.asarray(self.valid & ~taken)
+
+    @property
+    def flags(self) -> dict[str, Flags]:
+        """The flags by name."""
+        return {name: getattr(self, name) for name in REGIMES}
+
+    @property
+    def margins(self) -> dict[str, Array]:
+        """:func:`regime_margins`, −1 where there are no rates: zero lines are the borders."""
+        found = regime_margins(self.g_r, self.g_a, self.re_D12)
+        return {name: np.where(self.valid, value, -1.0) for name, value in found.items()}
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of the valid points in each regime and in ``none``; overlaps count twice."""
+        total = max(1, int(self.valid.sum()))
+        counted = {**self.flags, "none": self.none}
+        return {name: float(flag.sum()) / total for name, flag in counted.items()}
+
+
+def regime_map(
+    phi: Array, kd: Array, g_r: Array, g_a: Array, re_D12: Array, valid: Flags | None = None
+) -> RegimeMap:
+    """Flag given rates of shape (p, q), strictly, with a relative tolerance of 1e-9."""
+    margins = regime_margins(g_r, g_a, re_D12)
+    good = np.ones(g_r.shape, dtype=bool) if valid is None else valid
+    flags = {name: (margin > _TIE) & good for name, margin in margins.items()}
+    return RegimeMap(phi, kd, g_r, g_a, re_D12, valid=good, **flags)
+
+
+def ideal_regimes(phi: ArrayLike, kd: ArrayLike, G: float = 1.0) -> RegimeMap:
+    """Fig. 3(a): regimes of Eqs. (6) and (8).
+
+    Parameters
+    ----------
+    phi : array_like, shape (p,)
+        Relative phase, rad.
+    kd : array_like, shape (q,)
+        Distance times k, positive.
+    G : float
+        Coupling constant, rad/s.
+
+    Returns
+    -------
+    RegimeMap
+    """
+    phase, distance = _vector("phi", phi), _vector("kd", kd)
+    if distance.min() <= 0.0:
+        raise InputError(f"kd must be positive, got {distance.min():g}")
+    rate = G / distance
+    cosine, sine = np.cos(phase), np.sin(phase)
+    return regime_map(
+        phase,
+        distance,
+        np.outer(cosine, rate * np.cos(distance)),
+        np.outer(sine, rate * np.sin(distance)),
+        np.outer(cosine, rate * np.sin(distance)),
+    )
+
+
+def area_shares(cells: int = 500) -> dict[str, float]:
+    """Shares of the regimes in a whole period of φ and kd, where 1/kd scales all rates alike.
+
+    Parameters
+    ----------
+    cells : int
+        Cells a side; the shares have converged to 1/cells.
+    """
+    angle = np.asarray(math.pi / cells * (np.arange(cells) + 0.5), dtype=np.float64)
+    # Borders such as cos(kd ± φ) = 0 would run through the centres of equal cells.
+    shifted = np.asarray(angle - 0.2 * math.pi / cells, dtype=np.float64)
+    return regime_map(
+        angle,
+        shifted,
+        np.outer(np.cos(angle), np.cos(shifted)),
+        np.outer(np.sin(angle), np.sin(shifted)),
+        np.outer(np.cos(angle), np.sin(shifted)),
+    ).shares
+
+
+def _vector(name: str, values: ArrayLike) -> Array:
+    try:
+        vector = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be numbers, got {values!r}") from None
+    if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
+        raise InputError(f"{name} must be finite numbers, shape (n,); got shape {vector.shape}")
+    return vector
+
+
+@dataclass(frozen=True)
+class SymmetryMap:
+    """Broken and unbroken PT symmetry over detuning and antireciprocal coupling.
+
+    Attributes
+    ----------
+    delta_omega : ndarray, shape (p,)
+        δω, rad/s.
+    g_a : ndarray, shape (q,)
+        rad/s.
+    g_r : float
+        rad/s.
+    frequencies : ndarray, shape (p, q, 2)
+        ω_± of Eq. (12) relative to ω + g_r, rad/s; Im > 0 grows.
+    broken : ndarray of bool, shape (p, q)
+        Where the argument of the root in Eq. (12) is negative.
+    antireciprocal : ndarray of bool, shape (q,)
+        Where |g_a| > |g_r|.
+    """
+
+    delta_omega: Array
+    g_a: Array
+    g_r: float
+    frequencies: Complex
+    broken: Flags
+    antireciprocal: Flags
+
+    @property
+    def exceptional_lines(self) -> tuple[Array, Array, Array]:
+        """(g_a, lower δω, upper δω) of the exceptional points, for the g_a that have any."""
+        chosen = self.g_a[np.abs(self.g_a) >= abs(self.g_r)]
+        lower, upper = exceptional_detunings(chosen, self.g_r)
+        return chosen, lower, upper
+
+
+def ideal_symmetry(delta_omega: ArrayLike, g_a: ArrayLike, g_r: float = 1.0) -> SymmetryMap:
+    """Fig. 3(b): eigenfrequencies of Eq. (12) and where they are imaginary.
+
+    Parameters
+    ----------
+    delta_omega : array_like, shape (p,)
+        δω, rad/s.
+    g_a : array_like, shape (q,)
+        Antireciprocal couplings, rad/s.
+    g_r : float
+        Reciprocal coupling, rad/s.
+    """
+    detuning, anti = _vector("delta_omega", delta_omega), _vector("g_a", g_a)
+    square = _radicand(detuning[:, None], anti[None, :], g_r)
+    root = 0.5 * np.sqrt(square.astype(np.complex128))
+    return SymmetryMap(
+        delta_omega=detuning,
+        g_a=anti,
+        g_r=float(g_r),
+        frequencies=np.stack([root, -root], axis=-1),
+        broken=square < 0.0,
+        antireciprocal=np.abs(anti) > abs(g_r),
+    )
+
+
+def _radicand(detuning: Array, anti: Array, g_r: float) -> Array:
+    """Under the root of Eq. (12), δω² + 4g_r² − 4g_aδω."""
+    return np.asarray(detuning**2 + 4.0 * g_r**2 - 4.0 * anti * detuning)
+
+
+def eigenfrequency_cut(delta_omega: ArrayLike, g_a: float, g_r: float = 1.0) -> Complex:
+    """ω_± of Eq. (12) against δω at one g_a, shape (2, p), rad/s."""
+    return ideal_symmetry(delta_omega, [g_a], g_r).frequencies[:, 0].T
+
+
+def exceptional_detunings(g_a: ArrayLike, g_r: float = 1.0) -> tuple[Array, Array]:
+    """Detunings (lower, upper) of the exceptional points, 2g_a ∓ 2√(g_a² − g_r²), rad/s.
+
+    Raises
+    ------
+    InputError
+        For a |g_a| < |g_r|, which has none.
+    """
+    anti = _vector("g_a", g_a) if np.size(g_a) else np.zeros(0)
+    square = anti**2 - g_r**2
+    if (square < 0.0).any():
+        raise InputError(
+            f"there are exceptional points only for |g_a| ≥ |g_r| = {abs(g_r):g}, got "
+            f"{np.abs(anti).min():g}"
+        )
+    root = 2.0 * np.sqrt(square)
+    return 2.0 * anti - root, 2.0 * anti + root
+
+
+def full_frequencies(drifts: NDArray[np.float64]) -> Complex:
+    """Complex frequencies Ω of pairs beyond the rotating wave, from their 4×4 drift matrices.
+
+    Parameters
+    ----------
+    drifts : ndarray, shape (..., 4, 4)
+        As of :meth:`PairConstants.to_linear`, 1/s.
+
+    Returns
+    -------
+    ndarray, shape (..., 2)
+        Motion e^{−iΩt}, rad/s, lower frequency first, and the damped one first where both are
+        equal; Im Ω > 0 grows. Without gas a growing pair has |Im Ω| > 0; gas with γ_1 = γ_2
+        lowers both by γ/2.
+    """
+    if np.shape(drifts)[-2:] != (4, 4):
+        raise InputError(f"drifts must have shape (..., 4, 4), got {np.shape(drifts)}")
+    values = 1j * np.linalg.eigvals(drifts).astype(np.complex128)
+    chosen = np.take_along_axis(values, np.argsort(-values.real, axis=-1)[..., :2], axis=-1)
+    # Degenerate real parts differ by rounding only: then the imaginary part decides.
+    gap = np.abs(chosen[..., 0].real - chosen[..., 1].real)
+    equal = gap < 1e-9 * np.abs(chosen).max(axis=-1)
+    key = np.where(equal[..., None], chosen.imag, chosen.real)
+    return np.asarray(np.take_along_axis(chosen, np.argsort(key, axis=-1), axis=-1))

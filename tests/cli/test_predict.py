@@ -1,0 +1,98 @@
+"""``optobind predict``: its numbers follow from the couplings by other routes."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+PHASE = 'tweezers.0.phase="1.1 rad"'
+
+
+@pytest.fixture
+def both(optobind):
+    prediction = optobind("predict", "--rig", "simulated-pair", "--set", PHASE, "--json")
+    couplings = optobind("couplings", "--rig", "simulated-pair", "--set", PHASE, "--json")
+    assert prediction.code == couplings.code == 0, prediction.err
+    return prediction.json, couplings.json
+
+
+def test_prediction_agrees_with_the_couplings(both):
+    values, couplings = both
+    D = couplings["exact"]["D"]
+    modes = values["modes"]
+    assert modes["heating_common"] - modes["heating_differential"] == pytest.approx(
+        2.0 * D[0][1][0]
+    )
+    assert modes["difference_percent"] == pytest.approx(
+        couplings["heating_rate_difference_percent"]
+    )
+    for j, particle in enumerate(values["particles"]):
+        assert particle["omega"] == pytest.approx(couplings["particles"][j]["omega"])
+        assert particle["recoil_rate"] == pytest.approx(D[j][j][0])
+    assert values["saturation_occupation"] == pytest.approx(
+        D[0][0][0] / (2.0 * abs(couplings["exact"]["g_a"])) - 0.5
+    )
+
+
+def test_free_space_binding_does_not_entangle_and_says_what_would(both):
+    entanglement = both[0]["entanglement"]
+    assert not entanglement["possible"]
+    assert entanglement["locc_sufficient"]
+    # D(1 − η) = coupling at the threshold; squeezed light with full overlap multiplies D by s.
+    left = 1.0 - entanglement["efficiency_needed"]
+    assert left * entanglement["recoil"] == pytest.approx(entanglement["coupling"])
+    assert 10.0 ** (-0.1 * entanglement["squeezing_needed_db"]) == pytest.approx(left)
+    modulated = both[0]["modulated_phase"]
+    assert not modulated["squeezes"]
+    assert modulated["squeezed_variance"] == pytest.approx(0.5 * modulated["recoil_over_coupling"])
+    assert modulated["conditional_squeezed_variance"] < modulated["squeezed_variance"]
+
+
+def test_gas_and_recoil_are_equal_at_the_crossover_pressure(optobind, both):
+    pressure = both[0]["particles"][0]["crossover_pressure"]
+    answer = optobind(
+        "predict", "--rig", "simulated-pair", "--set", PHASE,
+        "--set", f'gas.pressure="{pressure} Pa"', "--json",
+    )  # fmt: skip
+    particle = answer.json["particles"][0]
+    assert particle["gas_rate"] == pytest.approx(particle["recoil_rate"], rel=1e-3)
+
+
+def test_cold_damping_reaches_the_efficiency_limit_without_gas(optobind):
+    answer = optobind(
+        "predict", "--rig", "simulated-pair", "--set", 'gas.pressure="0 Pa"',
+        "--efficiency", "0.25", "--json",
+    )  # fmt: skip
+    particle = answer.json["particles"][0]
+    # n + ½ = 1/(2√η) at the optimum without gas.
+    assert particle["cooled_occupation"] + 0.5 == pytest.approx(0.5 / math.sqrt(0.25))
+    assert particle["uncooled_occupation"] is None
+
+
+def test_the_table_names_its_units(optobind):
+    answer = optobind("predict", "--rig", "simulated-unidirectional")
+    assert answer.code == 0
+    for text in ("mbar", "(Hz)", "pm", "exceptional points", "dB"):
+        assert text in answer.out
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--efficiency", "2"], r"--efficiency must lie in 1e-06 … 1, got 2"),
+        (["--efficiency", "nan"], "--efficiency must lie in"),
+        (["--at", "moon"], "moon"),
+    ],
+)
+def test_wrong_options_are_one_line(optobind, options, text):
+    answer = optobind("predict", "--rig", "simulated-pair", *options)
+    assert answer.is_one_line_error(2), answer
+    assert text in answer.err
+
+
+def test_spheres_beyond_the_dipole_are_warned_about(optobind):
+    answer = optobind("predict", "--rig", "simulated-pair", "--set", 'particles.0.radius="110 nm"')
+    assert answer.code == 0
+    assert "particle 1: kR = 0.65: Mie theory gives" in answer.err
+    assert "particle 2: kR" not in answer.err
