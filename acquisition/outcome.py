@@ -40,7 +40,7 @@ class RunOutcome:
     exit_code: int = 0
 
 
-def attempt(step: Callable[[], None]) -> Exception | None:
+def attempt(step: Callable[[], object]) -> Exception | None:
     """Do one step of finalise; whatever a driver raises, the next one must follow."""
     try:
         step()
