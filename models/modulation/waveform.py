@@ -91,6 +91,10 @@ class Waveform(ABC):
         """Times in (start, stop) at which a value or derivative jumps, s, sorted."""
         return np.zeros(0)
 
+    def kinks(self, start: float, stop: float) -> Array:
+        """Further times in (start, stop) at which the square root has a kink, s, sorted."""
+        return np.zeros(0)
+
     @property
     def stepwise(self) -> bool:
         """Whether the waveform is constant between its breaks."""
@@ -261,8 +265,8 @@ class Sinusoid(Waveform):
         swing = abs(self.amplitude) if self.unit == "rad" else 1.0
         return self.omega * max(1.0, swing)
 
-    def breaks(self, start: float, stop: float) -> Array:
-        """Times at which a power touches 0, where the amplitude √P of the light has a kink."""
+    def kinks(self, start: float, stop: float) -> Array:
+        """Times at which a power touches 0."""
         if self.unit == "rad" or self.bounds[0] > _DARK * self.mean:
             return np.zeros(0)
         lowest = math.pi if self.amplitude > 0.0 else 0.0

@@ -17,7 +17,7 @@ __all__ = ["Retimed", "Weights", "fourier_weights", "mean_weights"]
 Array: TypeAlias = NDArray[np.float64]
 
 _GAUSS = 20  # nodes of the quadrature between two breaks
-_MOST_NODES = 1 << 17
+_MOST_NODES = 1 << 14
 _SETTLED = 1e-14
 
 

@@ -148,3 +148,11 @@ def test_averages_hold_for_a_triangle_that_falls_to_the_dark():
     program = LightProgram.pair(0.3, power)
     expected = 2.0 / 3.0 * math.sqrt(1.5) * math.cos(0.3)
     assert mean_weights(program)[3] == pytest.approx(expected, rel=1e-12)
+
+
+def test_one_beam_that_falls_to_the_dark_has_no_kink():
+    wave = power_modulation(1.0, 2.0)
+    alone = LightProgram((Constant(0.0),), (wave,))
+    pair = LightProgram.pair(0.0, wave)
+    assert alone.breaks(0.0, TURN).size == 0
+    assert pair.breaks(0.0, TURN) == pytest.approx([TURN / 4, 3 * TURN / 4])
