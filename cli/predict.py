@@ -17,6 +17,7 @@ from .prediction import prediction_of
 __all__ = ["show_prediction"]
 
 _DETECTOR = 0.3
+_NARROW = 0.3  # Γ/ω up to which cold damping counts as narrow-band
 
 
 def show_prediction(
@@ -53,6 +54,7 @@ def show_prediction(
     values = prediction_of(trap, at, eta)
     warn(trap.doubts())
     warn(_mie_doubts(trap))
+    warn(_prediction_doubts(trap, values))
     if as_json:
         print_json(values)
     else:
@@ -72,6 +74,24 @@ def _mie_doubts(trap: TrapArray) -> list[str]:
         factor = min(1.0, max(0.1, tweezer.propagation_factor(trap.k)))
         found = mie_corrections(sphere, trap.wavelength, factor)
         doubts += [f"particle {number}: {text}" for text in found.doubts()]
+    return doubts
+
+
+def _prediction_doubts(trap: TrapArray, values: dict[str, Any]) -> list[str]:
+    """Where the prediction itself is doubtful or not about everything."""
+    doubts = []
+    if len(trap.spheres) > 2:
+        doubts.append(
+            f"the rig has {len(trap.spheres)} particles: predicted are the first two, at rest "
+            "among the others"
+        )
+    for number, particle in enumerate(values["particles"], start=1):
+        share = particle["optimal_feedback_damping"] / particle["omega"]
+        if share > _NARROW:
+            doubts.append(
+                f"particle {number}: the best cold damping is {share:.2g} ω, its occupation is "
+                f"that of narrow-band feedback (Γ below {_NARROW:g} ω) and only a guide here"
+            )
     return doubts
 
 
@@ -104,31 +124,27 @@ def _tables(name: str, values: dict[str, Any]) -> list[Any]:
 
     title = f"{name}, at the {values['at']}, detection efficiency {values['efficiency']:g}"
     table = Table(title=title, title_justify="left")
-    for heading in ("", "particle 1", "particle 2"):
+    numbered = [f"particle {j}" for j in range(1, 1 + len(values["particles"]))]
+    for heading in ("", *numbered):
         table.add_column(heading, justify="right" if heading else "left")
     for label, pick in _PARTICLE_ROWS:
         table.add_row(label, *(pick(particle) for particle in values["particles"]))
-    return [table, *_sentences(values)]
+    return [table, *(_sentences(values) if values["modes"] else [])]
 
 
 def _sentences(values: dict[str, Any]) -> list[str]:
     modes, points = values["modes"], values["exceptional_points"]
-    quantum, light = values["entanglement"], values["modulated_phase"]
+    light = values["modulated_phase"]
     lines = [
         f"common and differential motion heat at {_hz(modes['heating_common'])} and "
         f"{_hz(modes['heating_differential'])} Hz: they differ by "
-        f"{modes['difference_percent']:.3g} %, "
-        f"visible for {1e3 * modes['correlation_time']:.3g} ms (lines "
-        f"{_hz(modes['line_splitting'])} Hz apart)",
+        f"{modes['difference_percent']:.3g} %, " + _visible(modes),
         _about_symmetry(points, modes["growth_rate"]),
         "no mode is damped by binding (g_a = 0)"
         if values["saturation_occupation"] is None
         else "non-Hermitian damping, at its best, saturates at "
         f"n = {values['saturation_occupation']:.4g}",
-        f"recoil is {quantum['margin']:.3g} times what binding could entangle against: "
-        + ("entanglement is possible" if quantum["possible"] else "no entanglement")
-        + f"; detection with η > {quantum['efficiency_needed']:.4g} or more than "
-        f"{quantum['squeezing_needed_db']:.3g} dB of squeezed light (full overlap) would be needed",
+        _about_entanglement(values["entanglement"]),
     ]
     if light is not None:
         lines.append(
@@ -138,6 +154,34 @@ def _sentences(values: dict[str, Any]) -> list[str]:
             f"{light['conditional_squeezed_variance']:.4g} (vacuum ½)"
         )
     return lines
+
+
+def _visible(modes: dict[str, float]) -> str:
+    """How long the noise of two lines stays in step."""
+    if modes["line_splitting"] == 0.0:
+        return "visible at any time (the lines coincide)"
+    return (
+        f"visible for {1e3 * modes['correlation_time']:.3g} ms (lines "
+        f"{_hz(modes['line_splitting'])} Hz apart)"
+    )
+
+
+def _about_entanglement(quantum: dict[str, Any]) -> str:
+    """Distance from the no-go, and what would lift it."""
+    if quantum["possible"]:
+        return (
+            f"recoil is {quantum['margin']:.3g} times what binding could entangle against: "
+            "entanglement is possible"
+        )
+    if quantum["squeezing_needed_db"] is None:
+        return "there is no coupling to entangle with (g_r = Re D_12 = 0)"
+    lost = 1.0 - quantum["efficiency_needed"]
+    return (
+        f"recoil is {quantum['margin']:.3g} times what binding could entangle against: no "
+        f"entanglement; detection that loses less than {100.0 * lost:.3g} % of the light or more "
+        f"than {quantum['squeezing_needed_db']:.3g} dB of squeezed light (full overlap) would be "
+        "needed"
+    )
 
 
 def _about_symmetry(points: dict[str, Any], growth: float) -> str:

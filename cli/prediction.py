@@ -6,6 +6,7 @@ import math
 from typing import Any, Literal
 
 from ..models.array import TrapArray
+from ..models.constants import HBAR
 from ..models.detection import (
     cold_damping_occupation,
     imprecision_psd,
@@ -25,6 +26,9 @@ from ..models.quantum.squeezed_light import decibels, squeezing_needed
 
 __all__ = ["prediction_of"]
 
+# Rounding of the equilibrium leaves couplings of this share of the recoil where there are none.
+_NOTHING = 1e-12
+
 
 def prediction_of(
     trap: TrapArray, at: Literal["equilibrium", "focus"], efficiency: float
@@ -34,7 +38,7 @@ def prediction_of(
     Parameters
     ----------
     trap : TrapArray
-        Two particles or more; the first two are meant.
+        One particle, of which there is less to say, or more; the first two are meant.
     at : {"equilibrium", "focus"}
         Where they are.
     efficiency : float
@@ -43,37 +47,61 @@ def prediction_of(
     Returns
     -------
     dict
-        ``at, efficiency, particles, modes, exceptional_points, saturation_occupation,
-        entanglement, modulated_phase``.
+        ``at, efficiency, particles``, and of a pair ``modes, exceptional_points,
+        saturation_occupation, entanglement, modulated_phase``, None for one particle.
 
     Raises
     ------
-    InputError
-        For fewer than two particles or one that is not held.
+    NotTrappedError
+        If a particle is not held.
     """
+    of_pair = ("modes", "exceptional_points", "saturation_occupation", "entanglement")
+    values: dict[str, Any] = {"at": at, "efficiency": efficiency}
     if len(trap.spheres) < 2:
-        raise InputError("a prediction of binding needs two particles, the rig has 1")
+        alone = [_particle(trap, _alone(trap, at), 0, efficiency)]
+        return {**values, "particles": alone, **dict.fromkeys((*of_pair, "modulated_phase"))}
     pair = trap.pair_constants(at).constants
-    far = _far_field_rate(trap, at)
+    far = _far_field_rate(trap, pair, at)
+    damped = abs(pair.g_a) > _NOTHING * (pair.D11 + pair.D22)
     return {
-        "at": at,
-        "efficiency": efficiency,
+        **values,
         "particles": [_particle(trap, pair, j, efficiency) for j in (0, 1)],
         "modes": _modes(pair),
         "exceptional_points": _exceptional_points(pair),
-        "saturation_occupation": None if pair.g_a == 0.0 else pair.saturation_occupation(),
+        "saturation_occupation": pair.saturation_occupation() if damped else None,
         "entanglement": _entanglement(pair),
         "modulated_phase": None if far is None else _modulated(pair, far, efficiency),
     }
 
 
-def _far_field_rate(trap: TrapArray, at: Literal["equilibrium", "focus"]) -> float | None:
-    """G/kd, rad/s; None for a pair that is not side by side."""
+def _alone(trap: TrapArray, at: Literal["equilibrium", "focus"]) -> PairConstants:
+    """Constants of the only particle, beside an equal one that it does not feel."""
+    parts = trap.coefficients(at)
+    recoil = float(parts.diffusion[0, 2, 0, 2].real) / (HBAR * parts.omega * parts.masses[0])
+    gas, thermal = float(parts.gamma[0]), parts.thermal_occupation(parts.omega)
+    return PairConstants(
+        omega=parts.omega,
+        delta_omega=0.0,
+        g_r=0.0,
+        g_a=0.0,
+        D11=recoil,
+        D22=recoil,
+        re_D12=0.0,
+        gamma=(gas, gas),
+        n_thermal=(thermal, thermal),
+    )
+
+
+def _far_field_rate(
+    trap: TrapArray, pair: PairConstants, at: Literal["equilibrium", "focus"]
+) -> float | None:
+    """G/kd, rad/s; None for a pair that is not side by side or whose light does not interfere."""
     try:
         far = trap.far_field(at)
     except InputError:
         return None
-    return far.G / far.kd
+    rate = far.G / far.kd
+    return rate if abs(rate) > _NOTHING * (pair.D11 + pair.D22) else None
 
 
 def _particle(trap: TrapArray, pair: PairConstants, j: int, efficiency: float) -> dict[str, Any]:
@@ -120,12 +148,21 @@ def _modes(pair: PairConstants) -> dict[str, float]:
 
 
 def _exceptional_points(pair: PairConstants) -> dict[str, Any]:
-    """Where they are (rotating wave), and on which side the pair is."""
-    points = pair.exceptional_points()
+    """Where they are in the full dynamics with the true local shifts, and where the pair is.
+
+    ω̃_2² − ω̃_1² = 2ω(δω + s_2 − s_1) is ±4ω√(g_a² − g_r²) there; Eq. (12) is this with the shifts
+    of Eq. (9), which do not hold off the focus.
+    """
+    splitting = pair.exceptional_line_splitting()
+    first, second = pair.line_frequencies
+    points = None
+    if splitting is not None:
+        middle, half = pair.shifts[0] - pair.shifts[1], 0.5 * splitting / pair.omega
+        points = [middle - half, middle + half]
     return {
-        "delta_omega": None if points is None else list(points),
+        "delta_omega": points,
         "present_delta_omega": pair.delta_omega,
-        "symmetry_broken": pair.symmetry_broken,
+        "symmetry_broken": splitting is not None and abs(second**2 - first**2) < splitting,
     }
 
 
@@ -139,8 +176,14 @@ def _entanglement(pair: PairConstants) -> dict[str, Any]:
         "possible": not result.separable,
         "locc_sufficient": locc_sufficient(pair),
         "efficiency_needed": efficiency_needed(pair),
-        "squeezing_needed_db": decibels(squeezing_needed(pair)),
+        "squeezing_needed_db": _squeezing_db(pair),
     }
+
+
+def _squeezing_db(pair: PairConstants) -> float | None:
+    """Squeezing that lifts the no-go, dB; None if no coupling is there to entangle."""
+    wanted = separability(pair).recoil_reduction_needed
+    return decibels(squeezing_needed(pair)) if wanted > _NOTHING else None
 
 
 def _modulated(pair: PairConstants, rate: float, efficiency: float) -> dict[str, Any]:

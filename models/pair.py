@@ -232,11 +232,12 @@ class PairConstants:
         return mean + self.re_D12, mean - self.re_D12
 
     def saturation_occupation(self) -> float:
-        """Occupation D_11/(2|g_a|) − ½ at which the damped mode saturates (g_r = 0, δω = 2g_a).
+        """Occupation D/(2|g_a|) − ½ at which the damped mode saturates (g_r = 0, δω = 2g_a).
 
-        The Letter prints ⟨ξ†ξ⟩ = 2D_11 δ below Eq. (11); Eq. (7) gives D_11 δ, and only that
-        yields this number, which the Letter itself quotes (docs/theory/errata.md).
+        D is the mean of D_11 and D_22: both particles share the mode equally. The Letter prints
+        ⟨ξ†ξ⟩ = 2D_11 δ below Eq. (11); Eq. (7) gives D_11 δ, and only that yields this number,
+        which the Letter itself quotes for D_11 = D_22 (docs/theory/errata.md).
         """
         if self.g_a == 0.0:
             raise InputError("no mode is damped at g_a = 0")
-        return 0.5 * self.D11 / abs(self.g_a) - 0.5
+        return 0.25 * (self.D11 + self.D22) / abs(self.g_a) - 0.5

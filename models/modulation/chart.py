@@ -89,7 +89,10 @@ def stability_chart(
         raise InputError("frequencies must be positive, in Hz")
     for model in models:
         if model.weights.breaks(0.0, model.require_period()).size:
-            raise InputError("a chart needs light without jumps: propagate stepped light instead")
+            raise InputError(
+                "a chart needs light without jumps, and beams that interfere must not fall to 0 W: "
+                "propagate such light instead"
+            )
     if steps is None:
         steps = max(24, *(_steps(model, float(columns.min())) for model in models))
     found = _multipliers(models, columns, steps)

@@ -120,6 +120,7 @@ def far_field_model(
     """
     require_range("omega", omega, 1e-9, 1e12, "rad/s")
     require_range("kd", kd, 1e-6, 1e9)
+    require_range("G", G, -1e15, 1e15, "rad/s")
     require_range("delta_omega", delta_omega, -1.999 * omega, 1.999 * omega, "rad/s")
     for name, value in (("D11", D11), ("D22", D22)):
         require_range(name, value, 0.0, 1e15, "1/s")
@@ -187,6 +188,10 @@ def _oscillator(
     n_thermal: tuple[float, ...],
 ) -> None:
     """Fill in what no light changes: ż = ωp, damping and gas noise."""
+    count = len(drift) // 2
+    for name, values in (("gamma", gamma), ("n_thermal", n_thermal)):
+        if np.shape(values) != (count,):
+            raise InputError(f"{name} needs one value per particle, {count}, got {values!r}")
     for j, (damping, occupation) in enumerate(zip(gamma, n_thermal, strict=True)):
         require_range("gamma", damping, 0.0, 1e12, "1/s")
         require_range("n_thermal", occupation, 0.0, 1e15)

@@ -161,9 +161,12 @@ class LightProgram:
         return all(wave.stepwise for wave in (*self.phases, *self.powers))
 
     def breaks(self, start: float, stop: float) -> Array:
-        """Breaks of every waveform in (start, stop), s."""
+        """Breaks of every waveform in (start, stop), s, and kinks of √P where beams interfere."""
         waves = (*self.phases, *self.powers)
-        return np.unique(np.concatenate([wave.breaks(start, stop) for wave in waves]))
+        times = [wave.breaks(start, stop) for wave in waves]
+        if self.beams > 1:
+            times += [power.kinks(start, stop) for power in self.powers]
+        return np.unique(np.concatenate(times))
 
 
 def _merge_ramps(wave: Waveform) -> Waveform:

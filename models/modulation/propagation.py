@@ -160,8 +160,8 @@ def step_maps(
         coarse, previous = fine, error
         factor = 4 if error > 16.0 * tolerance else 2
     raise ConvergenceError(
-        f"refining the steps does not converge (error {error:.2g}, asked {tolerance:g}); the "
-        "waveform may hold features that its rate does not tell"
+        f"refining the steps does not converge (error {error:.2g}, asked {tolerance:g}); use a "
+        "larger tolerance, or a smoother waveform: powers that fall to 0 have kinks in √P"
     )
 
 

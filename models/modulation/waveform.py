@@ -34,6 +34,7 @@ Array: TypeAlias = NDArray[np.float64]
 # Unit: (lowest, highest value).
 UNITS: dict[str, tuple[float, float]] = {"rad": (-1e9, 1e9), "W": (0.0, 100.0), "1": (0.0, 1e3)}
 FASTEST = 2.0 * math.pi * 1e12  # rad/s, the largest detuning of a Tweezer
+_DARK = 1e-9  # of the mean power: as good as 0
 _MOST_CYCLES = 1000  # of one waveform within the common period of several
 
 
@@ -88,6 +89,10 @@ class Waveform(ABC):
 
     def breaks(self, start: float, stop: float) -> Array:
         """Times in (start, stop) at which a value or derivative jumps, s, sorted."""
+        return np.zeros(0)
+
+    def kinks(self, start: float, stop: float) -> Array:
+        """Further times in (start, stop) at which the square root has a kink, s, sorted."""
         return np.zeros(0)
 
     @property
@@ -259,6 +264,17 @@ class Sinusoid(Waveform):
         """ω, times the amplitude of a phase that swings by more than 1 rad."""
         swing = abs(self.amplitude) if self.unit == "rad" else 1.0
         return self.omega * max(1.0, swing)
+
+    def kinks(self, start: float, stop: float) -> Array:
+        """Times at which a power touches 0."""
+        if self.unit == "rad" or self.bounds[0] > _DARK * self.mean:
+            return np.zeros(0)
+        lowest = math.pi if self.amplitude > 0.0 else 0.0
+        first = math.floor((self.omega * start + self.phase - lowest) / (2.0 * math.pi))
+        last = math.ceil((self.omega * stop + self.phase - lowest) / (2.0 * math.pi))
+        turns = 2.0 * math.pi * np.arange(first, last + 1)
+        times = np.asarray((turns + lowest - self.phase) / self.omega, dtype=np.float64)
+        return np.asarray(times[(times > start) & (times < stop)])
 
     @property
     def bounds(self) -> tuple[float, float]:

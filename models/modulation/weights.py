@@ -16,7 +16,9 @@ __all__ = ["Retimed", "Weights", "fourier_weights", "mean_weights"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-_GAUSS = 12  # nodes of the quadrature between two breaks
+_GAUSS = 20  # nodes of the quadrature between two breaks
+_MOST_NODES = 1 << 14
+_SETTLED = 1e-14
 
 
 class Weights(Protocol):
@@ -102,14 +104,31 @@ def _quadrature(weights: Weights, cycles: int) -> tuple[Array, Array]:
     least = max(cycles, math.ceil(weights.rate * period / (2.0 * math.pi)), 8)
     edges = weights.breaks(0.0, period)
     if edges.size == 0:
-        # Equidistant nodes converge exponentially for a smooth periodic function.
-        size = 8 * least
-        return period * np.arange(size) / size, np.full(size, 1.0 / size)
+        return _equidistant(weights, period, 8 * least)
     panels = np.unique(np.concatenate([[0.0], edges, np.linspace(0.0, period, least + 1)[1:]]))
     node, share = np.polynomial.legendre.leggauss(_GAUSS)
+    # 3s² − 2s³ is flat at both ends of a panel, where √P of a power that falls to 0 is not smooth.
+    s = 0.5 * (1.0 + node)
+    node, share = s * s * (3.0 - 2.0 * s), 3.0 * s * (1.0 - s) * share
     width = np.diff(panels)
-    nodes = panels[:-1, None] + 0.5 * width[:, None] * (1.0 + node)
-    return nodes.ravel(), (0.5 * width[:, None] * share / period).ravel()
+    nodes = panels[:-1, None] + width[:, None] * node
+    return nodes.ravel(), (width[:, None] * share / period).ravel()
+
+
+def _equidistant(weights: Weights, period: float, size: int) -> tuple[Array, Array]:
+    """Equidistant nodes, which converge exponentially for a smooth periodic function.
+
+    They are doubled until the averages rest: √P of a power that almost falls to 0 needs many.
+    """
+    nodes = period * np.arange(size) / size
+    average = weights(nodes).mean(axis=0)
+    while size < _MOST_NODES:
+        between = nodes + 0.5 * period / size
+        finer = 0.5 * (average + weights(between).mean(axis=0))
+        if np.abs(finer - average).max() <= _SETTLED * max(1.0, float(np.abs(finer).max())):
+            break
+        nodes, average, size = np.sort(np.concatenate([nodes, between])), finer, 2 * size
+    return nodes, np.full(size, 1.0 / size)
 
 
 def mean_weights(weights: Weights) -> Array:

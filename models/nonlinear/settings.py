@@ -75,6 +75,8 @@ class TrajectorySettings:
         require_range("lost_waists", self.lost_waists, 0.1, 100.0)
         require_range("lost_rayleighs", self.lost_rayleighs, 0.1, 100.0)
         if self.detunings is not None:
+            if np.ndim(self.detunings) != 1:
+                raise InputError(f"detunings needs one value per tweezer, got {self.detunings!r}")
             object.__setattr__(
                 self,
                 "detunings",

@@ -109,8 +109,7 @@ def simulate(
 
 def _sample_count(duration: float, interval: float, count: int, particles: int) -> int:
     """Samples after the first one."""
-    require_range("duration", duration, 0.0, 1e6, "s")
-    rows = max(1, round(duration / interval))
+    rows = max(1, round(require_range("duration", duration, 0.0, 1e6, "s") / interval))
     size = 48.0 * (rows + 1) * count * particles
     if size > _MOST_BYTES:
         raise InputError(

@@ -31,7 +31,7 @@ def test_prediction_agrees_with_the_couplings(both):
         assert particle["omega"] == pytest.approx(couplings["particles"][j]["omega"])
         assert particle["recoil_rate"] == pytest.approx(D[j][j][0])
     assert values["saturation_occupation"] == pytest.approx(
-        D[0][0][0] / (2.0 * abs(couplings["exact"]["g_a"])) - 0.5
+        (D[0][0][0] + D[1][1][0]) / (4.0 * abs(couplings["exact"]["g_a"])) - 0.5
     )
 
 
@@ -96,3 +96,47 @@ def test_spheres_beyond_the_dipole_are_warned_about(optobind):
     assert answer.code == 0
     assert "particle 1: kR = 0.65: Mie theory gives" in answer.err
     assert "particle 2: kR" not in answer.err
+
+
+def test_exceptional_points_are_those_of_the_true_lines(optobind):
+    # Big spheres sit behind their foci: Eq. (9), and so Eq. (12), is wrong there.
+    rig = ["--rig", "simulated-pair", "--set", 'tweezers.0.phase="2.0 rad"']
+    for j in (0, 1):
+        rig += ["--set", f'particles.{j}.radius="100 nm"', "--set", f'tweezers.{j}.power="0.2 W"']
+    values = optobind("predict", *rig, "--json").json
+    exact = optobind("couplings", *rig, "--json").json["exact"]
+    low, high = values["exceptional_points"]["delta_omega"]
+    root = math.sqrt(exact["g_a"] ** 2 - exact["g_r"] ** 2)
+    assert high - low == pytest.approx(4.0 * root)
+    lines = [p["line"] for p in values["particles"]]
+    present = values["exceptional_points"]["present_delta_omega"]
+    omega = 0.5 * sum(p["omega"] for p in values["particles"])
+    split = lines[1] ** 2 - lines[0] ** 2
+    assert split == pytest.approx(2.0 * omega * (present - 0.5 * (low + high)), rel=1e-6)
+    grows = values["modes"]["growth_rate"] > 1.0
+    assert values["exceptional_points"]["symmetry_broken"] == grows
+    assert grows == (low < present < high)
+
+
+def test_one_particle_is_predicted_without_what_needs_two(optobind):
+    answer = optobind("predict", "--rig", "delic-2019", "--json")
+    assert answer.code == 0, answer.err
+    (particle,) = answer.json["particles"]
+    assert particle["omega"] == pytest.approx(2.0 * math.pi * 38e3)
+    assert answer.json["entanglement"] is None
+    table = optobind("predict", "--rig", "delic-2019")
+    assert "particle 1" in table.out
+    assert "particle 2" not in table.out
+
+
+def test_couplings_that_are_rounding_count_as_none(optobind):
+    rig = ["--rig", "simulated-pair", "--at", "focus", "--set", 'tweezers.0.phase="0 rad"']
+    answer = optobind("predict", *rig, "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json["saturation_occupation"] is None
+    assert "no mode is damped" in optobind("predict", *rig).out
+
+
+def test_feedback_that_is_not_narrow_is_flagged(optobind):
+    answer = optobind("predict", "--rig", "simulated-pair")
+    assert "particle 1: the best cold damping is" in answer.err

@@ -281,3 +281,16 @@ def test_binding_that_antitraps_has_no_lines():
 def test_nothing_saturates_without_antireciprocity():
     with pytest.raises(InputError, match="no mode is damped"):
         PairConstants(OMEGA, 0.0, 1.0, 0.0, 5.0, 5.0, 0.0).saturation_occupation()
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_unequal_recoil_saturates_the_damped_mode_at_its_mean(sign):
+    # Moments of H_NH by hand: d⟨b†b⟩/dt = −2|g_a|n + (D_11 + D_22)/2 − |g_a|.
+    g_a = 300.0
+    pair = PairConstants(2.5e6, 2.0 * sign * g_a, 0.0, sign * g_a, 4000.0, 1000.0, 0.0)
+    start, time = 0.5 * np.eye(4), 3.0 / g_a
+    moments = pair.to_linear().propagate(start, [time])[0]
+    rows = np.array([[1.0, 0.0, 0.0, sign], [0.0, 1.0, -sign, 0.0]]) / np.sqrt(2.0)
+    n = 0.5 * np.trace(rows @ moments @ rows.T) - 0.5
+    final = pair.saturation_occupation()
+    assert n == pytest.approx(final * (1.0 - np.exp(-6.0)), rel=5e-3)

@@ -170,3 +170,12 @@ def test_light_at_rest_has_no_period_to_play():
     model = far_field_model(phi=0.3, **VALUES)
     with pytest.raises(InputError, match="the light rests, it has no period"):
         model.played_at(1e4)
+
+
+@pytest.mark.parametrize(
+    "change", [{"gamma": 1.0}, {"gamma": (1.0,)}, {"n_thermal": (1.0, 2.0, 3.0)}, {"G": math.nan}]
+)
+def test_constants_of_a_wrong_shape_are_named(change):
+    values = {"omega": 1e5, "kd": 16.0, "G": 1e3, "D11": 1e3, "D22": 1e3, "phi": 0.0, **change}
+    with pytest.raises(InputError, match=next(iter(change))):
+        far_field_model(**values)

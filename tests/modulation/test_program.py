@@ -129,3 +129,30 @@ def test_average_and_harmonics_of_light_at_rest_are_its_values():
 def test_programs_that_cannot_be_are_refused(make, text):
     with pytest.raises(InputError, match=text):
         make()
+
+
+@pytest.mark.parametrize("depth", [0.5, 0.99, 0.9999, 1.0])
+def test_averages_hold_for_a_power_that_falls_to_the_dark(depth):
+    # √P has a kink where P touches 0; E denotes a fine sum of its own.
+    program = LightProgram.pair(0.3, power_modulation(depth, 2e5, 0.7))
+    angle = 2.0 * math.pi * (np.arange(1_000_000) + 0.5) / 1_000_000
+    amplitude = np.sqrt(1.0 + depth * np.cos(angle))
+    assert mean_weights(program)[3] == pytest.approx(amplitude.mean() * math.cos(0.3), rel=2e-10)
+    second = fourier_weights(program, 2)[4, 3] * np.exp(-1.4j)
+    expected = (amplitude * np.cos(2.0 * angle)).mean() * math.cos(0.3)
+    assert second == pytest.approx(expected, rel=1e-9)
+
+
+def test_averages_hold_for_a_triangle_that_falls_to_the_dark():
+    power = Sampled(np.array([0.0, 1e-5, 3e-5]), np.array([0.0, 1.5, 0.0]), "1", "linear", "repeat")
+    program = LightProgram.pair(0.3, power)
+    expected = 2.0 / 3.0 * math.sqrt(1.5) * math.cos(0.3)
+    assert mean_weights(program)[3] == pytest.approx(expected, rel=1e-12)
+
+
+def test_one_beam_that_falls_to_the_dark_has_no_kink():
+    wave = power_modulation(1.0, 2.0)
+    alone = LightProgram((Constant(0.0),), (wave,))
+    pair = LightProgram.pair(0.0, wave)
+    assert alone.breaks(0.0, TURN).size == 0
+    assert pair.breaks(0.0, TURN) == pytest.approx([TURN / 4, 3 * TURN / 4])
