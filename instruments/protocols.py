@@ -306,6 +306,13 @@ class TweezerControl(Protocol):
         """Read the light back from the devices."""
         ...
 
+    def release(self) -> None:
+        """Turn the trap light off: the particles are lost.
+
+        The only call that may lower trap light by itself; whoever makes it has asked the user.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class DeviceReport:

@@ -9,7 +9,7 @@ from ..models.errors import DeviceError, InputError
 from ..models.light import Site, TweezerState
 from ..models.ranges import require_range
 from .protocols import AppliedLight, LightCapabilities, RFSource, RFTone, SpotPattern, SpotSLM
-from .setpoints import check_light, wrapped_phase
+from .setpoints import check_light, phase_error, wrapped_phase
 
 __all__ = ["LightPathCalibration", "SlmRfControl"]
 
@@ -139,7 +139,7 @@ class SlmRfControl:
         applied = self.read()
         settling = self._slm.capabilities.settling_time if shown != before else 0.0
         return replace(
-            applied, phase_error=_phase_error(state, applied.state), settling_time=settling
+            applied, phase_error=phase_error(state, applied.state), settling_time=settling
         )
 
     def read(self) -> AppliedLight:
@@ -157,6 +157,11 @@ class SlmRfControl:
                 )
             )
         return AppliedLight(TweezerState(tuple(sites)))
+
+    def release(self) -> None:
+        """Turn the trap light off: the particles are lost."""
+        for j in range(self._sites):
+            self._rf.set_tone(j, replace(self._rf.read_tone(j), enabled=False))
 
     def _set_tones(self, state: TweezerState, shown: SpotPattern, tones: list[RFTone]) -> None:
         """Set powers and what the SLM left of the phases; align if a frequency changed."""
@@ -185,11 +190,3 @@ class SlmRfControl:
                     self._rf.set_tone(j, tone)
             except DeviceError:
                 continue
-
-
-def _phase_error(wanted: TweezerState, actual: TweezerState) -> float:
-    """Largest error of a site's phase relative to the first site's, rad."""
-    errors = [
-        wrapped_phase(a.phase - b.phase) for a, b in zip(actual.sites, wanted.sites, strict=True)
-    ]
-    return max(abs(wrapped_phase(error - errors[0])) for error in errors)
