@@ -7,10 +7,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from ...models.errors import InputError
 from ...models.ranges import require_range
-from .base import LinkError
+from .base import LinkError, TextLink
 
-__all__ = ["VisaLink"]
+__all__ = ["VisaLink", "make_link"]
 
 _LONGEST = 65536  # an answer longer than this is no answer
 # Bytes asked for at once: one at a time costs 40 µs each, many would let a trickle of bytes outlast
@@ -183,3 +184,49 @@ class VisaLink:
             raise LinkError(
                 f"{self._address} {what}: check address, cable and power ({text[:200]})"
             ) from error
+
+
+def make_link(
+    name: str,
+    address: str | None,
+    link: TextLink | None,
+    *,
+    ends: tuple[str, str],
+    timeout: float,
+    baud_rate: int,
+    backend: str,
+) -> TextLink:
+    """Return the link that a driver was given, or one to its address.
+
+    Parameters
+    ----------
+    name : str
+        Name of the device, for messages.
+    address : str or None
+        VISA resource name.
+    link : TextLink or None
+        Taken if there is one.
+    ends : tuple of str
+        Terminators of what is written and of what is read.
+    timeout, baud_rate, backend
+        As for :class:`VisaLink`.
+
+    Raises
+    ------
+    InputError
+        With neither an address nor a link.
+    """
+    if link is not None:
+        return link
+    if not address:
+        raise InputError(
+            f"{name} needs an address, such as TCPIP0::192.168.0.5::5025::SOCKET or ASRL3::INSTR"
+        )
+    return VisaLink(
+        address,
+        write_termination=ends[0],
+        read_termination=ends[1],
+        timeout=timeout,
+        baud_rate=baud_rate,
+        backend=backend,
+    )
