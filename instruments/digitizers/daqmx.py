@@ -182,7 +182,7 @@ class DaqSystem:
             return kind(f"DAQmx error {code}: {text}" + (f" ({remedy})" if remedy else ""))
         if isinstance(error, errors.RpcError):
             return self._rpc_error(error)
-        if isinstance(error, ValueError) and self._channel is not None:
+        if isinstance(error, ValueError) and "closed channel" in str(error):
             return LinkError(f"the connection to {self._address} is closed: reconnect")
         return None
 

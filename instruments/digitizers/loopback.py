@@ -1,4 +1,4 @@
-"""Loop-back self test: is the gate wired as the rig file says, and when does it act?
+"""Loop-back self test: whether the gate is wired as the rig file says, and when it acts.
 
 A digitizer channel watches the gate: a monitor of the feedback, or a cable from the gate's line to
 a spare input. The gate is switched at known samples and the edges are looked for in the record.
@@ -197,8 +197,7 @@ def _judge(
 
 
 def _edge(volts: NDArray[np.float64], middle: float, *, rising: bool) -> int | None:
-    """Index of the first sample from which the channel stays beyond the middle."""
-    beyond = volts > middle if rising else volts < middle
-    behind = np.flatnonzero(~beyond)
-    edge = int(behind[-1]) + 1 if behind.size else 0
+    """First sample of the new level: the step between the two levels that fits best."""
+    excess = volts - middle if rising else middle - volts
+    edge = int(np.argmin(np.concatenate(([0.0], np.cumsum(excess)))))
     return edge if edge < len(volts) else None

@@ -70,6 +70,7 @@ class Acquisition:
         self._news = threading.Condition()
         self._ended = threading.Event()
         self._failed: DaqFault | None = None
+        self._started = False
         self.total = 0
         self.position = 0
         self.offset = 0
@@ -82,6 +83,9 @@ class Acquisition:
         """Start the digitizer; its first sample has index 0."""
         self._digitizer.start()
         self._begin = time.monotonic()
+        with self._news:
+            self._started = True
+            self._news.notify_all()
         if self._real_time:
             self._thread.start()
 
@@ -120,6 +124,8 @@ class Acquisition:
                 self._produce(self._due())
 
     def _due(self) -> int:
+        if not self._started:
+            return 0
         due = int((time.monotonic() - self._begin) * self._rate)
         return due if self._finite is None else min(due, self._finite)
 
@@ -185,12 +191,17 @@ class Acquisition:
         first = self.position + self.offset
         if self._finite is not None and first + rows > self._finite:
             raise DaqFault(-200278, "Samples were requested that will never be available")
-        if not self._real_time:
+        deadline = time.monotonic() + (_LONGEST_WAIT if timeout < 0 else timeout)
+        with self._news:
+            self._news.wait_for(
+                lambda: self._started or self._ended.is_set(), deadline - time.monotonic()
+            )
+        if not self._real_time and self._started:
             # No further than asked: the record then depends on the commands only.
             with self._producing:
                 for end in range(first, first + rows, len(self._ring)):
                     self._produce(min(end + len(self._ring), first + rows))
-        self._wait(first + rows, timeout)
+        self._wait(first + rows, deadline)
         with self._news:
             if self._failed is not None and self._failed.code != -200278:
                 raise self._failed
@@ -209,11 +220,10 @@ class Acquisition:
 
     def wait_for(self, sample: int, timeout: float) -> bool:
         """Wait until ``sample`` samples have been acquired; False if they are not."""
-        self._wait(sample, timeout)
+        self._wait(sample, time.monotonic() + timeout)
         return self.total >= sample
 
-    def _wait(self, sample: int, timeout: float) -> None:
-        deadline = time.monotonic() + (_LONGEST_WAIT if timeout < 0 else timeout)
+    def _wait(self, sample: int, deadline: float) -> None:
         with self._news:
             while self.total < sample and self._failed is None and not self._ended.is_set():
                 left = deadline - time.monotonic()

@@ -262,6 +262,7 @@ class CardTask:
                 0x1816: -full,
                 0x17DD: full,
                 0x17DE: -full,
-                0x1097: 10106,
+                0x1097: 10106,  # differential
+                0x0695: 10322,  # voltage
             }
         return values
