@@ -225,7 +225,8 @@ class RFDriver(Driver):
             self._write_tone(channel, before, None)
             self._compare(channel, before, self._read_tone(channel))
         except LinkError as broken:
-            raise LinkError(f"{text}; setting the old tone again failed: {broken}") from error
+            what = text.removeprefix(self._name).lstrip(": ")  # the name is put before it again
+            raise LinkError(f"{what}; setting the old tone again failed: {broken}") from error
         except DeviceError as second:
             return DeviceError(f"{text}; the old tone could not be set again: {second}")
         return DeviceError(f"{text}; channel {channel} has its old tone again")
