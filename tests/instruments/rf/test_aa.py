@@ -62,7 +62,7 @@ def test_phase_is_absent_and_says_so():
     source.connect()
     assert source.capabilities.phase == "absent"
     link.sent.clear()
-    with pytest.raises(InputError, match="phase cannot be set on rf, got 0.3 rad"):
+    with pytest.raises(InputError, match=r"phase cannot be set on rf, got 0.3 rad"):
         source.set_tone(0, replace(TONE, phase=0.3))
     assert b"L1" not in b"".join(link.sent)
     source.align()
@@ -86,7 +86,7 @@ def test_power_below_the_scale_is_refused():
     source, link, _ = make()
     source.connect()
     link.sent.clear()
-    with pytest.raises(InputError, match="amplitude must lie in 0.316228"):
+    with pytest.raises(InputError, match=r"amplitude must lie in 0.316228"):
         source.set_tone(0, replace(TONE, amplitude=0.3))
     assert link.sent == []
 
@@ -94,7 +94,7 @@ def test_power_below_the_scale_is_refused():
 def test_value_that_the_device_passes_over_is_noticed():
     source, _, fake = make()
     source.connect()
-    with pytest.raises(DeviceError, match="reads back .* V instead of 1.5 V.*old tone again"):
+    with pytest.raises(DeviceError, match=r"reads back .* V instead of 1.5 V.*old tone again"):
         source.set_tone(0, replace(TONE, amplitude=1.5))  # the acting device stops at 1 V
     assert fake.read_tone(0).amplitude == pytest.approx(0.5, rel=1e-3)
 

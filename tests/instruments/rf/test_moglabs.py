@@ -79,7 +79,7 @@ def test_limit_of_the_device_is_the_largest_amplitude():
     source, link, _ = make(limit=10.0)
     source.connect()
     link.sent.clear()
-    with pytest.raises(InputError, match="amplitude must lie in .* 1 V, got 1.1 V"):
+    with pytest.raises(InputError, match=r"amplitude must lie in .* 1 V, got 1.1 V"):
         source.set_tone(0, replace(TONE, amplitude=1.1))
     assert link.sent == []
 
@@ -88,7 +88,9 @@ def test_error_of_the_device_is_passed_on_and_the_old_tone_comes_back():
     source, link, fake = make()
     source.connect()
     link.answer(b"LIMIT,1,5.0\r\n")  # lowered at the panel since
-    with pytest.raises(DeviceError, match=r"ERR: Power 10.00 dBm exceeds limit.*old tone") as caught:
+    with pytest.raises(
+        DeviceError, match=r"ERR: Power 10.00 dBm exceeds limit.*old tone"
+    ) as caught:
         source.set_tone(0, RFTone(90e6, 1.0))
     assert not isinstance(caught.value, LinkError)
     assert source.state is DeviceState.READY
@@ -126,5 +128,5 @@ def test_unusable_device_is_refused(changes, error, match: str):
 def test_answer_without_ok_is_a_broken_link():
     source = MoglabsSource("rf", link=scripted(ALIGNPH_1="aligned"), channels=1)
     source.connect()
-    with pytest.raises(LinkError, match="not OK"):
+    with pytest.raises(LinkError, match=r"not OK"):
         source.align()

@@ -106,7 +106,7 @@ def test_full_scale_scales_the_amplitudes():
     source = NovatechSource("rf", link=link, full_scale=0.6)
     source.connect()
     assert source.capabilities.amplitude_range == (0.0, 0.6)
-    with pytest.raises(InputError, match="got 0.61 V"):
+    with pytest.raises(InputError, match=r"got 0.61 V"):
         source.set_tone(0, RFTone(1e6, 0.61))
     assert len(link.sent) == 1
 
@@ -131,8 +131,8 @@ def test_refusals_carry_the_devices_code(code: str):
         ["00989680 2000 01F5 0000 00000000 00000000 0003"],
         ["0098968 2000 01F5 0000 00000000 00000000 000301"],
         ["?0"],
-        LINES[:2] + ["80 BC0000 0000 0102 21"],
-        LINES[:4] + ["80 BC0000 0000 0102 2"],
+        [*LINES[:2], "80 BC0000 0000 0102 21"],
+        [*LINES[:4], "80 BC0000 0000 0102 2"],
         LINES[:3],
     ],
 )

@@ -141,11 +141,11 @@ def test_33500b_stops_at_30_mhz_and_nothing_is_sent():
     link.sent.clear()
     with pytest.raises(InputError, match=r"frequency must lie in .* Hz, got 8e\+07 Hz"):
         source.set_tone(0, RFTone(80e6, 0.1))
-    with pytest.raises(InputError, match="amplitude must lie in 0.0005 … 5 V, got 6 V"):
+    with pytest.raises(InputError, match=r"amplitude must lie in 0.0005 … 5 V, got 6 V"):
         source.set_tone(0, RFTone(20e6, 6.0))
-    with pytest.raises(InputError, match="channels 0 … 1, got 2"):
+    with pytest.raises(InputError, match=r"channels 0 … 1, got 2"):
         source.set_tone(2, RFTone(20e6, 0.1))
-    with pytest.raises(InputError, match="phase must lie"):
+    with pytest.raises(InputError, match=r"phase must lie"):
         source.set_tone(0, RFTone(20e6, 0.1, math.nan))
     assert link.sent == []
 
@@ -155,29 +155,29 @@ def test_rig_file_narrows_the_limits_and_may_contradict_the_model():
     source.connect()
     assert source.capabilities.frequency_range == (35e6, 45e6)
     assert source.capabilities.amplitude_range == (0.5e-3, 0.4)
-    with pytest.raises(InputError, match="V, got 0.41 V"):
+    with pytest.raises(InputError, match=r"V, got 0.41 V"):
         source.set_tone(0, replace(TONE, amplitude=0.41))
     source = KeysightSource("rf", link=keysight_answers(), frequency_range=(60e6, 100e6))
-    with pytest.raises(DeviceError, match="no frequencies within the configured limits"):
+    with pytest.raises(DeviceError, match=r"no frequencies within the configured limits"):
         source.connect()
     assert source.state is DeviceState.FAULTED
 
 
 def test_options_are_checked():
-    with pytest.raises(InputError, match="rf needs an address"):
+    with pytest.raises(InputError, match=r"rf needs an address"):
         KeysightSource("rf")
-    with pytest.raises(InputError, match="channels must lie in 1 … 2, got 3"):
+    with pytest.raises(InputError, match=r"channels must lie in 1 … 2, got 3"):
         make(channels=3)
-    with pytest.raises(InputError, match="two rising values in Hz"):
+    with pytest.raises(InputError, match=r"two rising values in Hz"):
         make(frequency_range=(2.0, 1.0))
-    with pytest.raises(InputError, match="timeout must lie"):
+    with pytest.raises(InputError, match=r"timeout must lie"):
         KeysightSource("rf", "TCPIP0::127.0.0.1::5025::SOCKET", timeout=-1.0)
 
 
 def test_single_channel_model_is_refused_for_two_channels():
     identity = "Agilent Technologies,33521B,MY1,1.00"
     link = ScriptedLink(respond=lambda line: identity if line == "*IDN?" else '+0,"No error"')
-    with pytest.raises(DeviceError, match="1 channel"):
+    with pytest.raises(DeviceError, match=r"1 channel"):
         KeysightSource("rf", link=link).connect()
 
 
@@ -211,7 +211,7 @@ def test_unit_changed_at_the_panel_is_noticed_before_the_next_change():
     source, link, fake = make()
     source.connect()
     link.answer(b"SOUR1:VOLT:UNIT DBM\n")
-    with pytest.raises(DeviceError, match="SOUR1:VOLT:UNIT VPP"):
+    with pytest.raises(DeviceError, match=r"SOUR1:VOLT:UNIT VPP"):
         source.set_tone(0, replace(TONE, amplitude=0.2))
     assert fake.calls.get("set_tone") is None
 
@@ -248,7 +248,7 @@ def test_error_queue_that_does_not_end_is_given_up():
     source.connect()
     respond = answers._respond
     answers._respond = lambda line: '-222,"x"' if line == "SYST:ERR?" else respond(line)
-    with pytest.raises(DeviceError, match="does not end"):
+    with pytest.raises(DeviceError, match=r"does not end"):
         source.align()
 
 
@@ -265,7 +265,7 @@ def test_switching_off_is_possible_beyond_narrowed_limits():
     source.connect()
     source.set_tone(0, replace(source.read_tone(0), enabled=False))
     assert fake.read_tone(0).enabled is False
-    with pytest.raises(InputError, match="amplitude"):
+    with pytest.raises(InputError, match=r"amplitude"):
         source.set_tone(0, replace(TONE, amplitude=0.2, enabled=False))
 
 
@@ -283,12 +283,12 @@ def test_link_that_breaks_faults_the_device_and_nothing_more_is_sent():
     source.connect()
     before = fake.read_tone(0)
     link.fault, link.at = lambda *_: b"", link.writes + 6
-    with pytest.raises(LinkError, match="rf: .*in time"):
+    with pytest.raises(LinkError, match=r"rf: .*in time"):
         source.set_tone(0, RFTone(45e6, 0.2))
     assert source.state is DeviceState.FAULTED
     assert link.sent[-1].endswith(b"?\n")
     assert fake.read_tone(0) == before
-    with pytest.raises(DeviceError, match="faulted: connect it first"):
+    with pytest.raises(DeviceError, match=r"faulted: connect it first"):
         source.read_tone(0)
     link.fault = None
     source.connect()
@@ -298,7 +298,7 @@ def test_link_that_breaks_faults_the_device_and_nothing_more_is_sent():
 
 def test_disconnected_source_does_nothing_and_leaves_its_outputs():
     source, link, fake = make()
-    with pytest.raises(DeviceError, match="disconnected: connect it first"):
+    with pytest.raises(DeviceError, match=r"disconnected: connect it first"):
         source.read_tone(0)
     source.connect()
     count = len(link.sent)
@@ -306,5 +306,5 @@ def test_disconnected_source_does_nothing_and_leaves_its_outputs():
     source.disconnect()
     assert len(link.sent) == count
     assert fake.read_tone(0) == TONE
-    with pytest.raises(DeviceError, match="connect it first"):
+    with pytest.raises(DeviceError, match=r"connect it first"):
         source.set_tone(0, TONE)

@@ -111,7 +111,7 @@ def test_answer_that_is_cut_or_for_something_else_is_no_value(answers):
 
 def test_other_devices_are_refused():
     link = ScriptedLink(["RIGOL TECHNOLOGIES,DG4162,DG4E1,00.01"])
-    with pytest.raises(DeviceError, match="not a Siglent SDG"):
+    with pytest.raises(DeviceError, match=r"not a Siglent SDG"):
         SiglentSource("rf", link=link).connect()
 
 
@@ -121,7 +121,7 @@ def test_value_that_the_device_passes_over_is_noticed_and_taken_back():
     source = SiglentSource("rf", link=link)
     source.connect()
     source._model = source.widest  # a driver that does not know this model's limit
-    with pytest.raises(DeviceError, match="reads back 80000000 Hz.*has its old tone again"):
+    with pytest.raises(DeviceError, match=r"reads back 80000000 Hz.*has its old tone again"):
         source.set_tone(0, replace(TONE, frequency=100e6, amplitude=0.1))
     assert fake.read_tone(0).amplitude == pytest.approx(0.25)
     assert source.state is DeviceState.READY
