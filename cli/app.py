@@ -217,11 +217,14 @@ def virtual_lab(
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")
     ] = "127.0.0.1",
+    serial: Annotated[
+        bool, typer.Option("--serial", help="Serial lines as pseudo terminals, not on Windows.")
+    ] = False,
 ) -> None:
     """Serve a simulated rig as instruments that the real drivers talk to."""
     from .virtual_lab import LabOptions, serve_rig
 
-    serve_rig(rig, settings or [], LabOptions(real_time, rf, gauge, out, duration, host))
+    serve_rig(rig, settings or [], LabOptions(real_time, rf, gauge, out, duration, host, serial))
 
 
 @fit_app.command("spectrum")

@@ -13,7 +13,15 @@ from .errors import silence_stdout
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-__all__ = ["as_json", "console_for_progress", "print_json", "print_result", "warn", "write_json"]
+__all__ = [
+    "as_json",
+    "console_for_progress",
+    "print_json",
+    "print_result",
+    "print_text",
+    "warn",
+    "write_json",
+]
 
 
 def _plain(value: Any) -> Any:
@@ -41,6 +49,11 @@ def as_json(value: Any, *, indent: int | None = 2) -> str:
 def print_json(value: Any) -> None:
     """Write exactly one JSON object to stdout."""
     _write(as_json(value) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Write text to stdout as it is: no wrapping, no markup."""
+    _write(text)
 
 
 def _write(text: str) -> None:
