@@ -108,13 +108,13 @@ class RFDriver(Driver):
             self._check(tone)
         with self._talking():
             self._prepare(channel)
-            before = self._read_tone(channel)
+            before = self._sound_tone(channel)
             if not tone.enabled:
                 self._check(tone, before)  # switching off must not fail for a value that stays
             self._check_phase(tone, before)
             try:
                 self._write_tone(channel, tone, before)
-                self._compare(channel, tone, self._read_tone(channel))
+                self._compare(channel, tone, self._sound_tone(channel))
             except LinkError:
                 raise
             except DeviceError as error:
@@ -135,7 +135,7 @@ class RFDriver(Driver):
         self._require_link()
         self._require_channel(channel)
         with self._talking():
-            tone = self._read_tone(channel)
+            tone = self._sound_tone(channel)
         asked = self._asked.get(channel)
         if asked is not None and abs(tone.frequency - asked) <= self._tolerance(tone)[0]:
             return replace(tone, frequency=asked)
@@ -184,6 +184,19 @@ class RFDriver(Driver):
         if not 0 <= channel < self._channels:
             raise InputError(f"{self._name} has channels 0 … {self._channels - 1}, got {channel}")
 
+    def _sound_tone(self, channel: int) -> RFTone:
+        """Read a tone; one that no such device can have means that answers were mixed up."""
+        tone, widest = self._read_tone(channel), self._widest
+        if not (
+            0.0 <= tone.frequency <= 1.01 * widest.frequency_range[1]
+            and 0.0 <= tone.amplitude <= 1.01 * widest.amplitude_range[1]
+        ):
+            raise LinkError(
+                f"channel {channel} reads {tone.frequency:g} Hz, {tone.amplitude:g} V, which no "
+                "such device can have: check that nothing else talks to it"
+            )
+        return tone
+
     def _check(self, tone: RFTone, now: RFTone | None = None) -> None:
         """Refuse values out of range, except those that stay as they are."""
         limits = self.capabilities
@@ -223,7 +236,7 @@ class RFDriver(Driver):
             text = f"{self._name}: {text}"
         try:
             self._write_tone(channel, before, None)
-            self._compare(channel, before, self._read_tone(channel))
+            self._compare(channel, before, self._sound_tone(channel))
         except LinkError as broken:
             what = text.removeprefix(self._name).lstrip(": ")  # the name is put before it again
             raise LinkError(f"{what}; setting the old tone again failed: {broken}") from error

@@ -55,7 +55,7 @@ class MoglabsSource(TextRFSource):
         for n in range(1, self._channels + 1):
             self._check_mode(n)
             limits.append(volts_of(self._value(f"LIMIT,{n}", "dBm")))
-            self._read_tone(n - 1)
+            self._sound_tone(n - 1)
         top = min(self.widest.amplitude_range[1], *limits)
         low = self.widest.amplitude_range[0]
         self._set_model(replace(self._model, amplitude_range=(low, top)))

@@ -84,7 +84,7 @@ class NovatechSource(TextRFSource):
             link=link,
         )
         self._full = require_range("full_scale", full_scale, 1e-3, 10.0, "V")
-        self._model = self._scaled()
+        self._widest = self._model = self._scaled()
         self._found: list[tuple[int, int, int]] = []
 
     def _scaled(self) -> RFCapabilities:
@@ -99,7 +99,7 @@ class NovatechSource(TextRFSource):
     def _open(self) -> str:
         self._link.open()
         words, version = self._query()
-        self._set_model(self._scaled())
+        self._set_model(self._widest)
         # What waits unapplied from before a fault is sent as it was read, with the first change.
         self._found = words[: self._channels]
         return f"Novatech 409B, firmware {version}"

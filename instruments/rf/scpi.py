@@ -49,7 +49,7 @@ class ScpiSource(TextRFSource):
         self._errors()  # what is left in the queue was not caused here
         for channel in range(self._channels):
             self._prepare(channel)
-            self._read_tone(channel)
+            self._sound_tone(channel)
         return identity
 
     def _limits(self, model: str) -> RFCapabilities:

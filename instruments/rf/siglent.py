@@ -54,7 +54,7 @@ class SiglentSource(TextRFSource):
         highest = self.models.get(found[0].upper(), high)
         self._set_model(replace(self.widest, frequency_range=(low, highest)))
         for channel in range(self._channels):
-            self._read_tone(channel)
+            self._sound_tone(channel)
         return identity
 
     def _fields(self, query: str) -> dict[str, str]:

@@ -224,20 +224,19 @@ class NovatechInstrument:
             words["level"] = int(value)
 
     def _words(self, channel: int) -> dict[str, int]:
-        """Words of a channel, those that wait included."""
-        words = {"frequency": 0, "phase": 0, "level": 0}
-        if channel < self._tones.channels:
-            tone = self._tones.tone(channel)
-            level = round(tone.amplitude / self._full * 1023) if tone.enabled else 0
-            words = {
-                "frequency": round(10.0 * tone.frequency),
-                "phase": round(tone.phase / (2.0 * math.pi) * 16384) % 16384,
-                "level": min(1023, level),
-            }
-        return words | self._waiting.get(channel, {})
+        """Words of a channel as it acts."""
+        if channel >= self._tones.channels:
+            return {"frequency": 0, "phase": 0, "level": 0}
+        tone = self._tones.tone(channel)
+        level = round(tone.amplitude / self._full * 1023) if tone.enabled else 0
+        return {
+            "frequency": round(10.0 * tone.frequency),
+            "phase": round(tone.phase / (2.0 * math.pi) * 16384) % 16384,
+            "level": min(1023, level),
+        }
 
     def _words_line(self, channel: int) -> str:
-        words = self._words(channel)
+        words = self._words(channel) | self._waiting.get(channel, {})
         return (
             f"{words['frequency']:08X} {words['phase']:04X} {words['level']:04X} 0000 "
             "00000000 00000000 000301"
@@ -256,14 +255,18 @@ class NovatechInstrument:
             raise _Refused("?1") from None
 
     def _apply(self, channel: int, changed: dict[str, int]) -> None:
+        """Let words act that differ from those that do."""
+        now = self._words(channel)
         values: dict[str, float | bool] = {}
-        if "frequency" in changed:
-            values["frequency"] = 0.1 * changed["frequency"]
-        if "phase" in changed:
-            values["phase"] = 2.0 * math.pi * changed["phase"] / 16384
-        if "level" in changed:
-            values["amplitude"] = changed["level"] * self._full / 1023
-            values["enabled"] = changed["level"] > 0
+        for key, word in changed.items():
+            if word == now[key]:
+                continue
+            if key == "frequency":
+                values["frequency"] = 0.1 * word
+            elif key == "phase":
+                values["phase"] = 2.0 * math.pi * word / 16384
+            else:
+                values |= {"amplitude": word * self._full / 1023, "enabled": word > 0}
         self._tones.change(channel, **values)
 
 

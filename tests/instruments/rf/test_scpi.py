@@ -194,6 +194,7 @@ def test_single_channel_model_is_refused_for_two_channels():
         ({"SOUR1_FREQ": "+2.0000000000"}, "makes no sense"),
         ({"SOUR1_VOLT": "nan"}, "makes no sense"),
         ({"OUTP1": "2"}, "makes no sense"),
+        ({"SOUR1_VOLT": "+2.000000000000000E+07"}, "no such device can have"),
     ],
 )
 def test_device_whose_numbers_mean_something_else_is_refused_with_the_remedy(changes, match: str):

@@ -24,7 +24,7 @@ class InProcessLink:
         self.fault: Fault | None = None
         self.at = -1
         self.writes = 0
-        self.broken = False
+        self.broken = self.lost = False
         self._conversation = None
         self._waiting = b""
 
