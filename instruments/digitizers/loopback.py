@@ -32,10 +32,14 @@ class LoopbackReport:
     polarity : {1, -1, 0}
         1 if the channel is higher while the gate is closed, -1 if lower, 0 if nothing was seen.
     delays : tuple of int
-        Samples from each command (the first sample not yet read when it was given, where a run
-        puts its event) to the edge.
+        Samples from each command to the edge. A command counts from the sample that the digitizer
+        took when it was given, if it has ``present_sample()``, else from the first sample not read
+        by then.
     delay, jitter : float
         Mean and standard deviation of the delays, s; nan if nothing was seen.
+    lag : float
+        Mean time by which the samples read lag behind those taken when a command is given, s: an
+        event put at the first sample not yet read is too early by lag + delay. 0 if not known.
     levels : tuple of float
         Channel with the gate open and closed, V.
     sample_rate : float
@@ -50,6 +54,7 @@ class LoopbackReport:
     delays: tuple[int, ...]
     delay: float
     jitter: float
+    lag: float
     levels: tuple[float, float]
     sample_rate: float
     lost: int
@@ -118,26 +123,32 @@ def loopback_test(
     found = gate.read()
     try:
         digitizer.start()
-        stretches, states, lost = _toggle(digitizer, gate, channel, rows, toggles, found)
+        stretches, states, lags, lost = _toggle(digitizer, gate, channel, rows, toggles, found)
     finally:
         try:
             digitizer.stop()
         finally:
             gate.set(found)
     volts = [stretch * info.scale[channel] for stretch in stretches]
-    return _judge(volts, states, lost, info.sample_rate, polarity, delay, tolerance, longest_jitter)
+    wanted = (polarity, delay, tolerance, longest_jitter)
+    return _judge(volts, states, lags, lost, info.sample_rate, wanted)
 
 
 def _toggle(
     digitizer: Digitizer, gate: Gate, channel: int, rows: int, toggles: int, closed: bool
-) -> tuple[list[NDArray[np.float64]], list[bool], int]:
-    """Record one stretch before the first switch and one after each; return them and the states."""
+) -> tuple[list[NDArray[np.float64]], list[bool], list[int], int]:
+    """Record one stretch before the first switch and one after each.
+
+    Returns the stretches, the gate's states, how far reading lagged at each switch, and the loss.
+    """
     info = digitizer.info
     buffer = np.empty((rows, len(info.channels)), dtype=info.dtype)
-    stretches, states, lost, position = [], [], 0, 0
+    present = getattr(digitizer, "present_sample", None)
+    stretches, states, lags, lost, position = [], [], [], 0, 0
     for number in range(toggles + 1):
         if number:
             closed = not closed
+            lags.append(max(0, present() - position) if present is not None else 0)
             gate.set(closed)
         result = digitizer.read_into(buffer)
         if result.samples < rows:
@@ -146,20 +157,20 @@ def _toggle(
         position = result.first_sample + rows
         stretches.append(buffer[:, channel].astype(np.float64))
         states.append(closed)
-    return stretches, states, lost
+    return stretches, states, lags, lost
 
 
 def _judge(
     volts: list[NDArray[np.float64]],
     states: list[bool],
+    lags: list[int],
     lost: int,
     rate: float,
-    polarity: Literal[1, -1],
-    delay: float,
-    tolerance: float,
-    longest_jitter: float,
+    wanted: tuple[Literal[1, -1], float, float, float],
 ) -> LoopbackReport:
     """Levels from the ends of the stretches, edges between them, and the comparison."""
+    polarity, delay, tolerance, longest_jitter = wanted
+    lag = float(np.mean(lags)) / rate
     half = len(volts[0]) // 2
     ends = {
         state: [v[half:] for v, s in zip(volts, states, strict=True) if s is state]
@@ -174,13 +185,14 @@ def _judge(
             f"the channel does not follow the gate ({low:.4g} V open, {high:.4g} V closed, noise "
             f"{noise:.2g} V): check the cable and the channel"
         )
-        return LoopbackReport(0, (), math.nan, math.nan, (low, high), rate, lost, tuple(problems))
+        said = tuple(problems)
+        return LoopbackReport(0, (), math.nan, math.nan, lag, (low, high), rate, lost, said)
     middle = 0.5 * (low + high)
     delays = [
         _edge(v, middle, rising=state is (seen == 1))
         for v, state in zip(volts[1:], states[1:], strict=True)
     ]
-    there = [d for d in delays if d is not None]
+    there = [d - behind for d, behind in zip(delays, lags, strict=True) if d is not None]
     if len(there) < len(delays):
         problems.append(f"{len(delays) - len(there)} of {len(delays)} edges were not seen")
     mean = float(np.mean(there)) / rate if there else math.nan
@@ -192,7 +204,7 @@ def _judge(
     if not jitter <= longest_jitter:
         problems.append(f"the delay jitters by {jitter:.2g} s, at most {longest_jitter:.2g} s")
     return LoopbackReport(
-        seen, tuple(there), mean, jitter, (low, high), rate, lost, tuple(problems)
+        seen, tuple(there), mean, jitter, lag, (low, high), rate, lost, tuple(problems)
     )
 
 

@@ -30,6 +30,7 @@ from .ni_input import Reader, configured_input, input_facts
 __all__ = ["NiDigitizer"]
 
 _LEAST_BUFFER = 2.0  # s
+_ATTEMPTS = 5
 _TERMINALS = ("default", "RSE", "NRSE", "Diff", "PseudoDiff")
 
 
@@ -155,6 +156,7 @@ class NiDigitizer(Driver):
     # -- life cycle -------------------------------------------------------------------------------
 
     def _open(self) -> str:
+        self._close()  # what a fault has left
         self._system.open()
         with self._system.errors():
             device = self._system.device(self._device)
@@ -216,10 +218,14 @@ class NiDigitizer(Driver):
         """
         if self._state is DeviceState.RUNNING:
             raise DeviceError(f"{self._name} is running already: stop it first")
-        with self._talking(), self._system.errors():
-            self._task = self._describe()
-            self._reader = Reader(self._system, self._task, len(self._names), self._mode)
-            self._task.start()
+        try:
+            with self._talking(), self._system.errors():
+                self._task = self._describe()
+                self._reader = Reader(self._system, self._task, len(self._names), self._mode)
+                self._task.start()
+        except DeviceError:
+            self._clear()
+            raise
         self._index = 0
         self._state = DeviceState.RUNNING
 
@@ -228,6 +234,22 @@ class NiDigitizer(Driver):
         self._clear()
         if self._state is DeviceState.RUNNING:
             self._state = DeviceState.READY
+
+    def present_sample(self) -> int:
+        """Index of the sample that the card takes about now, ahead of what has been read.
+
+        What is switched by software acts here, not at the next sample to be read: an event that is
+        to hold for the record belongs at this index.
+
+        Raises
+        ------
+        DeviceError
+            If it is not running.
+        """
+        if self._state is not DeviceState.RUNNING or self._task is None:
+            raise DeviceError(f"{self._name} is not running: start it first")
+        with self._talking(), self._system.errors():
+            return int(self._task.in_stream.total_samp_per_chan_acquired)
 
     # -- samples ----------------------------------------------------------------------------------
 
@@ -282,13 +304,20 @@ class NiDigitizer(Driver):
             if code_of(error) != INPUT_OVERWRITTEN or self._finite is not None:
                 self._give_up(error)
                 raise
-        try:
-            with self._system.errors():
-                self._index = reader.jump(view, wait, self._index, self._buffer)
-        except DeviceError as error:
-            self._give_up(error)
-            raise
+        self._jump(reader, view, wait)
         return True
+
+    def _jump(self, reader: Reader, view: NDArray[Any], wait: float) -> None:
+        """Go on with what is still there; a reader held up once more tries once more."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                with self._system.errors():
+                    self._index = reader.jump(view, wait, self._index, self._buffer)
+                return
+            except DeviceError as error:
+                if code_of(error) != INPUT_OVERWRITTEN or attempt == _ATTEMPTS - 1:
+                    self._give_up(error)
+                    raise
 
     def _give_up(self, error: DeviceError) -> None:
         """After an error that ends the acquisition: no task is left behind."""

@@ -80,6 +80,7 @@ class NiGate(Driver):
         return self._capabilities
 
     def _open(self) -> str:
+        self._close()  # what a fault has left
         self._system.open()
         with self._system.errors():
             known = self._system.device(self._device).do_lines.channel_names

@@ -69,6 +69,7 @@ class NiOutput(Driver):
         self._task: Any = None
 
     def _open(self) -> str:
+        self._close()  # what a fault has left
         self._system.open()
         with self._system.errors():
             device = self._system.device(self._device)

@@ -37,6 +37,30 @@ class NiServer:
         self._server, self._calls = server, calls
         self.address, self.card = address, card
 
+    @property
+    def digitizer_options(self) -> dict[str, Any]:
+        """Options with which :class:`~..digitizers.ni.NiDigitizer` reads the rig's channels."""
+        info, own = self.card.info, len(self.card.info.channels)
+        return {
+            "device": self.card.device,
+            "channels": self.card.inputs[:own],
+            "names": list(info.channels),
+            "sample_rate": info.sample_rate,
+            "full_scale": min(info.scale) * 2.0**15,
+            "real_time": info.real_time,
+            "grpc": self.address,
+        }
+
+    @property
+    def gate_options(self) -> dict[str, Any]:
+        """Options with which :class:`~..digitizers.ni_gate.NiGate` switches the rig's gate."""
+        return {
+            "device": self.card.device,
+            "line": self.card.gate_line,
+            "active_high": self.card.gate_high_closes,
+            "grpc": self.address,
+        }
+
     def fire(self, terminal: str) -> None:
         """Send the edge that tasks wait for on a silent trigger terminal."""
         self._calls.fire(terminal)

@@ -84,7 +84,7 @@ class Card:
         wires: Mapping[str, str] | None = None,
         on_waveform: WaveformHook | None = None,
     ) -> None:
-        info = digitizer.info
+        info = self.info = digitizer.info
         self.device, self._digitizer, self._gate = device, digitizer, gate
         self.sample_rate = info.sample_rate
         self.wires = dict(wires or {})
@@ -92,7 +92,8 @@ class Card:
         self.scales = list(info.scale) + [_OUTPUT_RANGE / _HALF] * len(self.wires)
         self.outputs = list(_OUTPUTS)
         self.lines = [f"port0/line{i}" for i in range(_PORT_LINES)]
-        self._gate_line, self._high_closes, self._delay = gate_line, gate_high_closes, gate_delay
+        self.gate_line, self.gate_high_closes = gate_line, gate_high_closes
+        self._delay = gate_delay
         self.levels = dict.fromkeys(self.lines, False)
         if gate is not None:
             self.levels[gate_line] = gate.read() is gate_high_closes
@@ -160,8 +161,8 @@ class Card:
 
         with self.lock:
             self._at(0.0, switch)
-            if self._gate is not None and self._gate_line in levels:
-                gate, closed = self._gate, levels[self._gate_line] is self._high_closes
+            if self._gate is not None and self.gate_line in levels:
+                gate, closed = self._gate, levels[self.gate_line] is self.gate_high_closes
                 self._at(self._delay, lambda: gate.set(closed))
 
     def _at(self, delay: float, action: Callable[[], None]) -> None:

@@ -12,9 +12,13 @@ import pytest
 from nidaqmx.constants import AcquisitionType
 from nidaqmx.stream_readers import AnalogMultiChannelReader, AnalogUnscaledReader
 
+from optobind.instruments.capabilities import DigitizerCapabilities
+from optobind.instruments.digitizers import daqmx
 from optobind.instruments.digitizers.ni import NiDigitizer
+from optobind.instruments.digitizers.ni_capabilities import input_doubts
 from optobind.instruments.links.base import LinkError
 from optobind.instruments.protocols import DeviceState
+from optobind.instruments.virtual import ni_server_calls
 from optobind.models.blocks import BlockStatus
 from optobind.models.errors import DeviceError, InputError
 
@@ -53,6 +57,17 @@ def channel(request):
     yield dial
     for one in opened:
         one.close()
+
+
+def test_the_server_says_with_which_options_to_connect(serve):
+    server = serve(make_rig())
+    digitizer = NiDigitizer("daq", **server.digitizer_options)
+    digitizer.connect()
+    assert digitizer.info.channels == ("z1", "z2")
+    assert not digitizer.info.real_time
+    digitizer.start()
+    assert np.array_equal(read(digitizer, 1), in_process(1))
+    digitizer.disconnect()
 
 
 @pytest.mark.parametrize("transfer", ["bytes", "binary"])
@@ -241,6 +256,68 @@ def test_a_server_that_dies_faults_the_digitizer_without_a_hang(serve, digitizer
     digitizer.stop()
     if when == "waiting":
         killer.join()
+
+
+def test_a_server_that_hangs_faults_the_digitizer_by_the_deadline(serve, digitizers, monkeypatch):
+    monkeypatch.setattr(daqmx, "_CALL_SECONDS", 0.3)
+    server = serve(make_rig())
+    digitizer = digitizers(server, timeout=0.2)
+    digitizer.connect()
+    digitizer.start()
+    wake = threading.Event()
+    monkeypatch.setattr(server.card.acquisition, "read", lambda *_: wake.wait(20.0))
+    begin = time.monotonic()
+    with pytest.raises(LinkError, match="DEADLINE_EXCEEDED"):
+        digitizer.read_into(np.empty((100, 2), np.int16))
+    assert time.monotonic() - begin < 5.0
+    assert digitizer.state is DeviceState.FAULTED
+    wake.set()
+    monkeypatch.undo()
+    digitizer.connect()
+    digitizer.start()
+    assert digitizer.read_into(np.empty((100, 2), np.int16)).first_sample == 0
+
+
+def test_inputs_of_a_client_that_is_gone_can_be_taken_over(serve, digitizers, monkeypatch):
+    server = serve(make_rig())
+    gone, next_one = digitizers(server), digitizers(server)
+    gone.connect()
+    gone.start()
+    gone._system.close()  # as when its process is killed: the task is never cleared
+    next_one.connect()
+    with pytest.raises(DeviceError, match="-50103"):
+        next_one.start()
+    monkeypatch.setattr(ni_server_calls, "_ABANDONED", 0.05)
+    time.sleep(0.1)
+    next_one.start()
+    assert next_one.read_into(np.empty((100, 2), np.int16)).first_sample == 0
+
+
+def test_a_refused_start_leaves_no_task_behind(serve, digitizers, monkeypatch):
+    server = serve(make_rig())
+    digitizer = digitizers(server)
+    digitizer.connect()
+    monkeypatch.setattr(server.card, "sample_rate", 5e5)
+    with pytest.raises(DeviceError, match=r"^daq: DAQmx error -200077"):
+        digitizer.start()
+    assert digitizer.state is DeviceState.READY
+    monkeypatch.undo()
+    digitizer.start()
+    assert digitizer.present_sample() == 0
+    digitizer.read_into(np.empty((100, 2), np.int16))
+    assert digitizer.present_sample() == 100
+
+
+def test_doubts_name_what_raw_samples_do_not_show():
+    card = DigitizerCapabilities(16, (1.0, 1e6), (10.0,), simultaneous=False)
+    straight = ((0.0, 1e-3, 0.0, 0.0),)
+    assert input_doubts(card, 1e5, 1e5, 0.0, straight) == ()
+    rounded, delayed = input_doubts(card, 1e5, 99_999.0, 1e-6, straight)
+    assert "samples at 99999 Hz, asked for 100000 Hz" in rounded
+    assert "1000 ns after the one before, a phase of 36° " in delayed
+    offset, bent = input_doubts(card, 1e5, 1e5, 0.0, ((2e-3, 1e-3, 1e-10, 0.0),))
+    assert "column 0: an offset of 0.002 V" in offset
+    assert "bent by up to 0.3% of full" in bent
 
 
 def test_a_second_client_is_refused_while_the_first_samples(serve, digitizers):
