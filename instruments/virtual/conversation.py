@@ -75,5 +75,5 @@ class LineConversation:
         for line in lines:
             answer = self._answer(line.decode("latin-1").strip("\r\n"))
             if answer is not None:
-                sent += answer.encode("latin-1") + self._answer_end
+                sent += answer.encode("ascii", "replace") + self._answer_end
         return sent

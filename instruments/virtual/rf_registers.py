@@ -8,6 +8,7 @@ from typing import Any
 
 from ...models.ranges import require_range
 from ..protocols import DeviceState, RFSource, RFTone
+from ..setpoints import wrapped_phase
 
 __all__ = ["ToneRegisters"]
 
@@ -64,7 +65,8 @@ class ToneRegisters:
                 require_range("amplitude", tone.amplitude, *self.amplitude_range, "V")
             if tone == before:
                 return
-            self._device.set_tone(channel, tone)
+            # Registers hold phases of 0 … 360°; the world's phases should not jump by turns.
+            self._device.set_tone(channel, replace(tone, phase=wrapped_phase(tone.phase)))
             self._kept[channel] = (tone, self._device.read_tone(channel))
 
     def align(self) -> None:
