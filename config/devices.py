@@ -36,8 +36,15 @@ from .hardware import (
     RFTable,
     SpectrumDdsTable,
 )
-from .hardware_digitizers import NiDigitizerTable
+from .hardware_digitizers import (
+    NiDigitizerTable,
+    PicoScopeTable,
+    RedPitayaTable,
+    SpectrumTable,
+    ZurichTable,
+)
 from .hardware_light import AodLight, AomLight, SlmLight, SlmRfLight
+from .hardware_slm import DisplaySlmTable, SlmsuiteTable
 from .plugins import PLUGIN, PluginDigitizer, PluginGate, PluginGauge, PluginRF, PluginSlm
 
 __all__ = [
@@ -142,12 +149,29 @@ Digitizer = Annotated[
     Annotated[SimulatedDigitizer, Tag("simulated")]
     | Annotated[ReplayConfig, Tag("replay")]
     | Annotated[NiDigitizerTable, Tag("ni")]
+    | Annotated[RedPitayaTable, Tag("redpitaya")]
+    | Annotated[PicoScopeTable, Tag("picoscope")]
+    | Annotated[SpectrumTable, Tag("spectrum")]
+    | Annotated[ZurichTable, Tag("zurich")]
     | Annotated[PluginDigitizer, Tag(PLUGIN)],
-    Discriminator(_tags(SimulatedDigitizer, ReplayConfig, NiDigitizerTable)),
+    Discriminator(
+        _tags(
+            SimulatedDigitizer,
+            ReplayConfig,
+            NiDigitizerTable,
+            RedPitayaTable,
+            PicoScopeTable,
+            SpectrumTable,
+            ZurichTable,
+        )
+    ),
 ]
 Slm = Annotated[
-    Annotated[SimulatedSlm, Tag("simulated")] | Annotated[PluginSlm, Tag(PLUGIN)],
-    Discriminator(_tags(SimulatedSlm)),
+    Annotated[SimulatedSlm, Tag("simulated")]
+    | Annotated[DisplaySlmTable, Tag("display")]
+    | Annotated[SlmsuiteTable, Tag("slmsuite")]
+    | Annotated[PluginSlm, Tag(PLUGIN)],
+    Discriminator(_tags(SimulatedSlm, DisplaySlmTable, SlmsuiteTable)),
 ]
 RF = Annotated[
     Annotated[SimulatedRF, Tag("simulated")]

@@ -35,12 +35,15 @@ __all__ = [
     "Index",
     "Jones",
     "LeastPower",
+    "Length",
     "Offset",
     "Ordinal",
     "Phase",
     "PhaseLevels",
     "PhaseTolerance",
     "Pitch",
+    "Pixels",
+    "Port",
     "Position",
     "PositionScale",
     "PositionSlew",
@@ -116,6 +119,7 @@ Buffer = Annotated[float, _quantity("s", 2.0, 600.0, "4 s", ("s", "min"))]
 Amplitude = Annotated[float, _quantity("V", 0.0, 100.0, "0.3 V", ("mV", "V"))]
 LeastPower = Annotated[float, _quantity("W", 0.0, 20.0, "10 mW", ("uW", "mW", "W"))]
 FocalLength = Annotated[float, _quantity("m", 1e-5, 10.0, "4 mm", ("um", "mm", "cm", "m"))]
+Length = Annotated[float, _quantity("m", -10.0, 10.0, "5 mm", (*_LENGTHS, "cm"))]
 Pitch = Annotated[float, _quantity("m", 5e-7, 1e-3, "8 um", _LENGTHS)]
 Velocity = Annotated[float, _quantity("m/s", 100.0, 2e4, "650 m/s", ("m/s", "km/s"))]
 PositionScale = Annotated[
@@ -158,6 +162,8 @@ Accuracy = Annotated[float, _bounded(float, 0.0, 1.0)]
 GainError = Annotated[float, _bounded(float, -0.99, 100.0)]
 Bits = Annotated[int, _bounded(int, 8, 16)]
 Channel = Annotated[int, _bounded(int, 1, 256)]
+Pixels = Annotated[int, _bounded(int, 1, 65535)]
+Port = Annotated[int, _bounded(int, 1, 65535)]
 BaudRate = Annotated[int, _bounded(int, 110, 4_000_000)]
 Share = Annotated[float, _bounded(float, 0.0, 1.0)]
 Text = Annotated[str, Field(min_length=1, max_length=256)]

@@ -9,7 +9,7 @@ from ..models.array import TrapArray
 from ..models.errors import InputError
 from .detectors import calibrated, detector_channels, detector_name, run_record
 from .hardware import HardwareTable
-from .hardware_digitizers import NiDigitizerTable
+from .hardware_digitizers import DigitizerTable
 from .hardware_light import AodLight, AomLight, EfficiencyKeys, LightTable, SlmLight, SlmRfLight
 from .load import LoadedRig
 from .plugins import PluginTable, options_in_si
@@ -41,7 +41,7 @@ def device_options(config: RigConfig, family: Family) -> dict[str, Any]:
     """Options of a real device in SI, completed by what the rest of the rig says.
 
     The columns of the digitizer are named after the detectors, the RF source has as many channels
-    as the light needs, and the gauge corrects for the gas of the rig.
+    as the light needs, the SLM its wavelength, and the gauge corrects for the gas of the rig.
     """
     table = real_devices(config)[family]
     options = table.options()
@@ -50,10 +50,12 @@ def device_options(config: RigConfig, family: Family) -> dict[str, Any]:
         return options_in_si(options, units)
     if family == "rf" and config.devices is not None and config.devices.light is not None:
         options.setdefault("channels", _channels_needed(config))
+    elif family == "slm":
+        options["wavelength"] = config.wavelength
     elif family == "gauge" and config.gas is not None:
         options.setdefault("gas", config.gas.species)
-    elif isinstance(table, NiDigitizerTable):
-        options["names"] = _column_names(config, table.channels)
+    elif isinstance(table, DigitizerTable):
+        options["names"] = _column_names(config, table.inputs)
     return options
 
 
@@ -101,13 +103,13 @@ def build_live_rig(loaded: LoadedRig, trap: TrapArray) -> Rig:
     tables = real_devices(config)
     names = [detector_name(d) for d in sorted(config.detectors, key=lambda d: d.channel)]
     digitizer = tables["digitizer"]
-    if isinstance(digitizer, NiDigitizerTable):
+    if isinstance(digitizer, DigitizerTable):
         if len(names) > len(digitizer.channels):
             raise InputError(
                 f"rig {loaded.name} has {len(names)} detectors, but its digitizer "
                 f"{len(digitizer.channels)} channels: add inputs to devices.digitizer.channels"
             )
-        names = _column_names(config, digitizer.channels)
+        names = _column_names(config, digitizer.inputs)
     made: dict[str, Any] = {family: make_real_device(config, family) for family in tables}
     light = build_light(config, made.get("rf"), made.get("slm"))
     devices = {

@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -232,7 +233,7 @@ def check_rf_source(make: Make, *, writes: bool = True, strict: bool = True) -> 
         for channel in (-1, limits.channels):
             _refuses(
                 InputError, f"channel {channel} is refused",
-                lambda channel=channel: device.read_tone(channel),
+                partial(device.read_tone, channel),
             )  # fmt: skip
         if strict:
             _refuse_bad_tones(device, before[0])
@@ -254,7 +255,7 @@ def _refuse_bad_tones(device: Any, tone: RFTone) -> None:
         replace(tone, phase=math.inf),
     ]
     for wrong in bad:
-        _refuses(InputError, f"{wrong} is refused", lambda wrong=wrong: device.set_tone(0, wrong))
+        _refuses(InputError, f"{wrong} is refused", partial(device.set_tone, 0, wrong))
         _require(device.read_tone(0) == tone, f"{wrong} is refused before anything is sent")
 
 
