@@ -107,6 +107,7 @@ class DaqSystem:
             ("grpc.max_receive_message_length", -1),
             ("grpc.max_send_message_length", -1),
             ("grpc.enable_http_proxy", 0),
+            ("grpc.use_local_subchannel_pool", 1),  # a connection for each device
         ]
         channel = grpc.insecure_channel(self._address, options=unlimited)
         try:

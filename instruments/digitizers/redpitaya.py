@@ -183,6 +183,7 @@ class RedPitayaDigitizer(BufferedDigitizer):
             channels=self._names,
             scale=(1.0,) * len(self._names),
             dtype="float32",
+            mode="SIM" if "VIRTUAL" in identity.upper() else "LIVE",
         )
         return f"{identity} at {self._host}:{self._port}"
 

@@ -130,6 +130,8 @@ def serve_ni(
         raise DeviceError(
             f"the virtual NI card needs the package {error.name}: pip install optobind[ni]"
         ) from error
+    if rig.world is not None:
+        rig.world.warm_up()  # before a client waits: kernels may have to be compiled
     rig.digitizer.connect()
     if rig.gate is not None:
         rig.gate.connect()

@@ -10,6 +10,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from ...models.errors import OptobindError
 from .ni_server_card import Card
 from .ni_server_samples import SampleCalls
 from .ni_server_stream import Acquisition, DaqFault
@@ -72,7 +73,7 @@ class Calls(SampleCalls):
         self._seen[peer] = time.monotonic()
         self._caller.peer = peer
         try:
-            return response(**call(request))
+            return self._carry_out(response, call, request)
         except DaqFault as fault:
             context.set_trailing_metadata(
                 (("ni-error", str(fault.code)), ("ni-samps-per-chan-read", "0"))
@@ -82,6 +83,14 @@ class Calls(SampleCalls):
             context.abort(import_module("grpc").StatusCode.UNKNOWN, str(fault))
         finally:
             self._seen[peer] = time.monotonic()
+
+    @staticmethod
+    def _carry_out(response: Any, call: Callable[[Any], dict[str, Any]], request: Any) -> Any:
+        """Carry out a call; a device behind the card that fails is a card that failed."""
+        try:
+            return response(**call(request))
+        except OptobindError as error:
+            raise DaqFault(-50405, f"the device behind the virtual card failed: {error}") from error
 
     def close(self) -> None:
         """End all tasks and streams."""
@@ -142,8 +151,12 @@ class Calls(SampleCalls):
                 task.start_input()
                 if task.trigger.lower() in self._silent:
                     self._armed.append(task)
-                else:
+                    return {}
+                try:
                     self._go(task)
+                except OptobindError:
+                    self._stop_task(task)
+                    raise
             elif task.kind == "ao":
                 task.running = True
                 waits = "ai/starttrigger" in task.trigger.lower() or (

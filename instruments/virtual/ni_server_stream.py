@@ -98,6 +98,9 @@ class Acquisition:
             self._thread.join()
         with self._producing:
             self._digitizer.stop()
+            for _, action in self._events:  # switched, and not acting yet
+                action()
+            self._events.clear()
 
     @property
     def done(self) -> bool:

@@ -51,7 +51,7 @@ class _Board:
     def _text(self, command: str, value: str) -> str | None:
         match command:
             case "*IDN?":
-                return "REDPITAYA,INSTR2014,0,01-02"
+                return "REDPITAYA,INSTR2014,0,01-02 (virtual)"
             case "SYST:ERR:NEXT?":
                 return self._errors.pop(0) if self._errors else _NO_ERROR
             case "ACQ:DEC":

@@ -206,6 +206,33 @@ def test_a_trigger_that_does_not_come_is_a_timeout_and_the_card_runs_on(serve, d
     assert np.array_equal(buffer, in_process(1))
 
 
+def test_samples_taken_by_a_read_that_timed_out_are_a_gap(serve, digitizers):
+    rate = 1e5
+    server = serve(make_rig(real_time=True, sample_rate=rate, driver_buffer=60.0))
+    digitizer = digitizers(server, sample_rate=rate, timeout=0.2)
+    digitizer.connect()
+    digitizer.start()
+    server.card.acquisition._rate = 1e4  # a clock that is ten times too slow
+    buffer = np.empty((20_000, 2), np.int16)
+    with pytest.raises(DeviceError, match="-200284"):
+        digitizer.read_into(buffer)
+    late = digitizer.read_into(buffer[:100])
+    assert 1000 < late.first_sample < 20_000
+
+
+def test_a_device_behind_the_card_that_fails_is_named(serve, digitizers):
+    rig = make_rig()
+    digitizer = digitizers(serve(rig))
+    digitizer.connect()
+    rig.digitizer.start()  # somebody else has it
+    with pytest.raises(LinkError, match=r"-50405: the device behind .* is running already"):
+        digitizer.start()
+    rig.digitizer.stop()
+    digitizer.connect()
+    digitizer.start()
+    assert digitizer.read_into(np.empty((100, 2), np.int16)).samples == 100
+
+
 def test_an_overrun_is_a_gap_of_exactly_known_length(serve, digitizers):
     rate = 2e5
     rig = make_rig(real_time=True, sample_rate=rate, driver_buffer=60.0)

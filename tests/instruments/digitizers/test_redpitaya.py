@@ -36,7 +36,7 @@ def test_buffers_hold_the_volts_of_the_world_and_begin_with_gaps():
         digitizer = board(server)
         assert "REDPITAYA" in digitizer.connect()
         info = digitizer.info
-        assert (info.sample_rate, info.dtype, info.mode) == (RATE, "float32", "LIVE")
+        assert (info.sample_rate, info.dtype, info.mode) == (RATE, "float32", "SIM")
         digitizer.start()
         rows = np.zeros((10_000, 2), np.float32)
         first = digitizer.read_into(rows)
