@@ -8,6 +8,7 @@ Works on any digitizer and gate.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +21,7 @@ from ..protocols import DeviceState, Digitizer, Gate
 
 __all__ = ["LoopbackReport", "loopback_test"]
 
+_CATCHES = 200
 _CLEAR = 6.0  # levels must differ by so many standard deviations of the noise
 
 
@@ -38,8 +40,9 @@ class LoopbackReport:
     delay, jitter : float
         Mean and standard deviation of the delays, s; nan if nothing was seen.
     lag : float
-        Mean time by which the samples read lag behind those taken when a command is given, s: an
-        event put at the first sample not yet read is too early by lag + delay. 0 if not known.
+        Mean time by which the samples read lagged behind those taken when a command was given, s,
+        after catching up: an event put at the first sample not yet read is too early by
+        lag + delay. 0 if not known.
     levels : tuple of float
         Channel with the gate open and closed, V.
     sample_rate : float
@@ -137,27 +140,54 @@ def loopback_test(
 def _toggle(
     digitizer: Digitizer, gate: Gate, channel: int, rows: int, toggles: int, closed: bool
 ) -> tuple[list[NDArray[np.float64]], list[bool], list[int], int]:
-    """Record one stretch before the first switch and one after each.
+    """Record one stretch before the first switch and one after each, caught up before it.
 
     Returns the stretches, the gate's states, how far reading lagged at each switch, and the loss.
     """
-    info = digitizer.info
-    buffer = np.empty((rows, len(info.channels)), dtype=info.dtype)
     present = getattr(digitizer, "present_sample", None)
-    stretches, states, lags, lost, position = [], [], [], 0, 0
+    reader = _Reader(digitizer, channel, rows)
+    stretches, states, lags = [], [], []
     for number in range(toggles + 1):
         if number:
             closed = not closed
-            lags.append(max(0, present() - position) if present is not None else 0)
+            lags.append(0 if present is None else reader.catch_up(present, rows // 2))
             gate.set(closed)
-        result = digitizer.read_into(buffer)
-        if result.samples < rows:
-            raise DeviceError(f"{digitizer.name} ended after {position + result.samples} samples")
-        lost += result.first_sample - position
-        position = result.first_sample + rows
-        stretches.append(buffer[:, channel].astype(np.float64))
+        stretches.append(reader.read(rows))
         states.append(closed)
-    return stretches, states, lags, lost
+    return stretches, states, lags, reader.lost
+
+
+class _Reader:
+    """Reads one channel and counts what is lost."""
+
+    def __init__(self, digitizer: Digitizer, channel: int, rows: int) -> None:
+        info = digitizer.info
+        self._digitizer, self._channel = digitizer, channel
+        self._buffer = np.empty((rows, len(info.channels)), dtype=info.dtype)
+        self._position = 0
+        self.lost = 0
+
+    def read(self, rows: int) -> NDArray[np.float64]:
+        """Read at most as many rows as a stretch has."""
+        result = self._digitizer.read_into(self._buffer[:rows])
+        if result.samples < rows:
+            end = result.first_sample + result.samples
+            raise DeviceError(f"{self._digitizer.name} ended a block early, at sample {end}")
+        self.lost += result.first_sample - self._position
+        self._position = result.first_sample + rows
+        return self._buffer[:rows, self._channel].astype(np.float64)
+
+    def catch_up(self, present: Callable[[], int], enough: int) -> int:
+        """Read what has come, until ``enough`` or fewer samples wait; return how many do."""
+        for _ in range(_CATCHES):
+            behind = max(0, present() - self._position)
+            if behind <= enough:
+                return behind
+            self.read(min(behind, len(self._buffer)))
+        raise DeviceError(
+            f"{self._digitizer.name} is read more than half a dwell behind what it samples: "
+            "raise dwell, or free the computer"
+        )
 
 
 def _judge(

@@ -266,3 +266,16 @@ def test_a_change_in_real_time_falls_on_the_sample_that_is_due(serve, digitizers
     digitizer.read_into(counts)
     edge = int(np.flatnonzero(counts[:, 0] < 8192)[0])
     assert before <= edge <= after
+
+
+def test_a_reader_that_cannot_keep_up_is_told_so(serve, digitizers, gates, monkeypatch):
+    server = serve(make_rig(monitor=True))
+    digitizer = digitizers(server, channels=("ai0", "ai1", "ai2"))
+    gate = gates(server)
+    digitizer.connect()
+    gate.connect()
+    monkeypatch.setattr(digitizer, "present_sample", lambda: 10**9)
+    with pytest.raises(DeviceError, match="more than half a dwell behind"):
+        loopback_test(digitizer, gate, 2, dwell=1e-4)
+    assert gate.read() is True
+    assert digitizer.state is DeviceState.READY
