@@ -1,4 +1,4 @@
-"""Agilent XGS-600: ``#000F`` asks for all pressures, answers begin with ``>``, errors are ``?FF``."""
+"""Agilent XGS-600: ``#000F`` asks for all pressures; answers begin with ``>`` or are ``?FF``."""
 
 from __future__ import annotations
 

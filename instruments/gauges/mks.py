@@ -16,11 +16,7 @@ from .base import PASCALS, GaugeDriver
 __all__ = ["MksGauge"]
 
 _UNITS = {"TORR": "torr", "MBAR": "mbar", "PASCAL": "pascal", "MICRON": "micron"}
-_ERRORS = {
-    "150": "wrong gauge type", "151": "no gauge", "152": "not an ion gauge",
-    "160": "unknown command", "169": "bad parameter", "172": "value out of range",
-    "175": "can only be read", "195": "not now",
-}  # fmt: skip
+_ERRORS = {"152": "not an ion gauge", "160": "unknown command"}
 _VALUE = re.compile(r"[+-]?\d\.\d{1,3}[Ee][+-]?\d{1,2}")
 # What a status begins with.
 _STATUS = {

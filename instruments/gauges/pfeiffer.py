@@ -27,9 +27,8 @@ _ERROR_WORDS = {
 }  # fmt: skip
 # What the sensor's identification begins with.
 _SENSORS = {
-    "TPR": "pirani", "PSG": "pirani", "PCR": "pirani", "PPT": "pirani", "IKR": "cold-cathode",
-    "PEG": "cold-cathode", "MAG": "cold-cathode", "PKR": "full-range", "MPG": "full-range",
-    "MPT": "full-range", "CMR": "capacitance", "CDG": "capacitance", "APR": "capacitance",
+    "TPR": "pirani", "PSG": "pirani", "IKR": "cold-cathode", "PEG": "cold-cathode",
+    "PKR": "full-range", "MPG": "full-range", "CMR": "capacitance", "CDG": "capacitance",
 }  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """How gauges that are adjusted for air read other gases: p = C · indicated.
 
-Mean values of the manufacturer for its Pirani and ionisation sensors: INFICON BCG450 operating
-manual tina40e1-b (2011-04), p. 54; the same numbers hold for Pfeiffer's ActiveLine gauges, which
-are of the same make. They are good to some 10 … 30 %.
+Mean values of the manufacturer for a Pirani and a hot cathode: INFICON BCG450 operating manual
+tina40e1-b (2011-04), p. 54. Cold cathodes are taken to behave as hot ones; a gauge's own manual
+knows better. Count on 10 … 30 %.
 """
 
 from __future__ import annotations

@@ -38,15 +38,24 @@ def match(pattern: str, answer: str, asked: str, address: str) -> re.Match[str]:
     return found
 
 
-def number(answer: str, asked: str, address: str, pattern: str = NUMBER) -> float:
+def number(answer: str, asked: str, address: str, pattern: str = NUMBER, unit: str = "") -> float:
     """Return an answer as a number.
+
+    Parameters
+    ----------
+    answer, asked, address : str
+        As for :func:`match`.
+    pattern : str
+        Form of the number.
+    unit : str
+        Regular expression of what must follow it.
 
     Raises
     ------
     LinkError
-        If the answer is no finite number of the form ``pattern``.
+        If the answer is no finite number of that form.
     """
-    value = float(match(pattern, answer, asked, address).group(0))
+    value = float(match(f"({pattern}){unit}", answer, asked, address)[1])
     if not math.isfinite(value):
         raise LinkError(f"{address} answered {answer[:60]!r} to {asked!r}: no finite number")
     return value

@@ -136,7 +136,7 @@ class AaSource(TextRFSource):
 
     def _tolerance(self, tone: RFTone) -> tuple[float, float, float]:
         decibel = tone.amplitude * (10.0 ** (_DECIBEL / 20.0) - 1.0)
-        return (510.0, decibel, 0.0)
+        return (510.0, decibel, 1e-9)
 
     def _align(self) -> None:
         """Nothing to align: the device has no phases."""

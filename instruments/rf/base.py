@@ -30,7 +30,7 @@ def dbm_of(amplitude: float) -> float:
 
 def volts_of(dbm: float) -> float:
     """Amplitude, V peak into 50 Ω, of a power in dBm."""
-    return math.sqrt(0.1 * math.pow(10.0, 0.1 * dbm))
+    return math.sqrt(0.1 * math.pow(10.0, 0.1 * min(dbm, 1000.0)))  # beyond it is no power
 
 
 def _range_option(

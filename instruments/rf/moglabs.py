@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from ...models.errors import DeviceError
 from ..capabilities import RFCapabilities
-from ..links.answers import NUMBER, decimal, match
+from ..links.answers import decimal, number
 from ..links.base import LinkError
 from ..protocols import RFTone
 from ..setpoints import wrapped_phase
@@ -81,8 +81,7 @@ class MoglabsSource(TextRFSource):
 
     def _value(self, query: str, unit: str) -> float:
         """Value in a unit; the device adds its register in brackets."""
-        pattern = rf"({NUMBER}) ?{unit}(?:\s.*)?"
-        return float(match(pattern, self._ask(query), query, self._link.address)[1])
+        return number(self._ask(query), query, self._link.address, unit=rf" ?{unit}(?:\s.*)?")
 
     def _check_mode(self, n: int) -> None:
         """Refuse a channel that plays a table: it takes no tones."""

@@ -72,8 +72,8 @@ class ScpiSource(TextRFSource):
                 self._refuse(query, answer, remedy)
         query = f"{lead}OUTP{n}:LOAD?"
         answer = self._link.query(query).strip()
-        text = match(f"INF[A-Z]*|{NUMBER}", answer, query, self._link.address)[0]
-        if text.startswith("INF") or abs(float(text) - _LOAD) > 0.01 * _LOAD:
+        text = match(f"(?i:INF[A-Z]*)|{NUMBER}", answer, query, self._link.address)[0]
+        if text.upper().startswith("INF") or abs(float(text) - _LOAD) > 0.01 * _LOAD:
             self._refuse(query, answer, f"{lead}OUTP{n}:LOAD 50")
 
     def _refuse(self, query: str, answer: str, remedy: str) -> None:

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from ...models.errors import DeviceError
 from ..capabilities import RFCapabilities
-from ..links.answers import NUMBER, decimal, match
+from ..links.answers import decimal, match, number
 from ..links.base import LinkError
 from ..protocols import RFTone
 from ..setpoints import wrapped_phase
@@ -23,7 +23,11 @@ __all__ = ["SiglentSource"]
 
 
 class SiglentSource(TextRFSource):
-    """Siglent SDG with two channels; see :class:`~.base.TextRFSource` for the options."""
+    """Siglent SDG with two channels; see :class:`~.base.TextRFSource` for the options.
+
+    Its channels must be phase-locked (``MODE PHASE-LOCKED``). That is not checked: not every model
+    tells.
+    """
 
     models: ClassVar[dict[str, float]] = {  # highest frequency of a sine, Hz
         "SDG1032X": 30e6, "SDG1062X": 60e6, "SDG2042X": 40e6, "SDG2082X": 80e6,
@@ -71,8 +75,7 @@ class SiglentSource(TextRFSource):
 
     def _value(self, fields: dict[str, str], key: str, unit: str, query: str) -> float:
         text = fields.get(key, "nothing")
-        pattern = rf"({NUMBER}){unit}"
-        return float(match(pattern, text, f"{query} ({key})", self._link.address)[1])
+        return number(text, f"{query} ({key})", self._link.address, unit=unit)
 
     def _read_tone(self, channel: int) -> RFTone:
         wave, output = f"C{channel + 1}:BSWV?", f"C{channel + 1}:OUTP?"

@@ -181,7 +181,7 @@ class ScpiInstrument:
         if query:
             peak = self._tones.tone(channel).amplitude / shown
             scale = {"VPP": 2.0 * peak, "VRMS": peak / math.sqrt(2.0)}
-            return self._format(scale[unit] if unit in scale else dbm_of(peak))
+            return self._format(scale[unit] if unit in scale else dbm_of(max(peak, 1e-9)))
         value = self._value(argument)
         peaks = {"VPP": 0.5 * value, "VRMS": value * math.sqrt(2.0)}
         peak = peaks[unit] if unit in peaks else volts_of(value)

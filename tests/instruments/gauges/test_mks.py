@@ -85,9 +85,11 @@ def test_channel_that_corrects_itself_is_refused():
 
 
 def test_nak_carries_the_devices_code():
-    gauge, _ = make(PR1="NAK151")
+    gauge, _ = make(PR1="NAK152")
     gauge.connect()
-    with pytest.raises(DeviceError, match=r"gauge refused 'PR1\?': NAK151 .no gauge") as caught:
+    with pytest.raises(
+        DeviceError, match=r"gauge refused 'PR1\?': NAK152 .not an ion gauge"
+    ) as caught:
         gauge.read()
     assert not isinstance(caught.value, LinkError)
     assert gauge.state is DeviceState.READY

@@ -113,6 +113,8 @@ def test_quantised_frequency_reads_back_as_asked():
         ({"MODE_1": "TSB (table simple)"}, DeviceError, "table mode.*MODE,1,NSB"),
         ({"FREQ_1": "80.0"}, LinkError, "makes no sense"),
         ({"POW_1": "OK"}, LinkError, "makes no sense"),
+        ({"POW_1": "1e200 dBm"}, LinkError, "no such device can have"),
+        ({"PHASE_1": "1e999 deg"}, LinkError, "no finite number"),
         ({"STATUS_1": "12"}, LinkError, "no state of SIG"),
         ({"PHASE_1": "ERR: busy"}, DeviceError, "ERR: busy"),
         ({"INFO": "ERR: Unrecognised"}, DeviceError, "Unrecognised"),

@@ -99,6 +99,8 @@ def test_load_or_function_that_changes_the_numbers_is_refused(answers, match: st
         {"wave": WAVE[:-3]},
         {"wave": WAVE.replace("C1:", "C2:")},
         {"wave": "ERR"},
+        {"wave": WAVE.replace("PHSE,90", "PHSE,1e999")},
+        {"wave": WAVE.replace("AMP,0.5V", "AMP,1e300V")},
         {"output": "C1:OUTP O,LOAD,50"},
     ],
 )

@@ -15,6 +15,7 @@ from optobind.instruments.catalogue import make_device
 from optobind.instruments.control.tones import read_tones, set_tones
 from optobind.instruments.fakes import FakeGauge, FakeRFSource
 from optobind.instruments.links.base import LinkError
+from optobind.instruments.links.visa import VisaLink
 from optobind.instruments.protocols import DeviceState, GaugeReading, RFTone
 from optobind.instruments.simulated.build import build_simulated_rig
 from optobind.instruments.simulated.optics import calibration
@@ -274,3 +275,14 @@ def test_bytes_that_trickle_do_not_outlast_the_timeout_by_much():
             over.set()
             thread.join(5.0)
     assert not thread.is_alive()
+
+
+def test_small_writes_are_sent_at_once():
+    with serve_text("keysight", FakeRFSource(TONES)) as server:
+        link = VisaLink(server.visa_address)
+        link.open()
+        try:
+            session = link._resource.visalib.sessions[link._resource.session]
+            assert session.interface.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        finally:
+            link.close()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 import socket
 import sys
 import threading
@@ -337,6 +338,21 @@ def test_gauge_that_fails_is_a_sensor_error():
     device = FakeGauge([GAUGE], faults={"read": {1: Fault("timeout")}})
     conversation = make_instrument("pfeiffer-tpg", device).converse()
     assert conversation.receive(b"PR1\r\x05") == b"\x06\r\n3,+0.0000E+00\r\n"
+
+
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+def test_no_bytes_bring_an_instrument_down(dialect: str):
+    rng = random.Random(dialect)
+    words = [
+        *(b"SOUR1:FREQ VOLT PHAS C1:BSWV C1:OUTP FREQ,1, POW F0 V1 I L1F D O1 S @253 PR1".split()),
+        *(b"U! ? ;FF #00 0F 13 UNI CAL , 1e999 1e5 -1 0 nan 4E7 HZ DBM ON OFF :UNIT LOAD".split()),
+        *(b" ", b"\r", b"\n", b"\r\n", b"\x03", b"\x05", b"\x06", b"\xff", b"INF"),
+    ]
+    device = FakeGauge([GAUGE]) if dialect in list(DIALECTS)[7:] else FakeRFSource(TONES)
+    conversation = make_instrument(dialect, device).converse()
+    for _ in range(2000):
+        data = b"".join(rng.choice(words) for _ in range(rng.randint(1, 6)))
+        assert isinstance(conversation.receive(data), bytes)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals")
