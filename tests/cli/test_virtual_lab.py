@@ -10,6 +10,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from optobind.acquisition.session import Session
@@ -179,15 +181,38 @@ def pairs(result) -> dict[str, tuple[float, float]]:
 
 
 def agree(first, second) -> None:
-    """Whether two sets of estimates agree within their combined errors."""
-    assert set(first) == set(second)
+    """Whether two sets of estimates agree within their combined errors.
+
+    A parameter at its bound (damping that a short release does not show) has no error.
+    """
+    common = set(first) & set(second)
+    assert {"D11", "D22", "re_D12", "g_r", "g_a"} <= common
     pulls = {
         name: (first[name][0] - second[name][0]) / math.hypot(first[name][1], second[name][1])
-        for name in first
+        for name in common
     }
     assert all(abs(pull) < 4.5 for pull in pulls.values()), pulls
     rms = math.sqrt(sum(pull**2 for pull in pulls.values()) / len(pulls))
     assert rms < 2.0, pulls
+
+
+@pytest.mark.parametrize(
+    ("plan", "settings"),
+    [("monitor", ["duration=50 ms"]), ("reheating", ["repetitions=5"])],
+)
+def test_record_through_the_drivers_is_that_of_the_in_process_rig_byte_for_byte(
+    plan, settings, tmp_path
+):
+    own = build_rig(load_rig("simulated-pair", FAST))
+    inside = run(own, plan, settings, tmp_path / "inside.h5")
+    loaded = load_rig("simulated-pair", FAST)
+    with VirtualLaboratory(build_rig(loaded)) as laboratory:
+        rig = connected_rig(loaded, laboratory)
+        outside = run(rig, plan, settings, tmp_path / "outside.h5")
+    with h5py.File(inside) as a, h5py.File(outside) as b:
+        assert np.array_equal(a["samples"][:], b["samples"][:])
+        assert (a["events"]["sample"] == b["events"]["sample"]).all()
+        assert (a["events"]["kind"] == b["events"]["kind"]).all()
 
 
 @pytest.mark.slow
