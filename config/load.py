@@ -169,8 +169,10 @@ def _anchor_paths(document: dict[str, Any], folder: Path | None) -> None:
         return
     for family, keys in _PATHS.items():
         table = devices.get(family)
-        for key in keys if isinstance(table, dict) else ():
-            path = table[key] if key in table else None
+        if not isinstance(table, dict):
+            continue
+        for key in keys:
+            path = table.get(key)
             if isinstance(path, str) and path:
                 table[key] = str(folder / path)
 
