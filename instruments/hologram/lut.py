@@ -122,10 +122,16 @@ class PhaseLut:
         return len(np.unique(self.greys))
 
     @cached_property
+    def usable(self) -> NDArray[np.intp]:
+        """Levels within 2π of level 0; neighbouring phases do not jump beyond that range."""
+        return np.flatnonzero(np.abs(self.phases - self.phases[0]) < _TURN - 1e-9)
+
+    @cached_property
     def greys(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
         """Grey level of each of :attr:`steps` equal steps of phase from 0 to 2π."""
-        order = np.argsort(self.phases % _TURN, kind="stable")
-        known = self.phases[order] % _TURN
+        turned = self.phases[self.usable] % _TURN
+        order = np.argsort(turned, kind="stable")
+        known, order = turned[order], self.usable[order]
         # Neighbours on the circle: the last one before 0 and the first one after 2π.
         ring = np.concatenate([[known[-1] - _TURN], known, [known[0] + _TURN]])
         which = np.concatenate([[order[-1]], order, [order[0]]])

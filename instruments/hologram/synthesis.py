@@ -97,7 +97,8 @@ class Synthesis:
     def __init__(
         self, optics: HologramOptics, positions: Sequence[tuple[float, float, float]]
     ) -> None:
-        self.optics = optics
+        self.optics, self.positions = optics, tuple(positions)
+        self._scatter = 0.0
         gratings = [optics.calibration.grating(position) for position in positions]
         self._gained = np.array([grating.phase for grating in gratings])
         grid, light = optics.grid, optics.illumination
@@ -127,8 +128,11 @@ class Synthesis:
         Parameters
         ----------
         amplitude : float
-            Width of the scatter, rad.
+            Width of the scatter, rad; 0 takes it away.
         """
+        if amplitude == self._scatter:
+            return
+        self._scatter = amplitude
         rng = np.random.default_rng(1)
         count = len(self._gained)
         scatter = [amplitude * rng.uniform(-0.5, 0.5, (n, count)) for n in self.optics.grid.pixels]
