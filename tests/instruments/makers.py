@@ -80,7 +80,7 @@ def served(driver: str, *, serial: bool = False) -> Callable[[str], Any]:
         instrument = make_instrument(driver, device)
         with SerialServer(instrument) if serial else TextServer(instrument) as server:
             yield lambda: make_device(
-                family, driver, family, address=server.visa_address, timeout=1.0
+                family, driver, family, address=server.visa_address, timeout=3.0
             )
 
     return maker

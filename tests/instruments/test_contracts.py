@@ -32,6 +32,21 @@ def test_contract_without_writing_leaves_the_device_alone(family, maker):
         check_contract(family, make, writes=False)
 
 
+class Untouchable(FakeRFSource):
+    def set_tone(self, channel, tone):
+        pytest.fail(f"{tone} was sent")
+
+
+class Locked(FakeGate):
+    def set(self, closed):
+        pytest.fail("the gate was switched")
+
+
+@pytest.mark.parametrize(("family", "device"), [("rf", Untouchable(TONES)), ("gate", Locked())])
+def test_contract_without_writing_sets_nothing_at_all(family, device):
+    check_contract(family, lambda: device, writes=False)
+
+
 # -- the suite finds what is wrong ----------------------------------------------------------------
 
 
