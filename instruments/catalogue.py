@@ -98,7 +98,7 @@ _SHIPPED: tuple[DriverSpec, ...] = (
                "Holoeye, Meadowlark, Hamamatsu, Santec, TI through slmsuite", "scripted"),
     DriverSpec("digitizer", "ni", ".digitizers.ni:NiDigitizer", "ni",
                "National Instruments through NI-DAQmx", "virtual laboratory"),
-    DriverSpec("digitizer", "redpitaya", ".digitizers.redpitaya:RedPitayaDigitizer", "visa",
+    DriverSpec("digitizer", "redpitaya", ".digitizers.redpitaya:RedPitayaDigitizer", None,
                "Red Pitaya, SCPI server", "virtual laboratory"),
     DriverSpec("digitizer", "picoscope", ".digitizers.picoscope:PicoScopeDigitizer", "picoscope",
                "PicoScope 5000A streaming", "scripted"),

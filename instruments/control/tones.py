@@ -36,7 +36,8 @@ def set_tones(rf: RFSource, wanted: Sequence[RFTone]) -> None:
         replace(tone, phase=old.phase) if phase == "absent" else tone
         for tone, old in zip(wanted, before, strict=True)
     ]
-    moved = any(a.frequency != b.frequency for a, b in zip(tones, before, strict=True))
+    step = max(rf.capabilities.frequency_resolution, 1e-9)
+    moved = any(abs(a.frequency - b.frequency) > step for a, b in zip(tones, before, strict=True))
     try:
         for channel, (tone, old) in enumerate(zip(tones, before, strict=True)):
             if tone != old:
