@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .display_panel import DisplayPanel
-from .options import SlmOptions, pair_of
+from .options import SlmOptions, pair_of, pixels_of
 from .spot_slm import HologramSLM
 
 __all__ = ["DisplaySLM"]
@@ -65,11 +65,10 @@ class DisplaySLM(HologramSLM):
         **optics: Any,
     ) -> None:
         steps = pair_of("pitch", pitch)
-        size = None if pixels is None else pair_of("pixels", pixels)
         panel = DisplayPanel(
             screen,
             steps,
-            None if size is None else (int(size[0]), int(size[1])),
+            None if pixels is None else pixels_of(pixels),
             timeout=timeout,
             start_timeout=start_timeout,
             keep=keep,

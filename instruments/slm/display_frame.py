@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -139,8 +140,8 @@ class Stage:
         self._data, self.note = data, header.get("note")
         return {}
 
-    def grab(self) -> tuple[dict[str, Any], bytes]:
-        """Read the pixels of the image back from the screen."""
+    def grab(self, whole: bool) -> tuple[dict[str, Any], bytes]:
+        """Read the pixels of the image, or of the whole screen, back from the screen."""
         from PyQt6 import sip
         from PyQt6.QtGui import QImage
 
@@ -149,22 +150,20 @@ class Stage:
         self._app.processEvents()
         screen = self._require_screen()
         area = screen.geometry()
-        shot = screen.grabWindow(sip.voidptr(0), 0, 0, area.width(), area.height()).toImage()
+        # On X the window's own identifier gives what the screen shows there, covers included; on
+        # Windows it would give the window's contents, and 0 is the screen.
+        window = sip.voidptr(0) if sys.platform == "win32" else self._frame.winId()
+        shot = screen.grabWindow(window, 0, 0, area.width(), area.height()).toImage()
         if shot.isNull():
             raise Refusal("this system lets no program read the screen")
-        shown = self._frame.image
-        left = (shot.width() - shown.width()) // 2
-        top = (shot.height() - shown.height()) // 2
-        part = shot.copy(left, top, shown.width(), shown.height())
-        part = part.convertToFormat(QImage.Format.Format_RGB888)
-        header = {
-            "columns": part.width(),
-            "rows": part.height(),
-            "stride": part.bytesPerLine(),
-            "left": left,
-            "top": top,
-        }
-        return header, part.constBits().asstring(part.sizeInBytes())
+        if not whole:
+            shown = self._frame.image
+            left = (shot.width() - shown.width()) // 2
+            top = (shot.height() - shown.height()) // 2
+            shot = shot.copy(left, top, shown.width(), shown.height())
+        shot = shot.convertToFormat(QImage.Format.Format_RGB888)
+        header = {"columns": shot.width(), "rows": shot.height(), "stride": shot.bytesPerLine()}
+        return header, shot.constBits().asstring(shot.sizeInBytes())
 
     def forget(self) -> dict[str, Any]:
         """Forget the note: what is shown is not what was sent."""

@@ -150,6 +150,7 @@ class DisplayPanel:
         if np.any(wrong):
             row, column = np.argwhere(wrong)[0]
             self._ask({"do": "forget"})
+            self._drop()
             raise LinkError(
                 f"screen {self._screen!r} does not show what was sent: {np.count_nonzero(wrong)} "
                 f"pixels differ, first ({column}, {row}) with {shown[row, column].tolist()} for "
@@ -215,23 +216,35 @@ class DisplayPanel:
     def _greet(self, record: dict[str, Any], path: Path) -> dict[str, Any]:
         """Become a process' client; returns what it says of the screen."""
         address = ("127.0.0.1", int(record["port"]))
-        link = self._link = socket.create_connection(address, self._timeout)
-        self._record = path
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        send(link, {"token": record["token"], "pid": os.getpid()})
-        facts, _ = receive(link)
-        if "error" in facts:
-            raise DeviceError(f"screen {self._screen!r}: {facts['error']}")
-        return facts
+        deadline = time.monotonic() + min(1.0, self._timeout)
+        while True:
+            self._drop()
+            link = self._link = socket.create_connection(address, self._timeout)
+            self._record = path
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            send(link, {"token": record["token"], "pid": os.getpid()})
+            facts, _ = receive(link)
+            if "error" not in facts:
+                return facts
+            if time.monotonic() > deadline:
+                raise DeviceError(f"screen {self._screen!r}: {facts['error']}")
+            time.sleep(0.05)  # a link that was closed a moment ago may still count
 
     def _ask(self, header: dict[str, Any], data: bytes = b"") -> tuple[dict[str, Any], bytes]:
+        """Send a message and return the answer, unless that is a refusal."""
+        answer, more = self._exchange(header, data)
+        if "error" in answer:
+            raise DeviceError(f"screen {self._screen!r}: {answer['error']}")
+        return answer, more
+
+    def _exchange(self, header: dict[str, Any], data: bytes = b"") -> tuple[dict[str, Any], bytes]:
         """Send a message and return the answer."""
         link = self._link
         if link is None:
             raise LinkError("the window's process is gone: connect again")
         try:
             send(link, header, data)
-            answer, more = receive(link)
+            return receive(link)
         except (OSError, ValueError) as error:
             self._drop()
             what = "did not answer in time" if isinstance(error, TimeoutError) else "is gone"
@@ -239,9 +252,6 @@ class DisplayPanel:
                 f"the process of the window on screen {self._screen!r} {what} ({error}): what the "
                 "screen shows is not known; look at it, then connect again"
             ) from error
-        if "error" in answer:
-            raise DeviceError(f"screen {self._screen!r}: {answer['error']}")
-        return answer, more
 
     def _drop(self) -> None:
         """Forget the link."""

@@ -77,7 +77,7 @@ class Server:
         jobs: dict[str, Any] = {
             "facts": stage.facts,
             "show": lambda: stage.show(header, data),
-            "grab": stage.grab,
+            "grab": lambda: stage.grab(bool(header.get("whole"))),
             "forget": stage.forget,
             "quit": dict,
         }

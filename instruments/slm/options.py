@@ -20,7 +20,7 @@ from ..hologram.lut import PhaseLut
 from ..hologram.synthesis import HologramOptics
 from ..hologram.zernike import zernike_wavefront
 
-__all__ = ["SlmOptions", "pair_of"]
+__all__ = ["SlmOptions", "pair_of", "pixels_of"]
 
 _IMAGES = (".png", ".bmp", ".tif", ".tiff")
 
@@ -243,3 +243,11 @@ def pair_of(what: str, value: float | Sequence[float]) -> tuple[float, float]:
     if isinstance(value, str) or len(parts) != 2:
         raise InputError(f"{what} must be one or two numbers, got {value!r}")
     return parts[0], parts[1]
+
+
+def pixels_of(value: Sequence[int]) -> tuple[int, int]:
+    """Return (columns, rows) as whole numbers."""
+    columns, rows = pair_of("pixels", value)
+    if not (columns.is_integer() and rows.is_integer() and isinstance(value, Sequence)):
+        raise InputError(f"pixels must be two whole numbers (columns, rows), got {value!r}")
+    return int(columns), int(rows)
