@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..instruments.protocols import AppliedLight, DeviceReport, DeviceState
 from ..instruments.rig import Rig
+from ..instruments.supervisor import Supervisor
 from ..models.errors import DeviceError, InputError, OptobindError
 from ..models.light import TweezerState
 from .conditions import ConditionWatch
@@ -79,6 +80,7 @@ class Runner(threading.Thread):
         self._numbers = itertools.count(1)
         self._opened_gate = False
         self._next_gauge = 0.0
+        self._supervisor = Supervisor(rig.devices())
         self._identities: dict[str, str] = {}
         self.stream: Stream | None = None
         self.current_run: Run | None = None
@@ -147,6 +149,7 @@ class Runner(threading.Thread):
             self.serve(wait=self.stream is None)
             if self.stream is not None:
                 self._read_idle()
+            self._look_after()
         self.end_stream()
         self.restore_feedback()
         self._refuse_queued()
@@ -204,13 +207,31 @@ class Runner(threading.Thread):
                 failures.append(str(error))
         if failures:
             raise DeviceError("; ".join(failures))
-        if self.rig.light is not None:
-            self.applied = self.rig.light.read()
-            self.requested = self.requested or self.applied.state
+        self._read_light()
         if self.rig.gate is not None:
             self.gate_closed = self.rig.gate.read()
         self.update_growth()
         self.log.add("info", f"connected to {self.rig.name}")
+
+    def _read_light(self) -> None:
+        """Read the light back; light that was never set from here may not be known."""
+        if self.rig.light is None:
+            return
+        try:
+            self.applied = self.rig.light.read()
+        except DeviceError as error:
+            self.applied = None
+            self.log.add("warning", f"the light is not known: {error}")
+            return
+        self.requested = self.requested or self.applied.state
+
+    def _look_after(self) -> None:
+        """Bring faulted devices back, between runs only; nothing is applied again."""
+        for incident in self._supervisor.poll():
+            good = incident.kind == "reconnected"
+            self.log.add("info" if good else "warning", incident.text)
+            if good and incident.family in ("slm", "rf"):
+                self._read_light()
 
     def disconnect_all(self) -> None:
         """Disconnect every device; light stays as it is, an opened feedback gate is closed."""

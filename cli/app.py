@@ -22,7 +22,9 @@ app = typer.Typer(
 )
 fit_app = typer.Typer(help="Fit recorded data.", no_args_is_help=False)
 config_app = typer.Typer(help="Work on rig and plan files.", no_args_is_help=False)
+instruments_app = typer.Typer(help="Look at drivers and devices.", no_args_is_help=False)
 app.add_typer(fit_app, name="fit")
+app.add_typer(instruments_app, name="instruments")
 app.add_typer(config_app, name="config")
 
 RigOption = Annotated[str, typer.Option("--rig", help="Shipped rig or a TOML file.")]
@@ -48,6 +50,7 @@ ChannelsOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--channels", metavar="0,1", help="Columns to fit, particle 1 first."),
 ]
+RigArgument = Annotated[str, typer.Argument(metavar="RIG", help="Shipped rig or a TOML file.")]
 RateOption = Annotated[
     Optional[float],  # noqa: UP045
     typer.Option("--rate", metavar="HZ", help="Sample rate where a file states none, Hz."),
@@ -225,6 +228,71 @@ def config_check(
     from .check import check_file
 
     check_file(file)
+
+
+@instruments_app.command("list")
+def instruments_list(as_json: JsonOption = False) -> None:
+    """List the drivers, those of plugins included."""
+    from .instruments import list_drivers
+
+    list_drivers(as_json)
+
+
+@instruments_app.command("check")
+def instruments_check(
+    rig: RigArgument, settings: SetOption = None, as_json: JsonOption = False
+) -> None:
+    """Check drivers and options of a rig without connecting."""
+    from .instruments import check_rig
+
+    code = check_rig(rig, settings or [], as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+@instruments_app.command("identify")
+def instruments_identify(
+    rig: RigArgument, settings: SetOption = None, as_json: JsonOption = False
+) -> None:
+    """Connect to each device of a rig, read it and disconnect; nothing is written."""
+    from .instruments import identify_rig
+
+    code = identify_rig(rig, settings or [], as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command("virtual-lab")
+def virtual_lab(
+    rig: RigArgument,
+    settings: SetOption = None,
+    real_time: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--real-time/--fast", help="Clock; that of the rig by default."),
+    ] = None,
+    rf: Annotated[str, typer.Option("--rf", metavar="DIALECT", help="RF source.")] = "keysight",
+    gauge: Annotated[
+        str, typer.Option("--gauge", metavar="DIALECT", help="Gauge controller.")
+    ] = "pfeiffer-tpg",
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", metavar="FILE", help="Write the rig file to connect with."),
+    ] = None,
+    duration: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--duration", metavar="S", help="End after so many seconds.", min=0.0),
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")
+    ] = "127.0.0.1",
+    serial: Annotated[
+        bool, typer.Option("--serial", help="Serial lines as pseudo terminals, not on Windows.")
+    ] = False,
+) -> None:
+    """Serve a simulated rig as instruments that the real drivers talk to."""
+    from .virtual_lab import LabOptions, serve_rig
+
+    serve_rig(rig, settings or [], LabOptions(real_time, rf, gauge, out, duration, host, serial))
 
 
 @fit_app.command("spectrum")

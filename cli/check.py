@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
-from ..config.build import build_trap
-from ..config.load import kind_of_file, load_plan, load_rig
+from rich.markup import escape
+
+from ..config.build import build_rig, build_trap
+from ..config.live import real_devices
+from ..config.load import LoadedRig, kind_of_file, load_plan, load_rig
 from ..config.units import engineering
 from .output import print_result, warn
 
@@ -35,6 +38,24 @@ def check_file(path: str) -> None:
         position = ", ".join(engineering(float(value), "m") for value in place)
         frequency = engineering(float(omega) / math.tau, "Hz")
         lines.append(f"particle {number}: trapped at ({position}), axial frequency {frequency}")
+    lines += _hardware(loaded)
     if config.devices is None or config.devices.digitizer is None or not config.detectors:
         lines.append("it can predict couplings but not run: no digitizer or no detectors")
-    print_result("\n".join(lines))
+    print_result("\n".join(map(escape, lines)))
+
+
+def _hardware(loaded: LoadedRig) -> list[str]:
+    """Say which drivers a real rig needs and whether they are here; nothing is connected."""
+    from ..instruments.availability import availability
+    from ..instruments.catalogue import find_driver
+
+    lines = []
+    for family, table in real_devices(loaded.config).items():
+        spec = find_driver(family, table.driver)
+        found = availability(spec)
+        needs = f" needs optobind[{spec.extra}]" if spec.extra else ""
+        state = "installed" if found.usable else f"NOT usable: {found.remedy}"
+        lines.append(f"{family}: driver {spec.name} ({spec.summary}){needs}: {state}")
+    if lines:
+        build_rig(loaded)
+    return lines

@@ -21,6 +21,7 @@ __all__ = [
     "console_for_progress",
     "print_json",
     "print_result",
+    "print_text",
     "require_makeable",
     "warn",
     "write_json",
@@ -52,6 +53,11 @@ def as_json(value: Any, *, indent: int | None = 2) -> str:
 def print_json(value: Any) -> None:
     """Write exactly one JSON object to stdout."""
     _write(as_json(value) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Write text to stdout as it is: no wrapping, no markup."""
+    _write(text)
 
 
 def _write(text: str) -> None:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..models.array import TrapArray
 from ..models.errors import InputError
 from ..models.gas import Gas
 from ..models.sphere import MATERIALS, Sphere
 from ..models.tweezer import Tweezer
-from .devices import DevicesConfig, ReplayConfig, SimulatedDigitizer
+from .detectors import calibrated, detector_channels, detector_name, run_record
+from .devices import (
+    DevicesConfig,
+    ReplayConfig,
+    SimulatedDigitizer,
+    SimulatedGate,
+    SimulatedGauge,
+    SimulatedRF,
+    SimulatedSlm,
+)
 from .load import LoadedRig
 from .schema import DetectorConfig, ParticleConfig, RigConfig, TweezerConfig
 
 if TYPE_CHECKING:
-    from ..instruments.rig import DetectorChannel, Rig
+    from ..instruments.rig import Rig
     from ..instruments.simulated.settings import DetectorSettings, WorldSettings
 
-__all__ = ["build_rig", "build_trap", "world_settings"]
+__all__ = ["build_rig", "build_trap", "require_one_world", "world_settings"]
 
 _FAMILIES = ("digitizer", "slm", "rf", "gauge", "gate")
 
@@ -91,6 +99,8 @@ def build_rig(loaded: LoadedRig) -> Rig:
     ------
     InputError
         If no digitizer or detector is configured, or devices do not go together.
+    DeviceError
+        If the driver of a real device cannot be loaded.
     NotTrappedError
         If the light of a simulated rig does not hold the particles.
     FileError
@@ -101,13 +111,42 @@ def build_rig(loaded: LoadedRig) -> Rig:
     if devices is None or devices.digitizer is None:
         raise InputError(
             f"rig {loaded.name} has no digitizer: add [devices.digitizer] with driver = "
-            '"simulated" or "replay"'
+            '"simulated", "replay" or that of a card, see optobind instruments list'
         )
     if not config.detectors:
         raise InputError(f"rig {loaded.name} has no detectors: add [[detectors]]")
     if isinstance(devices.digitizer, ReplayConfig):
         return _replay_rig(loaded, devices.digitizer, devices)
-    return _simulated_rig(loaded, devices.digitizer, devices)
+    require_one_world(loaded.name, devices)
+    if isinstance(devices.digitizer, SimulatedDigitizer):
+        return _simulated_rig(loaded, devices.digitizer, devices)
+    from .live import build_live_rig
+
+    return build_live_rig(loaded, build_trap(config))
+
+
+def require_one_world(name: str, devices: DevicesConfig) -> None:
+    """Refuse real devices beside simulated ones: neither would see what the other does.
+
+    Raises
+    ------
+    InputError
+        Names both kinds.
+    """
+    tables = {family: getattr(devices, family) for family in _FAMILIES}
+    present = {family: table.driver for family, table in tables.items() if table is not None}
+    simulated = [family for family, driver in present.items() if driver == "simulated"]
+    real = [family for family in present if family not in simulated]
+    if simulated and real:
+        raise InputError(
+            f"rig {name} mixes real devices ({', '.join(real)}) with simulated ones "
+            f"({', '.join(simulated)}): make all of them real, or all simulated"
+        )
+    if simulated and devices.light is not None:
+        raise InputError(
+            f"rig {name} is simulated: its world makes the light from SLM and RF by itself, leave "
+            "devices.light out"
+        )
 
 
 def _simulated_rig(loaded: LoadedRig, digitizer: SimulatedDigitizer, devices: DevicesConfig) -> Rig:
@@ -118,7 +157,7 @@ def _simulated_rig(loaded: LoadedRig, digitizer: SimulatedDigitizer, devices: De
     settings = world_settings(config, digitizer, devices)
     trap = build_trap(config)
     rig = build_simulated_rig(
-        trap, settings, name=loaded.name, config=_record(loaded, trap, "SIM", calibrated=True)
+        trap, settings, name=loaded.name, config=run_record(loaded, trap, "SIM", calibrated=True)
     )
     present = {family: getattr(devices, family) is not None for family in _FAMILIES}
     return replace(
@@ -138,7 +177,7 @@ def _replay_rig(loaded: LoadedRig, replay: ReplayConfig, devices: DevicesConfig)
     from ..acquisition.replay import ReplayDigitizer
     from ..instruments.rig import Rig as MadeRig
 
-    others = [f for f in _FAMILIES[1:] if getattr(devices, f) is not None]
+    others = [f for f in (*_FAMILIES[1:], "light") if getattr(devices, f) is not None]
     if others:
         raise InputError(
             f"rig {loaded.name} replays a file: {', '.join(f'devices.{f}' for f in others)} "
@@ -157,44 +196,17 @@ def _replay_rig(loaded: LoadedRig, replay: ReplayConfig, devices: DevicesConfig)
     detectors = loaded.config.detectors
     if len(detectors) > len(names):
         raise InputError(f"rig {loaded.name} has {len(detectors)} detectors, but {identity}")
-    signals = [detector for detector in detectors if detector.role != "monitor"]
-    calibrated = all(detector.volts_per_metre is not None for detector in signals)
-    trap = build_trap(loaded.config) if calibrated else None
+    scaled = calibrated(detectors)
+    trap = build_trap(loaded.config) if scaled else None
     return MadeRig(
         name=loaded.name,
         mode="REPLAY",
         digitizer=digitizer,
-        detectors=_channels(detectors, names),
+        detectors=detector_channels(detectors, names),
         trap=trap,
         drivers={"digitizer": "replay"},
-        config=_record(loaded, trap, "REPLAY", calibrated=calibrated),
+        config=run_record(loaded, trap, "REPLAY", calibrated=scaled),
     )
-
-
-def _channels(
-    detectors: Sequence[DetectorConfig], names: Sequence[str]
-) -> tuple[DetectorChannel, ...]:
-    """Map every channel of a file; those that the rig does not name are monitors."""
-    from ..instruments.rig import DetectorChannel as Channel
-
-    known = {detector.channel: detector for detector in detectors}
-    channels = []
-    for number, name in enumerate(names):
-        detector = known.get(number)
-        if detector is None:
-            channels.append(Channel(number, name, None, role="monitor"))
-            continue
-        channels.append(
-            Channel(
-                channel=number,
-                name=_name_of(detector),
-                particle=detector.particle,
-                role=detector.role,
-                volts_per_metre=detector.volts_per_metre or 1.0,
-                polarity=detector.polarity,
-            )
-        )
-    return tuple(channels)
 
 
 def world_settings(
@@ -208,7 +220,10 @@ def world_settings(
         WorldSettings,
     )
 
-    slm, rf, gauge, gate = devices.slm, devices.rf, devices.gauge, devices.gate
+    slm = devices.slm if isinstance(devices.slm, SimulatedSlm) else None
+    rf = devices.rf if isinstance(devices.rf, SimulatedRF) else None
+    gauge = devices.gauge if isinstance(devices.gauge, SimulatedGauge) else None
+    gate = devices.gate if isinstance(devices.gate, SimulatedGate) else None
     detectors = sorted(config.detectors, key=lambda detector: detector.channel)
     return WorldSettings(
         sample_rate=digitizer.sample_rate,
@@ -238,22 +253,12 @@ def world_settings(
     )
 
 
-def _name_of(detector: DetectorConfig) -> str:
-    """Name of a detector: as given, or after its particle (counted from 1, as in formulas)."""
-    if detector.name is not None:
-        return detector.name
-    if detector.particle is None:
-        return f"monitor {detector.channel}"
-    suffix = " in loop" if detector.role == "in_loop" else ""
-    return f"z{detector.particle + 1}{suffix}"
-
-
 def _detector_settings(detector: DetectorConfig) -> DetectorSettings:
     from ..instruments.simulated.settings import DetectorSettings
 
     usual = DetectorSettings(name="", particle=0)
     return DetectorSettings(
-        name=_name_of(detector),
+        name=detector_name(detector),
         particle=detector.particle,
         role=detector.role,
         efficiency=usual.efficiency if detector.efficiency is None else detector.efficiency,
@@ -266,20 +271,3 @@ def _detector_settings(detector: DetectorConfig) -> DetectorSettings:
         offset=detector.offset,
         bandwidth=detector.bandwidth,
     )
-
-
-def _record(
-    loaded: LoadedRig, trap: TrapArray | None, mode: str, *, calibrated: bool
-) -> dict[str, Any]:
-    """Collect what a run file keeps of the configuration, as JSON values.
-
-    ``rig`` is the document with units, which gives the same rig again; ``masses`` (kg) and
-    ``calibrated`` spare readers from interpreting it.
-    """
-    return {
-        "name": loaded.name,
-        "mode": mode,
-        "rig": loaded.source,
-        "masses": None if trap is None else [float(mass) for mass in trap.masses],
-        "calibrated": calibrated,
-    }

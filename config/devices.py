@@ -1,10 +1,14 @@
-"""Schema of ``[devices]``: each family with its drivers, each driver with its own keys."""
+"""Schema of ``[devices]``: each family with its drivers, each driver with its own keys.
+
+Simulated devices are described here, real ones in :mod:`.hardware` and its neighbours.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from .fields import (
     Accuracy,
@@ -22,6 +26,26 @@ from .fields import (
     Table,
     Voltage,
 )
+from .hardware import (
+    AaTable,
+    AgilentTable,
+    GaugeTable,
+    MksTable,
+    NiGateTable,
+    NovatechTable,
+    RFTable,
+    SpectrumDdsTable,
+)
+from .hardware_digitizers import (
+    NiDigitizerTable,
+    PicoScopeTable,
+    RedPitayaTable,
+    SpectrumTable,
+    ZurichTable,
+)
+from .hardware_light import AodLight, AomLight, SlmLight, SlmRfLight
+from .hardware_slm import DisplaySlmTable, SlmsuiteTable
+from .plugins import PLUGIN, PluginDigitizer, PluginGate, PluginGauge, PluginRF, PluginSlm
 
 __all__ = [
     "DevicesConfig",
@@ -105,13 +129,82 @@ class SimulatedGate(Table):
     closed: bool = True
 
 
-class DevicesConfig(Table):
-    """The devices by family."""
+def _tags(*arms: type[Table]) -> Callable[[object], str | None]:
+    """Tell the arms of a family apart by ``driver``; what none of them names is a plugin's."""
+    tags: dict[str, str] = {}
+    for arm in arms:
+        names = get_args(arm.model_fields["driver"].annotation)
+        tags |= dict.fromkeys(names, names[0])
 
-    digitizer: (
-        Annotated[SimulatedDigitizer | ReplayConfig, Field(discriminator="driver")] | None
-    ) = None
-    slm: SimulatedSlm | None = None
-    rf: SimulatedRF | None = None
-    gauge: SimulatedGauge | None = None
-    gate: SimulatedGate | None = None
+    def tag(value: object) -> str | None:
+        driver = value.get("driver") if isinstance(value, dict) else getattr(value, "driver", None)
+        if not isinstance(driver, str):
+            return None
+        return tags.get(driver, PLUGIN)
+
+    return tag
+
+
+Digitizer = Annotated[
+    Annotated[SimulatedDigitizer, Tag("simulated")]
+    | Annotated[ReplayConfig, Tag("replay")]
+    | Annotated[NiDigitizerTable, Tag("ni")]
+    | Annotated[RedPitayaTable, Tag("redpitaya")]
+    | Annotated[PicoScopeTable, Tag("picoscope")]
+    | Annotated[SpectrumTable, Tag("spectrum")]
+    | Annotated[ZurichTable, Tag("zurich")]
+    | Annotated[PluginDigitizer, Tag(PLUGIN)],
+    Discriminator(
+        _tags(
+            SimulatedDigitizer,
+            ReplayConfig,
+            NiDigitizerTable,
+            RedPitayaTable,
+            PicoScopeTable,
+            SpectrumTable,
+            ZurichTable,
+        )
+    ),
+]
+Slm = Annotated[
+    Annotated[SimulatedSlm, Tag("simulated")]
+    | Annotated[DisplaySlmTable, Tag("display")]
+    | Annotated[SlmsuiteTable, Tag("slmsuite")]
+    | Annotated[PluginSlm, Tag(PLUGIN)],
+    Discriminator(_tags(SimulatedSlm, DisplaySlmTable, SlmsuiteTable)),
+]
+RF = Annotated[
+    Annotated[SimulatedRF, Tag("simulated")]
+    | Annotated[RFTable, Tag("keysight")]
+    | Annotated[NovatechTable, Tag("novatech-409b")]
+    | Annotated[AaTable, Tag("aa-mdsnc")]
+    | Annotated[SpectrumDdsTable, Tag("spectrum-dds")]
+    | Annotated[PluginRF, Tag(PLUGIN)],
+    Discriminator(_tags(SimulatedRF, RFTable, NovatechTable, AaTable, SpectrumDdsTable)),
+]
+Gauge = Annotated[
+    Annotated[SimulatedGauge, Tag("simulated")]
+    | Annotated[GaugeTable, Tag("pfeiffer-tpg")]
+    | Annotated[MksTable, Tag("mks-937b")]
+    | Annotated[AgilentTable, Tag("agilent-xgs600")]
+    | Annotated[PluginGauge, Tag(PLUGIN)],
+    Discriminator(_tags(SimulatedGauge, GaugeTable, MksTable, AgilentTable)),
+]
+Gate = Annotated[
+    Annotated[SimulatedGate, Tag("simulated")]
+    | Annotated[NiGateTable, Tag("ni")]
+    | Annotated[PluginGate, Tag(PLUGIN)],
+    Discriminator(_tags(SimulatedGate, NiGateTable)),
+]
+Light = Annotated[SlmLight | SlmRfLight | AomLight | AodLight, Field(discriminator="control")]
+
+
+class DevicesConfig(Table):
+    """The devices by family, and how SLM and RF make the light of real ones."""
+
+    digitizer: Digitizer | None = None
+    slm: Slm | None = None
+    rf: RF | None = None
+    gauge: Gauge | None = None
+    gate: Gate | None = None
+    light: Light | None = None

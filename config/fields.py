@@ -6,14 +6,18 @@ import cmath
 import math
 from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from .units import Quantity, parse_quantity, shorten
 
 __all__ = [
     "Accuracy",
+    "Amplitude",
     "Bandwidth",
+    "BaudRate",
     "Bits",
+    "Buffer",
+    "Channel",
     "Charge",
     "Damping",
     "Delay",
@@ -24,25 +28,40 @@ __all__ = [
     "ElectronicNoise",
     "Factor",
     "FieldOfView",
+    "FocalLength",
     "Frequency",
     "Gain",
     "GainError",
     "Index",
     "Jones",
+    "LeastPower",
+    "Length",
     "Offset",
     "Ordinal",
     "Phase",
     "PhaseLevels",
+    "PhaseTolerance",
+    "Pitch",
+    "Pixels",
+    "Port",
     "Position",
+    "PositionScale",
+    "PositionSlew",
     "Power",
+    "PowerSlew",
     "Pressure",
     "RadioFrequency",
     "Radius",
     "Repetitions",
     "SampleRate",
     "Seed",
+    "Share",
     "Table",
     "Temperature",
+    "Text",
+    "Timeout",
+    "Tolerance",
+    "Velocity",
     "Voltage",
     "Waist",
     "Wavelength",
@@ -95,6 +114,21 @@ RadioFrequency = Annotated[float, _quantity("Hz", 1e5, 1e10, "80 MHz", ("kHz", "
 Damping = Annotated[float, _quantity("Hz", 0.0, 1e6, "1 kHz", _FREQUENCIES)]
 Delay = Annotated[float, _quantity("s", 0.0, 10.0, "1 us", ("ns", "us", "ms", "s"))]
 Bandwidth = Annotated[float, _quantity("Hz", 1.0, 1e12, "5 MHz", _FREQUENCIES)]
+Timeout = Annotated[float, _quantity("s", 0.01, 60.0, "2 s", ("ms", "s"))]
+Buffer = Annotated[float, _quantity("s", 2.0, 600.0, "4 s", ("s", "min"))]
+Amplitude = Annotated[float, _quantity("V", 0.0, 100.0, "0.3 V", ("mV", "V"))]
+LeastPower = Annotated[float, _quantity("W", 0.0, 20.0, "10 mW", ("uW", "mW", "W"))]
+FocalLength = Annotated[float, _quantity("m", 1e-5, 10.0, "4 mm", ("um", "mm", "cm", "m"))]
+Length = Annotated[float, _quantity("m", -10.0, 10.0, "5 mm", (*_LENGTHS, "cm"))]
+Pitch = Annotated[float, _quantity("m", 5e-7, 1e-3, "8 um", _LENGTHS)]
+Velocity = Annotated[float, _quantity("m/s", 100.0, 2e4, "650 m/s", ("m/s", "km/s"))]
+PositionScale = Annotated[
+    float, _quantity("m/Hz", -1e-6, 1e-6, "2.5 um/MHz", ("um/MHz", "nm/kHz", "m/Hz"))
+]
+PowerSlew = Annotated[float, _quantity("W/s", 1e-9, 1e9, "1 W/s", ("mW/s", "W/s"))]
+PositionSlew = Annotated[float, _quantity("m/s", 1e-12, 1e3, "20 um/s", ("nm/s", "um/s", "mm/s"))]
+Tolerance = Annotated[float, _quantity("m", 0.0, 1e-3, "50 nm", _LENGTHS)]
+PhaseTolerance = Annotated[float, _quantity("rad", 0.0, math.pi, "5 deg", ("deg", "rad"), "value")]
 
 _ANGLE = Quantity("rad", -math.tau, math.tau, "90 deg", ("deg", "rad"), "value")
 
@@ -127,6 +161,12 @@ PhaseLevels = Annotated[int, _bounded(int, 2, 65536)]
 Accuracy = Annotated[float, _bounded(float, 0.0, 1.0)]
 GainError = Annotated[float, _bounded(float, -0.99, 100.0)]
 Bits = Annotated[int, _bounded(int, 8, 16)]
+Channel = Annotated[int, _bounded(int, 1, 256)]
+Pixels = Annotated[int, _bounded(int, 1, 65535)]
+Port = Annotated[int, _bounded(int, 1, 65535)]
+BaudRate = Annotated[int, _bounded(int, 110, 4_000_000)]
+Share = Annotated[float, _bounded(float, 0.0, 1.0)]
+Text = Annotated[str, Field(min_length=1, max_length=256)]
 
 
 def _complex_entry(value: object) -> complex:

@@ -159,13 +159,23 @@ def load_rig(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedRig:
     return LoadedRig(config.name or name, config, document)
 
 
+# Keys of device tables that name files.
+_PATHS = {"digitizer": ("path",), "slm": ("beam", "lut", "wavefront")}
+
+
 def _anchor_paths(document: dict[str, Any], folder: Path | None) -> None:
-    """Take a replayed file's path relative to the rig file that names it."""
+    """Take the files that devices name relative to the rig file."""
     devices = document.get("devices")
-    digitizer = devices.get("digitizer") if isinstance(devices, dict) else None
-    path = digitizer.get("path") if isinstance(digitizer, dict) else None
-    if folder is not None and isinstance(digitizer, dict) and isinstance(path, str) and path:
-        digitizer["path"] = str(folder / path)
+    if folder is None or not isinstance(devices, dict):
+        return
+    for family, keys in _PATHS.items():
+        table = devices.get(family)
+        if not isinstance(table, dict):
+            continue
+        for key in keys:
+            path = table.get(key)
+            if isinstance(path, str) and path:
+                table[key] = str(folder / path)
 
 
 def load_plan(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedPlan:

@@ -11,7 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from .units import shorten
 
-__all__ = ["explain", "known_keys", "suggest"]
+__all__ = ["PLUGIN", "explain", "known_keys", "suggest", "takes_any_key"]
+
+PLUGIN = "plugin"
+"""Tag of the table of a driver that the schema does not describe."""
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -36,10 +39,15 @@ def _is_model(annotation: Any) -> bool:
 
 def _driver_of(model: type[BaseModel]) -> tuple[str, ...]:
     """Values of the key that tells the arms of a union apart."""
-    for key in ("driver", "kind"):
+    for key in ("driver", "control", "kind"):
         if key in model.model_fields:
             return tuple(map(str, get_args(model.model_fields[key].annotation)))
     return ()
+
+
+def _is_open(arm: Any) -> bool:
+    """Whether an arm takes keys that the schema does not know."""
+    return _is_model(arm) and arm.model_config.get("extra") == "allow"
 
 
 def _walk(model: Any, location: tuple[int | str, ...]) -> tuple[list[str], list[Any]]:
@@ -49,6 +57,8 @@ def _walk(model: Any, location: tuple[int | str, ...]) -> tuple[list[str], list[
     for step in location:
         models = [arm for arm in current if _is_model(arm)]
         tagged = [arm for arm in models if len(models) > 1 and step in _driver_of(arm)]
+        if step == PLUGIN:
+            tagged = [arm for arm in models if _is_open(arm)]
         if tagged:  # pydantic names the arm of a union in between
             current = tagged
             continue
@@ -68,6 +78,13 @@ def known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[
     """Keys of the table at a location of the schema."""
     _, ends = _walk(model, location)
     return sorted({key for arm in ends if _is_model(arm) for key in arm.model_fields})
+
+
+def takes_any_key(model: type[BaseModel], location: tuple[int | str, ...], driver: object) -> bool:
+    """Whether the table at a location is that of a driver which the schema does not describe."""
+    _, ends = _walk(model, location)
+    known = {name for arm in ends if _is_model(arm) for name in _driver_of(arm)}
+    return any(map(_is_open, ends)) and driver is not None and driver not in known
 
 
 def _choices(allowed: Iterable[object]) -> str:
@@ -109,7 +126,12 @@ def _sentence(failure: dict[str, Any], model: type[BaseModel], what: str) -> str
     if kind in ("union_tag_invalid", "literal_error"):
         return _unknown_choice(kind, name, ends, value, context)
     if kind == "union_tag_not_found":
-        return f"{name} lacks driver; known: {_drivers(ends)}"
+        key = "control" if path[-1:] == ["light"] else "driver"
+        return f"{name} lacks {key}; known: {_drivers(ends)}"
+    if kind == "unknown_driver":
+        parent, known = ".".join(path[:-1]), context["known"]
+        hint = suggest(str(value), known)
+        return f"unknown driver {shorten(value)} of {parent}{hint}; known: {_choices(known)}"
     if kind == "missing":
         return f"{name} is missing"
     if kind == "value_error":
@@ -156,6 +178,6 @@ def _unknown_choice(
     allowed = [a for arm in ends if get_origin(arm) is Literal for a in get_args(arm)]
     words = [str(a) for a in allowed]
     hint = suggest(str(value), words)
-    if name.rpartition(".")[2] in ("driver", "kind"):
+    if name.rpartition(".")[2] in ("driver", "control", "kind"):
         return f"unknown {name} {shorten(value)}{hint}; known: {_choices(allowed)}"
     return f"{name} must be one of {_choices(allowed)}, got {shorten(value)}{hint}"

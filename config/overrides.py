@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..models.errors import InputError
-from .messages import known_keys, suggest
+from .messages import known_keys, suggest, takes_any_key
 from .units import shorten
 
 __all__ = ["apply_overrides", "split_overrides"]
@@ -110,7 +110,8 @@ def _step(
     if not isinstance(here, dict):
         raise InputError(f"--set {full}: {parent} is a value, not a table")
     known = known_keys(model, tuple(location))
-    if known and key not in known:
+    plugin = takes_any_key(model, tuple(location), here.get("driver"))
+    if known and key not in known and not plugin:
         where = f"in {parent}" if parent else "at the top"
         raise InputError(
             f"--set {full}: unknown key {shorten(key)} {where}{suggest(key, known)}; "

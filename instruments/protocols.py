@@ -16,15 +16,27 @@ from numpy.typing import NDArray
 
 from ..models.blocks import BlockStatus
 from ..models.light import TweezerState
+from .capabilities import (
+    DigitizerCapabilities,
+    GateCapabilities,
+    GaugeCapabilities,
+    LightCapabilities,
+    RFCapabilities,
+    SlmCapabilities,
+)
 
 __all__ = [
     "AppliedLight",
     "Device",
+    "DeviceReport",
     "DeviceState",
     "Digitizer",
+    "DigitizerCapabilities",
     "DigitizerInfo",
     "Gate",
+    "GateCapabilities",
     "Gauge",
+    "GaugeCapabilities",
     "GaugeReading",
     "LightCapabilities",
     "RFCapabilities",
@@ -165,16 +177,6 @@ class SpotPattern:
     phases: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class SlmCapabilities:
-    """Limits of an SLM: field of view (m, full width), levels of phase, settling time (s)."""
-
-    field_of_view: float
-    phase_levels: int = 256
-    settling_time: float = 0.02
-    phase_per_spot: bool = True
-
-
 class SpotSLM(Device, Protocol):
     """A phase SLM addressed by spots; the driver computes the hologram."""
 
@@ -200,17 +202,6 @@ class RFTone:
     amplitude: float
     phase: float = 0.0
     enabled: bool = True
-
-
-@dataclass(frozen=True)
-class RFCapabilities:
-    """Limits of an RF source; ``phase`` says what a phase setting means."""
-
-    channels: int
-    frequency_range: tuple[float, float]
-    amplitude_range: tuple[float, float]
-    phase: Literal["absolute", "relative", "absent"] = "relative"
-    phase_resolution: float = 0.0
 
 
 class RFSource(Device, Protocol):
@@ -264,19 +255,6 @@ class Gate(Device, Protocol):
 
 
 @dataclass(frozen=True)
-class LightCapabilities:
-    """What a TweezerControl can set, with ranges: power (W, per site), separation (m)."""
-
-    phase: bool
-    position: bool
-    power: bool
-    power_range: tuple[float, float]
-    separation_range: tuple[float, float]
-    phase_resolution: float = 0.0
-    missing: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class AppliedLight:
     """What a TweezerControl actually set.
 
@@ -293,6 +271,15 @@ class AppliedLight:
     state: TweezerState
     phase_error: float = 0.0
     settling_time: float = 0.0
+
+    @property
+    def beat(self) -> float:
+        """ν_2 − ν_1 of the first two sites, Hz.
+
+        With a beat φ does not rest: φ(t) = φ + 2π·beat·t from the moment the light was set.
+        """
+        sites = self.state.sites
+        return sites[1].detuning - sites[0].detuning if len(sites) > 1 else 0.0
 
 
 class TweezerControl(Protocol):

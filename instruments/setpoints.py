@@ -10,7 +10,7 @@ from ..models.light import TweezerState
 from ..models.ranges import require_range
 from .protocols import LightCapabilities
 
-__all__ = ["check_light", "wrapped_phase"]
+__all__ = ["check_light", "phase_error", "wrapped_phase"]
 
 
 def wrapped_phase(phase: float) -> float:
@@ -18,8 +18,21 @@ def wrapped_phase(phase: float) -> float:
     return math.remainder(phase, 2.0 * math.pi)
 
 
+def phase_error(wanted: TweezerState, actual: TweezerState) -> float:
+    """Largest error of a site's phase relative to the first site's, rad."""
+    errors = [
+        wrapped_phase(a.phase - b.phase) for a, b in zip(actual.sites, wanted.sites, strict=True)
+    ]
+    return max(abs(wrapped_phase(error - errors[0])) for error in errors)
+
+
 def check_light(
-    state: TweezerState, capabilities: LightCapabilities, *, sites: int, field_of_view: float
+    state: TweezerState,
+    capabilities: LightCapabilities,
+    *,
+    sites: int,
+    field_of_view: float,
+    static: bool = True,
 ) -> None:
     """Refuse light that a control cannot or must not set.
 
@@ -33,6 +46,8 @@ def check_light(
         Number of sites of the rig.
     field_of_view : float
         Full width within which positions must lie, m.
+    static : bool
+        Whether φ must rest: all sites at one optical frequency.
 
     Raises
     ------
@@ -51,7 +66,7 @@ def check_light(
             require_range(f"{axis} of tweezer {number}", value, -half, half, "m")
     detunings = [site.detuning for site in state.sites]
     for number, detuning in enumerate(detunings, start=1):
-        if detuning != detunings[0]:
+        if static and detuning != detunings[0]:
             raise InputError(
                 f"tweezer {number} is detuned by {detuning - detunings[0]:g} Hz from tweezer 1: a "
                 "static phase needs one optical frequency, allowed: 0 Hz"

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from ..models.errors import DeviceError, InputError
 from ..models.light import Site, TweezerState
 from ..models.ranges import require_range
+from .control.tones import set_tones
 from .protocols import AppliedLight, LightCapabilities, RFSource, RFTone, SpotPattern, SpotSLM
-from .setpoints import check_light, wrapped_phase
+from .setpoints import check_light, phase_error, wrapped_phase
 
 __all__ = ["LightPathCalibration", "SlmRfControl"]
 
@@ -132,19 +133,30 @@ class SlmRfControl:
         )
         try:
             shown = self._slm.show(pattern)
-            self._set_tones(state, shown, tones)
+            self._set_tones(state, shown)
         except (DeviceError, InputError):
             self._restore(before, tones)
             raise
         applied = self.read()
         settling = self._slm.capabilities.settling_time if shown != before else 0.0
         return replace(
-            applied, phase_error=_phase_error(state, applied.state), settling_time=settling
+            applied, phase_error=phase_error(state, applied.state), settling_time=settling
         )
 
     def read(self) -> AppliedLight:
-        """Read the light back from the devices."""
+        """Read the light back from the devices.
+
+        Raises
+        ------
+        DeviceError
+            If a device fails, or the SLM shows a pattern that it does not know.
+        """
         pattern, sites = self._slm.read(), []
+        if len(pattern.positions) != self._sites:
+            raise DeviceError(
+                f"{self._slm.name} shows {len(pattern.positions)} known spots, this rig has "
+                f"{self._sites}: set the light first"
+            )
         for j in range(self._sites):
             tone = self._rf.read_tone(j)
             power = self._calibration.power(tone.amplitude) * pattern.weights[j] * self._sites
@@ -177,24 +189,22 @@ class SlmRfControl:
                 "trap light may still be on, block the beam by hand: " + "; ".join(failures)
             )
 
-    def _set_tones(self, state: TweezerState, shown: SpotPattern, tones: list[RFTone]) -> None:
-        """Set powers and what the SLM left of the phases; align if a frequency changed."""
-        moved = False
-        for j, (site, old) in enumerate(zip(state.sites, tones, strict=True)):
-            frequency = self._calibration.carrier + site.detuning
-            phase = wrapped_phase(site.phase - shown.phases[j])
-            if self._rf.capabilities.phase == "absent":
-                phase = old.phase
-            tone = RFTone(frequency, self._calibration.amplitude(site.power), phase)
-            moved = moved or frequency != old.frequency
-            self._rf.set_tone(j, tone)
-        if moved:
-            self._rf.align()
+    def _set_tones(self, state: TweezerState, shown: SpotPattern) -> None:
+        """Set powers and what the SLM left of the phases."""
+        tones = [
+            RFTone(
+                self._calibration.carrier + site.detuning,
+                self._calibration.amplitude(site.power),
+                wrapped_phase(site.phase - phase),
+            )
+            for site, phase in zip(state.sites, shown.phases, strict=True)
+        ]
+        set_tones(self._rf, tones)
 
     def _restore(self, pattern: SpotPattern, tones: list[RFTone]) -> None:
         """Go back to the last good set-point, each device on its own."""
         try:
-            if self._slm.read() != pattern:
+            if pattern.positions and self._slm.read() != pattern:
                 self._slm.show(pattern)
         except DeviceError:
             pass
@@ -204,11 +214,3 @@ class SlmRfControl:
                     self._rf.set_tone(j, tone)
             except DeviceError:
                 continue
-
-
-def _phase_error(wanted: TweezerState, actual: TweezerState) -> float:
-    """Largest error of a site's phase relative to the first site's, rad."""
-    errors = [
-        wrapped_phase(a.phase - b.phase) for a, b in zip(actual.sites, wanted.sites, strict=True)
-    ]
-    return max(abs(wrapped_phase(error - errors[0])) for error in errors)

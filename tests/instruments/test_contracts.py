@@ -1,4 +1,4 @@
-"""What every device of a family promises, on fakes and on the simulated laboratory."""
+"""What every device of a family promises: on fakes, simulated devices and through real drivers."""
 
 from __future__ import annotations
 
@@ -7,118 +7,136 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from optobind.instruments.fakes import (
-    FakeDigitizer,
-    FakeGate,
-    FakeGauge,
-    FakeRFSource,
-    FakeSLM,
+from optobind.instruments.contracts import ContractError, check_contract
+from optobind.instruments.fakes import FakeDigitizer, FakeGate, FakeGauge, FakeRFSource, FakeSLM
+from optobind.instruments.protocols import DeviceState, GaugeReading, ReadResult
+
+from .makers import MAKERS, PATTERN, TONES
+
+
+@pytest.mark.parametrize(
+    ("family", "maker", "strict"),
+    [
+        pytest.param(family, maker, strict, id=f"{name}-{family}")
+        for name, family, maker, strict in MAKERS
+    ],
 )
-from optobind.instruments.protocols import DeviceState, GaugeReading, RFTone, SpotPattern
-from optobind.instruments.simulated.build import build_simulated_rig
-from optobind.models.errors import DeviceError, InputError
-
-from .conftest import make_settings, make_trap
-
-PATTERN = SpotPattern(((1e-6, 0.0, 0.0), (-1e-6, 0.0, 0.0)), (0.5, 0.5), (0.4, 0.0))
+def test_device_keeps_the_promises_of_its_family(family, maker, strict):
+    with maker(family) as make:
+        check_contract(family, make, strict=strict)
 
 
-def fake(family: str):
-    return {
-        "digitizer": lambda: FakeDigitizer(np.arange(400, dtype=np.int16).reshape(100, 4)),
-        "slm": lambda: FakeSLM(PATTERN),
-        "rf": lambda: FakeRFSource([RFTone(80e6, 0.3), RFTone(80e6, 0.3)]),
-        "gauge": lambda: FakeGauge([GaugeReading(1e-6)]),
-        "gate": lambda: FakeGate(),
-    }[family]()
+@pytest.mark.parametrize(("family", "maker"), [(f, m) for n, f, m, _ in MAKERS if n == "simulated"])
+def test_contract_without_writing_leaves_the_device_alone(family, maker):
+    with maker(family) as make:
+        check_contract(family, make, writes=False)
 
 
-def simulated(family: str):
-    return getattr(build_simulated_rig(make_trap(), make_settings()), family)
+class Untouchable(FakeRFSource):
+    def set_tone(self, channel, tone):
+        pytest.fail(f"{tone} was sent")
 
 
-MAKERS = pytest.mark.parametrize("make", [fake, simulated])
+class Locked(FakeGate):
+    def set(self, closed):
+        pytest.fail("the gate was switched")
 
 
-@MAKERS
-@pytest.mark.parametrize("family", ["digitizer", "slm", "rf", "gauge", "gate"])
-def test_life_cycle(make, family: str):
-    device = make(family)
-    assert device.state is DeviceState.DISCONNECTED
-    assert device.name == family
-    device.disconnect()
-    assert device.name in device.connect()
-    assert device.state is DeviceState.READY
-    device.disconnect()
-    assert device.state is DeviceState.DISCONNECTED
-    device.connect()
-    assert device.state is DeviceState.READY
+@pytest.mark.parametrize(("family", "device"), [("rf", Untouchable(TONES)), ("gate", Locked())])
+def test_contract_without_writing_sets_nothing_at_all(family, device):
+    check_contract(family, lambda: device, writes=False)
 
 
-@MAKERS
-def test_digitizer_counts_samples_from_start_and_keeps_to_its_info(make):
-    device = make("digitizer")
-    device.stop()
-    with pytest.raises(DeviceError):
-        device.start()
-    device.connect()
-    info = device.info
-    assert len(info.channels) == len(info.scale) == 4
-    buffer = np.full((30, 4), 12345, dtype=info.dtype)
-    with pytest.raises(DeviceError):
-        device.read_into(buffer)
-    for _ in range(2):
-        device.start()
-        assert device.state is DeviceState.RUNNING
-        results = [device.read_into(buffer) for _ in range(3)]
-        assert [r.first_sample for r in results] == [0, 30, 60]
-        assert all(r.samples == 30 and not r.finished for r in results)
-        assert not (buffer == 12345).all()
-        device.stop()
-        device.stop()
-        assert device.state is DeviceState.READY
+# -- the suite finds what is wrong ----------------------------------------------------------------
 
 
-@MAKERS
-def test_slm_shows_what_it_returns(make):
-    device = make("slm")
-    with pytest.raises(DeviceError):
-        device.read()
-    device.connect()
-    shown = device.show(PATTERN)
-    assert device.read() == shown
-    assert np.allclose(shown.positions, PATTERN.positions, rtol=0.0, atol=1e-9)
-    assert np.allclose(shown.phases, PATTERN.phases, rtol=0.0, atol=0.02)
-    assert device.show(shown) == shown
+class WritesOnConnect(FakeRFSource):
+    def connect(self):
+        identity = super().connect()
+        self.set_tone(0, replace(self.read_tone(0), amplitude=0.9 * self.read_tone(0).amplitude))
+        return identity
 
 
-@MAKERS
-def test_rf_source_reads_back_what_was_set(make):
-    device = make("rf")
-    with pytest.raises(DeviceError):
-        device.read_tone(0)
-    device.connect()
-    tone = replace(device.read_tone(1), amplitude=0.41, phase=0.3)
-    device.set_tone(1, tone)
-    device.align()
-    read = device.read_tone(1)
-    assert read.frequency == tone.frequency
-    assert read.amplitude == pytest.approx(0.41, abs=1e-5)
-    assert read.phase == pytest.approx(0.3, abs=4e-4)
-    with pytest.raises(InputError, match="channels"):
-        device.read_tone(7)
+class Deaf(FakeRFSource):
+    def set_tone(self, channel, tone):
+        self._require_channel(channel)
 
 
-@MAKERS
-def test_gate_and_gauge_are_read_back(make):
-    gate, gauge = make("gate"), make("gauge")
-    for device in (gate, gauge):
-        with pytest.raises(DeviceError):
-            device.read()
-        device.connect()
-    for closed in (False, True, True, False):
-        gate.set(closed)
-        assert gate.read() is closed
-    reading = gauge.read()
-    assert reading.status == "ok"
-    assert reading.pressure == pytest.approx(1e-6, rel=0.1)
+class LosesFrequency(FakeRFSource):
+    def set_tone(self, channel, tone):
+        super().set_tone(channel, replace(tone, frequency=tone.frequency + 1.0))
+
+
+class TakesAnyChannel(FakeRFSource):
+    def read_tone(self, channel):
+        return super().read_tone(channel % 2)
+
+
+class Talkative(FakeRFSource):
+    def read_tone(self, channel):
+        if self.state is DeviceState.DISCONNECTED:
+            return TONES[channel]
+        return super().read_tone(channel)
+
+
+class Repeats(FakeDigitizer):
+    def read_into(self, buffer):
+        return replace(super().read_into(buffer), first_sample=0)
+
+
+class HalfFilled(FakeDigitizer):
+    def read_into(self, buffer):
+        kept = buffer[:, 1].copy()
+        result = super().read_into(buffer)
+        buffer[:, 1] = kept
+        return result
+
+
+class HidesGap(FakeDigitizer):
+    def read_into(self, buffer):
+        result = super().read_into(buffer)
+        return ReadResult(result.samples, 2 * result.first_sample)
+
+
+class DriftsOnDisconnect(FakeGate):
+    def disconnect(self):
+        self.history.append(True)
+        super().disconnect()
+
+
+class RoundsTwice(FakeSLM):
+    def show(self, pattern):
+        return super().show(replace(pattern, phases=tuple(p + 0.01 for p in pattern.phases)))
+
+
+SAMPLES = np.arange(400, dtype=np.int16).reshape(100, 4)
+
+
+@pytest.mark.parametrize(
+    ("family", "device", "promise"),
+    [
+        ("rf", WritesOnConnect(TONES), "change no tone"),
+        ("rf", Deaf(TONES), "amplitude is read back"),
+        ("rf", LosesFrequency(TONES), "frequency that stays"),
+        ("rf", TakesAnyChannel(TONES), "channel -1 is refused"),
+        ("rf", Talkative(TONES), "not connected reads no tone"),
+        ("digitizer", Repeats(SAMPLES), "block 1 begins at sample"),
+        ("digitizer", HalfFilled(SAMPLES), "every column is filled"),
+        ("digitizer", HidesGap(SAMPLES), "says that there is a gap"),
+        ("gate", DriftsOnDisconnect(closed=True), "stays as it is"),
+        ("slm", RoundsTwice(PATTERN), "shown again"),
+        ("gauge", FakeGauge([GaugeReading(1e-6, status="over range")]), "only then"),
+        ("gauge", FakeGauge([GaugeReading(None)]), "only then"),
+        ("gauge", FakeGauge([GaugeReading(float("nan"))]), "positive"),
+    ],
+    ids=lambda value: type(value).__name__ if not isinstance(value, str) else None,
+)
+def test_broken_promise_is_named(family, device, promise):
+    with pytest.raises(ContractError, match=promise):
+        check_contract(family, lambda: device, strict=False)
+
+
+def test_source_without_range_checks_is_found_out():
+    device = FakeRFSource(TONES)
+    with pytest.raises(ContractError, match="is refused: nothing was raised"):
+        check_contract("rf", lambda: device)

@@ -1,0 +1,219 @@
+"""``optobind instruments``: which drivers there are, and whether those of a rig work here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..config.build import require_one_world
+from ..config.live import device_options, make_real_device, real_devices
+from ..config.load import LoadedRig, load_rig
+from ..instruments.availability import availability
+from ..instruments.catalogue import DriverSpec, Family, drivers, find_driver
+from ..models.errors import DeviceError, InputError, OptobindError
+from .output import print_json, print_result
+
+__all__ = ["DeviceCheck", "check_devices", "check_rig", "identify_rig", "list_drivers"]
+
+
+@dataclass(frozen=True)
+class DeviceCheck:
+    """What was found out about one device of a rig.
+
+    Attributes
+    ----------
+    family, driver : str
+        Which device.
+    ok : bool
+        Whether it can be used.
+    detail : str
+        Identity, or what is wrong and what to do.
+    values : tuple of str
+        What was read back.
+    """
+
+    family: str
+    driver: str
+    ok: bool
+    detail: str
+    values: tuple[str, ...] = ()
+
+
+def list_drivers(as_json: bool) -> None:
+    """Print every driver; a broken plugin is listed with what is wrong."""
+    rows = [(spec, availability(spec)) for spec in drivers()]
+    if as_json:
+        print_json({"drivers": [_described(spec, asdict(found)) for spec, found in rows]})
+        return
+    from rich.table import Table
+
+    table = Table(title="drivers", title_justify="left")
+    for column in ("family", "driver", "devices", "extra", "installed", "exercised on"):
+        table.add_column(column)
+    notes = []
+    for spec, found in rows:
+        state = "yes" if found.usable else "no"
+        cells = (spec.family, spec.name, spec.summary, spec.extra or "", state, spec.exercised)
+        table.add_row(*map(_plain, cells))
+        if not found.usable:
+            notes.append(_plain(f"{spec.family} {spec.name}: {found.remedy}"))
+    print_result(table, *notes)
+
+
+def _described(spec: DriverSpec, found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "family": spec.family,
+        "driver": spec.name,
+        "summary": spec.summary,
+        "extra": spec.extra,
+        "installed": found["usable"],
+        "missing": found["missing"],
+        "remedy": found["remedy"],
+        "exercised": spec.exercised,
+    }
+
+
+def check_devices(loaded: LoadedRig) -> list[DeviceCheck]:
+    """Import the drivers of a rig and make its devices; nothing is connected."""
+    return [_checked(loaded, family) for family in real_devices(loaded.config)]
+
+
+def _checked(loaded: LoadedRig, family: Family) -> DeviceCheck:
+    driver = real_devices(loaded.config)[family].driver
+    found = availability(find_driver(family, driver))
+    if not found.usable:
+        return DeviceCheck(family, driver, False, found.remedy)
+    try:
+        make_real_device(loaded.config, family)
+        options = device_options(loaded.config, family)
+    except OptobindError as error:
+        return DeviceCheck(family, driver, False, str(error))
+    values = tuple(f"{key} = {value!r}" for key, value in sorted(options.items()))
+    return DeviceCheck(family, driver, True, "can be imported, options are good", values)
+
+
+def check_rig(rig: str, settings: Sequence[str], as_json: bool) -> int:
+    """Check drivers and options of a rig without connecting; return the exit code."""
+    loaded = _loaded(rig, settings)
+    return _report(loaded.name, "check", check_devices(loaded), as_json)
+
+
+def _loaded(rig: str, settings: Sequence[str]) -> LoadedRig:
+    loaded = load_rig(rig, settings)
+    if loaded.config.devices is None:
+        raise InputError(f"rig {loaded.name} has no devices: add [devices.digitizer]")
+    require_one_world(loaded.name, loaded.config.devices)
+    return loaded
+
+
+def identify_rig(rig: str, settings: Sequence[str], as_json: bool) -> int:
+    """Connect to each device of a rig, read it, and disconnect; return the exit code."""
+    loaded = _loaded(rig, settings)
+    real = real_devices(loaded.config)
+    if real:
+        checks = [_identified_real(loaded, family) for family in real]
+    else:
+        from ..config.build import build_rig
+
+        built = build_rig(loaded)
+        checks = [
+            _identified(family, built.drivers.get(family, ""), device)
+            for family, device in built.devices()
+        ]
+    return _report(loaded.name, "identify", checks, as_json)
+
+
+def _identified_real(loaded: LoadedRig, family: Family) -> DeviceCheck:
+    driver = real_devices(loaded.config)[family].driver
+    try:
+        device = make_real_device(loaded.config, family)
+    except OptobindError as error:
+        return DeviceCheck(family, driver, False, str(error))
+    return _identified(family, driver, device)
+
+
+def _identified(family: str, driver: str, device: Any) -> DeviceCheck:
+    """Connect, read, disconnect; whatever a driver raises is told of this device alone."""
+    try:
+        identity = device.connect()
+        return DeviceCheck(family, driver, True, identity, tuple(_READERS[family](device)))
+    except OptobindError as error:
+        return DeviceCheck(family, driver, False, str(error))
+    except Exception as error:  # a plugin may raise anything; the other devices are to be tried
+        return DeviceCheck(family, driver, False, f"{type(error).__name__}: {error}")
+    finally:
+        _let_go(device)
+
+
+def _let_go(device: Any) -> None:
+    """Disconnect; what goes wrong then has no bearing on what was found."""
+    try:
+        device.disconnect()
+    except DeviceError:
+        return
+
+
+def _read_digitizer(device: Any) -> list[str]:
+    info = device.info
+    lines = [f"{info.sample_rate:g} Hz", f"channels {', '.join(info.channels)}", info.dtype]
+    return lines + list(getattr(device, "doubts", ()))
+
+
+def _read_rf(device: Any) -> list[str]:
+    tones = [device.read_tone(channel) for channel in range(device.capabilities.channels)]
+    return [
+        f"channel {number}: {tone.frequency:.10g} Hz, {tone.amplitude:.4g} V, "
+        f"{tone.phase:.5g} rad, {'on' if tone.enabled else 'off'}"
+        for number, tone in enumerate(tones, start=1)
+    ]
+
+
+def _read_slm(device: Any) -> list[str]:
+    limits = device.capabilities
+    columns, rows = limits.pixels
+    size = [f"{columns} × {rows} pixels"] if columns else []
+    return [*size, f"{len(device.read().positions)} spots shown"]
+
+
+def _read_gauge(device: Any) -> list[str]:
+    reading = device.read()
+    if reading.pressure is None:
+        return [f"no value: {reading.status}"]
+    return [f"{reading.pressure:.4g} Pa ({reading.species})"]
+
+
+def _read_gate(device: Any) -> list[str]:
+    return ["closed" if device.read() else "open"]
+
+
+_READERS: dict[str, Callable[[Any], list[str]]] = {
+    "digitizer": _read_digitizer,
+    "rf": _read_rf,
+    "slm": _read_slm,
+    "gauge": _read_gauge,
+    "gate": _read_gate,
+}
+
+
+def _report(name: str, what: str, checks: list[DeviceCheck], as_json: bool) -> int:
+    """Print what was found; the exit code is 4 if any device failed."""
+    if as_json:
+        print_json({"rig": name, "command": what, "devices": [asdict(check) for check in checks]})
+    else:
+        lines = [f"rig {name}: {len(checks)} devices"]
+        if not checks and what == "check":
+            lines = [f"rig {name} is simulated: there is nothing to check"]
+        for check in checks:
+            mark = "ok" if check.ok else "FAILED"
+            lines.append(f"{check.family} ({check.driver}): {mark}: {check.detail}")
+            lines += [f"  {value}" for value in check.values]
+        print_result("\n".join(_plain(line) for line in lines))
+    return 0 if all(check.ok for check in checks) else DeviceError.exit_code
+
+
+def _plain(line: str) -> str:
+    """Text of devices is no markup."""
+    from rich.markup import escape
+
+    return escape(line)

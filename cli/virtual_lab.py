@@ -1,0 +1,98 @@
+"""``optobind virtual-lab``: a simulated rig as instruments that the real drivers talk to."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..config.build import build_rig
+from ..config.load import LoadedRig, load_rig, rig_from_dict
+from ..config.toml_writer import to_toml
+from ..instruments.virtual.laboratory import VirtualLaboratory
+from .output import console_for_progress, print_text
+
+__all__ = ["LabOptions", "client_rig", "serve_rig"]
+
+_LONGEST_NAME = 64
+
+
+@dataclass(frozen=True)
+class LabOptions:
+    """How a laboratory is served.
+
+    Attributes
+    ----------
+    real_time : bool or None
+        Clock of the world; None for that of the rig.
+    rf, gauge : str
+        Drivers whose devices are imitated.
+    out : Path or None
+        Where the rig file goes, besides stdout.
+    duration : float or None
+        Seconds after which it ends; None for until Ctrl-C.
+    host : str
+        Address to listen on.
+    serial : bool
+        Pseudo terminals for devices with a serial line.
+    """
+
+    real_time: bool | None = None
+    rf: str = "keysight"
+    gauge: str = "pfeiffer-tpg"
+    out: Path | None = None
+    duration: float | None = None
+    host: str = "127.0.0.1"
+    serial: bool = False
+
+
+def serve_rig(rig: str, settings: Sequence[str], options: LabOptions) -> None:
+    """Serve until the duration is over or Ctrl-C; print the rig file to connect with.
+
+    Raises
+    ------
+    InputError
+        For a rig that is not simulated, or an unknown dialect.
+    DeviceError
+        If a port cannot be had or a package is missing.
+    """
+    chosen = list(settings)
+    if options.real_time is not None:
+        chosen.append(f"simulation.clock={'real-time' if options.real_time else 'fast'}")
+    loaded = load_rig(rig, chosen)
+    built = build_rig(loaded)
+    with VirtualLaboratory(
+        built, rf=options.rf, gauge=options.gauge, host=options.host, serial=options.serial
+    ) as laboratory:
+        text = to_toml(client_rig(loaded, laboratory))
+        if options.out is not None:
+            options.out.write_text(text, encoding="utf-8", newline="\n")
+        print_text(text)
+        _wait(options)
+
+
+def client_rig(loaded: LoadedRig, laboratory: VirtualLaboratory) -> dict[str, Any]:
+    """Document of the rig that connects to a laboratory.
+
+    Particles, light, gas and detectors are those of the served rig: what an experimenter believes.
+    """
+    document = copy.deepcopy(loaded.source)
+    document.pop("simulation", None)
+    document["name"] = f"{loaded.name}-virtual"[:_LONGEST_NAME]
+    document["devices"] = laboratory.tables()
+    rig_from_dict(document, "the rig to connect with")
+    return document
+
+
+def _wait(options: LabOptions) -> None:
+    """Wait for the end; Ctrl-C comes as an exception."""
+    console = console_for_progress()
+    where = "" if options.out is None else f"; rig file: {options.out}"
+    until = "Ctrl-C ends it" if options.duration is None else f"for {options.duration:g} s"
+    console.print(f"virtual laboratory is running, {until}{where}", soft_wrap=True, markup=False)
+    end = None if options.duration is None else time.monotonic() + options.duration
+    while end is None or time.monotonic() < end:
+        time.sleep(0.1 if end is None else min(0.1, max(0.0, end - time.monotonic())))

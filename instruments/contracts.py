@@ -1,0 +1,377 @@
+"""What every device of a family promises, as checks that a driver's author can run.
+
+>>> from optobind.instruments.contracts import check_contract
+>>> check_contract("rf", lambda: MySource("rf", link=my_fake_link()))
+
+Each call of ``make`` must give an object for the *same* device, not connected: a new one, or the
+one that it gave before. A broken promise
+raises :class:`ContractError`, which is an AssertionError: the checks serve in any test framework.
+With ``writes=False`` nothing is set, for a device that must not be disturbed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..models.blocks import BlockStatus
+from ..models.errors import DeviceError, InputError, OptobindError
+from .catalogue import Family
+from .protocols import DeviceState, GaugeReading, RFTone, SpotPattern
+from .setpoints import wrapped_phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "ContractError",
+    "check_contract",
+    "check_digitizer",
+    "check_gate",
+    "check_gauge",
+    "check_life_cycle",
+    "check_rf_source",
+    "check_slm",
+]
+
+Make = Callable[[], Any]
+_SENTINEL = 12345
+
+
+class ContractError(AssertionError):
+    """A promise of the family that a device does not keep."""
+
+
+def check_contract(family: Family, make: Make, *, writes: bool = True, strict: bool = True) -> None:
+    """Check everything that a family promises.
+
+    Parameters
+    ----------
+    family : str
+        Kind of device.
+    make : callable
+        Makes a device object, not connected.
+    writes : bool
+        Whether settings may be changed; they are put back.
+    strict : bool
+        Whether wrong use and values out of range must be refused (a scripted fake may not).
+
+    Raises
+    ------
+    ContractError
+        Names the promise that is broken.
+    """
+    check_life_cycle(make)
+    if family == "digitizer":
+        check_digitizer(make, strict=strict)
+    elif family == "rf":
+        check_rf_source(make, writes=writes, strict=strict)
+    elif family == "slm":
+        check_slm(make, writes=writes, strict=strict)
+    elif family == "gauge":
+        check_gauge(make)
+    else:
+        check_gate(make, writes=writes)
+
+
+def _require(good: bool, promise: str) -> None:
+    if not good:
+        raise ContractError(promise)
+
+
+def _refuses(kind: type[OptobindError], promise: str, action: Callable[[], Any]) -> None:
+    """See that an action raises an error of a kind with a text that says something."""
+    try:
+        action()
+    except kind as error:
+        _require(bool(str(error).strip()), f"{promise}: the error has no text")
+        return
+    except Exception as error:
+        raise ContractError(
+            f"{promise}: raised {type(error).__name__} ({error}), not {kind.__name__}"
+        ) from error
+    raise ContractError(f"{promise}: nothing was raised")
+
+
+@contextmanager
+def _connected(make: Make) -> Iterator[Any]:
+    """Connect a new object and disconnect it in any case."""
+    device = make()
+    device.connect()
+    try:
+        yield device
+    finally:
+        device.disconnect()
+
+
+def check_life_cycle(make: Make) -> None:
+    """States, repeated calls and identity.
+
+    Raises
+    ------
+    ContractError
+        Names the promise that is broken.
+    """
+    device = make()
+    try:
+        _require(device.state is DeviceState.DISCONNECTED, "a new device is disconnected")
+        _require(bool(device.name), "a device has a name")
+        device.disconnect()
+        _require(device.state is DeviceState.DISCONNECTED, "disconnect is safe in any state")
+        for _ in range(2):
+            identity = device.connect()
+            told = isinstance(identity, str) and bool(identity.strip())
+            _require(told, "connect returns the identity")
+            _require(device.state is DeviceState.READY, "a connected device is ready")
+            device.connect()
+            _require(device.state is DeviceState.READY, "connecting twice does no harm")
+            device.disconnect()
+            device.disconnect()
+            _require(device.state is DeviceState.DISCONNECTED, "disconnect ends in disconnected")
+    finally:
+        device.disconnect()
+
+
+# -- digitizer ------------------------------------------------------------------------------------
+
+
+def check_digitizer(make: Make, *, rows: int | None = None, strict: bool = True) -> None:
+    """Samples are counted from start, of the type that ``info`` says, and none is repeated.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the digitizer.
+    rows : int, optional
+        Rows of a block; by default those of about 10 ms, at most 4096.
+    strict : bool
+        Whether a second start and a buffer that does not fit must be refused.
+
+    Raises
+    ------
+    ContractError
+        Names the promise that is broken.
+    """
+    device = make()
+    _refuses(DeviceError, "a digitizer that is not connected does not start", device.start)
+    device.stop()
+    with _connected(make) as device:
+        info = device.info
+        _require(len(info.channels) == len(info.scale) > 0, "each channel has a name and a scale")
+        scales = all(math.isfinite(s) and s > 0.0 for s in info.scale)
+        _require(scales, "scales are positive")
+        _require(info.sample_rate > 0.0, "the sample rate is positive")
+        count = rows or int(min(max(16, 0.01 * info.sample_rate), 4096))
+        buffer: Any = np.empty((count, len(info.channels)), dtype=info.dtype)
+        _refuses(
+            DeviceError, "a digitizer that is not started does not read",
+            lambda: device.read_into(buffer),
+        )  # fmt: skip
+        for _ in range(2):
+            device.start()
+            try:
+                _require(device.state is DeviceState.RUNNING, "a started digitizer is running")
+                if strict:
+                    _refuses(DeviceError, "a running digitizer does not start again", device.start)
+                _read_blocks(device, buffer, strict)
+            finally:
+                device.stop()
+                device.stop()
+            _require(device.state is DeviceState.READY, "a stopped digitizer is ready")
+
+
+def _read_blocks(device: Any, buffer: Any, strict: bool) -> None:
+    """Read some blocks; each begins where the last one ended, or says that samples are lost."""
+    expected = 0
+    for number in range(4):
+        buffer[...] = _SENTINEL
+        result = device.read_into(buffer)
+        _require(0 <= result.samples <= len(buffer), "a read brings at most what was asked for")
+        gap = bool(result.status & BlockStatus.GAP_BEFORE)
+        good = result.first_sample > expected if gap else result.first_sample == expected
+        _require(good, f"block {number} begins at sample {expected}, or says that there is a gap")
+        if result.samples < len(buffer):
+            _require(result.finished, "a short read is the end of the record")
+            return
+        stale = (buffer == _SENTINEL).all(axis=0)
+        _require(not stale.any(), "every column is filled")
+        expected = result.first_sample + result.samples
+    if not strict:
+        return
+    wrong: Any = np.empty((len(buffer), buffer.shape[1] + 1), dtype=buffer.dtype)
+    _refuses(DeviceError, "a buffer that does not fit is refused", lambda: device.read_into(wrong))
+
+
+# -- RF source ------------------------------------------------------------------------------------
+
+
+def check_rf_source(make: Make, *, writes: bool = True, strict: bool = True) -> None:
+    """Connecting changes nothing, what is set is read back, what is out of range is refused.
+
+    Raises
+    ------
+    ContractError
+        Names the promise that is broken.
+    """
+    _refuses(
+        DeviceError, "a source that is not connected reads no tone", lambda: make().read_tone(0)
+    )
+    with _connected(make) as device:
+        limits = device.capabilities
+        _require(limits.channels >= 1, "a source has channels")
+        before = [device.read_tone(i) for i in range(limits.channels)]
+        _require(
+            before == [device.read_tone(i) for i in range(limits.channels)],
+            "reading changes nothing",
+        )
+        for channel in (-1, limits.channels):
+            _refuses(
+                InputError, f"channel {channel} is refused",
+                partial(device.read_tone, channel),
+            )  # fmt: skip
+        if strict and writes:
+            _refuse_bad_tones(device, before[0])
+    with _connected(make) as device:
+        after = [device.read_tone(i) for i in range(limits.channels)]
+        _require(after == before, "connecting and disconnecting change no tone")
+        if writes:
+            for channel, tone in enumerate(before):
+                _set_and_put_back(device, channel, tone)
+
+
+def _refuse_bad_tones(device: Any, tone: RFTone) -> None:
+    limits = device.capabilities
+    # Only a little too large: a driver that sends it all the same is to break nothing.
+    bad = [
+        replace(tone, frequency=2.0 * limits.frequency_range[1] + 1.0),
+        replace(tone, frequency=math.nan),
+        replace(tone, amplitude=1.02 * limits.amplitude_range[1] + 1e-3),
+        replace(tone, amplitude=-1.0),
+        replace(tone, phase=math.inf),
+    ]
+    for wrong in bad:
+        _refuses(InputError, f"{wrong} is refused", partial(device.set_tone, 0, wrong))
+        _require(device.read_tone(0) == tone, f"{wrong} is refused before anything is sent")
+
+
+def _set_and_put_back(device: Any, channel: int, old: RFTone) -> None:
+    """Change amplitude and phase by a little; frequency and output stay."""
+    limits = device.capabilities
+    amplitude = max(limits.amplitude_range[0], 0.95 * old.amplitude)
+    turn = 0.0 if limits.phase == "absent" else 0.1
+    wanted = replace(old, amplitude=amplitude, phase=wrapped_phase(old.phase + turn))
+    try:
+        device.set_tone(channel, wanted)
+        device.align()
+        device.set_tone(channel, wanted)  # aligning may have reset the phase
+        found = device.read_tone(channel)
+    finally:
+        device.set_tone(channel, old)
+    step = max(limits.amplitude_resolution, 0.012 * amplitude)
+    _require(found.frequency == old.frequency, "a frequency that stays is read back as it was")
+    _require(abs(found.amplitude - amplitude) <= step, "the amplitude is read back")
+    error = abs(wrapped_phase(found.phase - wanted.phase))
+    _require(error <= max(limits.phase_resolution, 2e-3), "the phase is read back")
+    _require(found.enabled == old.enabled, "the output stays as it was")
+
+
+# -- SLM ------------------------------------------------------------------------------------------
+
+
+def check_slm(make: Make, *, writes: bool = True, strict: bool = True) -> None:
+    """What ``show`` returns is what ``read`` gives, and showing it again changes nothing.
+
+    Raises
+    ------
+    ContractError
+        Names the promise that is broken.
+    """
+    _refuses(DeviceError, "an SLM that is not connected reads no pattern", lambda: make().read())
+    with _connected(make) as device:
+        before = device.read()
+        _require(device.read() == before, "reading changes nothing")
+        if not writes:
+            return
+        half = min(1.3e-6, 0.25 * device.capabilities.field_of_view)
+        pattern = SpotPattern(((-half, 0.0, 0.0), (half, 0.0, 0.0)), (0.5, 0.5), (0.4, 0.0))
+        shown = device.show(pattern)
+        _require(device.read() == shown, "read gives what show returned")
+        _require(device.show(shown) == shown, "what was shown can be shown again")
+        near = np.allclose(shown.positions, pattern.positions, rtol=0.0, atol=5e-8)
+        _require(near, "spots stand where they were asked for")
+        if device.capabilities.phase_per_spot:
+            (a, b), (p, q) = shown.phases, pattern.phases
+            step = 2.0 * math.pi / device.capabilities.phase_levels
+            error = abs(wrapped_phase(a - b - p + q))
+            _require(error <= max(step, 0.02), "the relative phase is as asked for")
+        if strict:
+            out = 10.0 * device.capabilities.field_of_view
+            wrong = replace(pattern, positions=((out, 0.0, 0.0), (0.0, 0.0, 0.0)))
+            _refuses(InputError, "a spot outside the field is refused", lambda: device.show(wrong))
+            _require(device.read() == shown, "a refused pattern changes nothing")
+        if len(before.positions) > 0:
+            device.show(before)
+
+
+# -- gauge and gate -------------------------------------------------------------------------------
+
+
+def check_gauge(make: Make) -> None:
+    """A reading is a pressure with status ok, or a status without one.
+
+    Raises
+    ------
+    ContractError
+        Names the promise that is broken.
+    """
+    _refuses(DeviceError, "a gauge that is not connected reads nothing", lambda: make().read())
+    with _connected(make) as device:
+        for _ in range(2):
+            _check_reading(device.read())
+
+
+def _check_reading(reading: GaugeReading) -> None:
+    valid = reading.pressure is not None
+    _require(valid == (reading.status == "ok"), "a value comes with status ok, and only then")
+    _require(bool(reading.species), "a reading says for which gas it holds")
+    if reading.pressure is not None:
+        good = math.isfinite(reading.pressure) and reading.pressure > 0.0
+        _require(good, "a pressure is positive, in Pa")
+
+
+def check_gate(make: Make, *, writes: bool = True) -> None:
+    """The gate is read back and stays as it is when disconnected.
+
+    Raises
+    ------
+    ContractError
+        Names the promise that is broken.
+    """
+    _refuses(DeviceError, "a gate that is not connected reads nothing", lambda: make().read())
+    if writes:
+        _refuses(DeviceError, "a gate that is not connected sets nothing", lambda: make().set(True))
+    with _connected(make) as device:
+        before = device.read()
+        _require(isinstance(before, bool), "a gate is open (False) or closed (True)")
+    with _connected(make) as device:
+        _require(device.read() is before, "connecting and disconnecting do not switch")
+        if not writes:
+            return
+        try:
+            for closed in (not before, before, before):
+                device.set(closed)
+                _require(device.read() is closed, "the gate is read back")
+            device.set(not before)
+        except BaseException:
+            device.set(before)
+            raise
+    with _connected(make) as device:
+        stayed = device.read() is not before
+        device.set(before)
+        _require(stayed, "a gate stays as it is when disconnected")

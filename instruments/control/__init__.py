@@ -1,0 +1,1 @@
+"""Ways to turn the state of the light into masks and tones, and back."""

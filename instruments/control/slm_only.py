@@ -1,0 +1,135 @@
+"""All light by one SLM: positions, powers (as shares of one beam) and static phases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ...models.errors import DeviceError, InputError
+from ...models.light import Site, TweezerState
+from ...models.ranges import require_range
+from ..capabilities import LightCapabilities
+from ..protocols import AppliedLight, SpotPattern, SpotSLM
+from ..setpoints import check_light, phase_error
+
+__all__ = ["SlmControl"]
+
+
+class SlmControl:
+    """Spots of one hologram at one optical frequency.
+
+    Parameters
+    ----------
+    slm : SpotSLM
+        Shows one spot per site.
+    total_power : float
+        Power that the SLM can share out over the sites, W.
+    sites : int
+        Number of sites.
+    separation_range : tuple of float
+        Allowed distance between sites, m.
+    least_power : float
+        Allowed power starts here, W: a darker trap loses its particle.
+    """
+
+    def __init__(
+        self,
+        slm: SpotSLM,
+        total_power: float,
+        *,
+        sites: int = 2,
+        separation_range: tuple[float, float] = (1.5e-6, 50e-6),
+        least_power: float = 0.01,
+    ) -> None:
+        self._total = require_range("total_power", total_power, 1e-6, 100.0, "W")
+        self._slm, self._sites = slm, sites
+        self._separation_range, self._least_power = separation_range, least_power
+
+    @property
+    def capabilities(self) -> LightCapabilities:
+        """What can be set, and within which ranges."""
+        slm = self._slm.capabilities
+        low, high = self._separation_range
+        return LightCapabilities(
+            phase=slm.phase_per_spot,
+            position=True,
+            power=True,
+            power_range=(self._least_power, self._total - (self._sites - 1) * self._least_power),
+            separation_range=(low, min(high, slm.field_of_view)),
+            phase_resolution=0.0,
+            missing=() if slm.phase_per_spot else ("phase: this SLM sets none per spot",),
+            phase_rate=slm.frame_rate,
+        )
+
+    def apply(self, state: TweezerState) -> AppliedLight:
+        """Set the light.
+
+        Raises
+        ------
+        InputError
+            If a value is out of range or the powers add up to more than there is; nothing has been
+            changed then.
+        DeviceError
+            If the SLM fails; the last good set-point stays.
+        """
+        fov = self._slm.capabilities.field_of_view
+        check_light(state, self.capabilities, sites=self._sites, field_of_view=fov)
+        if any(site.detuning != 0.0 for site in state.sites):
+            raise InputError("an SLM cannot detune its spots: all detunings must be 0 Hz")
+        total = sum(site.power for site in state.sites)
+        if total > self._total * (1.0 + 1e-9):
+            raise InputError(
+                f"the powers add up to {total:.4g} W, at most {self._total:.4g} W can be shared out"
+            )
+        before = self._slm.read()
+        pattern = SpotPattern(
+            tuple(site.position for site in state.sites),
+            tuple(site.power / self._total for site in state.sites),
+            tuple(site.phase for site in state.sites),
+        )
+        try:
+            shown = self._slm.show(pattern)
+        except DeviceError:
+            self._restore(before)
+            raise
+        applied = self.read()
+        settling = self._slm.capabilities.settling_time if shown != before else 0.0
+        error = phase_error(state, applied.state)
+        return replace(applied, phase_error=error, settling_time=settling)
+
+    def read(self) -> AppliedLight:
+        """Read the light back from the SLM.
+
+        Raises
+        ------
+        DeviceError
+            If the SLM fails, or shows a pattern that it does not know.
+        """
+        pattern = self._slm.read()
+        if len(pattern.positions) != self._sites:
+            raise DeviceError(
+                f"{self._slm.name} shows {len(pattern.positions)} known spots, this rig has "
+                f"{self._sites}: set the light first"
+            )
+        return AppliedLight(
+            TweezerState(
+                tuple(
+                    Site(place, weight * self._total, phase)
+                    for place, weight, phase in zip(
+                        pattern.positions, pattern.weights, pattern.phases, strict=True
+                    )
+                )
+            )
+        )
+
+    def release(self) -> None:
+        """Turn the trap light off: the particles are lost."""
+        pattern = self._slm.read()
+        self._slm.show(replace(pattern, weights=(0.0,) * len(pattern.weights)))
+
+    def _restore(self, pattern: SpotPattern) -> None:
+        """Show the pattern before, if the SLM still obeys."""
+        try:
+            if pattern.positions and self._slm.read() != pattern:
+                self._slm.show(pattern)
+        except DeviceError:
+            return  # what it shows is unknown; the error that is raised says so

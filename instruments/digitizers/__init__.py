@@ -1,0 +1,1 @@
+"""Digitizers, analogue outputs and digital gates."""

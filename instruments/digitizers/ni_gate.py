@@ -1,0 +1,152 @@
+"""A gate on digital lines of an NI card, such as the switch of the feedback."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from ...models.errors import DeviceError, InputError
+from ...models.ranges import require_range
+from ..capabilities import GateCapabilities
+from ..driver import Driver
+from .daqmx import DaqSystem
+from .ni_capabilities import require_channels
+
+__all__ = ["NiGate"]
+
+_SOFTWARE_JITTER = 2e-3  # s: a line is switched by a call, not by the sample clock
+
+
+class NiGate(Driver):
+    """One or several digital output lines that switch together.
+
+    ``connect`` looks for the lines and touches none. ``read`` asks a digital *output* task for the
+    level that the card drives: on a line that has been an output that changes nothing. A line that
+    was never driven since the card was reset begins to drive its power-up level then; set that
+    level in NI MAX to the safe one (feedback on). Lines keep their level on disconnect.
+
+    Parameters
+    ----------
+    name : str
+        Name in the rig.
+    device : str
+        Name of the card.
+    line : str or sequence of str
+        Lines without the device, such as "port0/line0".
+    active_high : bool
+        Whether the gate is closed (feedback acts) while the line is high.
+    delay : float
+        From switching the line until the gate acts, s, as measured by the loop-back test.
+    jitter : float
+        Spread of that delay, s.
+    grpc : str or None
+        ``host:port`` of an NI gRPC device server.
+    timeout : float
+        Longest wait of a call, s.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        device: str = "Dev1",
+        line: str | tuple[str, ...] | list[str] = "port0/line0",
+        active_high: bool = True,
+        delay: float = 0.0,
+        jitter: float = _SOFTWARE_JITTER,
+        grpc: str | None = None,
+        timeout: float = 5.0,
+    ) -> None:
+        super().__init__(name)
+        self._lines = (line,) if isinstance(line, str) else tuple(line)
+        if not self._lines:
+            raise InputError("line must name at least one digital line")
+        self._device, self._active_high = device, bool(active_high)
+        self._capabilities = GateCapabilities(
+            delay=require_range("delay", delay, 0.0, 10.0, "s"),
+            jitter=require_range("jitter", jitter, 0.0, 10.0, "s"),
+            hardware_timed=False,
+        )
+        self._timeout = require_range("timeout", timeout, 0.01, 60.0, "s")
+        self._system = DaqSystem(name, grpc, timeout)
+        self._task: Any = None
+        self._levels = np.zeros(len(self._lines), dtype=bool)
+
+    @property
+    def capabilities(self) -> GateCapabilities:
+        """Delay and jitter, as configured."""
+        return self._capabilities
+
+    def _open(self) -> str:
+        self._close()  # what a fault has left
+        self._system.open()
+        with self._system.errors():
+            known = self._system.device(self._device).do_lines.channel_names
+            require_channels(known, self._lines, self._device, "digital output line")
+            return f"{self._system.identity(self._device)}, {', '.join(self._lines)}"
+
+    def _close(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            with suppress(Exception):  # the line keeps its level whether this succeeds or not
+                task.close()
+        self._system.close()
+
+    def _channel(self) -> Any:
+        """The task that holds the lines; made at the first use."""
+        if self._task is None:
+            task = self._system.task()
+            try:
+                grouping = self._system.module("constants").LineGrouping.CHAN_PER_LINE
+                for line in self._lines:
+                    task.do_channels.add_do_chan(f"{self._device}/{line}", line_grouping=grouping)
+            except BaseException:
+                task.close()
+                raise
+            self._task = task
+        return self._task
+
+    def set(self, closed: bool) -> None:
+        """Switch and read back.
+
+        Raises
+        ------
+        DeviceError
+            If the card refuses, or does not show the level that was set.
+        """
+        with self._talking(), self._system.errors():
+            writer = self._system.module("stream_writers").DigitalMultiChannelWriter(
+                self._channel().out_stream, auto_start=True
+            )
+            writer.verify_array_shape = False
+            self._levels[:] = closed is self._active_high
+            writer.write_one_sample_one_line(self._levels, self._timeout)
+            shown = self._read_closed()
+        if shown is not closed:
+            raise DeviceError(
+                f"{self._name} was {'closed' if closed else 'opened'} but reads "
+                f"{'closed' if shown else 'open'}: check the wiring of {', '.join(self._lines)}"
+            )
+
+    def read(self) -> bool:
+        """Return whether the gate is closed.
+
+        Raises
+        ------
+        DeviceError
+            If the lines disagree.
+        """
+        with self._talking(), self._system.errors():
+            return self._read_closed()
+
+    def _read_closed(self) -> bool:
+        reader = self._system.module("stream_readers").DigitalMultiChannelReader(
+            self._channel().in_stream
+        )
+        reader.verify_array_shape = False
+        reader.read_one_sample_one_line(self._levels, self._timeout)
+        if self._levels.any() != self._levels.all():
+            raise DeviceError(f"{self._name}: the lines {', '.join(self._lines)} differ")
+        return bool(self._levels[0]) is self._active_high

@@ -1,0 +1,1 @@
+"""Phase masks with prescribed amplitude and phase in every spot."""

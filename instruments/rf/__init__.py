@@ -1,0 +1,1 @@
+"""Radio-frequency sources for AOMs and AODs."""

@@ -1,0 +1,142 @@
+"""AA Opto-Electronic MDSnC: up to eight synthesizers with amplifiers; no phase command.
+
+Answers differ between firmware versions (line ends, prompts, echoes): only the lines of the status
+list (``S``) are taken, everything else is passed over, and what was set is read back from there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ...models.errors import DeviceError
+from ..capabilities import RFCapabilities
+from ..links.answers import decimal
+from ..links.base import LinkError, TextLink
+from ..protocols import RFTone
+from .base import TextRFSource, dbm_of, volts_of
+
+__all__ = ["AaSource"]
+
+_LINE = re.compile(
+    r"L(\d)\s+F=\s*(\d+\.\d+)\s+P=\s*(-?\d+\.\d+)\s+(ON|OFF)(?:\s+(INT|EXT)[A-Z]*)?", re.IGNORECASE
+)
+# Lines of a status list with eight channels, its head and tail, and empty ones between.
+_MOST_LINES = 40
+_DECIBEL = 0.06
+
+
+class AaSource(TextRFSource):
+    """AA MDSnC; options as :class:`~.base.TextRFSource` and these.
+
+    Its range depends on the model: give ``frequency_range`` and ``amplitude_range``. The phase
+    reads 0, and another one is refused.
+
+    Parameters
+    ----------
+    internal : bool
+        Switch all channels to internal mode (``I0``) with the first change. The device boots in
+        external mode, where voltages at its inputs set the powers; without this such a device is
+        refused, as far as its status list tells.
+    """
+
+    widest = RFCapabilities(
+        channels=8,
+        frequency_range=(1e6, 400e6),
+        amplitude_range=(volts_of(0.0), volts_of(35.0)),
+        phase="absent",
+        frequency_resolution=1e3,
+        amplitude_resolution=0.01,
+        update_rate=4.0,
+    )
+    ends: ClassVar[tuple[str, str]] = ("\r", "\r")
+    baud = 19200
+
+    def __init__(
+        self,
+        name: str,
+        address: str | None = None,
+        *,
+        internal: bool = False,
+        timeout: float = 2.0,
+        channels: int = 2,
+        frequency_range: Sequence[float] | None = None,
+        amplitude_range: Sequence[float] | None = None,
+        baud_rate: int | None = None,
+        backend: str = "@py",
+        link: TextLink | None = None,
+    ) -> None:
+        super().__init__(
+            name,
+            address,
+            timeout=timeout,
+            channels=channels,
+            frequency_range=frequency_range,
+            amplitude_range=amplitude_range,
+            baud_rate=baud_rate,
+            backend=backend,
+            link=link,
+        )
+        self._internal, self._switched = internal, False
+
+    def _open(self) -> str:
+        self._link.open()
+        self._set_model(self.widest)
+        self._switched = False
+        for n, (_, external) in self._list().items():
+            if external and not self._internal:
+                raise DeviceError(
+                    f"channel {n - 1} is in external mode: its power follows an input voltage. "
+                    "Switch the device to internal mode (I0), or set internal = true in the rig "
+                    "file to have this done with the first change"
+                )
+        return "AA Opto-Electronic MDSnC"
+
+    def _list(self) -> dict[int, tuple[RFTone, bool]]:
+        """Tones of the channels in use (from 1), and whether they are in external mode."""
+        self._link.flush()
+        self._link.write("S")
+        found: dict[int, tuple[RFTone, bool]] = {}
+        for _ in range(_MOST_LINES):
+            line = _LINE.fullmatch(self._link.read().strip())
+            if line is None:
+                continue
+            tone = RFTone(
+                frequency=1e6 * float(line[2]),
+                amplitude=volts_of(float(line[3])),
+                enabled=line[4].upper() == "ON",
+            )
+            found[int(line[1])] = (tone, (line[5] or "").upper() == "EXT")
+            if all(n + 1 in found for n in range(self._channels)):
+                return found
+        raise LinkError(f"{self._link.address} lists no {self._channels} channels after 'S'")
+
+    def _read_tone(self, channel: int) -> RFTone:
+        tone, external = self._list()[channel + 1]
+        if external and self._switched:
+            raise DeviceError(f"{self._name} channel {channel} stays in external mode after I0")
+        return tone
+
+    def _write_tone(self, channel: int, tone: RFTone, now: RFTone | None) -> None:
+        n = channel + 1
+        if self._internal and not self._switched:
+            self._link.write("I0")
+            self._switched = True
+        if not tone.enabled and (now is None or now.enabled):
+            self._link.write(f"L{n}O0")
+        frequency = decimal(1e-6 * tone.frequency, 3, 2)
+        if now is None or frequency != decimal(1e-6 * now.frequency, 3, 2):
+            self._link.write(f"L{n}F{frequency}")
+        power = f"{dbm_of(tone.amplitude):05.2f}"
+        if now is None or power != f"{dbm_of(now.amplitude):05.2f}":
+            self._link.write(f"L{n}D{power}")
+        if tone.enabled and (now is None or not now.enabled):
+            self._link.write(f"L{n}O1")
+
+    def _tolerance(self, tone: RFTone) -> tuple[float, float, float]:
+        decibel = tone.amplitude * (10.0 ** (_DECIBEL / 20.0) - 1.0)
+        return (510.0, decibel, 1e-9)
+
+    def _align(self) -> None:
+        """Nothing to align: the device has no phases."""

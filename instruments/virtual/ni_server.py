@@ -1,0 +1,161 @@
+"""The NI gRPC device server of the virtual laboratory: nidaqmx cannot tell it from a card.
+
+It needs the package nidaqmx[grpc], not the NI driver. Its analogue inputs are the channels of a
+digitizer (the simulated one), its first digital line switches the gate, and its outputs play what
+is written to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import Any
+
+from ...models.errors import DeviceError
+from ..rig import Rig
+from .ni_server_calls import Calls
+from .ni_server_card import Card, WaveformHook
+
+__all__ = ["NiServer", "serve_ni"]
+
+_THREADS = 32  # each waiting read and each event stream holds one
+
+
+class NiServer:
+    """A running server; made by :func:`serve_ni`.
+
+    Attributes
+    ----------
+    address : str
+        ``host:port`` for GrpcSessionOptions.
+    card : Card
+        Levels of the lines and waveforms of the outputs.
+    """
+
+    def __init__(self, server: Any, address: str, card: Card, calls: Calls) -> None:
+        self._server, self._calls = server, calls
+        self.address, self.card = address, card
+
+    @property
+    def digitizer_options(self) -> dict[str, Any]:
+        """Options with which :class:`~..digitizers.ni.NiDigitizer` reads the rig's channels."""
+        info, own = self.card.info, len(self.card.info.channels)
+        return {
+            "device": self.card.device,
+            "channels": self.card.inputs[:own],
+            "names": list(info.channels),
+            "sample_rate": info.sample_rate,
+            "full_scale": min(info.scale) * 2.0**15,
+            "real_time": info.real_time,
+            "grpc": self.address,
+        }
+
+    @property
+    def gate_options(self) -> dict[str, Any]:
+        """Options with which :class:`~..digitizers.ni_gate.NiGate` switches the rig's gate."""
+        return {
+            "device": self.card.device,
+            "line": self.card.gate_line,
+            "active_high": self.card.gate_high_closes,
+            "grpc": self.address,
+        }
+
+    def fire(self, terminal: str) -> None:
+        """Send the edge that tasks wait for on a silent trigger terminal."""
+        self._calls.fire(terminal)
+
+    def stop(self, grace: float | None = 0.5) -> None:
+        """End acquisitions and connections; gate, light and lines stay as they are.
+
+        Parameters
+        ----------
+        grace : float or None
+            Time that calls under way have to end, s; None breaks them off, as a crash would.
+        """
+        stopped = self._server.stop(grace)
+        self._calls.close()
+        stopped.wait(5.0)
+
+    def __enter__(self) -> NiServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def serve_ni(
+    rig: Rig,
+    *,
+    device: str = "Dev1",
+    host: str = "127.0.0.1",
+    port: int = 0,
+    gate_line: str = "port0/line0",
+    gate_high_closes: bool = True,
+    gate_delay: float = 0.0,
+    wires: Mapping[str, str] | None = None,
+    silent_triggers: Sequence[str] = (),
+    on_waveform: WaveformHook | None = None,
+) -> NiServer:
+    """Serve digitizer and gate of a rig as an NI card.
+
+    Parameters
+    ----------
+    rig : Rig
+        Its digitizer and gate are connected here.
+    device : str
+        Name of the card.
+    host, port : str, int
+        Where to listen; port 0 takes a free one.
+    gate_line, gate_high_closes, gate_delay
+        Line that drives the gate, its polarity, and its delay, s.
+    wires : mapping, optional
+        Further inputs and the output or line each is wired to: ``{"ai2": "ao0"}``.
+    silent_triggers : sequence of str
+        Trigger terminals on which nothing comes before :meth:`NiServer.fire`; on all others the
+        edge comes at once.
+    on_waveform : callable, optional
+        Called with (output, volts, rate, continuous) when an output starts to play.
+
+    Raises
+    ------
+    DeviceError
+        Without nidaqmx[grpc], or if the port is taken.
+    """
+    try:
+        grpc: Any = import_module("grpc")
+        messages: Any = import_module("nidaqmx._stubs.nidaqmx_pb2")
+        stubs: Any = import_module("nidaqmx._stubs.nidaqmx_pb2_grpc")
+    except ImportError as error:
+        raise DeviceError(
+            f"the virtual NI card needs the package {error.name}: pip install optobind[ni]"
+        ) from error
+    if rig.world is not None:
+        rig.world.warm_up()  # before a client waits: kernels may have to be compiled
+    rig.digitizer.connect()
+    if rig.gate is not None:
+        rig.gate.connect()
+    card = Card(
+        rig.digitizer,
+        rig.gate,
+        device=device,
+        gate_line=gate_line,
+        gate_high_closes=gate_high_closes,
+        gate_delay=gate_delay,
+        wires=wires,
+        on_waveform=on_waveform,
+    )
+    calls = Calls(card, messages, stubs.NiDAQmxServicer(), tuple(silent_triggers))
+    options = [
+        ("grpc.max_receive_message_length", -1),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.so_reuseport", 0),
+    ]
+    server = grpc.server(ThreadPoolExecutor(_THREADS, "ni-server"), options=options)
+    stubs.add_NiDAQmxServicer_to_server(calls, server)
+    try:
+        bound = server.add_insecure_port(f"{host}:{port}")
+    except RuntimeError as error:
+        raise DeviceError(f"port {port} of {host} cannot be used: {error}") from error
+    server.start()
+    return NiServer(server, f"{host}:{bound}", card, calls)

@@ -1,0 +1,367 @@
+"""The remote calls of the NI gRPC device server that measurement programs use."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from ...models.errors import OptobindError
+from .ni_server_card import Card
+from .ni_server_samples import SampleCalls
+from .ni_server_stream import Acquisition, DaqFault
+from .ni_server_tasks import CardTask, Kind
+
+__all__ = ["Calls"]
+
+_VERSION = {0x1272: 24, 0x1923: 8, 0x2F22: 0}
+_ABANDONED = 10.0  # s without a call after which the tasks of a client may be taken over
+_POLL = 0.2
+_GENERIC = re.compile(r"(Get|Set)(\w+?)Attribute(?:Ex)?(\w+)")
+
+
+class Calls(SampleCalls):
+    """Servicer: methods by the name of the call; what is not here is UNIMPLEMENTED.
+
+    Parameters
+    ----------
+    card : Card
+        What the calls act on.
+    messages : module
+        ``nidaqmx._stubs.nidaqmx_pb2``.
+    base : object
+        Servicer that answers all other calls.
+    silent : iterable of str
+        Trigger terminals on which nothing comes until :meth:`fire`.
+    """
+
+    def __init__(self, card: Card, messages: Any, base: Any, silent: tuple[str, ...]) -> None:
+        self._card, self._messages, self._base = card, messages, base
+        self._silent = {name.lower() for name in silent}
+        self._tasks: dict[str, CardTask] = {}
+        self._armed: list[CardTask] = []
+        self._seen: dict[str, float] = {}
+        self._lock = threading.RLock()
+        self._caller = threading.local()
+        self._count = 0
+        self._closing = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or not hasattr(self._base, name):
+            raise AttributeError(name)
+        if name == "RegisterEveryNSamplesEvent":
+            return self.every_n_samples
+        method = _METHODS.get(name)
+        generic = _GENERIC.fullmatch(name)
+        if method is not None:
+            call: Callable[[Any], dict[str, Any]] = getattr(self, method)
+        elif generic is not None and generic[2] not in ("PhysicalChan", "SystemInfo"):
+            call = partial(self._attribute, *generic.groups())
+        else:
+            return getattr(self._base, name)
+        return partial(self._answer, getattr(self._messages, name + "Response"), call)
+
+    def _answer(
+        self, response: Any, call: Callable[[Any], dict[str, Any]], request: Any, context: Any
+    ) -> Any:
+        """Carry out a call; a fault travels in the trailing metadata, as from NI's server."""
+        peer = context.peer()
+        self._seen[peer] = time.monotonic()
+        self._caller.peer = peer
+        try:
+            return self._carry_out(response, call, request)
+        except DaqFault as fault:
+            context.set_trailing_metadata(
+                (("ni-error", str(fault.code)), ("ni-samps-per-chan-read", "0"))
+                if response.DESCRIPTOR.name.startswith("Read")
+                else (("ni-error", str(fault.code)),)
+            )
+            context.abort(import_module("grpc").StatusCode.UNKNOWN, str(fault))
+        finally:
+            self._seen[peer] = time.monotonic()
+
+    @staticmethod
+    def _carry_out(response: Any, call: Callable[[Any], dict[str, Any]], request: Any) -> Any:
+        """Carry out a call; a device behind the card that fails is a card that failed."""
+        try:
+            return response(**call(request))
+        except OptobindError as error:
+            raise DaqFault(-50405, f"the device behind the virtual card failed: {error}") from error
+
+    def close(self) -> None:
+        """End all tasks and streams."""
+        self._closing.set()
+        with self._lock:
+            for task in list(self._tasks.values()):
+                task.stop()
+            self._tasks.clear()
+
+    def fire(self, terminal: str) -> None:
+        """Send the edge that tasks wait for on a silent terminal."""
+        with self._lock:
+            waiting = [t for t in self._armed if t.trigger.lower() == terminal.lower()]
+            self._armed = [t for t in self._armed if t not in waiting]
+            for task in waiting:
+                self._go(task)
+
+    # -- tasks ------------------------------------------------------------------------------------
+
+    def _task(self, request: Any) -> CardTask:
+        task = self._tasks.get(request.task.name)
+        if task is None:
+            raise DaqFault(-200088, "Task specified is invalid or does not exist")
+        return task
+
+    def _create_task(self, request: Any) -> dict[str, Any]:
+        with self._lock:
+            self._count += 1
+            name = request.session_name or f"_unnamedTask<{self._count}>"
+            if name in self._tasks:
+                raise DaqFault(-200089, f"Task name conflicts with an existing task name: {name}")
+            self._tasks[name] = CardTask(name, self._card, self._caller.peer)
+        request_of_it = self._messages.StartTaskRequest()
+        request_of_it.task.name = name
+        return {"task": request_of_it.task, "new_session_initialized": True}
+
+    def _clear(self, request: Any) -> dict[str, Any]:
+        with self._lock:
+            task = self._task(request)
+            self._tasks.pop(task.name, None)
+            self._stop_task(task)
+        return {}
+
+    def _stop_task(self, task: CardTask) -> None:
+        if task in self._armed:
+            self._armed.remove(task)
+        task.stop()
+
+    def _start(self, request: Any) -> dict[str, Any]:
+        with self._lock:
+            task = self._task(request)
+            if task.running:
+                return {}
+            if not task.names:
+                raise DaqFault(-200478, "Specified operation cannot be performed without channels")
+            if task.kind == "ai":
+                self._take_over()
+                task.start_input()
+                if task.trigger.lower() in self._silent:
+                    self._armed.append(task)
+                    return {}
+                try:
+                    self._go(task)
+                except OptobindError:
+                    self._stop_task(task)
+                    raise
+            elif task.kind == "ao":
+                task.running = True
+                waits = "ai/starttrigger" in task.trigger.lower() or (
+                    task.trigger.lower() in self._silent
+                )
+                if task.volts is None:
+                    task.start_output()
+                if waits:
+                    self._armed.append(task)
+                else:
+                    self._go(task)
+            else:
+                task.running = True
+        return {}
+
+    def _go(self, task: CardTask) -> None:
+        """The trigger has come."""
+        if task.kind == "ao":
+            for name, waveform in task.start_output():
+                self._card.play(name, waveform)
+            return
+        if task.acquisition is None:
+            return
+        for follower in [t for t in self._armed if "ai/starttrigger" in t.trigger.lower()]:
+            self._armed.remove(follower)
+            self._go(follower)
+        task.acquisition.start()
+
+    def _take_over(self) -> None:
+        """Clear the inputs of a client that has not been heard of: it is gone."""
+        now = time.monotonic()
+        for task in list(self._tasks.values()):
+            silent = now - self._seen.get(task.peer, 0.0) > _ABANDONED
+            if task.kind == "ai" and task.running and silent:
+                self._tasks.pop(task.name)
+                self._stop_task(task)
+
+    def _stop(self, request: Any) -> dict[str, Any]:
+        with self._lock:
+            self._stop_task(self._task(request))
+        return {}
+
+    def _control(self, request: Any) -> dict[str, Any]:
+        action = request.action_raw or request.action
+        if action == 0:
+            return self._start(request)
+        if action in (1, 6):
+            return self._stop(request)
+        self._task(request)
+        return {}
+
+    def _is_done(self, request: Any) -> dict[str, Any]:
+        return {"is_task_done": self._task(request).done}
+
+    def _wait_done(self, request: Any) -> dict[str, Any]:
+        if not self._task(request).wait_done(request.time_to_wait):
+            raise DaqFault(-200560, "Wait Until Done did not indicate that the task was done")
+        return {}
+
+    # -- description ------------------------------------------------------------------------------
+
+    def _input(self, request: Any) -> dict[str, Any]:
+        task = self._task(request)
+        for place in _unflatten(request.physical_channel):
+            column = self._card.require_input(place, request.min_val, request.max_val)
+            task.add("ai", request.name_to_assign_to_channel or place, column)
+        return {}
+
+    def _output(self, request: Any) -> dict[str, Any]:
+        task = self._task(request)
+        for place in _unflatten(request.physical_channel):
+            short = self._card.short(place)
+            if short not in self._card.outputs:
+                raise DaqFault(-200170, f"Physical channel specified does not exist: {place}")
+            task.add("ao", request.name_to_assign_to_channel or place, short)
+        return {}
+
+    def _digital_output(self, request: Any) -> dict[str, Any]:
+        return self._digital("do", request)
+
+    def _digital_input(self, request: Any) -> dict[str, Any]:
+        return self._digital("di", request)
+
+    def _digital(self, kind: Kind, request: Any) -> dict[str, Any]:
+        task = self._task(request)
+        places = _unflatten(request.lines)
+        lines = [self._card.short(place) for place in places]
+        for line, place in zip(lines, places, strict=True):
+            if line not in self._card.lines:
+                raise DaqFault(-200170, f"Physical channel specified does not exist: {place}")
+        if request.line_grouping_raw == 1:  # one channel for all lines
+            task.add(kind, request.name_to_assign_to_lines or request.lines, lines)
+        else:
+            for line, place in zip(lines, places, strict=True):
+                task.add(kind, request.name_to_assign_to_lines or place, [line])
+        return {}
+
+    def _clock(self, request: Any) -> dict[str, Any]:
+        mode = request.sample_mode_raw or request.sample_mode
+        self._task(request).time(request.rate, request.source, mode, request.samps_per_chan)
+        return {}
+
+    def _trigger(self, request: Any) -> dict[str, Any]:
+        self._task(request).trigger = request.trigger_source
+        return {}
+
+    def _attribute(self, verb: str, family: str, kind: str, request: Any) -> dict[str, Any]:
+        number = request.attribute_raw or request.attribute
+        if family == "Device":
+            self._card.short(f"{request.device_name}/")
+            values = self._card.attributes()
+            if number not in values:
+                raise DaqFault(-200197, f"The virtual card has no device property 0x{number:04X}")
+            return _value(kind, values[number])
+        task = self._task(request)
+        if verb == "Set":
+            task.set_attribute(number, getattr(request, "value_raw", 0) or request.value)
+            return {}
+        return _value(kind, task.attribute(number, getattr(request, "channel", "")))
+
+    def _system(self, request: Any) -> dict[str, Any]:
+        number = request.attribute_raw or request.attribute
+        if number not in _VERSION:
+            raise DaqFault(-200452, f"The virtual card has no system property 0x{number:04X}")
+        return {"value": _VERSION[number]}
+
+    def _system_text(self, request: Any) -> dict[str, Any]:
+        return {"value": self._card.device if (request.attribute_raw or 0) == 0x193B else ""}
+
+    def _error_string(self, request: Any) -> dict[str, Any]:
+        return {"error_string": f"error {request.error_code} of the virtual NI card"}
+
+    # -- events ---------------------------------------------------------------------------------
+
+    def every_n_samples(self, request: Any, context: Any) -> Iterator[Any]:
+        """Stream of events, one for every n samples acquired."""
+        response = self._messages.RegisterEveryNSamplesEventResponse
+        context.send_initial_metadata(())  # at once: the client waits for it
+        name, count, events = request.task.name, max(1, request.n_samples), 0
+        while context.is_active() and not self._closing.is_set() and name in self._tasks:
+            acquisition: Acquisition | None = self._tasks[name].acquisition
+            if acquisition is None:
+                events = 0
+                time.sleep(0.005)
+            elif acquisition.wait_for((events + 1) * count, _POLL):
+                events += 1
+                yield response(
+                    every_n_samples_event_type_raw=request.every_n_samples_event_type_raw,
+                    n_samples=count,
+                )
+
+    def _unregister(self, request: Any) -> dict[str, Any]:
+        self._task(request)
+        return {}
+
+
+_METHODS = {
+    "CreateTask": "_create_task",
+    "ClearTask": "_clear",
+    "StartTask": "_start",
+    "StopTask": "_stop",
+    "TaskControl": "_control",
+    "IsTaskDone": "_is_done",
+    "WaitUntilTaskDone": "_wait_done",
+    "CreateAIVoltageChan": "_input",
+    "CreateAOVoltageChan": "_output",
+    "CreateDOChan": "_digital_output",
+    "CreateDIChan": "_digital_input",
+    "CfgSampClkTiming": "_clock",
+    "CfgDigEdgeStartTrig": "_trigger",
+    "GetSystemInfoAttributeUInt32": "_system",
+    "GetSystemInfoAttributeString": "_system_text",
+    "GetErrorString": "_error_string",
+    "ReadRaw": "_read_raw",
+    "ReadBinaryI16": "_read_i16",
+    "ReadAnalogF64": "_read_f64",
+    "ReadAnalogScalarF64": "_read_scalar",
+    "WriteAnalogF64": "_write_f64",
+    "WriteAnalogScalarF64": "_write_scalar",
+    "WriteDigitalLines": "_write_lines",
+    "WriteDigitalScalarU32": "_write_port",
+    "WriteDigitalU32": "_write_port",
+    "ReadDigitalLines": "_read_lines",
+    "ReadDigitalScalarU32": "_read_port",
+    "ReadDigitalU32": "_read_port",
+    "UnregisterEveryNSamplesEvent": "_unregister",
+}
+
+
+def _value(kind: str, value: Any) -> dict[str, Any]:
+    """The field that a client reads: enumerations travel as raw numbers."""
+    return {"value_raw": value} if kind in ("Int32", "Int32Array") else {"value": value}
+
+
+def _unflatten(names: str) -> list[str]:
+    """Names in a list such as ``Dev1/ai0:1, Dev1/ai4``."""
+    found = []
+    for part in (piece.strip() for piece in names.split(",")):
+        first, colon, last = part.partition(":")
+        match = re.fullmatch(r"(.*?)(\d+)", first)
+        end = re.fullmatch(r"(?:.*?)(\d+)", last) if colon else None
+        if match is None or end is None:
+            found.append(part)
+            continue
+        low, high = int(match[2]), int(end[1])
+        step = 1 if high >= low else -1
+        found += [f"{match[1]}{k}" for k in range(low, high + step, step)]
+    return [name for name in found if name]
