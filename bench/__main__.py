@@ -19,7 +19,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from bench import chain, csd, fit, moments, nonlinear, stepping  # noqa: E402
+from bench import chain, csd, fit, hologram, moments, ni, nonlinear, stepping  # noqa: E402
 
 SUBJECTS = {
     "csd": csd,
@@ -27,7 +27,9 @@ SUBJECTS = {
     "fit": fit,
     "moments": moments,
     "nonlinear": nonlinear,
+    "hologram": hologram,
     "chain": chain,
+    "ni": ni,
 }
 
 
