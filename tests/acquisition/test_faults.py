@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from optobind.instruments.simulated.settings import (
     FeedbackSettings,
     WorldSettings,
 )
+from optobind.instruments.supervisor import Supervisor
 from optobind.models.array import TrapArray
 from optobind.models.blocks import Block
 from optobind.models.errors import DeviceError, FileError, InputError, UnstableModelError
@@ -337,3 +339,25 @@ def test_a_dead_digitizer_does_not_keep_the_gate_from_closing(tmp_path: Path) ->
         session.close()
     assert outcome.outcome == "failed"
     assert gate.history[-1] is True
+
+
+def test_a_device_that_drops_out_between_runs_comes_back_without_its_setting(tmp_path) -> None:
+    gate = FakeGate(faults={"set": {0: Fault("disconnect")}, "connect": {1: Fault("timeout")}})
+    rig = replace(fake_rig(), gate=gate)
+    session = Session(rig, run_directory=tmp_path, live_fits=False)
+    session._runner._supervisor = Supervisor(rig.devices(), first_wait=0.05)
+    try:
+        session.connect().result(30)
+        with pytest.raises(DeviceError):
+            session.set_feedback(False).result(30)
+        deadline = time.monotonic() + 30.0
+        lines: list[str] = []
+        while not any("is back" in line for line in lines):
+            assert time.monotonic() < deadline, lines
+            lines += [entry.text for entry in session.take_log()]
+            time.sleep(0.02)
+        assert gate.history == [True]
+    finally:
+        session.close()
+    assert any("is faulted" in line for line in lines)
+    assert any("still away" in line for line in lines)
