@@ -51,7 +51,7 @@ def array_of_spots(count: int, seed: int, step: float, jitter: float) -> SpotPat
     return SpotPattern(positions, tuple(weights / weights.sum()), tuple(phases))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     separation=st.floats(2.4e-6, 30e-6),
     angle=st.floats(0.0, 2.0 * np.pi),
@@ -79,7 +79,7 @@ def test_any_pair_has_its_phase_within_a_tenth_of_a_degree_and_its_weights_withi
     assert np.allclose(hologram.pattern.phases, pattern.phases, rtol=0.0, atol=0.01)
 
 
-@pytest.mark.parametrize("period", [160, 66, 40, 16, 8, 4])
+@pytest.mark.parametrize("period", [160, 40, 8, 4])
 @pytest.mark.parametrize("phi", [0.4, 1.234])
 @pytest.mark.parametrize(("along_y", "shift"), [(False, 0.0), (True, 0.3), (False, 0.3)])
 def test_an_equal_pair_in_step_with_the_pixels_keeps_its_phase(period, phi, along_y, shift):
@@ -132,7 +132,7 @@ def test_arrays_and_exact_lattices_have_their_phases_and_weights(count, step, ji
     assert phase_error < 0.1
     assert weight_error < 0.005
     assert hologram.report.diffraction_efficiency == pytest.approx(np.sum(np.abs(light) ** 2), 1e-3)
-    assert sum(hologram.pattern.weights) == pytest.approx(1.0, abs=0.005)
+    assert 0.995 < sum(hologram.pattern.weights) <= 1.0 + 1e-12
 
 
 @pytest.mark.slow
