@@ -40,6 +40,7 @@ from scipy.optimize import brentq
 from scipy.special import j0, j1, jn_zeros
 
 from ..errors import ConvergenceError, InputError
+from ..ranges import require_range
 from .reduced import FarFieldPair
 
 __all__ = ["LimitCycle", "bessel_argument", "bessel_gain", "limit_cycle"]
@@ -62,8 +63,7 @@ def bessel_argument(gain: float) -> float:
     InputError
         For a gain outside 0 … 1.
     """
-    if not 0.0 <= gain <= 1.0:
-        raise InputError(f"gain must lie in 0 … 1, got {gain!r}")
+    gain = require_range("gain", gain, 0.0, 1.0)
     if gain == 1.0:
         return 0.0
     return float(brentq(lambda x: bessel_gain(x) - gain, 0.0, _FIRST_ZERO + 1e-9, xtol=1e-13))
