@@ -47,6 +47,7 @@ __all__ = ["LimitCycle", "bessel_argument", "bessel_gain", "limit_cycle"]
 
 _FIRST_ZERO = float(jn_zeros(1, 1)[0])
 _GRID = 80
+_BALANCED = 1e-5  # of the linear growth rate: a larger rest is a jump, not a balance
 _ROUGH, _FINE = 1e-4, 1e-11  # relative, of squared amplitudes
 
 
@@ -175,7 +176,8 @@ def limit_cycle(pair: FarFieldPair) -> LimitCycle | None:
     InputError
         Without damping: nothing then fixes the amplitude.
     ConvergenceError
-        If no balance is found below J_1(x) = 0.
+        If no balance is found below J_1(x) = 0, or the locked motion ends before it: unequal
+        Duffing shifts carry the pair to another motion, which only a trajectory shows.
     """
     if min(pair.gamma) <= 0.0:
         raise InputError(
@@ -192,6 +194,11 @@ def limit_cycle(pair: FarFieldPair) -> LimitCycle | None:
     last = turning[0]
     x = float(brentq(lambda x: _mode(pair, x)[0].real, grid[last - 1], grid[last], xtol=1e-12))
     value, phasors, offsets = _mode(pair, x)
+    if abs(value.real) > _BALANCED * growth[0]:
+        raise ConvergenceError(
+            f"gain and loss do not balance but jump at k'A = {x:.3g}: Duffing shifts this unequal "
+            "take the particles apart before, simulate the pair instead"
+        )
     return LimitCycle(
         argument=x,
         gain=bessel_gain(x),
