@@ -168,6 +168,10 @@ def _covariance(
             raise InputError(
                 f"start must have shape ({model.states}, {model.states}), got {first.shape}"
             )
+        if not np.isfinite(first).all() or np.linalg.eigvalsh(first + first.T)[0] < (
+            -1e-9 * np.abs(first).max()
+        ):
+            raise InputError("start must be a covariance: finite and positive semidefinite")
         quanta = model.propagate(first, [time])[0]
     omega = float(trap.axial_omegas(trap.equilibrium()).mean())
     length = np.repeat(np.sqrt(HBAR / (trap.masses * omega)), 3)
