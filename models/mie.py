@@ -180,6 +180,7 @@ def dipole_radius(
         A of the focus.
     """
     require_range("tolerance", tolerance, 1e-3, 1.0)
+    wavelength = require_range("wavelength", wavelength, 2e-7, 2e-5, "m")
 
     def good(radius: float) -> bool:
         sphere = Sphere(radius, index=index)

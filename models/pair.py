@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .linear import LinearModel
+from .ranges import require_finite
 
 __all__ = ["PairConstants", "regime_flags"]
 
@@ -90,6 +91,7 @@ class PairConstants:
     shift_2: float | None = None
 
     def __post_init__(self) -> None:
+        self._check_numbers()
         if not (math.isfinite(self.omega) and self.omega > 0.0):
             raise InputError(f"omega must be positive, got {self.omega!r} rad/s")
         if abs(self.delta_omega) >= 2.0 * self.omega:
@@ -104,6 +106,20 @@ class PairConstants:
                 f"D11·D22 = {self.D11 * self.D22:.6g} is smaller than |D12|² = "
                 f"{self.re_D12**2 + self.g_a**2:.6g}: the master equation would not be positive"
             )
+
+    def _check_numbers(self) -> None:
+        """Every rate is one finite number; gamma and n_thermal are two."""
+        for name in ("gamma", "n_thermal"):
+            if np.shape(getattr(self, name)) != (2,):
+                raise InputError(f"{name} needs two values, got {getattr(self, name)!r}")
+        rates = ("omega", "delta_omega", "g_r", "g_a", "D11", "D22", "re_D12")
+        for name in rates:
+            require_finite(name, getattr(self, name), "rad/s")
+        for value in (*self.gamma, *self.n_thermal):
+            require_finite("gamma and n_thermal", value)
+        for name in ("shift_1", "shift_2"):
+            if getattr(self, name) is not None:
+                require_finite(name, getattr(self, name), "rad/s")
 
     @classmethod
     def far_field(
@@ -120,7 +136,8 @@ class PairConstants:
         n_thermal: tuple[float, float] = (0.0, 0.0),
     ) -> PairConstants:
         """Far-field constants, Eqs. (6) and (8): g_r, g_a and Re D_12 from G, kd and φ."""
-        if kd <= 0.0:
+        require_finite("phi", phi, "rad")
+        if require_finite("kd", kd) <= 0.0:
             raise InputError(f"kd must be positive, got {kd!r}")
         rate = G / kd
         return cls(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
+from .ranges import require_count, require_finite, require_finite_array
 
 __all__ = [
     "LETTER_POINTS",
@@ -63,8 +64,8 @@ def regime_margins(g_r: ArrayLike, g_a: ArrayLike, re_D12: ArrayLike) -> dict[st
     dict of ndarray
         One entry for each of :data:`REGIMES`.
     """
-    real, anti = np.asarray(g_r, dtype=np.float64), np.asarray(g_a, dtype=np.float64)
-    r, a, d = np.abs(real), np.abs(anti), np.abs(np.asarray(re_D12, dtype=np.float64))
+    real, anti = require_finite_array("g_r", g_r), require_finite_array("g_a", g_a)
+    r, a, d = np.abs(real), np.abs(anti), np.abs(require_finite_array("re_D12", re_D12))
     plus, minus = np.abs(real + anti), np.abs(real - anti)
     strong, weak = np.maximum(plus, minus), np.minimum(plus, minus)
     return {
@@ -164,7 +165,7 @@ def ideal_regimes(phi: ArrayLike, kd: ArrayLike, G: float = 1.0) -> RegimeMap:
     phase, distance = _vector("phi", phi), _vector("kd", kd)
     if distance.min() <= 0.0:
         raise InputError(f"kd must be positive, got {distance.min():g}")
-    rate = G / distance
+    rate = require_finite("G", G, "rad/s") / distance
     cosine, sine = np.cos(phase), np.sin(phase)
     return regime_map(
         phase,
@@ -183,6 +184,7 @@ def area_shares(cells: int = 500) -> dict[str, float]:
     cells : int
         Cells a side; the shares have converged to 1/cells.
     """
+    require_count("cells", cells, 2, 20_000)
     angle = np.asarray(math.pi / cells * (np.arange(cells) + 0.5), dtype=np.float64)
     # Borders such as cos(kd ± φ) = 0 would run through the centres of equal cells.
     shifted = np.asarray(angle - 0.2 * math.pi / cells, dtype=np.float64)
@@ -253,6 +255,7 @@ def ideal_symmetry(delta_omega: ArrayLike, g_a: ArrayLike, g_r: float = 1.0) -> 
         Reciprocal coupling, rad/s.
     """
     detuning, anti = _vector("delta_omega", delta_omega), _vector("g_a", g_a)
+    require_finite("g_r", g_r, "rad/s")
     square = _radicand(detuning[:, None], anti[None, :], g_r)
     root = 0.5 * np.sqrt(square.astype(np.complex128))
     return SymmetryMap(
@@ -284,7 +287,7 @@ def exceptional_detunings(g_a: ArrayLike, g_r: float = 1.0) -> tuple[Array, Arra
         For a |g_a| < |g_r|, which has none.
     """
     anti = _vector("g_a", g_a) if np.size(g_a) else np.zeros(0)
-    square = anti**2 - g_r**2
+    square = anti**2 - require_finite("g_r", g_r, "rad/s") ** 2
     if (square < 0.0).any():
         raise InputError(
             f"there are exceptional points only for |g_a| ≥ |g_r| = {abs(g_r):g}, got "
@@ -311,7 +314,8 @@ def full_frequencies(drifts: NDArray[np.float64]) -> Complex:
     """
     if np.shape(drifts)[-2:] != (4, 4):
         raise InputError(f"drifts must have shape (..., 4, 4), got {np.shape(drifts)}")
-    values = 1j * np.linalg.eigvals(drifts).astype(np.complex128)
+    finite = require_finite_array("drifts", drifts, "1/s")
+    values = 1j * np.linalg.eigvals(finite).astype(np.complex128)
     chosen = np.take_along_axis(values, np.argsort(-values.real, axis=-1)[..., :2], axis=-1)
     # Degenerate real parts differ by rounding only: then the imaginary part decides.
     gap = np.abs(chosen[..., 0].real - chosen[..., 1].real)

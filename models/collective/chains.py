@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..array import Place, TrapArray
 from ..errors import ConvergenceError, InputError
 from ..gas import Gas
+from ..ranges import require_count, require_finite, require_finite_array
 from ..sphere import Sphere
 from ..tweezer import Tweezer
 from .network import CouplingNetwork
@@ -66,7 +67,7 @@ def trap_array(
     InputError
         For shapes that do not fit or values out of range.
     """
-    places = np.asarray(positions, dtype=np.float64)
+    places = require_finite_array("positions", positions, "m")
     if places.ndim != 2 or places.shape[1] != 3:
         raise InputError(f"positions must have shape (n, 3) in m, got {places.shape}")
     count = len(places)
@@ -102,8 +103,7 @@ def _each(name: str, values: ArrayLike, shape: tuple[int, ...], kind: type) -> N
 
 
 def _check_count(count: int, least: int) -> None:
-    if count < least:
-        raise InputError(f"the number of particles must be at least {least}, got {count}")
+    require_count("the number of particles", count, least)
 
 
 def linear_chain(
@@ -125,6 +125,8 @@ def linear_chain(
         Powers, waists, polarisations, gas, …: as for :func:`trap_array`.
     """
     _check_count(count, 1)
+    require_finite("spacing", spacing, "m")
+    require_finite("phase_step", phase_step, "rad")
     places = np.zeros((count, 3))
     places[:, 0] = spacing * np.arange(count)
     return trap_array(places, spheres, phases=phase_step * np.arange(count), **options)
@@ -152,6 +154,8 @@ def ring(
         Powers, waists, polarisations, gas, …: as for :func:`trap_array`.
     """
     _check_count(count, 3)
+    require_finite("spacing", spacing, "m")
+    require_finite("winding", winding)
     angle = 2.0 * math.pi / count * np.arange(count)
     radius = 0.5 * spacing / math.sin(math.pi / count)
     places = radius * np.stack([np.cos(angle), np.sin(angle), np.zeros(count)], axis=1)
@@ -182,12 +186,15 @@ def grid(
     **options
         Powers, waists, polarisations, gas, …: as for :func:`trap_array`.
     """
+    if np.shape(shape) != (2,):
+        raise InputError(f"shape needs two numbers of particles, got {shape!r}")
     for number in shape:
         _check_count(number, 1)
     steps = _each("spacing", spacing, (2,), np.float64)
+    turns = _each("phase_steps", phase_steps, (2,), np.float64)
     sites = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 2)
     places = np.concatenate([sites * steps, np.zeros((len(sites), 1))], axis=1)
-    return trap_array(places, spheres, phases=sites @ np.asarray(phase_steps), **options)
+    return trap_array(places, spheres, phases=sites @ turns, **options)
 
 
 def phase_gradient(array: TrapArray, gradient: Sequence[float]) -> TrapArray:

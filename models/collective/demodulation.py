@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from ..ranges import require_finite, require_finite_array
 
 __all__ = ["DemodulatedMoments", "demodulated_moments"]
 
@@ -81,7 +82,8 @@ def demodulated_moments(
         raise InputError(f"covariance must have shape (..., 2n, 2n), got {matrix.shape}")
     zz, zp = matrix[..., 0::2, 0::2], matrix[..., 0::2, 1::2]
     pz, pp = matrix[..., 1::2, 0::2], matrix[..., 1::2, 1::2]
-    turn = np.exp(2j * reference * np.asarray(times, dtype=np.float64))[..., None, None]
+    phase = require_finite("reference", reference, "rad/s") * require_finite_array("times", times)
+    turn = np.exp(2j * phase)[..., None, None]
     return DemodulatedMoments(
         normal=np.asarray(0.5 * (zz + pp + 1j * (zp - pz)), dtype=np.complex128),
         anomalous=np.asarray(0.5 * turn * (zz - pp + 1j * (zp + pz)), dtype=np.complex128),

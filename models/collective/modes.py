@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..array import Place, TrapArray
 from ..errors import InputError
 from ..linear import LinearModel
+from ..ranges import require_finite_array, require_range
 from .eigenvectors import Eigenvectors, biorthonormal
 
 __all__ = ["NormalModes", "normal_modes"]
@@ -128,7 +129,7 @@ class NormalModes:
 
         Near exceptional points, where the sum would cancel, by inversion.
         """
-        f = np.ravel(np.asarray(frequencies, dtype=np.float64))
+        f = np.ravel(require_finite_array("frequencies", frequencies, "Hz"))
         if self.condition > _SUMMABLE:
             return self.model.transfer(f)
         rates, right, left = self._all()
@@ -154,7 +155,7 @@ class NormalModes:
         UnstableModelError
             If the model grows.
         """
-        f = np.ravel(np.asarray(frequencies, dtype=np.float64))
+        f = np.ravel(require_finite_array("frequencies", frequencies, "Hz"))
         model = self.model
         if self.condition > _SUMMABLE:
             return model.csd(f, include_imprecision=include_imprecision)
@@ -212,6 +213,10 @@ def normal_modes(
     InputError
         For a model whose states are not (q, p) pairs of so many axes.
     """
+    require_range("tolerance", tolerance, 1e-15, 1e-2)
+    require_range("petermann_limit", petermann_limit, 1.0, 1e30)
+    if not isinstance(axes, str):
+        raise InputError(f"axes must be some of 'xyz', for example 'z', got {axes!r}")
     if isinstance(system, TrapArray):
         axes = "".join(sorted(axes))
         model = system.linearize(at, axes)

@@ -17,6 +17,7 @@ from ..constants import HBAR
 from ..errors import InputError
 from ..farfield import far_field_couplings, noise_kernel
 from ..linear import LinearModel
+from ..ranges import require_count, require_finite, require_finite_array, require_range
 from ..tweezer import LocalField
 
 __all__ = ["CouplingNetwork"]
@@ -66,6 +67,7 @@ class CouplingNetwork:
                 raise InputError(f"{name} must be finite, shape {shape}; got {value.shape}")
             value.setflags(write=False)
             object.__setattr__(self, name, value)
+        require_range("n_thermal", self.n_thermal, 0.0, 1e15)
         if self.omegas.min() <= 0.0 or min(self.gamma.min(), self.n_thermal) < 0.0:
             raise InputError("omegas must be positive, gamma and n_thermal at least 0")
         if np.diag(self.g).any():
@@ -170,8 +172,12 @@ class CouplingNetwork:
         gamma, n_thermal : float
             Damping rate, 1/s, and occupation of the gas.
         """
-        if count < 1 or not kd > 0.0:
-            raise InputError(f"a chain needs particles and kd > 0, got {count} and kd = {kd!r}")
+        require_count("count", count, 1, 10_000)
+        require_range("kd", kd, 1e-6, 1e9)
+        require_range("propagation_factor", propagation_factor, 0.1, 1.0)
+        rates_given = {"omega": omega, "G": G, "phase_step": phase_step, "gamma": gamma}
+        for name, value in rates_given.items():
+            require_finite(name, value)
         index = np.arange(count)
         gap = index[:, None] - index[None, :]
         distance = np.where(gap == 0, 1.0, kd * np.abs(gap))
@@ -246,17 +252,19 @@ class CouplingNetwork:
 
         Shifts and noise stay: they are local, and measured.
         """
-        if reach < 1:
-            raise InputError(f"reach must be at least 1, got {reach}")
+        require_count("reach", reach, 1)
         index = np.arange(self.count)
         near = np.abs(index[:, None] - index[None, :]) <= reach
         return replace(self, g=np.where(near, self.g, 0.0))
 
     def levelled(self, line: float | None = None) -> CouplingNetwork:
         """Copy with all lines at ``line`` (rad/s; by default their mean), as powers trim them."""
-        target = float(self.lines.mean()) if line is None else float(line)
+        target = float(self.lines.mean()) if line is None else require_finite("line", line)
         return replace(self, shifts=(target**2 - self.omegas**2) / (2.0 * self.omega))
 
     def damped(self, gamma: ArrayLike) -> CouplingNetwork:
         """Copy with other damping rates, one or (n,), 1/s."""
-        return replace(self, gamma=np.broadcast_to(np.asarray(gamma, np.float64), (self.count,)))
+        rates = require_finite_array("gamma", gamma, "1/s")
+        if rates.shape not in ((), (self.count,)):
+            raise InputError(f"gamma must have shape () or ({self.count},), got {rates.shape}")
+        return replace(self, gamma=np.broadcast_to(rates, (self.count,)))

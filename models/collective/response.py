@@ -16,6 +16,7 @@ from scipy import linalg
 
 from ..errors import InputError
 from ..linear import LinearModel
+from ..ranges import require_finite_array
 
 __all__ = ["EndToEnd", "critical_damping", "end_to_end", "stability_margin", "transfer_function"]
 
@@ -119,14 +120,14 @@ def _state(model: LinearModel, particle: int, axes: str, axis: str) -> int:
     if axis not in axes or len(axis) != 1:
         raise InputError(f"axis must be one of {axes!r}, got {axis!r}")
     count = model.states // width
-    if not 0 <= particle < count:
+    if isinstance(particle, bool) or particle not in range(count):
         raise InputError(f"the model has the particles 0 … {count - 1}, got {particle}")
     return particle * width + 2 * "".join(sorted(axes)).index(axis)
 
 
 def _driven(model: LinearModel, frequencies: ArrayLike, state: int) -> Complex:
     """(2πif − A)⁻¹ on one state, shape (s, n_freq)."""
-    f = np.ravel(np.asarray(frequencies, dtype=np.float64))
+    f = np.ravel(require_finite_array("frequencies", frequencies, "Hz"))
     triangle, turn = linalg.schur(model.drift, output="complex")
     right = turn.conj().T[:, state]
     solution = np.empty((model.states, f.size), dtype=np.complex128)
@@ -156,7 +157,7 @@ def end_to_end(
         If nothing damps the ends: alone they would have no finite response.
     """
     last = model.states // (2 * max(1, len(axes))) - 1
-    f = np.ravel(np.asarray(frequencies, dtype=np.float64))
+    f = np.ravel(require_finite_array("frequencies", frequencies, "Hz"))
     options = {"axes": axes, "axis": axis}
     return EndToEnd(
         frequencies=f,

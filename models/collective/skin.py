@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
+from ..ranges import require_count, require_finite, require_finite_array
 from .modes import NormalModes
 from .network import CouplingNetwork
 
@@ -39,8 +40,14 @@ Complex = NDArray[np.complex128]
 _LEANING = 0.2  # imbalance beyond which modes are said to sit at an end
 
 
+def _check_hops(forward: float, backward: float) -> None:
+    require_finite("forward", forward, "rad/s")
+    require_finite("backward", backward, "rad/s")
+
+
 def growth_per_site(forward: float, backward: float) -> float:
     """κ = ln√|g_f/g_b|: right vectors grow as e^{κj} along the chain; infinite if one-way."""
+    _check_hops(forward, backward)
     if forward == 0.0 and backward == 0.0:
         return 0.0
     if forward == 0.0 or backward == 0.0:
@@ -55,6 +62,8 @@ def hatano_nelson_frequencies(
 
     Open: −2√(g_fg_b) cos(πm/(n+1)); ring: −g_f e^{−iq} − g_b e^{iq}.
     """
+    _check_hops(forward, backward)
+    require_count("count", count, 1)
     if ring:
         q = 2.0 * math.pi / count * np.arange(count)
         return bloch_band(q, [forward], [backward])
@@ -64,6 +73,8 @@ def hatano_nelson_frequencies(
 
 def hatano_nelson_vectors(count: int, forward: float, backward: float) -> Complex:
     """Right vectors of the open chain, (count, count), one column per frequency, norm 1."""
+    _check_hops(forward, backward)
+    require_count("count", count, 1)
     if forward == 0.0 or backward == 0.0:
         raise InputError("a one-way chain has one vector only: it is an exceptional point")
     j = np.arange(1, count + 1)
@@ -75,8 +86,7 @@ def hatano_nelson_vectors(count: int, forward: float, backward: float) -> Comple
 
 def bulk_hops(network: CouplingNetwork, reach: int) -> tuple[Array, Array]:
     """Mean couplings to the n-th neighbour, forward g_{j+n,j} and backward g_{j,j+n}, (reach,)."""
-    if not 1 <= reach < network.count:
-        raise InputError(f"reach must lie in 1 … {network.count - 1}, got {reach}")
+    require_count("reach", reach, 1, network.count - 1)
     steps = range(1, reach + 1)
     return (
         np.array([np.diag(network.g, -n).mean() for n in steps]),
@@ -94,8 +104,9 @@ def bloch_band(q: ArrayLike, forward: ArrayLike, backward: ArrayLike) -> Complex
     forward, backward : array_like, shape (reach,)
         Couplings to the n-th neighbour, g_{j+n,j} and g_{j,j+n}, rad/s.
     """
-    phase = np.asarray(q, dtype=np.float64)
-    ahead, back = np.atleast_1d(forward).astype(float), np.atleast_1d(backward).astype(float)
+    phase = require_finite_array("q", q, "rad")
+    ahead = np.atleast_1d(require_finite_array("forward", forward, "rad/s"))
+    back = np.atleast_1d(require_finite_array("backward", backward, "rad/s"))
     if ahead.shape != back.shape or ahead.ndim != 1:
         raise InputError(f"forward and backward differ in shape: {ahead.shape} and {back.shape}")
     turn = np.exp(-1j * phase[..., None] * np.arange(1, ahead.size + 1))
@@ -122,6 +133,9 @@ def winding_number(
     InputError
         If the band passes through the reference, where the winding is not defined.
     """
+    require_count("samples", samples, 8)
+    for part in ("real", "imag"):
+        require_finite("reference", getattr(reference, part, math.nan), "rad/s")
     q = 2.0 * math.pi / samples * np.arange(samples + 1)
     offset = bloch_band(q, forward, backward) - complex(reference)
     steps = offset[1:] * offset[:-1].conj()
@@ -148,7 +162,10 @@ def amplification_per_site(
     detuning : float
         Drive minus line, rad/s.
     """
-    energy = complex(detuning, 0.5 * gamma)
+    _check_hops(forward, backward)
+    energy = complex(
+        require_finite("detuning", detuning, "rad/s"), 0.5 * require_finite("gamma", gamma, "1/s")
+    )
     root = cmath.sqrt(energy**2 - 4.0 * forward * backward)
     largest = max(abs(energy + root), abs(energy - root)) / 2.0
     if largest == 0.0:
@@ -200,7 +217,7 @@ def skin_effect(modes: NormalModes, axis: str = "z") -> SkinEffect:
         For one particle, an axis that is not there, or no mode along it.
     """
     names = "".join(sorted(modes.axes))
-    if axis not in names or len(axis) != 1:
+    if not isinstance(axis, str) or axis not in names or len(axis) != 1:
         raise InputError(f"axis must be one of {names!r}, got {axis!r}")
     if modes.particles < 2:
         raise InputError("a skin effect needs two particles, the model has 1")

@@ -217,7 +217,12 @@ def _following(
 
 
 def _kept_axes(axes: str) -> list[int]:
-    if not axes or len(set(axes)) != len(axes) or not set(axes) <= set(_AXES):
+    if (
+        not isinstance(axes, str)
+        or not axes
+        or len(set(axes)) != len(axes)
+        or not set(axes) <= set(_AXES)
+    ):
         raise InputError(f"axes must be some of 'xyz', for example 'z', got {axes!r}")
     return sorted(_AXES[name] for name in axes)
 

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ConvergenceError, InputError
 from ..linear import LinearModel
-from ..ranges import require_range
+from ..ranges import require_count, require_finite, require_finite_array, require_range
 from .drift import ModulatedModel
 from .floquet import floquet
 
@@ -111,7 +111,7 @@ def lock_in_response(frequencies: ArrayLike, time_constant: float, order: int = 
     """
     require_range("time_constant", time_constant, 0.0, 1e6, "s")
     require_range("order", order, 1, 8)
-    f = np.ravel(np.asarray(frequencies, dtype=np.float64))
+    f = np.ravel(require_finite_array("frequencies", frequencies, "Hz"))
     return np.asarray((1.0 + 2j * np.pi * f * time_constant) ** (-order))
 
 
@@ -150,9 +150,8 @@ def cyclic_csd(
     ConvergenceError
         If 128 sidebands are too few.
     """
-    f = np.ravel(np.asarray(frequencies, dtype=np.float64))
-    if not np.isfinite(f).all():
-        raise InputError("frequencies must be finite, in Hz")
+    f = np.ravel(require_finite_array("frequencies", frequencies, "Hz"))
+    require_count("order", order, -(10**4), 10**4)
     if model.period == 0.0:
         if order != 0:
             raise InputError(f"light at rest has cyclic order 0 only, got {order}")
@@ -246,6 +245,7 @@ def demodulated_csd(
         If an amplitude grows.
     """
     require_range("omega_ref", omega_ref, 1e-9, 1e12, "rad/s")
+    require_finite("phase", phase, "rad")
     centre = omega_ref / (2.0 * math.pi)
     f = np.ravel(np.asarray(frequencies, dtype=np.float64))
     for value in (f.min(initial=0.0), f.max(initial=0.0)):

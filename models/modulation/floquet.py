@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import UnstableModelError
+from ..ranges import require_finite
 from .drift import ModulatedModel
 from .maps import GaussianMap
 from .propagation import Moments, propagate, step_maps
@@ -113,6 +114,7 @@ def floquet(
         If the light has no period.
     """
     period = model.require_period()
+    start = require_finite("start", start, "s")
     maps, error = step_maps(model, [start, start + period], tolerance)
     values, vectors = np.linalg.eig(maps[0].step)
     order = np.argsort(-np.abs(values), kind="stable")

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ConvergenceError, InputError
+from ..ranges import require_finite, require_range
 from .drift import ModulatedModel
 from .maps import GaussianMap, exponential_steps
 from .waveform import time_array
@@ -137,8 +138,7 @@ def step_maps(
     grid = time_array(edges)
     if grid.size < 2 or not (np.diff(grid) > 0.0).all():
         raise InputError("edges must be at least two increasing times, in s")
-    if not 1e-13 <= tolerance <= 1e-2:
-        raise InputError(f"tolerance must lie in 1e-13 … 0.01, got {tolerance:g}")
+    require_range("tolerance", tolerance, 1e-13, 1e-2)
     nodes = np.union1d(grid, model.weights.breaks(float(grid[0]), float(grid[-1])))
     ends = np.searchsorted(nodes, grid)
     counts = np.ones(len(nodes) - 1, dtype=np.int64)
@@ -167,13 +167,15 @@ def step_maps(
 
 def transition(model: ModulatedModel, start: float, stop: float, tolerance: float = 1e-11) -> Array:
     """State-transition matrix Φ(stop, start), shape (n, n), for times in s, start ≤ stop."""
-    return _maps_to(model, float(start), np.array([float(stop)]), tolerance)[0][0].step
+    begin, end = require_finite("start", start, "s"), require_finite("stop", stop, "s")
+    return _maps_to(model, begin, np.array([end]), tolerance)[0][0].step
 
 
 def _maps_to(
     model: ModulatedModel, start: float, times: Array, tolerance: float
 ) -> tuple[list[GaussianMap], float]:
     """Maps from ``start`` to each time (any order, none before the start)."""
+    require_range("tolerance", tolerance, 1e-13, 1e-2)
     if times.size and times.min() < start:
         raise InputError(f"times must not precede the start, {start:g} s; got {times.min():g} s")
     elapsed, period = times - start, model.period
@@ -249,7 +251,7 @@ def propagate(
     if centre.shape != (n,) or not np.isfinite(centre).all():
         raise InputError(f"mean must be finite, shape ({n},); got shape {centre.shape}")
     moments = time_array(times)
-    maps, error = _maps_to(model, float(start), moments, tolerance)
+    maps, error = _maps_to(model, require_finite("start", start, "s"), moments, tolerance)
     return Moments(
         times=moments,
         mean=np.array([m.mean(centre) for m in maps]).reshape(-1, n),
@@ -284,7 +286,8 @@ def autocovariance(
     -------
     ndarray, shape (l, c, c)
     """
-    now = propagate(model, covariance, [time], start=start, tolerance=tolerance).covariance[0]
+    now_at = require_finite("time", time, "s")
+    now = propagate(model, covariance, [now_at], start=start, tolerance=tolerance).covariance[0]
     taus = time_array(lags)
-    maps, _ = _maps_to(model, float(time), time + taus, tolerance)
+    maps, _ = _maps_to(model, float(now_at), now_at + taus, tolerance)
     return np.array([model.output @ m.step @ now @ model.output.T for m in maps])

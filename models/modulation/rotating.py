@@ -28,7 +28,7 @@ from scipy.special import jv
 
 from ..errors import InputError
 from ..linear import LinearModel
-from ..ranges import require_range
+from ..ranges import require_count, require_finite, require_range
 from .drift import ModulatedModel
 
 __all__ = [
@@ -140,8 +140,8 @@ def rotating_model(model: ModulatedModel, frame: Sequence[float]) -> LinearModel
 
 def _averaged(model: ModulatedModel, frame: Sequence[float]) -> tuple[Complex, Complex]:
     """Resonant part of A and N in the rotating frame of the mode operators (a_1, a_1†, …)."""
-    if len(frame) != model.states // 2:
-        raise InputError(f"{model.states // 2} frame frequencies are needed, got {len(frame)}")
+    if np.shape(frame) != (model.states // 2,):
+        raise InputError(f"{model.states // 2} frame frequencies are needed, got {frame!r}")
     for value in frame:
         require_range("frame", value, 1e-9, 1e12, "rad/s")
     to_modes = _to_modes(model)
@@ -209,6 +209,9 @@ def jacobi_anger(phi_0: float, depth: float, orders: int, phase: float = 0.0) ->
     -------
     ndarray, shape (2·orders + 1,)
     """
+    for name, value in (("phi_0", phi_0), ("depth", depth), ("phase", phase)):
+        require_finite(name, value, "rad")
+    require_count("orders", orders, 0, 10**6)
     n = np.arange(-orders, orders + 1)
     return np.asarray(
         cmath.exp(1j * phi_0) * np.exp(1j * n * (0.5 * math.pi + phase)) * jv(n, depth)

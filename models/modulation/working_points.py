@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from ..errors import InputError
+from ..ranges import require_count
 from .drift import ModulatedModel
 from .floquet import FloquetAnalysis, floquet
 from .rotating import EffectiveRates, effective_rates, mean_lines, rotating_model
@@ -154,10 +155,11 @@ def find_working_point(
     """
     if kind not in KINDS:
         raise InputError(f"unknown kind {kind!r} of working point; known: {', '.join(KINDS)}")
-    if model.states != 4 or particle not in (0, 1) or order < 1:
+    require_count("particle", particle, 0, 1)
+    require_count("order", order, 1)
+    if model.states != 4:
         raise InputError(
-            f"a working point needs a pair (4 states), particle 0 or 1 and order at least 1; got "
-            f"{model.states} states, particle {particle}, order {order}"
+            f"a working point needs a pair (4 states); the model has {model.states} states"
         )
     model.require_period()
     bare, lines = model.undamped(), mean_lines(model)

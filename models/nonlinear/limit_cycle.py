@@ -40,12 +40,14 @@ from scipy.optimize import brentq
 from scipy.special import j0, j1, jn_zeros
 
 from ..errors import ConvergenceError, InputError
+from ..ranges import require_range
 from .reduced import FarFieldPair
 
 __all__ = ["LimitCycle", "bessel_argument", "bessel_gain", "limit_cycle"]
 
 _FIRST_ZERO = float(jn_zeros(1, 1)[0])
 _GRID = 80
+_BALANCED = 1e-5  # of the linear growth rate: a larger rest is a jump, not a balance
 _ROUGH, _FINE = 1e-4, 1e-11  # relative, of squared amplitudes
 
 
@@ -62,8 +64,7 @@ def bessel_argument(gain: float) -> float:
     InputError
         For a gain outside 0 … 1.
     """
-    if not 0.0 <= gain <= 1.0:
-        raise InputError(f"gain must lie in 0 … 1, got {gain!r}")
+    gain = require_range("gain", gain, 0.0, 1.0)
     if gain == 1.0:
         return 0.0
     return float(brentq(lambda x: bessel_gain(x) - gain, 0.0, _FIRST_ZERO + 1e-9, xtol=1e-13))
@@ -175,7 +176,8 @@ def limit_cycle(pair: FarFieldPair) -> LimitCycle | None:
     InputError
         Without damping: nothing then fixes the amplitude.
     ConvergenceError
-        If no balance is found below J_1(x) = 0.
+        If no balance is found below J_1(x) = 0, or the locked motion ends before it: unequal
+        Duffing shifts carry the pair to another motion, which only a trajectory shows.
     """
     if min(pair.gamma) <= 0.0:
         raise InputError(
@@ -192,6 +194,11 @@ def limit_cycle(pair: FarFieldPair) -> LimitCycle | None:
     last = turning[0]
     x = float(brentq(lambda x: _mode(pair, x)[0].real, grid[last - 1], grid[last], xtol=1e-12))
     value, phasors, offsets = _mode(pair, x)
+    if abs(value.real) > _BALANCED * growth[0]:
+        raise ConvergenceError(
+            f"gain and loss do not balance but jump at k'A = {x:.3g}: Duffing shifts this unequal "
+            "take the particles apart before, simulate the pair instead"
+        )
     return LimitCycle(
         argument=x,
         gain=bessel_gain(x),

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..array import TrapArray
 from ..errors import InputError
-from ..ranges import require_range
+from ..ranges import require_count, require_finite_array, require_range
 from ..rng import fill_normal, new_stream
 from .anharmonic import trap_anharmonicity
 from .kernels import inner
@@ -255,6 +255,10 @@ def simulate_far_field(
     period = 2.0 * math.pi / max(pair.omegas)
     step = period / 50.0 if dt is None else require_range("dt", dt, 1e-15, period / 20.0, "s")
     require_range("sample_every", sample_every, 1, 10**9)
+    require_count("seed", seed, 0, 2**63)
+    begin = require_finite_array("start", start, "m")
+    if begin.shape != (2,):
+        raise InputError(f"start needs two positions (z_1, z_2) in m, got shape {begin.shape}")
     rows = max(1, round(require_range("duration", duration, 0.0, 1e6, "s") / step / sample_every))
     noise = np.zeros((2, 2)) if force_noise is None else np.array(force_noise, dtype=np.float64)
     if noise.shape != (2, 2) or not np.allclose(noise, noise.T):
@@ -266,7 +270,7 @@ def simulate_far_field(
     root = np.zeros((2, 2))
     cholesky_root(noise * time / np.outer(masses, masses), root)
     positions, velocities = np.empty((rows + 1, 2)), np.empty((rows + 1, 2))
-    positions[0], velocities[0] = start, 0.0
+    positions[0], velocities[0] = begin, 0.0
     _advance(
         np.array([positions[0], velocities[0]]),
         np.array(pair.omegas),

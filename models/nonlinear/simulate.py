@@ -68,7 +68,9 @@ def simulate(
     NotTrappedError
         If the array has no equilibrium.
     """
-    settings = settings or TrajectorySettings()
+    settings = TrajectorySettings() if settings is None else settings
+    if not isinstance(settings, TrajectorySettings):
+        raise InputError(f"settings must be TrajectorySettings, got {type(settings).__name__}")
     count = 1 if trajectories is None else trajectories
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
         raise InputError(f"trajectories must be a whole number of at least 1, got {trajectories!r}")

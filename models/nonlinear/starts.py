@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..array import TrapArray
 from ..constants import BOLTZMANN
 from ..errors import InputError
+from ..ranges import require_count
 
 __all__ = ["Start", "starting_states", "thermal_start"]
 
@@ -58,7 +59,11 @@ def thermal_start(
         raise InputError(f"temperature needs one value, or one for each of {n} particles") from None
     if not (np.isfinite(heat).all() and heat.min() >= 0.0):
         raise InputError(f"temperature must be at least 0 K, got {temperature!r} K")
-    rng = np.random.default_rng(seed)
+    require_count("count", count, 1)
+    try:
+        rng = np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise InputError(f"seed must be a whole number of at least 0, got {seed!r}") from None
     places = trap.equilibrium()
     blocks = trap.stiffness(places, binding=False).reshape(n, 3, n, 3)
     positions = np.empty((count, n, 3))

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..array import TrapArray
 from ..constants import BOLTZMANN, HBAR
 from ..errors import InputError
+from ..ranges import require_finite, require_finite_array
 from .kernels import potentials_along
 from .packing import make_work, pack_beams, pack_particles
 
@@ -90,15 +91,23 @@ class Trajectory:
 
     def kinetic_temperature(self, masses: ArrayLike, *, after: float = 0.0) -> _Array:
         """m⟨v²⟩/k of each coordinate over the same samples, shape (n, 3), K."""
+        heavy = require_finite_array("masses", masses, "kg")
+        if heavy.shape != (self.particles,):
+            raise InputError(f"masses must have shape ({self.particles},), got {heavy.shape}")
         squares = (self._pooled(self.velocities, after) ** 2).mean(axis=0)
-        return np.asarray(np.asarray(masses)[:, None] * squares / BOLTZMANN)
+        return np.asarray(heavy[:, None] * squares / BOLTZMANN)
 
     def quadratures(self, trap: TrapArray, axes: str = "z") -> _Array:
         """States in the order of ``trap.linearize(axes=axes)``, shape (…, s, 2·n·len(axes)).
 
         z_j = √(m_jω/ħ)(z − z_equilibrium), p_j = √(m_j/ħω) v, ω the mean axial frequency.
         """
-        if not axes or len(set(axes)) != len(axes) or not set(axes) <= set(_AXES):
+        if (
+            not isinstance(axes, str)
+            or not axes
+            or len(set(axes)) != len(axes)
+            or not set(axes) <= set(_AXES)
+        ):
             raise InputError(f"axes must be some of 'xyz', for example 'z', got {axes!r}")
         kept = sorted(_AXES[name] for name in axes)
         places = trap.equilibrium()
@@ -120,7 +129,7 @@ class Trajectory:
         return np.asarray(kinetic + potential.reshape(kinetic.shape))
 
     def _pooled(self, values: _Array, after: float) -> _Array:
-        kept = self.alive & (self.times >= after)
+        kept = self.alive & (self.times >= require_finite("after", after, "s"))
         if not kept.any():
             raise InputError(
                 f"no samples from {after:g} s on: the record ends at {self.times[-1]:g} s"

@@ -113,6 +113,8 @@ def linear_validity(
     require_range("tolerance", tolerance, 1e-6, 1.0)
     if time is None and start is not None:
         raise InputError("start needs a time: a steady state has forgotten it")
+    if time is not None:
+        time = require_range("time", time, 1e-12, 1e6, "s")
     model = trap.linearize(axes="xyz")
     growth = model.growth_rate
     # Eigenvalues of an undamped model are imaginary to rounding.
@@ -161,12 +163,15 @@ def _covariance(
     if time is None:
         quanta = model.steady_state()
     else:
-        require_range("time", time, 1e-12, 1e6, "s")
         first = 0.5 * np.eye(model.states) if start is None else np.asarray(start, dtype=np.float64)
         if first.shape != (model.states, model.states):
             raise InputError(
                 f"start must have shape ({model.states}, {model.states}), got {first.shape}"
             )
+        if not np.isfinite(first).all() or np.linalg.eigvalsh(first + first.T)[0] < (
+            -1e-9 * np.abs(first).max()
+        ):
+            raise InputError("start must be a covariance: finite and positive semidefinite")
         quanta = model.propagate(first, [time])[0]
     omega = float(trap.axial_omegas(trap.equilibrium()).mean())
     length = np.repeat(np.sqrt(HBAR / (trap.masses * omega)), 3)

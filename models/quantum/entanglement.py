@@ -7,6 +7,7 @@ of limited accuracy may need wider: see :func:`.states.require_physical`.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -56,7 +57,10 @@ def reduced_state(
 
 
 def _mode_indices(modes: Sequence[int], count: int) -> list[int]:
-    chosen = [int(mode) for mode in modes]
+    try:
+        chosen = [operator.index(mode) for mode in modes]
+    except TypeError:
+        raise InputError(f"modes must be whole numbers such as (0,), got {modes!r}") from None
     if not chosen or len(set(chosen)) != len(chosen) or not all(0 <= m < count for m in chosen):
         raise InputError(f"modes must be different numbers of 0 … {count - 1}, got {modes!r}")
     return chosen

@@ -19,7 +19,7 @@ from scipy.special import spherical_yn
 
 from ..farfield import noise_kernel
 from ..pair import PairConstants
-from ..ranges import require_range
+from ..ranges import require_finite, require_range
 
 __all__ = [
     "coupling_to_recoil",
@@ -90,7 +90,10 @@ def free_space_pair(
         As for :class:`~models.pair.PairConstants`.
     """
     D = require_range("D", D, 0.0, 1e12, "1/s")
-    real, noise = _kernels(float(kd), float(propagation_factor))
+    require_finite("phi", phi, "rad")
+    real, noise = _kernels(
+        require_finite("kd", kd), require_finite("propagation_factor", propagation_factor)
+    )
     return PairConstants(
         omega=omega,
         delta_omega=delta_omega,
@@ -126,9 +129,10 @@ def exact_separable_distance(propagation_factor: float = 1.0) -> float:
     strongly than its far field. Closer than that a pair of ideal dipoles is not covered by the
     no-go theorem; real spheres touch or scatter more than twice there.
     """
+    factor = require_finite("propagation_factor", propagation_factor)
 
     def excess(kd: float) -> float:
-        real, noise = _kernels(kd, propagation_factor)
+        real, noise = _kernels(kd, factor)
         return real**2 + noise**2 - 1.0
 
     return float(brentq(excess, 1.0, 3.0, xtol=1e-12))

@@ -20,7 +20,7 @@ from scipy.optimize import brentq
 
 from ..errors import InputError
 from ..pair import PairConstants
-from ..ranges import require_range
+from ..ranges import require_finite, require_range
 
 __all__ = [
     "EntanglementWindow",
@@ -74,6 +74,9 @@ def modulated_pair(
     phase : float
         φ_0, rad.
     """
+    for name, value in (("omega", omega), ("g", g)):
+        require_finite(name, value, "rad/s")
+    require_range("D", D, 0.0, 1e15, "1/s")
 
     def at_phase(phi: float) -> PairConstants:
         return PairConstants(omega, delta_omega, g * math.cos(phi), 0.0, D, D, 0.0)
@@ -84,9 +87,20 @@ def modulated_pair(
 def _ratio(D: float, g: float) -> float:
     """D/|g|, both checked."""
     D = require_range("D", D, 0.0, 1e15, "1/s")
-    if not (math.isfinite(g) and g != 0.0):
-        raise InputError(f"g must be finite and not zero, got {g!r} rad/s")
+    if require_finite("g", g, "rad/s") == 0.0:
+        raise InputError("g must be finite and not zero, got 0 rad/s")
     return D / abs(g)
+
+
+def _elapsed(times: ArrayLike) -> NDArray[np.float64]:
+    """Times at least 0 s; infinity is the steady state."""
+    try:
+        elapsed = np.asarray(times, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"times must be numbers, got {times!r}") from None
+    if not (elapsed >= 0.0).all():
+        raise InputError("times must be at least 0 s")
+    return elapsed
 
 
 def differential_variance(D: float, g: float, times: ArrayLike = math.inf) -> NDArray[np.float64]:
@@ -100,13 +114,13 @@ def differential_variance(D: float, g: float, times: ArrayLike = math.inf) -> ND
         s.
     """
     final = 0.5 * _ratio(D, g)
-    decay = np.exp(-2.0 * abs(g) * np.asarray(times, dtype=np.float64))
+    decay = np.exp(-2.0 * abs(g) * _elapsed(times))
     return np.asarray(final + (0.5 - final) * decay)
 
 
 def modulated_log_negativity(D: float, g: float, times: ArrayLike) -> NDArray[np.float64]:
     """E_N of the particles from the vacuum, max(0, −½ log2[4V_−V_+]), rotating wave, ebits."""
-    t = np.asarray(times, dtype=np.float64)
+    t = _elapsed(times)
     product = 2.0 * differential_variance(D, g, t) * (1.0 + 2.0 * D * t)
     return np.asarray(np.maximum(0.0, -0.5 * np.log2(product)))
 

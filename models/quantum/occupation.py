@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import InputError
 from ..pair import PairConstants
-from ..ranges import require_range
+from ..ranges import require_finite_array, require_range
 from .entanglement import occupation
 from .evolution import evolve
 from .free_space import coupling_to_recoil
@@ -83,7 +83,8 @@ def rotating_wave_occupation(
     damped_mode(pair.g_a)
     start = require_range("initial occupation", initial, 0.0, 1e15)
     final = 0.25 * (pair.D11 + pair.D22) / abs(pair.g_a) - 0.5
-    decay = np.exp(-2.0 * abs(pair.g_a) * np.asarray(times, dtype=np.float64))
+    elapsed = require_finite_array("times", times, "s")
+    decay = np.exp(-2.0 * abs(pair.g_a) * elapsed)
     return np.asarray(final + (start - final) * decay)
 
 

@@ -150,7 +150,7 @@ def test_hops_are_the_diagonals_of_the_coupling():
     forward, backward = bulk_hops(network, 2)
     assert forward[1] == pytest.approx(network.g[2, 0])
     assert backward[1] == pytest.approx(network.g[0, 2])
-    with pytest.raises(InputError, match="reach must lie in 1 … 4, got 5"):
+    with pytest.raises(InputError, match="reach must be a whole number in 1 … 4, got 5"):
         bulk_hops(network, 5)
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from optobind.models.array import TrapArray
 from optobind.models.constants import EPSILON_0, SPEED_OF_LIGHT
-from optobind.models.green import green
+from optobind.models.forces import one_body_force
+from optobind.models.green import green, imaginary_green
 from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer, total_field
 
@@ -66,6 +67,70 @@ def _one_body(array, j, place):
     product = field.first[0, 0] @ field.value[0, 0].conj()
     scattering = alpha**2 * k**3 / (12 * math.pi * EPSILON_0)
     return 0.5 * alpha * product.real + scattering * product.imag
+
+
+@pytest.mark.parametrize("polarization", POLARIZATIONS)
+def test_gradient_force_is_minus_the_gradient_of_equation_3(polarization, central_difference):
+    array = _tilted(polarization)
+    k = array.k
+    for sphere, place in zip(array.spheres, _places(array), strict=True):
+        alpha = sphere.polarizability
+
+        def potential(r, alpha=alpha):
+            value = total_field(array.tweezers, r[None], k).value[0, 0]
+            return -0.25 * alpha * np.vdot(value, value).real
+
+        field = total_field(array.tweezers, place[None], k)
+        force = one_body_force(np.array([alpha + 0j]), field, k)[0]
+        product = field.first[0, 0] @ field.value[0, 0].conj()
+        pressure = alpha**2 * k**3 / (12 * math.pi * EPSILON_0) * product.imag
+        expected = -central_difference(potential, place, 2e-9)
+        assert np.abs(force - pressure - expected).max() < 1e-6 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("polarization", POLARIZATIONS)
+def test_binding_is_equation_4_and_the_interference_of_the_scattered_light(
+    polarization, central_difference
+):
+    # V_opt carries Re G, the jump operators of Eq. (5) the closed form of Im G; both together are
+    # the force with the whole G.
+    array = _tilted(polarization)
+    places, k = _places(array), array.k
+    alpha = array.polarizabilities
+    count = len(places)
+
+    def field(r):
+        return total_field(array.tweezers, r[None], k).value[0, 0]
+
+    def potential(positions):
+        total = 0.0
+        for j in range(count):
+            for other in set(range(count)) - {j}:
+                real = green(positions[j] - positions[other], k).value.real
+                product = field(positions[other]).conj() @ real @ field(positions[j])
+                total -= (alpha[j] * alpha[other] * product).real / (4 * EPSILON_0)
+        return total
+
+    force = array.forces(places)
+    for j, place in enumerate(places):
+
+        def energy(r, j=j):
+            moved = places.copy()
+            moved[j] = r
+            return potential(moved)
+
+        def interference(r, j=j):
+            total = 0.0
+            for other in set(range(count)) - {j}:
+                scattered = imaginary_green(r - places[other], k).value @ field(places[other])
+                product = 1j * field(r).conj() @ scattered
+                total += (alpha[j] * alpha[other] * product).real / (2 * EPSILON_0)
+            return total
+
+        expected = central_difference(interference, place, 2e-9)
+        expected = expected - central_difference(energy, place, 2e-9)
+        found = force[j] - _one_body(array, j, place)
+        assert np.abs(found - expected).max() < 1e-6 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("polarization", POLARIZATIONS)

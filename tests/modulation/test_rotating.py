@@ -144,7 +144,7 @@ def test_noise_correlations_follow_the_light_into_the_frame(far_pair):
 
 def test_frames_that_do_not_fit_are_refused(far_pair):
     model = far_pair(parametric(OMEGA))
-    with pytest.raises(InputError, match="2 frame frequencies are needed, got 1"):
+    with pytest.raises(InputError, match="2 frame frequencies are needed, got "):
         rotating_model(model, (OMEGA,))
     with pytest.raises(InputError, match="frame must lie in"):
         rotating_model(model, (OMEGA, -1.0))

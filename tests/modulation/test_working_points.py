@@ -144,8 +144,8 @@ def test_a_beam_splitter_has_a_transfer_time_and_no_squeezing(unbalanced):
     ("options", "text"),
     [
         ({"kind": "squeezing"}, "unknown kind 'squeezing' of working point; known: beam_splitter"),
-        ({"particle": 2}, "particle 0 or 1"),
-        ({"order": 0}, "order at least 1"),
+        ({"particle": 2}, "particle must be a whole number in 0 … 1, got 2"),
+        ({"order": 0}, "order must be a whole number of at least 1"),
         ({"order": 2}, "harmonic 2 of the light does not drive two mode squeezing"),
     ],
 )

@@ -182,6 +182,20 @@ def test_below_the_threshold_the_pair_rests():
     assert 0 < limit_cycle(pair).argument < 0.7
 
 
+def test_a_jump_of_the_locked_motion_is_not_a_balance():
+    # At −2 and −1·10²³ 1/(m²s²) a trajectory ends at A_− = 86 nm, far below where the branch ends.
+    kd, phi, G, omega = 5.5 * math.pi, 1.3, 2 * math.pi * 26e3, 2 * math.pi * 60e3
+    half = G / kd * math.sin(kd) * math.sin(phi)
+    pair = FarFieldPair(
+        (omega - half, omega + half), kd, phi, G, 5.4e6, (2e-18, 3e-18), (3e3, 3e3), (-2e23, -1e23)
+    )
+    with pytest.raises(ConvergenceError, match="do not balance but jump"):
+        limit_cycle(pair)
+    assert limit_cycle(replace(pair, duffing=(-2e23, -2e23))).argument == pytest.approx(
+        5.4e6 * 4.689e-7, rel=1e-3
+    )
+
+
 def test_a_limit_cycle_needs_friction():
     with pytest.raises(InputError, match="gamma must be positive for a limit cycle, got 0 and 0"):
         limit_cycle(far_pair(damping=0.0))

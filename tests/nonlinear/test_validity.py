@@ -195,5 +195,8 @@ def test_impossible_questions_are_refused(make_pair):
         linear_validity(trap, start=np.eye(12))
     with pytest.raises(InputError, match=r"start must have shape \(12, 12\), got \(4, 4\)"):
         linear_validity(trap, 1e-3, start=np.eye(4))
+    for wrong in (-np.eye(12), np.full((12, 12), np.nan)):
+        with pytest.raises(InputError, match="start must be a covariance"):
+            linear_validity(trap, 1e-3, start=wrong)
     with pytest.raises(InputError, match="time must lie in"):
         linear_validity(trap, -1.0)

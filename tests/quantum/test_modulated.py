@@ -165,7 +165,7 @@ def test_conditional_variance_tends_to_the_unconditional_one():
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: entanglement_window(0.1, 0.0), "g must be finite and not zero, got 0.0 rad/s"),
+        (lambda: entanglement_window(0.1, 0.0), "g must be finite and not zero, got 0 rad/s"),
         (lambda: entanglement_window(0.0, 1.0), "at least 1e-9 g"),
         (lambda: differential_variance(-1.0, 1.0), "D must lie in"),
         (lambda: conditional_differential_variance(1.0, 1.0, 0.0), "efficiency must lie in"),
