@@ -142,13 +142,15 @@ class _Reheating:
         free = max(16, round(plan.release_time * do.sample_rate))
         done = 0
         do.feedback(True)
+        warm = 0  # samples that were taken before the gate closed and are yet to be read
         try:
             for number in range(plan.repetitions):
                 do.wait_while_paused()
                 do.progress(
                     number / plan.repetitions, f"repetition {number + 1} of {plan.repetitions}"
                 )
-                self.check(do.acquire(cool, keep=True), number)
+                cooled = do.acquire(warm + cool, keep=True)
+                self.check(None if cooled is None else cooled[warm:], number)
                 start = do.feedback(False)
                 do.event(EventKind.RELEASE, at=start, repetition=number, samples=free)
                 # A card is ahead of what has been read: the release lies there.
@@ -156,6 +158,7 @@ class _Reheating:
                 released = do.acquire(ahead + free, keep=True)
                 end = do.feedback(True)
                 do.event(EventKind.RECAPTURE, at=end, repetition=number)
+                warm = max(0, end - do.position)
                 if released is not None:
                     do.repetition(released[ahead:], plan, number)
                 done += 1

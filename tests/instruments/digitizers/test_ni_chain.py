@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from optobind.acquisition.plans import MonitorPlan, ReheatingPlan
@@ -86,16 +87,24 @@ def test_twenty_seconds_of_two_channels_at_1_ms_per_s_lose_nothing(laboratory, t
 
 
 @pytest.mark.slow
-def test_a_reheating_run_through_the_card_is_complete(laboratory, tmp_path):
+def test_a_reheating_run_through_the_card_is_complete_and_heats(laboratory, tmp_path):
     session = Session(rig_at(laboratory[0]), run_directory=tmp_path, live_fits=False)
-    plan = ReheatingPlan(repetitions=4, cool_time=0.05, release_time=0.02)
+    plan = ReheatingPlan(repetitions=6, cool_time=0.05, release_time=0.006)
     try:
         session.connect().result(30)
         outcome = session.start(plan).result(120)
     finally:
         session.close()
-    assert (outcome.outcome, outcome.gaps) == ("complete", 0)
+    assert (outcome.outcome, outcome.gaps) == ("complete", 0), outcome.reason
     with RunFile.open(outcome.path) as file:
         releases = file.all_releases()
-        assert [release.samples for release in releases] == [20_000] * 4
-        assert [release.excluded for release in releases] == [None] * 4
+        assert [release.samples for release in releases] == [6_000] * 6
+        growth = []
+        for release in releases:
+            late = file.samples(release.first_sample + 4_000, release.end_sample, (0, 1))
+            cold = file.samples(
+                release.first_sample - 45_000, release.first_sample - 25_000, (0, 1)
+            )
+            growth.append(late.astype(float).var(axis=0) / cold.astype(float).var(axis=0))
+    # The stretch that the events name is the one in which the particles heat.
+    assert np.median(growth) > 3.0
