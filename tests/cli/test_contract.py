@@ -265,6 +265,7 @@ def test_an_output_folder_that_cannot_be_made_is_refused_before_anything_slow(
 def test_ctrl_c_before_the_first_import_is_quiet():
     code = (
         "import signal, sys, builtins\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job ignores it
         "from optobind.__main__ import main\n"
         "real = builtins.__import__\n"
         "def late(name, *rest):\n"
