@@ -180,12 +180,14 @@ def test_weighted_least_squares_without_correlations_would_report_errors_far_too
     assert best[0] < real[0]
 
 
+@pytest.mark.slow
 def test_anomalous_initial_states_stay_within_the_errors():
     rows, p_values = pulls(DEMO, 500, range(300, 316), anomalous=0.06)
     assert np.abs(rows.mean(axis=0)).max() < 1.0
     assert np.median(p_values) > 0.1
 
 
+@pytest.mark.slow
 def test_pulls_of_a_few_experiments_are_standard_normal():
     rows, p_values = pulls(DEMO, 200, range(500, 560))
     assert np.abs(rows.mean(axis=0)).max() < 0.45

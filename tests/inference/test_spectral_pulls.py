@@ -65,6 +65,7 @@ def gather(regime, sets, seed=20240):
 LIMIT = 3.5
 
 
+@pytest.mark.slow
 def test_pulls_of_some_sets_have_no_offset_and_unit_width():
     sets = 60
     names, pulls, ratio, p_values = gather("resolved", sets)

@@ -116,6 +116,7 @@ def test_a_flow_without_a_fixed_point_is_refused():
         fixed_point(flow_generator(np.zeros((2, 2)), np.eye(2), np.zeros((2, 2))))
 
 
+@pytest.mark.slow
 def test_light_that_jumps_too_often_does_not_converge():
     model = PAIR.to_linear()
     calm = flow_generator(model.drift, model.noise)
