@@ -223,6 +223,7 @@ def test_errors_left_in_the_queue_are_not_blamed_on_the_next_command():
     link.answer(b"BOGUS\nFREQ\n")
     source.connect()
     source.set_tone(0, replace(TONE, amplitude=0.2))
+    assert source.read_tone(0).amplitude == pytest.approx(0.2, abs=1e-4)
 
 
 def test_refused_command_names_the_devices_codes_and_the_old_tone_comes_back():
