@@ -76,7 +76,8 @@ class LiveAnalysis:
         self.fit: Latest[FitSnapshot] = Latest()
         self.history: deque[tuple[float, FitResult]] = deque(maxlen=2000)
         self.skipped = 0
-        self._restart = threading.Event()
+        self._restart: int | None = None
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -84,7 +85,7 @@ class LiveAnalysis:
         """Start following a ring; the one followed before is left."""
         self.leave()
         self._stop.clear()
-        self._restart.clear()
+        self.take_restart()
         follower = _Follower(self, ring, sample_rate)
         self._thread = threading.Thread(target=follower.run, name="live-analysis", daemon=True)
         self._thread.start()
@@ -96,9 +97,17 @@ class LiveAnalysis:
             self._thread.join(timeout=5.0)
             self._thread = None
 
-    def restart_average(self) -> None:
-        """Forget the spectra so far: a set-point has changed."""
-        self._restart.set()
+    def restart_average(self, from_sample: int = 0) -> None:
+        """Forget the spectra so far: a set-point has changed.
+
+        Parameters
+        ----------
+        from_sample : int
+            The first sample under the new set-point; what the ring still holds of the time before
+            is left out of the new average.
+        """
+        with self._lock:
+            self._restart = max(from_sample, self._restart or 0)
 
     def configure(
         self,
@@ -124,7 +133,7 @@ class LiveAnalysis:
         self._settings = FitSettings(model, band, dict(vary))
         if channels != self._chosen:
             self._chosen = channels
-            self._restart.set()
+            self.restart_average()
 
     def detectors(self) -> tuple[DetectorChannel, ...]:
         """The detectors that are analysed, by default one out-of-loop detector a particle."""
@@ -139,10 +148,10 @@ class LiveAnalysis:
         """Whether the follower is to end."""
         return self._stop.is_set()
 
-    def take_restart(self) -> bool:
-        """Return whether the average is to be restarted, once."""
-        asked = self._restart.is_set()
-        self._restart.clear()
+    def take_restart(self) -> int | None:
+        """Return, once, the sample from which the average is to be restarted; None if it is not."""
+        with self._lock:
+            asked, self._restart = self._restart, None
         return asked
 
     def log_error(self, text: str) -> None:
@@ -183,7 +192,9 @@ class _Follower:
         self._tail_end = 0
         self._sequence = 0
         self._submitted = 0
+        self._from_sample = 0
         self._future: Future[FittedCurve] | None = None
+        self._outdated = False
         self._fit_times: deque[float] = deque(maxlen=20)
         self._warm: FittedCurve | None = None
         self._warm_settings: FitSettings | None = None
@@ -193,6 +204,7 @@ class _Follower:
     def _prepare(self) -> None:
         """Start a new average with the detectors chosen now."""
         self._warm = None
+        self._outdated = self._future is not None
         self._detectors = self._live.detectors()
         self._columns = np.array([d.channel for d in self._detectors], dtype=np.intp)
         self._masses = masses_of(self._live.rig.trap, self._detectors)
@@ -224,7 +236,9 @@ class _Follower:
         while not self._live.stopping:
             block = cursor.next(timeout=0.1)
             self._live.skipped = cursor.missed_blocks
-            if self._live.take_restart():
+            restart = self._live.take_restart()
+            if restart is not None:
+                self._from_sample = max(restart, self._from_sample)
                 self._prepare()
             if block is not None:
                 self._take(block)
@@ -246,6 +260,8 @@ class _Follower:
         self._tail_end = block.end_sample
         if block.status & _UNUSABLE:
             self._estimator.reset()
+            return
+        if block.first_sample < self._from_sample:  # taken under the set-point before
             return
         chosen: Any = np.ascontiguousarray(block.samples[:, self._columns])
         self._estimator.add(replace(block, samples=chosen, scale=block.scale[self._columns]))
@@ -283,7 +299,8 @@ class _Follower:
         if self._future is None or not self._future.done():
             return False
         future, self._future = self._future, None
-        if future.cancelled():
+        outdated, self._outdated = self._outdated, False
+        if future.cancelled() or outdated:  # a fit of the light before says nothing of this one
             return True
         error = future.exception()
         if error is not None:

@@ -260,7 +260,7 @@ class Runner(threading.Thread):
         light = self.rig.light
         if light is None:
             raise InputError(f"rig {self.rig.name} has no light control")
-        sample = 0 if self.stream is None else self.stream.position
+        sample = self.present_sample
         self.log.add("warning", "releasing the particles: trap light goes off")
         try:
             light.release()
@@ -313,6 +313,11 @@ class Runner(threading.Thread):
                 raise DeviceError(
                     f"{family} {device.name} is {device.state.value}: connect the rig first"
                 )
+
+    @property
+    def present_sample(self) -> int:
+        """Index of the sample that is being taken now, 0 when nothing streams."""
+        return 0 if self.stream is None else self.stream.present()
 
     def update_growth(self) -> None:
         """Ask the simulated world for the growth rate of the present model."""

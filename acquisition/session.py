@@ -130,9 +130,10 @@ class Session:
         """Set the light; refused (InputError) while a run holds the knobs."""
 
         def apply() -> AppliedLight:
-            applied = self._runner.set_light(state)
-            self._live.restart_average()
-            return applied
+            try:
+                return self._runner.set_light(state)
+            finally:  # a set-point that failed half way may have changed the light, too
+                self._live.restart_average(self._runner.present_sample)
 
         return self._runner.submit(apply)
 
@@ -140,8 +141,10 @@ class Session:
         """Switch feedback cooling; refused while a run holds the gate."""
 
         def apply() -> None:
-            self._runner.set_feedback(closed)
-            self._live.restart_average()
+            try:
+                self._runner.set_feedback(closed)
+            finally:
+                self._live.restart_average(self._runner.present_sample)
 
         return self._runner.submit(apply)
 
@@ -163,7 +166,14 @@ class Session:
                 f"to switch the trap light off, confirm with {RELEASE_PHRASE!r}, got {confirm!r}; "
                 "nothing was changed"
             )
-        return self._runner.submit(self._runner.release_particles)
+
+        def release() -> None:
+            try:
+                self._runner.release_particles()
+            finally:
+                self._live.restart_average(self._runner.present_sample)
+
+        return self._runner.submit(release)
 
     def exclude_repetition(self, number: int, reason: str) -> None:
         """Leave one repetition out of the reheating curves; the record keeps it.
