@@ -19,6 +19,9 @@ __all__ = ["LightPathCalibration", "SlmRfControl"]
 class LightPathCalibration:
     """How RF amplitude becomes power: P = site_power · sin²(πV/(2 full_amplitude)).
 
+    The light is of order −1: its phase at the focus follows the RF phase with the same sign, its
+    frequency falls by as much as the RF frequency rises (time factor exp(−iωt)).
+
     Attributes
     ----------
     site_power : float
@@ -32,6 +35,14 @@ class LightPathCalibration:
     site_power: float
     full_amplitude: float
     carrier: float
+
+    def detuning(self, frequency: float) -> float:
+        """Optical detuning, Hz, of an RF frequency in Hz."""
+        return self.carrier - frequency
+
+    def frequency(self, detuning: float) -> float:
+        """RF frequency, Hz, of an optical detuning in Hz."""
+        return self.carrier - detuning
 
     def power(self, amplitude: float) -> float:
         """Power of a site, W, at an amplitude in V."""
@@ -165,7 +176,7 @@ class SlmRfControl:
                     position=pattern.positions[j],
                     power=power if tone.enabled else 0.0,
                     phase=pattern.phases[j] + tone.phase,
-                    detuning=tone.frequency - self._calibration.carrier,
+                    detuning=self._calibration.detuning(tone.frequency),
                 )
             )
         return AppliedLight(TweezerState(tuple(sites)))
@@ -193,7 +204,7 @@ class SlmRfControl:
         """Set powers and what the SLM left of the phases."""
         tones = [
             RFTone(
-                self._calibration.carrier + site.detuning,
+                self._calibration.frequency(site.detuning),
                 self._calibration.amplitude(site.power),
                 wrapped_phase(site.phase - phase),
             )

@@ -80,9 +80,8 @@ class OpticalPath:
         world.set_light(self.state(0.0))
 
     def _tone(self, site: Site) -> RFTone:
-        settings = self._settings.rf
-        amplitude = self.calibration.amplitude(site.power)
-        return self.round_tone(RFTone(settings.carrier + site.detuning, amplitude))
+        path = self.calibration
+        return self.round_tone(RFTone(path.frequency(site.detuning), path.amplitude(site.power)))
 
     @property
     def pattern(self) -> SpotPattern:
@@ -123,7 +122,7 @@ class OpticalPath:
                     position=spots.positions[j],
                     power=power if tone.enabled else 0.0,
                     phase=spots.phases[j] + tone.phase + self._slips[j],
-                    detuning=tone.frequency - self._settings.rf.carrier,
+                    detuning=self.calibration.detuning(tone.frequency),
                 )
             )
         return TweezerState(tuple(sites))

@@ -231,7 +231,7 @@ class VirtualLaboratory:
             "carrier": f"{rf.carrier!r} Hz",
             "site_power": f"{rf.site_power!r} W",
             "full_amplitude": f"{rf.full_amplitude!r} V",
-            "order": -1,  # in this world the optical phase grows with that of the tone
+            "order": -1,  # as LightPathCalibration has it
             "phase_offset": [f"{offset!r} rad" for offset in offsets],
         }
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from optobind.instruments.control.calibration import AomCalibration, SineEfficiency
 from optobind.instruments.fakes import FakeRFSource, FakeSLM, Fault
 from optobind.instruments.protocols import RFTone, SpotPattern
 from optobind.instruments.simulated.build import build_simulated_rig
@@ -132,6 +133,18 @@ def test_aom_calibration_is_its_own_inverse():
         assert calibration.power(calibration.amplitude(power)) == pytest.approx(power, abs=1e-15)
     with pytest.raises(InputError, match="W"):
         calibration.amplitude(0.9)
+
+
+def test_the_light_path_is_that_of_an_aom_of_order_minus_one():
+    path = LightPathCalibration(0.8, 0.7, 80e6)
+    aom = AomCalibration(0.8, SineEfficiency(0.7), 80e6, order=-1)
+    assert path.detuning(80.3e6) == aom.detuning(80.3e6) == -0.3e6
+    assert path.frequency(-0.3e6) == aom.frequency(-0.3e6) == 80.3e6
+    # A tone that is 1 Hz high runs 2π ahead in a second, and so does the optical phase: the
+    # light's frequency is lower, for its time factor is exp(−iωt).
+    step = 1.0
+    assert aom.optical_phase(2.0 * math.pi * step) == pytest.approx(2.0 * math.pi)
+    assert path.detuning(path.carrier + step) == pytest.approx(-step)
 
 
 def test_release_switches_every_tone_off_and_applying_light_brings_it_back():

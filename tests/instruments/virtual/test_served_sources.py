@@ -84,7 +84,7 @@ def check_physics(dialect: str, rig, source) -> None:
     moved = [replace(tone, frequency=tone.frequency + 1e6) for tone in read_tones(source, 2)]
     phi = rig.world.light.relative_phase
     set_tones(source, moved)
-    assert [s.detuning for s in rig.world.light.sites] == pytest.approx([1e6, 1e6], abs=1.0)
+    assert [s.detuning for s in rig.world.light.sites] == pytest.approx([-1e6, -1e6], abs=1.0)
     if not absent:
         assert rig.world.light.relative_phase == pytest.approx(phi, abs=1e-3)
 
