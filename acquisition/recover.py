@@ -43,12 +43,12 @@ def recover(path: str | Path, out: str | Path | None = None) -> Path:
         If the original cannot be read or the copy not be written.
     """
     path = Path(path)
-    target = path.with_name(f"{path.stem}_recovered{path.suffix}") if out is None else Path(out)
     with RunFile.open(path) as run:
         if run.complete:
             raise InputError(f"{path} is complete: there is nothing to recover")
         if run.manifest.get("recovered", False):
             raise InputError(f"{path} is a recovered file already")
+    target = path.with_name(f"{path.stem}_recovered{path.suffix}") if out is None else Path(out)
     if target.exists():
         raise FileError(f"{target} exists already: it is not overwritten")
     if not target.parent.is_dir():

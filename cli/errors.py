@@ -34,8 +34,14 @@ class Interrupted(BaseException):
 
 
 def one_line(text: object) -> str:
-    """Join lines and repeated blanks, so that an error stays one line."""
-    return " ".join(str(text).split())
+    """Join lines and repeated blanks, so that an error stays one line, and disarm the rest.
+
+    A file's name may hold what a terminal would obey.
+    """
+    joined = " ".join(str(text).split())
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in joined
+    )
 
 
 def _say(text: str) -> None:

@@ -17,6 +17,7 @@ from .messages import explain, suggest
 from .overrides import apply_overrides
 from .plan_schema import PLAN_KINDS, PlanConfig
 from .schema import RigConfig
+from .units import shorten
 
 __all__ = [
     "LoadedPlan",
@@ -188,9 +189,9 @@ def load_plan(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedPlan:
     for setting in kinds:
         document["kind"] = setting.partition("=")[2].strip().strip("\"'")
     kind = document.get("kind")
-    if kind not in PLAN_KINDS:
+    if not isinstance(kind, str) or kind not in PLAN_KINDS:
         known = ", ".join(PLAN_KINDS)
-        given = "lacks kind" if kind is None else f"has the unknown kind {kind!r}"
+        given = "lacks kind" if kind is None else f"has the unknown kind {shorten(kind)}"
         raise InputError(f"{label} {given}; known: {known}")
     model = PLAN_KINDS[kind]
     others = [text for text in overrides if text not in kinds]

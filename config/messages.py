@@ -117,7 +117,7 @@ def _sentence(failure: dict[str, Any], model: type[BaseModel], what: str) -> str
     """Describe one failure."""
     location, kind = failure["loc"], failure["type"]
     path, ends = _walk(model, location)
-    name = ".".join(path) or what
+    name = ".".join(map(_short, path)) or what
     value, context = failure.get("input"), failure.get("ctx", {})
     if kind == "extra_forbidden":
         known = known_keys(model, location[:-1])
@@ -142,6 +142,11 @@ def _sentence(failure: dict[str, Any], model: type[BaseModel], what: str) -> str
     if needed:
         return f"{name} must be {needed}, got {shorten(value)}"
     return f"{name}: {failure['msg']}, got {shorten(value)}"
+
+
+def _short(key: str) -> str:
+    """Cut a key to a length that fits in a line."""
+    return key if len(key) <= 60 else f"{key[:59]}…"
 
 
 _KINDS = {

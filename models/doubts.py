@@ -46,6 +46,12 @@ def model_doubts(
                 f"particle {index}: the trap is {ratio:.2g} kT deep, it will not hold without "
                 "feedback"
             )
+    frequencies = len({tweezer.detuning for tweezer in tweezers})
+    if frequencies > 1:
+        sentences.append(
+            f"the tweezers have {frequencies} optical frequencies: where they differ φ turns, and "
+            "the couplings are what is left after averaging"
+        )
     return (*sentences, *_rescattering(spheres, tweezers, k))
 
 

@@ -54,11 +54,16 @@ def single_equilibrium(
     push = single.forces(line, 0.0)[:, 2] * tweezer.direction
     turns = np.nonzero((push[:-1] > 0.0) & (push[1:] <= 0.0))[0]
     if len(turns) == 0:
+        why = (
+            "the scattering force exceeds the gradient force at any power, use a smaller radius or "
+            "a tighter waist"
+            if tweezer.power > 0.0
+            else "it needs light"
+        )
         raise NotTrappedError(
             f"particle {index + 1} is not trapped: radius {sphere.radius:g} m, power "
-            f"{tweezer.power:g} W, waists {tweezer.waist_x:g} and {tweezer.waist_y:g} m; the "
-            "scattering force exceeds the gradient force, use a smaller radius, a tighter waist "
-            "or more than 0 W"
+            f"{tweezer.power:g} W, waists {tweezer.waist_x:g} and {tweezer.waist_y:g} m; "
+            f"{why}"
         )
     first = turns[0]
     share = push[first] / (push[first] - push[first + 1])

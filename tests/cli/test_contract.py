@@ -42,6 +42,8 @@ COMMAND = [sys.executable, "-m", "optobind"]
         ["fit", "reheating", "missing.npz"],
         ["info", "missing.h5"],
         ["recover", "missing.h5"],
+        ["recover", ""],
+        ["recover", "/"],
         ["config"],
         ["instruments"],
         ["instruments", "check"],
@@ -112,8 +114,9 @@ def test_json_is_strict_and_ascii():
     assert json.loads(text) == {"a": None, "b": [None, 1.5], "µ": "φ", "c": [1.0, 2.0]}
 
 
-def test_one_line_joins_lines():
+def test_one_line_joins_lines_and_shows_what_a_terminal_would_obey():
     assert one_line("a\n b\t c\r\n") == "a b c"
+    assert one_line("φ = 1 µm: \x1b[2Jrun\udcff.h5") == r"φ = 1 µm: \x1b[2Jrun\udcff.h5"
 
 
 def test_help_loads_neither_numpy_nor_pint():

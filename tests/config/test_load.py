@@ -261,6 +261,21 @@ def test_bad_plan_names_the_key(name, setting, message):
         load_plan(name, [setting])
 
 
+@pytest.mark.parametrize("text", ["[kind]\n", "kind = [1]\n", "[[steps]]\n[steps.kind]\n"])
+def test_plan_whose_kind_is_no_word_is_refused(tmp_path, text):
+    path = tmp_path / "plan.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="kind"):
+        load_plan(str(path))
+
+
+def test_long_unknown_key_is_cut(rig_file):
+    rig_file.write_text(RIG + "k" * 3000 + " = 1\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"unknown key gas\.k+…; known keys") as caught:
+        load_rig(str(rig_file))
+    assert len(str(caught.value)) < 400
+
+
 def test_kind_of_file_is_told_by_its_keys(rig_file):
     assert kind_of_file(str(rig_file)) == "rig"
     assert kind_of_file("demo") == "plan"

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,7 +52,9 @@ def test_light_against_z_pushes_the_particle_towards_minus_z():
 def test_a_sphere_too_large_for_its_beam_is_not_trapped_and_is_named():
     beams = (Tweezer((0, 0, 0), 0.2, 9e-7, 9e-7), Tweezer((4e-6, 0, 0), 0.2, 9e-7, 9e-7))
     array = TrapArray((Sphere(6e-8), Sphere(2.5e-7)), beams)
-    with pytest.raises(NotTrappedError, match=r"^particle 2 is not trapped: radius 2.5e-07 m"):
+    with pytest.raises(
+        NotTrappedError, match=r"^particle 2 is not trapped: radius 2.5e-07 m.* W, .*at any power"
+    ):
         array.equilibrium()
 
 
@@ -167,6 +170,13 @@ def test_doubts_name_the_dipole_and_the_tight_beam(silica_pair, make_pair):
     assert "particle 1: kR = 0.62" in silica_pair.doubts()[0]
     assert make_pair().doubts() == ()
     assert "paraxial" in make_pair(waist=4e-7).doubts()[0]
+
+
+def test_doubts_name_light_of_several_frequencies(make_pair):
+    pair = make_pair()
+    shifted = replace(pair.tweezers[1], detuning=80e6)
+    doubts = replace(pair, tweezers=(pair.tweezers[0], shifted)).doubts()
+    assert "the tweezers have 2 optical frequencies" in doubts[0]
 
 
 def test_doubts_name_shallow_traps_and_close_neighbours(make_pair):
