@@ -21,10 +21,12 @@ from ..instruments.protocols import AppliedLight, GaugeReading
 from ..instruments.rig import Rig
 from ..models.blocks import BlockStatus
 from ..models.errors import InputError, OptobindError, UnstableModelError
+from ..models.light import TweezerState
 from .conditions import recorder_gap_text
 from .events import Event, EventKind
 from .outcome import Outcome, RunOutcome, attempt, in_words
 from .plans import Plan, ReheatingPlan, SequencePlan, plan_to_dict
+from .prediction import NOTICEABLE_GROWTH, open_loop_growth
 from .procedures import Aborted, run_plan
 from .slots import LogBook
 from .snapshots import RunState
@@ -190,12 +192,27 @@ class Run:
                 growth, "change the light or the feedback, or set plan.allow_unstable=true"
             )
 
+    def _warn_of_growth(self, light: TweezerState) -> None:
+        """Say what hardware has to expect: its feedback is not modelled, so nothing is refused."""
+        if self._rig.world is not None or self._rig.trap is None:
+            return
+        growth = open_loop_growth(self._rig.trap, light)
+        if growth is None:
+            text = "the rig's model finds no particles held by this light"
+        elif growth > NOTICEABLE_GROWTH:
+            text = f"by the rig's model amplitudes grow at {growth:.3g} 1/s where feedback is off"
+        else:
+            return
+        self._runner.log.add("warning", text)
+        self.event(EventKind.NOTE, text=text)
+
     def _begin(self) -> None:
         self.event(EventKind.RUN_START, rig=self._rig.name, plan=plan_to_dict(self._plan))
         if self._rig.light is not None:
             applied = self._runner.applied = self._rig.light.read()
             sites = [asdict(site) for site in applied.state.sites]
             self.event(EventKind.LIGHT, sites=sites, phase_error=applied.phase_error)
+            self._warn_of_growth(applied.state)
         self.feedback(True)
         self._runner.poll_gauge()
         self.state = "running"

@@ -293,6 +293,9 @@ class Session:
             lost=bool(status & BlockStatus.PARTICLE_LOST),
             saturated=bool(status & BlockStatus.SATURATED),
             growth_rate=runner.growth_rate,
+            open_loop_growth=self._prediction.growth(
+                None if runner.applied is None else runner.applied.state
+            ),
             feedback=runner.gate_closed,
             disk_seconds=self._disk_seconds(stream),
             pressure=runner.pressure,

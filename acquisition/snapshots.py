@@ -64,7 +64,10 @@ class SessionStatus:
     saturated : bool
         Whether the newest blocks saturated.
     growth_rate : float or None
-        Largest growth rate of the model at the present light, 1/s; positive when unstable.
+        Largest growth rate of the simulated world at the present light, feedback as it acts, 1/s;
+        positive when unstable. None on hardware, where feedback is not modelled.
+    open_loop_growth : float or None
+        The same of the rig's model under light and gas alone: what a release has to expect.
     disk_seconds : float or None
         Time until the disk is full at the present rate.
     pressure : float or None
@@ -90,6 +93,7 @@ class SessionStatus:
     lost: bool = False
     saturated: bool = False
     growth_rate: float | None = None
+    open_loop_growth: float | None = None
     disk_seconds: float | None = None
     pressure: float | None = None
     devices: tuple[DeviceReport, ...] = ()

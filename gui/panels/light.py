@@ -167,7 +167,8 @@ class LightPanel(Panel):
         growth = growth_text(status)
         self.growth.setVisible(bool(growth))
         self.growth.setText(growth)
-        restyle(self.growth, f"color: {self.theme.color('error')}; font-weight: 600")
+        shade = "error" if growth.startswith("UNSTABLE") else "warning"
+        restyle(self.growth, f"color: {self.theme.color(shade)}; font-weight: 600")
         has_gate = getattr(self.bridge.session.rig, "gate", None) is not None
         states = {d.family: d.state.value for d in status.devices}
         ready = states.get("gate", "ready") in ("ready", "running") and has_gate

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from ...acquisition.prediction import NOTICEABLE_GROWTH
 from ...models.errors import InputError
 from ...models.light import TweezerState
 from .units import ANGLE, LENGTH, POWER, RATIO, Dimension, format_quantity, parse_quantity
@@ -212,6 +213,14 @@ def _ranged(knob: Knob, low: float, high: float) -> Knob:
 
 def growth_text(status: SessionStatus | None) -> str:
     """Warn of an unstable model; empty when stable or unknown."""
-    if status is None or status.growth_rate is None or status.growth_rate <= 0.0:
+    if status is None:
         return ""
-    return f"UNSTABLE: amplitudes grow at {status.growth_rate:.3g} /s at this light"
+    if status.growth_rate is not None and status.growth_rate > 0.0:
+        return f"UNSTABLE: amplitudes grow at {status.growth_rate:.3g} /s at this light"
+    growth = status.open_loop_growth
+    if growth is None or growth <= NOTICEABLE_GROWTH:
+        return ""
+    grow = f"amplitudes grow at {growth:.3g} /s by the rig's model"
+    if status.feedback:
+        return f"Held by feedback: during a release {grow}"
+    return f"UNSTABLE without feedback: {grow}"

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +221,30 @@ def test_an_unstable_light_is_refused_unless_allowed(tmp_path: Path) -> None:
         outcome = carry_out(session, MonitorPlan(duration=0.01, allow_unstable=True))
         assert outcome.samples == 10_000
         assert not list(tmp_path.glob("*/*.tmp"))
+    finally:
+        session.close()
+
+
+def test_hardware_is_warned_of_growth_without_feedback(tmp_path: Path) -> None:
+    """Feedback of hardware is not modelled: the run goes on, log and file say what to expect."""
+    rig = replace(simulated_rig(), mode="LIVE", world=None)
+    session = Session(rig, run_directory=tmp_path, live_fits=False)
+    try:
+        session.connect().result(30)
+        wait_until(lambda: session.status().open_loop_growth is not None)
+        assert session.status().open_loop_growth < 0.0  # type: ignore[operator]
+        outcome = carry_out(session, MonitorPlan(duration=0.01))
+        with RunFile.open(outcome.path) as run:
+            assert EventKind.NOTE not in [e.kind for e in run.events()]
+        session.set_light(_unstable(session)).result(10)
+        wait_until(lambda: (session.status().open_loop_growth or 0.0) > 2e3)
+        assert session.status().growth_rate is None
+        outcome = carry_out(session, MonitorPlan(duration=0.01))
+        assert outcome.outcome == "complete"
+        with RunFile.open(outcome.path) as run:
+            (note,) = [e.payload["text"] for e in run.events() if e.kind is EventKind.NOTE]
+        assert "amplitudes grow at" in note
+        assert any(line.text == note for line in session.take_log())
     finally:
         session.close()
 

@@ -212,6 +212,20 @@ def test_an_unstable_light_shows_its_growth_rate(window, session):
     assert "319" in panel.growth.text()
 
 
+def test_growth_that_feedback_holds_is_told_apart_from_instability(window, session):
+    label = window.panels["light"].growth
+    for growth_rate, growth, feedback, start in [
+        (-900.0, 512.0, True, "Held by feedback: during a release amplitudes grow at 512 /s"),
+        (None, 512.0, None, "UNSTABLE without feedback: amplitudes grow at 512 /s"),
+        (None, 512.0, False, "UNSTABLE without feedback: amplitudes grow at 512 /s"),
+        (-900.0, 1e-4, True, ""),
+    ]:
+        session.change(growth_rate=growth_rate, open_loop_growth=growth, feedback=feedback)
+        tick(window)
+        assert label.text().startswith(start)
+        assert label.isVisible() == bool(start)
+
+
 def test_axes_count_in_the_unit_of_their_label(window, session):
     session.publish(reheating=20)
     tick(window, 3)
