@@ -65,8 +65,8 @@ def check_beats(detunings: Iterable[float]) -> None:
         if high - low < _AVERAGED_BEAT:
             raise InputError(
                 f"tweezers differ by {high - low:g} Hz: the optical phase neither rests (0 Hz) "
-                f"nor averages out (from {_AVERAGED_BEAT:g} Hz); give them one detuning, or freeze the "
-                "light at a time"
+                f"nor averages out (from {_AVERAGED_BEAT:g} Hz); give them one detuning, or freeze "
+                "the light at a time"
             )
 
 

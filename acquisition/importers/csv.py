@@ -65,7 +65,8 @@ def load_csv(path: Path, sample_rate: float | None = None) -> Record:
     rate, first = _time_column(path, values, names, stated)
     if rate is None:
         raise FileError(
-            f"{path} states no rate: give sample_rate, '# sample_rate = …' or a column of time"
+            f"{path} states no rate: give it (--rate HZ of fit spectrum), or add "
+            "'# sample_rate = …' or a column of time"
         )
     unit = comments.get("unit", "V")
     if unit not in UNITS:
@@ -110,9 +111,11 @@ def _table(path: Path, lines: list[str], delimiter: str | None) -> NDArray[np.fl
     if not body:
         raise FileError(f"{path} holds no numbers below its first line")
     try:
-        values = np.loadtxt(io.StringIO(body), delimiter=delimiter, ndmin=2, dtype=np.float64)
+        values = np.loadtxt(
+            io.StringIO(body), delimiter=delimiter, ndmin=2, dtype=np.float64, quotechar='"'
+        )
     except ValueError as error:
-        text = " ".join(str(error).split())[:120]
+        text = " ".join(str(error).split()).partition("; use `usecols`")[0][:120]
         raise FileError(f"{path} is not a table of numbers: {text}") from None
     if values.shape[0] < 2:
         raise FileError(f"{path} holds {values.shape[0]} sample; at least 2 are needed")

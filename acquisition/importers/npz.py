@@ -42,9 +42,11 @@ def load_npz(path: Path, sample_rate: float | None = None) -> Record:
     except FileError:
         raise
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        if "allow_pickle" in str(error):
-            raise FileError(f"{path} holds pickled objects: they are never loaded") from None
         text = " ".join(str(error).split())[:120]
+        if "Object arrays" in text:
+            raise FileError(f"{path} holds pickled objects: they are never loaded") from None
+        if "pickle" in text:  # what numpy says of a file that it does not know at all
+            text = "it is no archive"
         raise FileError(f"{path} cannot be read as NPZ (truncated or foreign): {text}") from None
     foreign = [name for name, value in found.items() if not isinstance(value, np.ndarray)]
     if foreign:  # a member without NumPy's header comes as bytes

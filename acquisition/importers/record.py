@@ -17,6 +17,7 @@ from ..runfile import RunFile
 __all__ = ["Record", "checked_rate"]
 
 _BLOCK_ROWS = 1 << 16
+_SLOWEST, _FASTEST = 1e-3, 1e12  # Hz
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,12 @@ def checked_rate(source: str, rate: float) -> float:
     Raises
     ------
     FileError
-        Unless it is positive and finite.
+        Unless it is positive, finite and within what a clock could give.
     """
     if not (math.isfinite(rate) and rate > 0.0):
         raise FileError(f"{source}: sample_rate must be positive and finite, got {rate:g} Hz")
+    if not _SLOWEST <= rate <= _FASTEST:
+        raise FileError(
+            f"{source}: sample_rate must lie in {_SLOWEST:g} … {_FASTEST:g} Hz, got {rate:g} Hz"
+        )
     return float(rate)

@@ -165,6 +165,8 @@ BAD = np.array([[0.0, 1.0], [2.0, np.nan]])
         ({"samples": GOOD, "sample_rate": 1.0, "release_index": np.nan}, "0 … 9, got nan"),
         ({"samples": GOOD, "sample_rate": 1.0, "release_index": np.inf}, "0 … 9, got inf"),
         ({"samples": GOOD, "sample_rate": 1.0, "channels": ["a"]}, "1 channel names for 2"),
+        ({"samples": GOOD, "sample_rate": 1e300}, r"must lie in 0.001 … 1e\+12 Hz, got 1e\+300"),
+        ({"samples": GOOD, "sample_rate": 1e-300}, "must lie in 0.001 … "),
     ],
 )
 def test_npz_that_cannot_be_used_is_named(tmp_path, arrays, message):
@@ -188,7 +190,7 @@ def test_archive_whose_members_are_no_arrays_is_named(tmp_path):
 
 def test_truncated_npz_and_single_array_are_named(tmp_path):
     content = npz(tmp_path / "a.npz", samples=GOOD, sample_rate=1.0).read_bytes()
-    for length in (10, len(content) // 2, len(content) - 10):
+    for length in (1, 10, len(content) // 2, len(content) - 10):
         with pytest.raises(FileError, match="cannot be read as NPZ"):
             load_record(save(tmp_path / "part.npz", content[:length]))
     np.save(tmp_path / "one.npy", GOOD)
@@ -208,6 +210,8 @@ def test_truncated_npz_and_single_array_are_named(tmp_path):
         ("0 1 2\n0.001 3 4\n0.002 5 6\n", None, ("z1", "z2")),
         ("# sample_rate = 1e3\n# unit: m\nleft,right\n1,2\n3,4\n5,6\n", None, ("left", "right")),
         ("z1,z2\n1,2\n3,4\n5,6\n", 1e3, ("z1", "z2")),
+        ('"z1","z2"\n"1","2"\n"3","4"\n"5","6"\n', 1e3, ("z1", "z2")),
+        ('"z1";"z2"\n"1,0";"2"\n"3";"4,0"\n5;6\n', 1e3, ("z1", "z2")),
         ("\ufefft,a,b\r\n0,1,2\r\n0.001,3,4\r\n0.002,5,6\r\n", 1000.0, ("a", "b")),
     ],
 )
@@ -227,7 +231,8 @@ def test_tables_with_a_rate_in_all_dialects(tmp_path, text, rate, names):
         ("t,a\n0,1\n1,2\n5,3\n", None, "must grow evenly"),
         ("t,a\n0,1\n1,2\n2,3\n", 5.0, "column of time says 1 Hz, the stated rate is 5 Hz"),
         ("a,b\n1,2\n3,nan\n", 1.0, "row 2, column 2 is not"),
-        ("a,b\n1,2\n3\n", 1.0, "is not a table of numbers"),
+        ("a,b\n1,2\n3\n", 1.0, "is not a table of numbers: .* from 2 to 1 at row 2$"),
+        ('"1,5","2,5"\n"3,5","4,5"\n', 1.0, "is not a table of numbers"),
         ("a,b\n1,2\n3,x\n", 1.0, "is not a table of numbers"),
         ("a,b,c\n1,2\n3,4\n", 1.0, "3 names in the first line for 2 columns"),
         ("a,b\n", 1.0, "no numbers below its first line"),
@@ -285,6 +290,8 @@ def test_foreign_and_missing_files_are_named(tmp_path):
         load_record(save(tmp_path / "a.raw", b"hello"))
     with pytest.raises(FileError, match="is no HDF5 file"):
         load_record(save(tmp_path / "a.h5", b"hello"))
+    with pytest.raises(FileError, match=r"\(truncated or foreign\): it is no archive"):
+        load_record(save(tmp_path / "a.npz", b"hello"))
 
 
 def test_rate_that_contradicts_the_file_is_refused():
