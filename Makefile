@@ -47,6 +47,7 @@ test: $(VENV)/.dev
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-slow: $(VENV)/.dev
+	@sh .ci/x-server
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow --timeout 1800
 
 bench: $(VENV)/.dev

@@ -31,12 +31,20 @@ class ConditionWatch:
         self._quiet = round(_QUIET_SECONDS * sample_rate)
         self._seen: dict[str, int] = {}
 
-    def see(self, status: BlockStatus, sample: int) -> None:
-        """Take in the marks of the block that begins at ``sample``."""
-        if status & BlockStatus.PARTICLE_LOST:
-            self._note("error", self._lost(), sample)
+    def see(self, status: BlockStatus, sample: int) -> bool:
+        """Take in the marks of the block that begins at ``sample``.
+
+        Returns
+        -------
+        bool
+            Whether the block is the first that says that a particle is lost.
+        """
+        gone = bool(status & BlockStatus.PARTICLE_LOST) and self._note(
+            "error", self._lost(), sample
+        )
         if status & BlockStatus.SATURATED:
             self._note("warning", _SATURATED, sample)
+        return gone
 
     def lost_samples(self, sample: int, lost: int) -> None:
         """Note that the digitizer lost samples before ``sample``."""
@@ -47,12 +55,14 @@ class ConditionWatch:
             "programs or lower the sample rate",
         )
 
-    def _note(self, level: Literal["warning", "error"], text: str, sample: int) -> None:
+    def _note(self, level: Literal["warning", "error"], text: str, sample: int) -> bool:
+        """Write the line unless it goes on; return whether it was written."""
         last = self._seen.get(text)
         self._seen[text] = sample
         if last is not None and sample - last <= self._quiet:
-            return
+            return False
         self._log.add(level, text.format(sample=sample))
+        return True
 
     def _lost(self) -> str:
         """Name the particle if the world tells; the caller fills in the sample."""
@@ -66,7 +76,7 @@ class ConditionWatch:
         it = "them" if len(names) > 1 else "it"
         remedy = f"reload {it}, then start the plan again"
         if self._rig.mode == "SIM":
-            remedy = f"to reload {it}, close the window and open the rig again"
+            remedy = f"reload {it} (menu Session), then start the plan again"
         return (
             f"{what} (sample {{sample}}): {remedy}; recording goes on, what follows is marked and "
             "enters neither spectra nor curves"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ..instruments.protocols import AppliedLight, DeviceReport, DeviceState
 from ..instruments.rig import Rig
 from ..instruments.supervisor import Supervisor
+from ..models.blocks import BlockStatus
 from ..models.errors import DeviceError, InputError, OptobindError
 from ..models.light import TweezerState
 from .conditions import ConditionWatch
@@ -271,6 +272,22 @@ class Runner(threading.Thread):
         self.on_event(Event(sample, EventKind.NOTE, {"text": "particles released"}, time.time()))
         self.log.add("warning", "particles released: all trap light is off")
 
+    def reload_particles(self) -> None:
+        """Put lost particles of the simulated world back into their traps."""
+        self._require_free("the rig")
+        if self.rig.world is None:
+            raise InputError(
+                f"rig {self.rig.name} ({self.rig.mode}) is not simulated: load particles at the "
+                "apparatus"
+            )
+        if not any(self.rig.world.lost):
+            raise InputError("no particle is lost: there is nothing to reload")
+        self.rig.world.reload()
+        self.update_growth()
+        text = "lost particles reloaded"
+        self.on_event(Event(self.present_sample, EventKind.NOTE, {"text": text}, time.time()))
+        self.log.add("info", text)
+
     def set_feedback(self, closed: bool) -> None:
         """Switch the feedback gate between two blocks."""
         self._require_free("the feedback gate")
@@ -351,7 +368,12 @@ class Runner(threading.Thread):
         """Start the digitizer; the live displays follow."""
         digitizer = self.rig.digitizer
         watch = ConditionWatch(self.rig, self.log, digitizer.info.sample_rate)
-        self.stream = Stream(digitizer, self._block_seconds, watch.lost_samples, watch.see)
+
+        def see(status: BlockStatus, sample: int) -> None:
+            if watch.see(status, sample):
+                self.update_growth()  # of the particles that are left
+
+        self.stream = Stream(digitizer, self._block_seconds, watch.lost_samples, see)
         self._on_stream(self.stream)
         self._next_gauge = 0.0
         return self.stream

@@ -175,6 +175,19 @@ class Session:
 
         return self._runner.submit(release)
 
+    def reload_particles(self) -> Future[None]:
+        """Put lost particles of a simulated rig back into their traps.
+
+        The future fails with InputError on hardware, while a run holds the rig or when no particle
+        is lost, with NotTrappedError where the light does not hold them.
+        """
+
+        def reload() -> None:
+            self._runner.reload_particles()
+            self._live.restart_average(self._runner.present_sample)
+
+        return self._runner.submit(reload)
+
     def exclude_repetition(self, number: int, reason: str) -> None:
         """Leave one repetition out of the reheating curves; the record keeps it.
 

@@ -131,6 +131,8 @@ class MainWindow(QMainWindow):
         if session_menu is None or view_menu is None:
             return
         self._action(session_menu, "Release particles …", self.release_particles)
+        if self.session.rig.mode == "SIM":
+            self._action(session_menu, "Reload lost particles", self.reload_particles)
         session_menu.addSeparator()
         self._action(session_menu, "Close", self.close, QKeySequence.StandardKey.Quit)
         self.layout_menu = view_menu.addMenu("Layout")
@@ -261,6 +263,14 @@ class MainWindow(QMainWindow):
                 lambda: self.session.release_particles(phrase),
                 line=f"session.release_particles({phrase!r})",
             )
+
+    def reload_particles(self) -> None:
+        """Put lost particles of the simulated world back into their traps."""
+        self.bridge.submit(
+            "reload lost particles",
+            self.session.reload_particles,
+            line="session.reload_particles()",
+        )
 
     def close_unasked(self) -> None:
         """Close on a signal: a run is stopped orderly, at the second signal at once.

@@ -92,6 +92,10 @@ class SessionPort(Protocol):
         """Switch all trap light off; ``confirm`` is "release particles"."""
         ...
 
+    def reload_particles(self) -> Future[None]:
+        """Put lost particles of a simulated rig back."""
+        ...
+
     def prediction(self) -> Mapping[str, float] | None:
         """Parameters that the pair fit should find at the present light, rad/s."""
         ...

@@ -274,6 +274,34 @@ def test_a_lost_particle_ends_a_reheating_run_with_everything_recorded(session: 
         assert run.info()["samples"] == outcome.samples
 
 
+def test_lost_particles_are_reloaded_and_the_growth_rate_is_of_those_that_are_left(
+    session: Session,
+) -> None:
+    with pytest.raises(InputError, match="no particle is lost"):
+        session.reload_particles().result(10)
+    session.stream(True).result(10)
+    both = session.status().growth_rate
+    with session.rig.world._lock:
+        session.rig.world._engine.memory.state[3] = 1e9  # a collision
+    wait_until(lambda: session.status().lost)
+    wait_until(lambda: session.status().growth_rate != both)
+    session.reload_particles().result(10)
+    assert session.rig.world.lost == (False, False)
+    assert session.status().growth_rate == pytest.approx(both)
+    wait_until(lambda: not session.status().lost)
+    assert carry_out(session, ReheatingPlan(repetitions=3)).outcome == "complete"
+
+
+def test_hardware_has_no_particles_to_reload(tmp_path: Path) -> None:
+    session = Session(fake_rig({}), run_directory=tmp_path, live_fits=False)
+    try:
+        session.connect().result(10)
+        with pytest.raises(InputError, match="not simulated: load particles at the apparatus"):
+            session.reload_particles().result(10)
+    finally:
+        session.close()
+
+
 def fake_rig(faults: dict[str, dict[int, Fault]]) -> Rig:
     samples = np.random.default_rng(1).normal(0.0, 500.0, (50_000, 2)).astype(np.int16)
     digitizer = FakeDigitizer(samples, 1e5, faults=faults)

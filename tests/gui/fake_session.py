@@ -168,6 +168,10 @@ class FakeSession:
         self.calls.append(("release_particles", confirm))
         return done()
 
+    def reload_particles(self):
+        self.calls.append(("reload_particles",))
+        return done()
+
     def prediction(self):
         return self.predicted
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from fake_session import FakeSession
 from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
-from PyQt6.QtGui import QMouseEvent, QWheelEvent
+from PyQt6.QtGui import QAction, QMouseEvent, QWheelEvent
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
 
@@ -815,6 +815,13 @@ def test_a_run_keeps_the_dialog_away(window, session):
     window.release_particles()
     assert commands(session, "release_particles") == []
     assert "held by run 3" in window.log.lines[-1].text
+
+
+def test_lost_particles_of_a_simulated_rig_are_reloaded_from_the_menu(window, session):
+    actions = window.findChildren(QAction)
+    (action,) = [a for a in actions if a.text() == "Reload lost particles"]
+    action.trigger()
+    assert commands(session, "reload_particles") == [("reload_particles",)]
 
 
 def test_the_button_of_the_dialog_waits_for_the_exact_phrase(qtbot):
