@@ -11,6 +11,7 @@ import numpy as np
 from ..models.errors import FileError, InputError
 from .disk_space import free_bytes
 from .runfile import RunFile
+from .swmr import open_swmr
 
 __all__ = ["recover"]
 
@@ -58,7 +59,7 @@ def recover(path: str | Path, out: str | Path | None = None) -> Path:
     try:
         _require_room(path, target)
         with (
-            h5py.File(path, "r", swmr=True, locking=False) as source,
+            open_swmr(path) as source,
             h5py.File(part, "w", libver=("v110", "v110")) as copy,
         ):
             _copy(source, copy)

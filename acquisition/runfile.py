@@ -20,6 +20,7 @@ from .events import Event
 from .runfile_format import SCHEMA, SCHEMA_VERSION, SlowRecord, decode_events
 from .runfile_results import read_results
 from .runfile_steps import Release, find_releases, monitor_ranges
+from .swmr import open_swmr
 
 __all__ = ["RunFile", "Stretch"]
 
@@ -94,8 +95,7 @@ class RunFile:
                 raise FileError(
                     f"{path} is not a run file: it is no HDF5 file or lost its beginning"
                 )
-            # The writer holds no lock that readers would have to respect.
-            file = h5py.File(path, "r", swmr=_left_open(path), locking=False)
+            file = open_swmr(path) if _left_open(path) else h5py.File(path, "r", locking=False)
             return cls(path, file)
         except FileError:
             if file is not None:

@@ -383,6 +383,19 @@ def test_truncated_run_file_never_shows_wrong_samples(tmp_path):
     assert not any("\n" in message for message in messages)
 
 
+def test_damaged_file_of_a_killed_writer_is_refused_in_seconds(tmp_path):
+    path = write_plain(tmp_path / "run.h5", (5000,) * 2, chunk_rows=1000)
+    content = bytearray(path.read_bytes())
+    content[11] = 5  # open for writing in SWMR mode, and the checksum no longer fits
+    path.write_bytes(content)
+    script = f"from optobind.acquisition.runfile import RunFile; RunFile.open({str(path)!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60.0
+    )
+    assert "FileError: " in done.stderr
+    assert "checksum" in done.stderr
+
+
 def reheating_events(m=4, n=100, period=200):
     yield Event(0, EventKind.STEP_START, {"index": 0, "kind": "monitor"})
     yield Event(400, EventKind.STEP_END, {"index": 0, "kind": "monitor"})

@@ -1,0 +1,44 @@
+"""Opens files that a writer has open, or had when it was killed, without waiting for ever."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from pathlib import Path
+
+import h5py
+from h5py._objects import phil
+
+__all__ = ["open_swmr"]
+
+# HDF5 reads metadata of a wrong checksum again, in case the writer was at it, and doubles the pause
+# from 1 ns each time. Its 100 attempts outlast the user; thirty end after a second.
+_ATTEMPTS = 30
+
+
+def open_swmr(path: Path) -> h5py.File:
+    """Open a file for reading in SWMR mode; the writer holds no lock that readers must respect.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, among others for damaged metadata.
+    """
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_libver_bounds(h5py.h5f.LIBVER_EARLIEST, h5py.h5f.LIBVER_LATEST)
+    access.set_file_locking(False, True)
+    _limit_attempts(access)
+    flags = h5py.h5f.ACC_RDONLY | h5py.h5f.ACC_SWMR_READ
+    return h5py.File(h5py.h5f.open(os.fsencode(path), flags, access))
+
+
+def _limit_attempts(access: h5py.h5p.PropFAID) -> None:
+    """Set what h5py has no call for; where its library cannot be reached, HDF5's default stays."""
+    try:
+        library = ctypes.CDLL(h5py.h5p.__file__)  # its symbols include those of HDF5
+        call = library.H5Pset_metadata_read_attempts
+    except (OSError, AttributeError):
+        return
+    call.argtypes, call.restype = [ctypes.c_int64, ctypes.c_uint], ctypes.c_int
+    with phil:  # HDF5 takes one call at a time
+        call(access.id, _ATTEMPTS)
