@@ -221,6 +221,9 @@ def growth_text(status: SessionStatus | None) -> str:
     if growth is None or growth <= NOTICEABLE_GROWTH:
         return ""
     grow = f"amplitudes grow at {growth:.3g} /s by the rig's model"
-    if status.feedback:
-        return f"Held by feedback: during a release {grow}"
-    return f"UNSTABLE without feedback: {grow}"
+    if status.feedback is not True:
+        return f"UNSTABLE without feedback: {grow}"
+    # That feedback holds it is known of the simulated world only, and of all its particles.
+    if status.growth_rate is None or status.lost:
+        return f"While feedback is off {grow}"
+    return f"Held by feedback: during a release {grow}"

@@ -214,13 +214,17 @@ def test_an_unstable_light_shows_its_growth_rate(window, session):
 
 def test_growth_that_feedback_holds_is_told_apart_from_instability(window, session):
     label = window.panels["light"].growth
-    for growth_rate, growth, feedback, start in [
-        (-900.0, 512.0, True, "Held by feedback: during a release amplitudes grow at 512 /s"),
-        (None, 512.0, None, "UNSTABLE without feedback: amplitudes grow at 512 /s"),
-        (None, 512.0, False, "UNSTABLE without feedback: amplitudes grow at 512 /s"),
-        (-900.0, 1e-4, True, ""),
+    for growth_rate, growth, feedback, lost, start in [
+        (-900.0, 512.0, True, False, "Held by feedback: during a release amplitudes grow at 512"),
+        (-900.0, 512.0, True, True, "While feedback is off amplitudes grow at 512 /s"),
+        (None, 512.0, True, False, "While feedback is off amplitudes grow at 512 /s"),
+        (None, 512.0, None, False, "UNSTABLE without feedback: amplitudes grow at 512 /s"),
+        (None, 512.0, False, False, "UNSTABLE without feedback: amplitudes grow at 512 /s"),
+        (-900.0, 1e-4, True, False, ""),
     ]:
-        session.change(growth_rate=growth_rate, open_loop_growth=growth, feedback=feedback)
+        session.change(
+            growth_rate=growth_rate, open_loop_growth=growth, feedback=feedback, lost=lost
+        )
         tick(window)
         assert label.text().startswith(start)
         assert label.isVisible() == bool(start)
