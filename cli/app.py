@@ -196,6 +196,9 @@ def phases(
     as_json: JsonOption = False,
 ) -> None:
     """Draw the phase diagrams of the Letter's Fig. 3, ideal or of a rig."""
+    from .output import require_makeable
+
+    require_makeable(out)
     from .phases import show_phases
 
     show_phases(rig, settings or [], out, at, grid, as_json)
@@ -313,6 +316,9 @@ def fit_spectrum(
     as_json: JsonOption = False,
 ) -> None:
     """Fit averaged spectra: one particle or a coupled pair."""
+    from .output import require_makeable
+
+    require_makeable(out)
     from .fit import SpectrumOptions, fit_spectrum_file
 
     options = SpectrumOptions(model, band, channels, segment, rate)
@@ -332,6 +338,9 @@ def fit_reheating(
     as_json: JsonOption = False,
 ) -> None:
     """Fit reheating curves of a pair."""
+    from .output import require_makeable
+
+    require_makeable(out)
     from .fit import fit_reheating_file
 
     fit_reheating_file(file, band, release_index, channels, out, as_json)

@@ -126,6 +126,8 @@ def guarded(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -
         Without the program's name.
     """
     _use_forgiving_streams()
+    # Commands draw into files; what a notebook or an editor left here may not exist in this venv.
+    os.environ["MPLBACKEND"] = "agg"
     with _interrupts(), warnings.catch_warnings():
         if not (sys.warnoptions or _debug()):
             warnings.simplefilter("ignore")  # libraries' warnings are not for the user

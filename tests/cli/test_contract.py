@@ -177,6 +177,18 @@ def test_closed_streams_are_no_error(monkeypatch):
         sys.stderr.close()
 
 
+def test_pictures_are_drawn_whatever_the_environment_says_of_backends(tmp_path):
+    environment = {**os.environ, "MPLBACKEND": "no-such-backend"}
+    done = subprocess.run(
+        [*COMMAND, "phases", "--grid", "8", "--out", str(tmp_path), "--json"],
+        capture_output=True,
+        env=environment,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "fig3a.png").exists()
+
+
 def test_large_seed_leaves_no_folder(optobind, tmp_path):
     answer = optobind("demo", "--seed", 10**40, "--out", tmp_path / "new")
     assert answer.is_one_line_error(2), answer
@@ -252,14 +264,23 @@ def test_killed_run_is_interrupted_and_can_be_recovered(optobind, tmp_path):
     assert optobind("fit", "spectrum", answer.out.strip(), "--json").code == 0
 
 
-@pytest.mark.parametrize("command", [("demo",), ("run", "monitor", "--rig", "simulated-pair")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("demo",),
+        ("run", "monitor", "--rig", "simulated-pair"),
+        ("phases",),
+        ("fit", "spectrum", "run.h5"),
+        ("fit", "reheating", "run.h5"),
+    ],
+)
 def test_an_output_folder_that_cannot_be_made_is_refused_before_anything_slow(
     optobind, tmp_path, command, monkeypatch
 ):
     stone = tmp_path / "stone"
     stone.write_text("not a folder")
-    for slow in ("optobind.cli.demo", "optobind.cli.run"):
-        monkeypatch.setitem(sys.modules, slow, None)
+    for slow in ("demo", "run", "phases", "fit"):
+        monkeypatch.setitem(sys.modules, f"optobind.cli.{slow}", None)
     answer = optobind(*command, "--out", stone / "new")
     assert answer.is_one_line_error(2), answer
     assert "is not a directory" in answer.err
