@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from ...models.errors import DeviceError, InputError
 from ..links.answers import match
-from ..links.base import LinkError, TextLink
-from .base import PASCALS, GaugeDriver
+from ..links.base import LinkError
+from .base import PASCALS, GaugeDriver, GaugeOptions
 
 __all__ = ["AgilentGauge"]
 
@@ -38,27 +38,9 @@ class AgilentGauge(GaugeDriver):
         address: str | None = None,
         *,
         code: str | None = None,
-        channel: int = 1,
-        gas: str = "air",
-        sensor: str | None = None,
-        device_corrects: bool = False,
-        timeout: float = 2.0,
-        baud_rate: int | None = None,
-        backend: str = "@py",
-        link: TextLink | None = None,
+        **options: Unpack[GaugeOptions],
     ) -> None:
-        super().__init__(
-            name,
-            address,
-            channel=channel,
-            gas=gas,
-            sensor=sensor,
-            device_corrects=device_corrects,
-            timeout=timeout,
-            baud_rate=baud_rate,
-            backend=backend,
-            link=link,
-        )
+        super().__init__(name, address, **options)
         if code is not None and re.fullmatch(r"[TI][1-9]", code) is None:
             raise InputError(f"code must be T1 … T9 or I1 … I9, got {code!r}")
         self._code = code
@@ -110,8 +92,7 @@ class AgilentGauge(GaugeDriver):
         unit = self._unit()
         entry = self._entries()[self._channel - 1]
         if _VALUE.fullmatch(entry):
-            value = float(entry)
-            return (unit * value, "ok") if value > 0.0 else (None, "under range")
+            return unit * float(entry), "ok"
         if not re.fullmatch(r"[A-Z][A-Z0-9_ <>-]*", entry):
             raise LinkError(f"{self._link.address} answered {entry[:60]!r} to '#000F': no reading")
         return None, _STATUS.get(entry, entry.lower())

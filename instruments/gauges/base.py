@@ -6,17 +6,19 @@ device gave with a bad status, in a unit that is not known, or for another gas.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
+from ...models.errors import DeviceError
 from ...models.ranges import require_range
 from ..capabilities import GaugeCapabilities
 from ..driver import Driver
-from ..links.base import TextLink
-from ..links.visa import make_link
+from ..links.base import LinkError, TextLink
+from ..links.visa import LinkOptions, make_link
 from ..protocols import GaugeReading
 from .species import SENSORS, check_sensor, correction
 
-__all__ = ["PASCALS", "GaugeDriver"]
+__all__ = ["PASCALS", "GaugeDriver", "GaugeOptions", "unless_refused"]
 
 PASCALS = {
     "mbar": 100.0,
@@ -26,6 +28,25 @@ PASCALS = {
     "micron": 101325.0 / 760.0 * 1e-3,
 }
 """Pa in one unit."""
+
+
+def unless_refused(ask: Callable[[str], str], question: str) -> str | None:
+    """Ask; None if this controller does not know the question. A broken link is still raised."""
+    try:
+        return ask(question)
+    except LinkError:
+        raise
+    except DeviceError:
+        return None
+
+
+class GaugeOptions(LinkOptions, total=False):
+    """Options of :class:`GaugeDriver`, for drivers that add their own."""
+
+    channel: int
+    gas: str
+    sensor: str | None
+    device_corrects: bool
 
 
 class GaugeDriver(Driver):
@@ -122,6 +143,8 @@ class GaugeDriver(Driver):
             indicated, status = self._measure()
         if indicated is None:
             return GaugeReading(None, self._gas, status)
+        if indicated <= 0.0:
+            return GaugeReading(None, self._gas, "under range")
         if self._device_corrects:
             return GaugeReading(indicated, self._gas)
         factor = correction(self._gas, self._sensor, indicated)

@@ -6,12 +6,12 @@ What is no number is a status: LO<E-10, ATM, OFF, WAIT, NO_GAUGE.
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from ...models.errors import DeviceError
 from ...models.ranges import require_range
-from ..links.base import LinkError, TextLink
-from .base import PASCALS, GaugeDriver
+from ..links.base import LinkError
+from .base import PASCALS, GaugeDriver, GaugeOptions, unless_refused
 
 __all__ = ["MksGauge"]
 
@@ -44,32 +44,14 @@ class MksGauge(GaugeDriver):
         address: str | None = None,
         *,
         unit_address: int = 253,
-        channel: int = 1,
-        gas: str = "air",
-        sensor: str | None = None,
-        device_corrects: bool = False,
-        timeout: float = 2.0,
-        baud_rate: int | None = None,
-        backend: str = "@py",
-        link: TextLink | None = None,
+        **options: Unpack[GaugeOptions],
     ) -> None:
-        super().__init__(
-            name,
-            address,
-            channel=channel,
-            gas=gas,
-            sensor=sensor,
-            device_corrects=device_corrects,
-            timeout=timeout,
-            baud_rate=baud_rate,
-            backend=backend,
-            link=link,
-        )
+        super().__init__(name, address, **options)
         self._unit_address = int(require_range("unit_address", unit_address, 1, 254))
 
     def _open(self) -> str:
         self._link.open()
-        model, serial = self._optional("MD?"), self._optional("SN?")
+        model, serial = unless_refused(self._ask, "MD?"), unless_refused(self._ask, "SN?")
         self._unit()
         if not self._device_corrects:
             self._refuse_own_correction()
@@ -98,19 +80,10 @@ class MksGauge(GaugeDriver):
             raise DeviceError(f"{self._name} refused {question!r}: NAK{text} ({meaning})")
         return text
 
-    def _optional(self, question: str) -> str | None:
-        """Answer, or None if this unit does not know the question."""
-        try:
-            return self._ask(question)
-        except LinkError:
-            raise
-        except DeviceError:
-            return None
-
     def _refuse_own_correction(self) -> None:
         """Refuse a channel that corrects for a gas by itself."""
-        gas = self._optional(f"GT{self._channel}?")
-        factor = self._optional(f"GC{self._channel}?")
+        gas = unless_refused(self._ask, f"GT{self._channel}?")
+        factor = unless_refused(self._ask, f"GC{self._channel}?")
         neutral = gas is None or gas.upper().startswith(("NITROGEN", "AIR"))
         if not neutral or (factor is not None and not re.fullmatch(r"1(\.0+)?", factor)):
             raise DeviceError(
@@ -129,8 +102,7 @@ class MksGauge(GaugeDriver):
         unit = self._unit()
         answer = self._ask(f"PR{self._channel}?")
         if _VALUE.fullmatch(answer):
-            value = float(answer)
-            return (unit * value, "ok") if value > 0.0 else (None, "under range")
+            return unit * float(answer), "ok"
         for start, status in sorted(_STATUS.items(), key=lambda item: -len(item[0])):
             if answer.upper().startswith(start):
                 return None, status

@@ -11,7 +11,7 @@ from typing import ClassVar
 from ...models.errors import DeviceError
 from ..links.answers import match
 from ..links.base import LinkError
-from .base import PASCALS, GaugeDriver
+from .base import PASCALS, GaugeDriver, unless_refused
 
 __all__ = ["PfeifferGauge"]
 
@@ -95,12 +95,9 @@ class PfeifferGauge(GaugeDriver):
             ("CAL", r"1(\.0*)?", "calibration factor"),
             ("GAS", r"0", "gas type"),
         ):
-            try:
-                value = self._items(mnemonic)
-            except LinkError:
-                raise
-            except DeviceError:
-                continue  # this controller does not know it
+            value = unless_refused(self._items, mnemonic)
+            if value is None:
+                continue
             match(r"\d+(\.\d+)?", value, mnemonic, self._link.address)
             if match(f"({neutral})|.*", value, mnemonic, self._link.address)[1] is None:
                 raise DeviceError(
@@ -126,5 +123,4 @@ class PfeifferGauge(GaugeDriver):
         status = _STATUS.get(answer[1], f"status {answer[1]}")
         if status != "ok":
             return None, status
-        value = float(answer[2])
-        return (unit * value, "ok") if value > 0.0 else (None, "under range")
+        return unit * float(answer[2]), "ok"

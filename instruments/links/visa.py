@@ -6,13 +6,13 @@ import contextlib
 import socket
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 from ...models.errors import InputError
 from ...models.ranges import require_range
 from .base import LinkError, TextLink
 
-__all__ = ["VisaLink", "make_link"]
+__all__ = ["LinkOptions", "VisaLink", "make_link"]
 
 _LONGEST = 65536  # an answer longer than this is no answer
 # Bytes asked for at once: one at a time costs 40 µs each, many would let a trickle of bytes outlast
@@ -199,6 +199,15 @@ def _send_at_once(resource: Any) -> None:
     interface = getattr(session, "interface", None)
     if isinstance(interface, socket.socket):
         interface.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+class LinkOptions(TypedDict, total=False):
+    """Options that every driver on a text link hands on to its base class."""
+
+    timeout: float
+    baud_rate: int | None
+    backend: str
+    link: TextLink | None
 
 
 def make_link(
