@@ -65,10 +65,7 @@ class ExampleSource(TextRFSource):
         self._link.open()
         identity = self._link.query("ID?").strip()
         if not identity.startswith("EXAMPLE,"):
-            raise DeviceError(
-                f"{self._link.address} is {identity[:60]!r}, not an Example 2RF: correct address "
-                "or driver in the rig file"
-            )
+            raise self._other_device(identity, "an Example 2RF")
         self._set_model(self.widest)
         for channel in range(self._channels):
             self._read_tone(channel)

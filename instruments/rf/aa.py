@@ -7,15 +7,14 @@ list (``S``) are taken, everything else is passed over, and what was set is read
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from ...models.errors import DeviceError
 from ..capabilities import RFCapabilities
 from ..links.answers import decimal
-from ..links.base import LinkError, TextLink
+from ..links.base import LinkError
 from ..protocols import RFTone
-from .base import TextRFSource, dbm_of, volts_of
+from .base import TextRFOptions, TextRFSource, dbm_of, volts_of
 
 __all__ = ["AaSource"]
 
@@ -59,25 +58,9 @@ class AaSource(TextRFSource):
         address: str | None = None,
         *,
         internal: bool = False,
-        timeout: float = 2.0,
-        channels: int = 2,
-        frequency_range: Sequence[float] | None = None,
-        amplitude_range: Sequence[float] | None = None,
-        baud_rate: int | None = None,
-        backend: str = "@py",
-        link: TextLink | None = None,
+        **options: Unpack[TextRFOptions],
     ) -> None:
-        super().__init__(
-            name,
-            address,
-            timeout=timeout,
-            channels=channels,
-            frequency_range=frequency_range,
-            amplitude_range=amplitude_range,
-            baud_rate=baud_rate,
-            backend=backend,
-            link=link,
-        )
+        super().__init__(name, address, **options)
         self._internal, self._switched = internal, False
 
     def _open(self) -> str:

@@ -16,11 +16,11 @@ from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
 from ..driver import Driver
 from ..links.base import LinkError, TextLink
-from ..links.visa import make_link
+from ..links.visa import LinkOptions, make_link
 from ..protocols import RFCapabilities, RFTone
 from ..setpoints import wrapped_phase
 
-__all__ = ["RFDriver", "TextRFSource", "dbm_of", "volts_of"]
+__all__ = ["RFDriver", "TextRFOptions", "TextRFSource", "dbm_of", "volts_of"]
 
 
 def dbm_of(amplitude: float) -> float:
@@ -250,6 +250,14 @@ def _both(model: tuple[float, float], own: tuple[float, float] | None) -> tuple[
     return model if own is None else (max(model[0], own[0]), min(model[1], own[1]))
 
 
+class TextRFOptions(LinkOptions, total=False):
+    """Options of :class:`TextRFSource`, for drivers that add their own."""
+
+    channels: int
+    frequency_range: Sequence[float] | None
+    amplitude_range: Sequence[float] | None
+
+
 class TextRFSource(RFDriver):
     """An RF source on a text link.
 
@@ -314,3 +322,10 @@ class TextRFSource(RFDriver):
 
     def _close(self) -> None:
         self._link.close()
+
+    def _other_device(self, identity: str, wanted: str) -> DeviceError:
+        """Return the error to raise for a device that is not the wanted one."""
+        return DeviceError(
+            f"{self._link.address} is {identity[:60]!r}, not {wanted}: correct address or driver "
+            "in the rig file"
+        )

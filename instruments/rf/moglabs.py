@@ -45,10 +45,7 @@ class MoglabsSource(TextRFSource):
         self._link.open()
         identity = self._ask("INFO")
         if re.search(r"QRF|ARF|XRF", identity, re.IGNORECASE) is None:
-            raise DeviceError(
-                f"{self._link.address} is {identity[:60]!r}, not a MOGLabs QRF, ARF or XRF: "
-                "correct address or driver in the rig file"
-            )
+            raise self._other_device(identity, "a MOGLabs QRF, ARF or XRF")
         channels = 4 if "QRF" in identity.upper() else 2
         self._set_model(replace(self.widest, channels=channels))
         limits = []

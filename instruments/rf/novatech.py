@@ -7,17 +7,16 @@ for an output: off is amplitude 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import ClassVar
+from dataclasses import replace
+from typing import ClassVar, Unpack
 
 from ...models.errors import DeviceError
 from ...models.ranges import require_range
 from ..capabilities import RFCapabilities
 from ..links.answers import match
-from ..links.base import TextLink
 from ..protocols import RFTone
 from ..setpoints import wrapped_phase
-from .base import TextRFSource
+from .base import TextRFOptions, TextRFSource
 
 __all__ = ["NovatechSource"]
 
@@ -64,37 +63,20 @@ class NovatechSource(TextRFSource):
         address: str | None = None,
         *,
         full_scale: float = 0.5,
-        timeout: float = 2.0,
-        channels: int = 2,
-        frequency_range: Sequence[float] | None = None,
-        amplitude_range: Sequence[float] | None = None,
-        baud_rate: int | None = None,
-        backend: str = "@py",
-        link: TextLink | None = None,
+        **options: Unpack[TextRFOptions],
     ) -> None:
-        super().__init__(
-            name,
-            address,
-            timeout=timeout,
-            channels=channels,
-            frequency_range=frequency_range,
-            amplitude_range=amplitude_range,
-            baud_rate=baud_rate,
-            backend=backend,
-            link=link,
-        )
+        super().__init__(name, address, **options)
         self._full = require_range("full_scale", full_scale, 1e-3, 10.0, "V")
         self._widest = self._model = self._scaled()
         self._found: list[tuple[int, int, int]] = []
 
     def _scaled(self) -> RFCapabilities:
         """Capabilities with the amplitudes of this unit."""
-        values = {
-            **vars(self.widest),
-            "amplitude_range": (0.0, self._full),
-            "amplitude_resolution": self._full / _FULL,
-        }
-        return RFCapabilities(**values)
+        return replace(
+            self.widest,
+            amplitude_range=(0.0, self._full),
+            amplitude_resolution=self._full / _FULL,
+        )
 
     def _open(self) -> str:
         self._link.open()

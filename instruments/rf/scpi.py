@@ -41,10 +41,7 @@ class ScpiSource(TextRFSource):
         identity = self._link.query("*IDN?").strip()
         parts = _MODEL.split(identity)
         if not re.search(self.maker, identity, re.IGNORECASE) or len(parts) < 2:
-            raise DeviceError(
-                f"{self._link.address} is {identity[:60]!r}, not a source that "
-                f"{type(self).__name__} drives: correct address or driver in the rig file"
-            )
+            raise self._other_device(identity, f"a source that {type(self).__name__} drives")
         self._set_model(self._limits(parts[1]))
         self._errors()  # what is left in the queue was not caused here
         for channel in range(self._channels):

@@ -50,10 +50,7 @@ class SiglentSource(TextRFSource):
         identity = self._link.query("*IDN?").strip()
         found = re.search(r"SDG\w+", identity, re.IGNORECASE)
         if found is None or "siglent" not in identity.lower():
-            raise DeviceError(
-                f"{self._link.address} is {identity[:60]!r}, not a Siglent SDG: "
-                "correct address or driver in the rig file"
-            )
+            raise self._other_device(identity, "a Siglent SDG")
         low, high = self.widest.frequency_range
         highest = self.models.get(found[0].upper(), high)
         self._set_model(replace(self.widest, frequency_range=(low, highest)))
