@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ...models.errors import InputError
-from ...models.ranges import require_range
+from ...models.ranges import require_count, require_range
 from ..rig import DetectorChannel
 
 __all__ = [
@@ -225,7 +225,7 @@ class WorldSettings:
 
     def __post_init__(self) -> None:
         require_range("sample_rate", self.sample_rate, 1.0, 1e10, "Hz")
-        require_range("seed", self.seed, 0, 2**63 - 1)
+        require_count("seed", self.seed, 0, 2**63 - 1)
         require_range("adc_range", self.adc_range, 1e-6, 1e3, "V")
         require_range("adc_bits", self.adc_bits, 2, 16)
         require_range("driver_buffer", self.driver_buffer, 0.0, 1e4, "s")

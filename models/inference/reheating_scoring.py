@@ -9,6 +9,7 @@ import lmfit
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ConvergenceError
 from .reheating_gls import NAMES, GlsProblem
 from .reheating_markov import NONLINEAR, MarkovLikelihood, physical
 from .reheating_parameters import expression_gradient, parameter_values
@@ -105,8 +106,20 @@ class Surface:
             Time over which rates and frequencies act, s: limits their steps.
         deviance : callable
             What is minimised.
+
+        Raises
+        ------
+        ConvergenceError
+            If the data leave the step undetermined.
         """
-        step, start = self.bounded(fisher, score), self.vector
+        with np.errstate(over="ignore", invalid="ignore"):  # a step that is not finite is refused
+            step, start = self.bounded(fisher, score), self.vector
+        if not np.isfinite(step).all():
+            raise ConvergenceError(
+                "the reheating model does not describe these curves at any trial: choose --band "
+                "around the two lines, see that both lie close to each other, and exclude "
+                "repetitions that a disturbance spoilt"
+            )
         turns = [abs(s) * time for s, n in zip(step, self.varying, strict=True) if n in NONLINEAR]
         step *= min(1.0, _TURN / max([*turns, 1e-300]))
         before = deviance(self.values)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from simulated_releases import BROKEN, DEMO, DETUNED, MAIN, SLOW, WILD, Release, pulls
 
-from optobind.models.errors import InputError
+from optobind.models.errors import ConvergenceError, InputError
 from optobind.models.inference.reheating import fit_reheating, predict_reheating
 from optobind.models.inference.reheating_bins import demodulate, lay_out_bins
 from optobind.models.inference.reheating_covariance import curve_covariance, curve_means
@@ -225,3 +225,16 @@ def test_weakly_determined_couplings_get_honest_errors(release, repetitions):
     rows, _ = pulls(release, repetitions, range(20_000, 20_100))
     assert np.abs(rows.mean(axis=0)).max() < 0.5
     assert np.all(np.abs(rows.std(axis=0) - 1.0) < 0.3)
+
+
+def test_lines_too_far_apart_for_one_frame_end_in_a_clear_refusal():
+    rng, time = np.random.default_rng(1), np.arange(1000) / 1e6
+    samples = np.zeros((200, 1000, 2))
+    for j, frequency in enumerate((50e3, 200e3)):
+        steps = rng.normal(0.0, np.sqrt(5e4 / 1e6), (2, 200, 1000))
+        real, imaginary = np.cumsum(steps, axis=2) + rng.normal(0.0, 2.0, (2, 200, 1))
+        phase = 2.0 * np.pi * frequency * time
+        samples[..., j] = real * np.cos(phase) + imaginary * np.sin(phase)
+        samples[..., j] += rng.normal(0.0, 1.0, (200, 1000))
+    with pytest.raises(ConvergenceError, match="choose --band around the two lines"):
+        fit_reheating(estimate_reheating(samples, 1e6))

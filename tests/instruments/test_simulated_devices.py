@@ -275,3 +275,14 @@ def test_rig_maps_its_channels():
     assert [d.particle for d in rig.channels("in_loop")] == [0, 1]
     assert rig.digitizer.info.channels == ("z1", "z2", "in 1", "in 2")
     assert rig.mode == rig.digitizer.info.mode == "SIM"
+
+
+def test_a_digitizer_that_would_alias_the_lines_is_refused():
+    with pytest.raises(InputError, match=r"sample_rate 20000 Hz is too low.* Hz are needed"):
+        build_simulated_rig(make_trap(), replace(make_settings(), sample_rate=20e3))
+
+
+def test_a_seed_is_a_whole_number_that_fits_a_file():
+    with pytest.raises(InputError, match="seed"):
+        replace(make_settings(), seed=2**63)
+    assert replace(make_settings(), seed=2**63 - 1).seed == 2**63 - 1
