@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,7 +61,6 @@ def build_simulated_rig(
     InputError
         For settings that do not fit the trap.
     """
-    _require_lines_below_nyquist(trap, settings.sample_rate)
     world = build_world(trap, settings)
     # Idle before the devices take over: the rounding of their settings must not kick particles.
     world.idle = True
@@ -84,13 +82,3 @@ def build_simulated_rig(
         world=world,
         seed=settings.seed,
     )
-
-
-def _require_lines_below_nyquist(trap: TrapArray, sample_rate: float) -> None:
-    """Refuse a digitizer that would show the lines at wrong frequencies."""
-    highest = float(trap.coefficients().omegas.max()) / (2.0 * math.pi)
-    if highest >= 0.5 * sample_rate:
-        raise InputError(
-            f"sample_rate {sample_rate:g} Hz is too low: a particle oscillates at {highest:.4g} Hz "
-            f"and would be aliased, at least {2.5 * highest:.2g} Hz are needed"
-        )

@@ -277,11 +277,6 @@ def test_rig_maps_its_channels():
     assert rig.mode == rig.digitizer.info.mode == "SIM"
 
 
-def test_a_digitizer_that_would_alias_the_lines_is_refused():
-    with pytest.raises(InputError, match=r"sample_rate 20000 Hz is too low.* Hz are needed"):
-        build_simulated_rig(make_trap(), replace(make_settings(), sample_rate=20e3))
-
-
 def test_a_seed_is_a_whole_number_that_fits_a_file():
     with pytest.raises(InputError, match="seed"):
         replace(make_settings(), seed=2**63)
