@@ -76,6 +76,8 @@ class Relay:
         self._selector.register(server, selectors.EVENT_READ, client)
 
     def _pass(self, source: socket.socket, sink: socket.socket) -> None:
+        if source.fileno() < 0:
+            return  # closed a moment ago, with its other end
         if self.mode != "pass":
             self.left -= 1
         if self.mode == "stall" and self.left < 0:
@@ -89,7 +91,7 @@ class Relay:
                 sink.sendall(data)
                 return
         for end in (source, sink):
-            with suppress(KeyError):
+            with suppress(KeyError, ValueError):
                 self._selector.unregister(end)
             end.close()
 
