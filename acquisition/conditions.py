@@ -76,7 +76,7 @@ class ConditionWatch:
         it = "them" if len(names) > 1 else "it"
         remedy = f"reload {it}, then start the plan again"
         if self._rig.mode == "SIM":
-            remedy = f"reload {it} (menu Session), then start the plan again"
+            remedy = f"reload {it} (in the window: menu Session), then start the plan again"
         return (
             f"{what} (sample {{sample}}): {remedy}; recording goes on, what follows is marked and "
             "enters neither spectra nor curves"

@@ -334,7 +334,12 @@ class Runner(threading.Thread):
     @property
     def present_sample(self) -> int:
         """Index of the sample that is being taken now, 0 when nothing streams."""
-        return 0 if self.stream is None else self.stream.present()
+        if self.stream is None:
+            return 0
+        try:
+            return self.stream.present()
+        except DeviceError:  # a card that fails must not keep the light from being changed
+            return self.stream.position
 
     def update_growth(self) -> None:
         """Ask the simulated world for the growth rate of the present model."""

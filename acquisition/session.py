@@ -10,10 +10,11 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,8 @@ from .snapshots import (
 from .stream import Stream
 
 __all__ = ["RELEASE_PHRASE", "Session", "new_run_path"]
+
+T = TypeVar("T")
 
 RELEASE_PHRASE = "release particles"
 """What must be typed to switch the trap light off."""
@@ -128,25 +131,11 @@ class Session:
 
     def set_light(self, state: TweezerState) -> Future[AppliedLight]:
         """Set the light; refused (InputError) while a run holds the knobs."""
-
-        def apply() -> AppliedLight:
-            try:
-                return self._runner.set_light(state)
-            finally:  # a set-point that failed half way may have changed the light, too
-                self._live.restart_average(self._runner.present_sample)
-
-        return self._runner.submit(apply)
+        return self._change(lambda: self._runner.set_light(state))
 
     def set_feedback(self, closed: bool) -> Future[None]:
         """Switch feedback cooling; refused while a run holds the gate."""
-
-        def apply() -> None:
-            try:
-                self._runner.set_feedback(closed)
-            finally:
-                self._live.restart_average(self._runner.present_sample)
-
-        return self._runner.submit(apply)
+        return self._change(lambda: self._runner.set_feedback(closed))
 
     def release_particles(self, confirm: str) -> Future[None]:
         """Switch all trap light off; nothing else ever lowers it.
@@ -166,14 +155,7 @@ class Session:
                 f"to switch the trap light off, confirm with {RELEASE_PHRASE!r}, got {confirm!r}; "
                 "nothing was changed"
             )
-
-        def release() -> None:
-            try:
-                self._runner.release_particles()
-            finally:
-                self._live.restart_average(self._runner.present_sample)
-
-        return self._runner.submit(release)
+        return self._change(self._runner.release_particles)
 
     def reload_particles(self) -> Future[None]:
         """Put lost particles of a simulated rig back into their traps.
@@ -181,12 +163,23 @@ class Session:
         The future fails with InputError on hardware, while a run holds the rig or when no particle
         is lost, with NotTrappedError where the light does not hold them.
         """
+        return self._change(self._runner.reload_particles)
 
-        def reload() -> None:
-            self._runner.reload_particles()
-            self._live.restart_average(self._runner.present_sample)
+    def _change(self, change: Callable[[], T]) -> Future[T]:
+        """Have a set-point changed; the live average begins anew at the sample of the change."""
 
-        return self._runner.submit(reload)
+        def apply() -> T:
+            refused = False
+            try:
+                return change()
+            except InputError:
+                refused = True  # nothing was changed
+                raise
+            finally:  # a set-point that failed half way may have changed the light, too
+                if not refused:
+                    self._live.restart_average(self._runner.present_sample)
+
+        return self._runner.submit(apply)
 
     def exclude_repetition(self, number: int, reason: str) -> None:
         """Leave one repetition out of the reheating curves; the record keeps it.

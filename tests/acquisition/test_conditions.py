@@ -31,7 +31,7 @@ def test_a_lost_particle_is_named_once():
     assert not any(firsts[1:])
     (line,) = log.take()
     assert line.level == "error"
-    assert line.text.startswith("particle 1 is lost (sample 10000): reload it (menu Session)")
+    assert line.text.startswith("particle 1 is lost (sample 10000): reload it (in the window")
 
 
 def test_the_second_lost_particle_is_news():

@@ -17,6 +17,7 @@ from optobind.acquisition.plans import MonitorPlan, Plan, ReheatingPlan, Sequenc
 from optobind.acquisition.run import RunOutcome
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.session import Session, new_run_path
+from optobind.acquisition.stream import Stream
 from optobind.instruments.fakes import FakeDigitizer, Fault
 from optobind.instruments.protocols import DeviceState
 from optobind.instruments.rig import DetectorChannel, Rig
@@ -411,6 +412,34 @@ def test_live_spectra_restart_when_the_light_changes(session: Session) -> None:
     assert after.csd.first_sample >= earliest
     session.stream(False).result(10)
     assert not session.status().streaming
+
+
+def test_a_refused_light_leaves_the_live_spectra_alone(session: Session) -> None:
+    session.stream(True).result(10)
+    wait_until(lambda: (s := session.spectrum()) is not None and s.csd.averages > 10)
+    state = session.light().requested
+    assert state is not None
+    with pytest.raises(InputError, match="power"):
+        session.set_light(state.with_pair(total_power=50.0)).result(10)
+    before = session.spectrum()
+    assert before is not None
+    wait_until(lambda: session.spectrum().csd.last_sample > before.csd.last_sample + 100_000)  # type: ignore[union-attr]
+    assert session.spectrum().csd.first_sample == before.csd.first_sample  # type: ignore[union-attr]
+
+
+def test_a_card_that_cannot_tell_its_sample_keeps_no_light_from_being_changed(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.stream(True).result(10)
+    wait_until(lambda: session.status().samples > 0)
+
+    def fail(_: Stream) -> int:
+        raise DeviceError("the card is gone")
+
+    monkeypatch.setattr(Stream, "present", fail)
+    session.release_particles("release particles").result(10)
+    assert session.rig.light is not None
+    assert [site.power for site in session.rig.light.read().state.sites] == [0.0, 0.0]
 
 
 def test_reheating_curves_fill_repetition_by_repetition(session: Session) -> None:
