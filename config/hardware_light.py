@@ -92,22 +92,9 @@ class SlmLight(_Distances, LightTable):
     total_power: Power
 
 
-class SlmRfLight(_Distances, LightTable):
-    """Positions by SLM, powers and fast phases by one AOM a spot."""
+class AomKeys(EfficiencyKeys):
+    """One AOM a site. ``site_power`` and ``phase_offset`` may be given for each."""
 
-    control: Literal["slm+rf"]
-    carrier: RadioFrequency
-    site_power: Power
-    full_amplitude: Voltage
-
-
-class AomLight(EfficiencyKeys, LightTable):
-    """Beams that stand where the tweezers of the rig stand, an AOM each.
-
-    ``site_power`` and ``phase_offset`` may be given for each beam.
-    """
-
-    control: Literal["aom"]
     carrier: RadioFrequency
     site_power: Annotated[list[Power], BeforeValidator(_one_or_many), Field(min_length=1)]
     phase_offset: Annotated[list[Phase], BeforeValidator(_one_or_many), Field(min_length=1)] = (
@@ -115,6 +102,18 @@ class AomLight(EfficiencyKeys, LightTable):
     )
     order: Literal[1, -1] = 1
     passes: Literal[1, 2] = 1
+
+
+class SlmRfLight(AomKeys, _Distances, LightTable):
+    """Positions by SLM, powers and fast phases by one AOM a spot."""
+
+    control: Literal["slm+rf"]
+
+
+class AomLight(AomKeys, LightTable):
+    """Beams that stand where the tweezers of the rig stand, an AOM each."""
+
+    control: Literal["aom"]
     allow_beat: bool = False
 
 

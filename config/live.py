@@ -10,13 +10,21 @@ from ..models.errors import InputError
 from .detectors import calibrated, detector_channels, detector_name, run_record
 from .hardware import HardwareTable
 from .hardware_digitizers import DigitizerTable
-from .hardware_light import AodLight, AomLight, EfficiencyKeys, LightTable, SlmLight, SlmRfLight
+from .hardware_light import (
+    AodLight,
+    AomKeys,
+    AomLight,
+    EfficiencyKeys,
+    LightTable,
+    SlmLight,
+    SlmRfLight,
+)
 from .load import LoadedRig
 from .plugins import PluginTable, options_in_si
 from .schema import RigConfig
 
 if TYPE_CHECKING:
-    from ..instruments.control.calibration import EfficiencyCurve
+    from ..instruments.control.calibration import AomCalibration, EfficiencyCurve
     from ..instruments.protocols import RFSource, SpotSLM, TweezerControl
     from ..instruments.rig import Rig
 
@@ -208,13 +216,12 @@ def _curve(light: EfficiencyKeys) -> EfficiencyCurve:
 
 
 def _slm_rf(light: SlmRfLight, slm: SpotSLM, rf: RFSource, sites: int) -> TweezerControl:
-    from ..instruments.tweezer_control import LightPathCalibration, SlmRfControl
+    from ..instruments.tweezer_control import SlmRfControl
 
     return SlmRfControl(
         slm,
         rf,
-        LightPathCalibration(light.site_power, light.full_amplitude, light.carrier),
-        sites=sites,
+        _aom_calibrations(light, sites),
         separation_range=(light.separation_range[0], light.separation_range[1]),
         least_power=light.least_power,
     )
@@ -230,19 +237,24 @@ def _each(values: list[float], sites: int, key: str) -> list[float]:
     return values * sites if len(values) == 1 else values
 
 
-def _aom(config: RigConfig, light: AomLight, rf: RFSource) -> TweezerControl:
-    from ..instruments.control.aom_pair import AomControl
+def _aom_calibrations(light: AomKeys, sites: int) -> list[AomCalibration]:
     from ..instruments.control.calibration import AomCalibration
 
-    sites, curve = len(config.tweezers), _curve(light)
+    curve = _curve(light)
     powers = _each(light.site_power, sites, "site_power")
     offsets = _each(light.phase_offset, sites, "phase_offset")
+    return [
+        AomCalibration(power, curve, light.carrier, light.order, offset, light.passes)
+        for power, offset in zip(powers, offsets, strict=True)
+    ]
+
+
+def _aom(config: RigConfig, light: AomLight, rf: RFSource) -> TweezerControl:
+    from ..instruments.control.aom_pair import AomControl
+
     return AomControl(
         rf,
-        [
-            AomCalibration(power, curve, light.carrier, light.order, offset, light.passes)
-            for power, offset in zip(powers, offsets, strict=True)
-        ],
+        _aom_calibrations(light, len(config.tweezers)),
         [(t.position[0], t.position[1], t.position[2]) for t in config.tweezers],
         least_power=light.least_power,
         allow_beat=light.allow_beat,

@@ -3,62 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from ..models.errors import DeviceError, InputError
 from ..models.light import Site, TweezerState
-from ..models.ranges import require_range
+from .control.calibration import AomCalibration
 from .control.tones import set_tones
 from .protocols import AppliedLight, LightCapabilities, RFSource, RFTone, SpotPattern, SpotSLM
 from .setpoints import check_light, phase_error, wrapped_phase
 
-__all__ = ["LightPathCalibration", "SlmRfControl"]
-
-
-@dataclass(frozen=True)
-class LightPathCalibration:
-    """How RF amplitude becomes power: P = site_power · sin²(πV/(2 full_amplitude)).
-
-    The light is of order −1: its phase at the focus follows the RF phase with the same sign, its
-    frequency falls by as much as the RF frequency rises (time factor exp(−iωt)).
-
-    Attributes
-    ----------
-    site_power : float
-        Power of a site at full diffraction with equal weights on the SLM, W.
-    full_amplitude : float
-        Amplitude of full diffraction, V.
-    carrier : float
-        RF frequency of zero detuning, Hz.
-    """
-
-    site_power: float
-    full_amplitude: float
-    carrier: float
-
-    def detuning(self, frequency: float) -> float:
-        """Optical detuning, Hz, of an RF frequency in Hz."""
-        return self.carrier - frequency
-
-    def frequency(self, detuning: float) -> float:
-        """RF frequency, Hz, of an optical detuning in Hz."""
-        return self.carrier - detuning
-
-    def power(self, amplitude: float) -> float:
-        """Power of a site, W, at an amplitude in V."""
-        return self.site_power * math.sin(0.5 * math.pi * amplitude / self.full_amplitude) ** 2
-
-    def amplitude(self, power: float) -> float:
-        """Amplitude, V, for a power in W.
-
-        Raises
-        ------
-        InputError
-            For a power beyond full diffraction.
-        """
-        require_range("power", power, 0.0, self.site_power, "W")
-        root = math.sqrt(min(1.0, power / self.site_power))
-        return self.full_amplitude * 2.0 / math.pi * math.asin(root)
+__all__ = ["SlmRfControl"]
 
 
 class SlmRfControl:
@@ -70,10 +25,8 @@ class SlmRfControl:
         Shows one spot per site, all with the same weight.
     rf : RFSource
         One channel per site, all at one frequency.
-    calibration : LightPathCalibration
-        Amplitude ↔ power.
-    sites : int
-        Number of sites.
+    calibrations : sequence of AomCalibration
+        One per site; ``site_power`` with equal weights on the SLM.
     separation_range : tuple of float
         Allowed distance between sites, m.
     least_power : float
@@ -84,14 +37,13 @@ class SlmRfControl:
         self,
         slm: SpotSLM,
         rf: RFSource,
-        calibration: LightPathCalibration,
+        calibrations: Sequence[AomCalibration],
         *,
-        sites: int = 2,
         separation_range: tuple[float, float] = (1.5e-6, 50e-6),
         least_power: float = 0.01,
     ) -> None:
-        self._slm, self._rf, self._calibration = slm, rf, calibration
-        self._sites = sites
+        self._slm, self._rf, self._calibrations = slm, rf, tuple(calibrations)
+        self._sites = sites = len(self._calibrations)
         self._separation_range, self._least_power = separation_range, least_power
         if rf.capabilities.channels < sites:
             raise InputError(
@@ -102,7 +54,10 @@ class SlmRfControl:
     def capabilities(self) -> LightCapabilities:
         """What can be set, and within which ranges."""
         rf, slm = self._rf.capabilities, self._slm.capabilities
-        top = self._calibration.power(min(rf.amplitude_range[1], self._calibration.full_amplitude))
+        top = min(
+            c.power(min(rf.amplitude_range[1], c.curve.largest_amplitude))
+            for c in self._calibrations
+        )
         low, high = self._separation_range
         missing = () if slm.phase_per_spot or rf.phase != "absent" else ("phase",)
         # What is left of a phase after both devices have rounded it.
@@ -168,15 +123,15 @@ class SlmRfControl:
                 f"{self._slm.name} shows {len(pattern.positions)} known spots, this rig has "
                 f"{self._sites}: set the light first"
             )
-        for j in range(self._sites):
+        for j, calibration in enumerate(self._calibrations):
             tone = self._rf.read_tone(j)
-            power = self._calibration.power(tone.amplitude) * pattern.weights[j] * self._sites
+            power = calibration.power(tone.amplitude) * pattern.weights[j] * self._sites
             sites.append(
                 Site(
                     position=pattern.positions[j],
                     power=power if tone.enabled else 0.0,
-                    phase=pattern.phases[j] + tone.phase,
-                    detuning=self._calibration.detuning(tone.frequency),
+                    phase=pattern.phases[j] + calibration.optical_phase(tone.phase),
+                    detuning=calibration.detuning(tone.frequency),
                 )
             )
         return AppliedLight(TweezerState(tuple(sites)))
@@ -204,11 +159,11 @@ class SlmRfControl:
         """Set powers and what the SLM left of the phases."""
         tones = [
             RFTone(
-                self._calibration.frequency(site.detuning),
-                self._calibration.amplitude(site.power),
-                wrapped_phase(site.phase - phase),
+                c.frequency(site.detuning),
+                c.amplitude(site.power),
+                wrapped_phase(c.rf_phase(site.phase - phase)),
             )
-            for site, phase in zip(state.sites, shown.phases, strict=True)
+            for c, site, phase in zip(self._calibrations, state.sites, shown.phases, strict=True)
         ]
         set_tones(self._rf, tones)
 

@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from scipy import interpolate
 
 from ...models.errors import InputError
 from ...models.ranges import require_range
@@ -126,6 +125,8 @@ class TabulatedEfficiency:
 
     @cached_property
     def _forward(self) -> Any:
+        from scipy import interpolate  # only measured curves need it, and it loads slowly
+
         return interpolate.PchipInterpolator(self.amplitudes, self.efficiencies)
 
     @property

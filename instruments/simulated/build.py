@@ -72,7 +72,7 @@ def build_simulated_rig(
         digitizer=SimulatedDigitizer(world),
         detectors=tuple(d.channel(i) for i, d in enumerate(settings.detectors)),
         trap=trap,
-        light=SlmRfControl(slm, rf, calibration(settings), sites=len(trap.spheres)),
+        light=SlmRfControl(slm, rf, [calibration(settings)] * len(trap.spheres)),
         gate=SimulatedGate(world),
         gauge=SimulatedGauge(world),
         slm=slm,

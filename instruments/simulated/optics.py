@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from ...models.errors import InputError
 from ...models.light import Site, TweezerState
+from ..control.calibration import AomCalibration, SineEfficiency
 from ..protocols import RFTone, SpotPattern
-from ..tweezer_control import LightPathCalibration
 from .settings import WorldSettings
 from .world import SimulatedWorld
 
@@ -75,8 +75,8 @@ class OpticalPath:
         self._spots = _Transition(pattern, pattern)
         # The RF takes up what the SLM's levels leave of the phases.
         for j, site in enumerate(light.sites):
-            fine = self.round_tone(replace(self.tones[j], phase=site.phase - pattern.phases[j]))
-            self.tones[j] = fine
+            left = self.calibration.rf_phase(site.phase - pattern.phases[j])
+            self.tones[j] = self.round_tone(replace(self.tones[j], phase=left))
         world.set_light(self.state(0.0))
 
     def _tone(self, site: Site) -> RFTone:
@@ -121,7 +121,9 @@ class OpticalPath:
                 Site(
                     position=spots.positions[j],
                     power=power if tone.enabled else 0.0,
-                    phase=spots.phases[j] + tone.phase + self._slips[j],
+                    phase=spots.phases[j]
+                    + self.calibration.optical_phase(tone.phase)
+                    + self._slips[j],
                     detuning=self.calibration.detuning(tone.frequency),
                 )
             )
@@ -170,7 +172,7 @@ class OpticalPath:
         self._world.follow(lambda t: self.state(now + t), duration, jump=True)
 
 
-def calibration(settings: WorldSettings) -> LightPathCalibration:
-    """Calibration of the light path as the simulated AOMs have it."""
+def calibration(settings: WorldSettings) -> AomCalibration:
+    """Calibration of each light path as the simulated AOMs have it: order −1."""
     rf = settings.rf
-    return LightPathCalibration(rf.site_power, rf.full_amplitude, rf.carrier)
+    return AomCalibration(rf.site_power, SineEfficiency(rf.full_amplitude), rf.carrier, order=-1)

@@ -231,7 +231,7 @@ class VirtualLaboratory:
             "carrier": f"{rf.carrier!r} Hz",
             "site_power": f"{rf.site_power!r} W",
             "full_amplitude": f"{rf.full_amplitude!r} V",
-            "order": -1,  # as LightPathCalibration has it
+            "order": -1,  # as simulated.optics.calibration has it
             "phase_offset": [f"{offset!r} rad" for offset in offsets],
         }
 

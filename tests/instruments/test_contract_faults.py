@@ -29,7 +29,7 @@ from optobind.instruments.links.base import LinkError
 from optobind.instruments.links.scripted import ScriptedLink
 from optobind.instruments.protocols import DeviceState, GaugeReading, RFTone, SpotPattern
 from optobind.instruments.template import ExampleSource, ExampleTwin
-from optobind.instruments.tweezer_control import LightPathCalibration, SlmRfControl
+from optobind.instruments.tweezer_control import SlmRfControl
 from optobind.models.errors import DeviceError
 from optobind.models.light import TweezerState
 
@@ -55,7 +55,9 @@ def make_control(kind: str, faults: dict[str, dict[str, dict[int, FakeFault]]]):
     if kind == "slm":
         control = SlmControl(slm, 1.0)
     elif kind == "slm+rf":
-        control = SlmRfControl(slm, rf, LightPathCalibration(1.0, 1.0, 80e6))
+        control = SlmRfControl(
+            slm, rf, [AomCalibration(1.0, SineEfficiency(1.0), 80e6, order=-1)] * 2
+        )
     elif kind == "aom":
         control = AomControl(rf, [AomCalibration(1.0, CURVE, 80e6)] * 2, PLACES)
     else:

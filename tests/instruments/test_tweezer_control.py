@@ -12,7 +12,8 @@ from optobind.instruments.control.calibration import AomCalibration, SineEfficie
 from optobind.instruments.fakes import FakeRFSource, FakeSLM, Fault
 from optobind.instruments.protocols import RFTone, SpotPattern
 from optobind.instruments.simulated.build import build_simulated_rig
-from optobind.instruments.tweezer_control import LightPathCalibration, SlmRfControl
+from optobind.instruments.simulated.optics import calibration
+from optobind.instruments.tweezer_control import SlmRfControl
 from optobind.models.errors import DeviceError, InputError
 from optobind.models.light import Site, TweezerState
 
@@ -37,7 +38,7 @@ def fake_control(**faults):
         faults=faults.get("slm"),
     )
     rf = FakeRFSource([RFTone(80e6, 0.3), RFTone(80e6, 0.4)], faults=faults.get("rf"))
-    control = SlmRfControl(slm, rf, LightPathCalibration(1.0, 1.0, 80e6))
+    control = SlmRfControl(slm, rf, [AomCalibration(1.0, SineEfficiency(1.0), 80e6, order=-1)] * 2)
     slm.connect()
     rf.connect()
     return control, slm, rf
@@ -127,24 +128,36 @@ def test_source_without_phase_leaves_the_phase_to_the_slm():
     assert control.capabilities.phase_resolution == pytest.approx(2.0 * math.pi / 256)
 
 
-def test_aom_calibration_is_its_own_inverse():
-    calibration = LightPathCalibration(0.8, 0.7, 80e6)
-    for power in np.linspace(0.0, 0.8, 9):
-        assert calibration.power(calibration.amplitude(power)) == pytest.approx(power, abs=1e-15)
-    with pytest.raises(InputError, match="W"):
-        calibration.amplitude(0.9)
-
-
-def test_the_light_path_is_that_of_an_aom_of_order_minus_one():
-    path = LightPathCalibration(0.8, 0.7, 80e6)
-    aom = AomCalibration(0.8, SineEfficiency(0.7), 80e6, order=-1)
-    assert path.detuning(80.3e6) == aom.detuning(80.3e6) == -0.3e6
-    assert path.frequency(-0.3e6) == aom.frequency(-0.3e6) == 80.3e6
+def test_the_simulated_light_is_of_order_minus_one():
+    path = calibration(make_settings())
     # A tone that is 1 Hz high runs 2π ahead in a second, and so does the optical phase: the
     # light's frequency is lower, for its time factor is exp(−iωt).
-    step = 1.0
-    assert aom.optical_phase(2.0 * math.pi * step) == pytest.approx(2.0 * math.pi)
-    assert path.detuning(path.carrier + step) == pytest.approx(-step)
+    assert path.optical_phase(2.0 * math.pi) == pytest.approx(2.0 * math.pi)
+    assert path.detuning(path.carrier + 1.0) == pytest.approx(-1.0)
+    assert path.frequency(-1.0) == pytest.approx(path.carrier + 1.0)
+
+
+@pytest.mark.parametrize(("order", "passes"), [(1, 1), (-1, 1), (1, 2), (-1, 2)])
+def test_the_rf_takes_up_what_the_slm_left_with_the_sign_of_the_order(order, passes):
+    """RF cos(2πft + ψ) turns light of order m by −mψ on each pass (time factor exp(−iωt))."""
+    slm = FakeSLM(SpotPattern(((0.0, 0.0, 0.0),) * 2, (0.5, 0.5), (0.0, 0.0)))
+    rf = FakeRFSource([RFTone(80e6, 0.3), RFTone(80e6, 0.4)])
+    aoms = [
+        AomCalibration(1.0, SineEfficiency(1.0), 80e6, order, offset, passes)
+        for offset in (0.3, -0.2)
+    ]
+    control = SlmRfControl(slm, rf, aoms)
+    slm.connect()
+    rf.connect()
+    applied = control.apply(LIGHT.with_pair(phi=1.1))
+    assert applied.phase_error < 1e-3
+    for j, (site, offset) in enumerate(
+        zip(LIGHT.with_pair(phi=1.1).sites, (0.3, -0.2), strict=True)
+    ):
+        light = np.exp(
+            1j * (slm.read().phases[j] + offset - order * passes * rf.read_tone(j).phase)
+        )
+        assert light == pytest.approx(np.exp(1j * site.phase), abs=1e-3)
 
 
 def test_release_switches_every_tone_off_and_applying_light_brings_it_back():
@@ -162,7 +175,7 @@ def test_a_release_goes_on_past_a_channel_that_fails():
     slm = FakeSLM(SpotPattern(((0.0, 0.0, 0.0),) * 2, (0.5, 0.5), (0.0, 0.0)))
     tones = [RFTone(80e6, 0.3), RFTone(80e6, 0.4)]
     rf = FakeRFSource(tones, faults={"set_tone": {0: Fault("timeout")}})
-    control = SlmRfControl(slm, rf, LightPathCalibration(1.0, 1.0, 80e6))
+    control = SlmRfControl(slm, rf, [AomCalibration(1.0, SineEfficiency(1.0), 80e6, order=-1)] * 2)
     slm.connect()
     rf.connect()
     with pytest.raises(DeviceError, match="block the beam by hand: channel 1"):

@@ -118,7 +118,7 @@ def test_light_control_works_through_the_real_driver(dialect: str, connect):
     rig.slm.connect()
     with serve_text(dialect, rig.rf) as server:
         source = connect(dialect, server)
-        control = SlmRfControl(rig.slm, source, calibration(settings))
+        control = SlmRfControl(rig.slm, source, [calibration(settings)] * 2)
         state = control.read().state.with_pair(phi=1.1)
         applied = control.apply(state)
         assert applied.phase_error < 1e-3
