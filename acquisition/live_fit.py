@@ -248,6 +248,7 @@ class FitProcess:
             worker.join(_LAST_BREATH)
             if worker.is_alive():
                 worker.kill()
+                worker.join(_LAST_BREATH)
 
 
 def _failed(error: Exception) -> Future[R]:

@@ -40,8 +40,14 @@ def task() -> FitTask:
     return FitTask(estimate_csd(samples, 1e6, 1024), FitSettings("single"), None)
 
 
-def workers() -> list[object]:
-    return [p for p in multiprocessing.active_children() if "Spawn" in type(p).__name__]
+def workers(seconds: float = 1.0) -> list[object]:
+    """Workers that are still there after a while: two threads may be at waiting for one."""
+    end = time.monotonic() + seconds
+    while True:
+        left = [p for p in multiprocessing.active_children() if "Spawn" in type(p).__name__]
+        if not left or time.monotonic() > end:
+            return left
+        time.sleep(0.01)
 
 
 def test_a_worker_that_is_starting_ends_at_once_on_close():
