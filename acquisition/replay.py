@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from ..instruments.protocols import DeviceState, DigitizerInfo, ReadResult
 from ..models.blocks import BlockStatus
 from ..models.errors import DeviceError, InputError
-from .importers import Record, load_record
-from .runfile import Stretch
+from .records.opening import open_record
+from .records.record import Range, Record
 
 __all__ = ["ReplayDigitizer"]
 
@@ -68,7 +69,8 @@ class ReplayDigitizer:
         self._name = name
         self._record: Record | None = None
         self._info: DigitizerInfo | None = None
-        self._ranges: list[tuple[int, int]] = []
+        self._ranges: list[Range] = []
+        self._open_files = ExitStack()
         self._state = DeviceState.DISCONNECTED
         self._rewind()
 
@@ -105,27 +107,27 @@ class ReplayDigitizer:
         """
         if self._record is not None:
             return self._identity(self._record)
-        record = load_record(self._path, sample_rate=self._sample_rate)
+        record = open_record(self._path, sample_rate=self._sample_rate)
         integer = record.dtype == np.int16
         kind: Literal["int16", "float32"] = "int16" if integer else "float32"
+        self._open_files.enter_context(record.source.held())
         self._record = record
-        self._ranges = _all_ranges(record)
+        self._ranges = record.recorded()
         self._info = DigitizerInfo(
             sample_rate=record.sample_rate,
-            channels=record.channels,
-            scale=tuple(float(s) for s in record.scale),
+            channels=record.names,
+            scale=tuple(float(s) for s in record.stored_scale),
             dtype=kind,
             real_time=self._real_time,
             mode="REPLAY",
-            unit=record.unit,
+            unit=record.stored_unit,
         )
         self._state = DeviceState.READY
         return self._identity(record)
 
     def disconnect(self) -> None:
         """Close the file. Safe to call in any state."""
-        if self._record is not None:
-            self._record.close()
+        self._open_files.close()
         self._record, self._info = None, None
         self._state = DeviceState.DISCONNECTED
 
@@ -154,8 +156,8 @@ class ReplayDigitizer:
         record = self._opened()
         if self._state is not DeviceState.RUNNING:
             raise DeviceError(f"{self._name}: start first")
-        if buffer.ndim != 2 or buffer.shape[1] != len(record.channels):
-            raise InputError(f"buffer of shape {buffer.shape} must be (n, {len(record.channels)})")
+        if buffer.ndim != 2 or buffer.shape[1] != len(record.names):
+            raise InputError(f"buffer of shape {buffer.shape} must be (n, {len(record.names)})")
         status = self._enter_range()
         first = self._index
         if self._range >= len(self._ranges):
@@ -163,7 +165,7 @@ class ReplayDigitizer:
         low, high = self._ranges[self._range]
         rows = min(buffer.shape[0], high - low - self._position)
         start = low + self._position
-        buffer[:rows] = record.counts(start, start + rows)
+        buffer[:rows] = record.source.counts(start, start + rows)
         self._position += rows
         self._index += rows
         self._played += rows
@@ -193,7 +195,7 @@ class ReplayDigitizer:
             return BlockStatus.OK
         self._range = following % len(self._ranges)
         self._position = 0
-        recorded_gap = self._range > 0 and self._opened().run is not None
+        recorded_gap = self._range > 0 and self._opened().source.jumps
         if recorded_gap:
             self._index += self._ranges[self._range][0] - high
         return BlockStatus.GAP_BEFORE
@@ -211,13 +213,5 @@ class ReplayDigitizer:
         samples = sum(high - low for low, high in self._ranges)
         return (
             f"{record.kind} file {self._path.name}: {samples} samples, "
-            f"{len(record.channels)} channels, {record.sample_rate:g} Hz"
+            f"{len(record.names)} channels, {record.sample_rate:g} Hz"
         )
-
-
-def _all_ranges(record: Record) -> list[tuple[int, int]]:
-    """Ranges that are played: everything recorded, releases included."""
-    if record.run is None:
-        return record.stretches()
-    stretches: list[Stretch] = record.run.stretches()
-    return [(s.first_sample, s.end_sample) for s in stretches]

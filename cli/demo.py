@@ -8,21 +8,22 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..acquisition.records.opening import open_record
 from ..acquisition.run import RunOutcome
 from ..acquisition.runfile_results import write_results
 from ..acquisition.session import Session, new_run_path
+from ..analysis.comparison import compare, in_hertz, measured, plain_symbol, predictions, pull_text
+from ..analysis.figures.comparison import ComparedValue
+from ..analysis.reheating import analyse_reheating
+from ..analysis.report.page import ReportContent, write_report
+from ..analysis.spectrum import SpectrumAnalysis, analyse_spectrum
 from ..config.build import build_rig
 from ..config.load import load_plan, load_rig
 from ..models.errors import ConvergenceError, FileError, InputError, OptobindError
 from ..models.inference.spectral import fit_pair, pair_parameters
-from .analysis import SpectrumAnalysis, analyse_reheating, analyse_spectrum
-from .comparison import compare, in_hertz, measured, plain_symbol, predictions, pull_text
-from .comparison_figure import ComparedValue
 from .couplings import couplings_of
 from .errors import Interrupted
 from .output import console_for_progress, print_result, warn, write_json
-from .records import open_record
-from .report import ReportContent, write_report
 from .run import carry_out
 
 if TYPE_CHECKING:

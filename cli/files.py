@@ -29,31 +29,31 @@ def show_info(path: Path, as_json: bool) -> None:
 
 def _info_of(path: Path) -> dict[str, Any]:
     """Describe a run file, or any other record that can be imported."""
-    from ..acquisition.runfile import RunFile
-    from .records import is_run_file
+    from ..acquisition.records.opening import open_record
 
-    if is_run_file(path):
+    record = open_record(path)
+    if record.kind == "run":
+        from ..acquisition.runfile import RunFile
+
         with RunFile.open(path) as run:
             return run.info()
-    from ..acquisition.importers import load_record
-
-    with load_record(path) as record:
-        samples = 0 if record.data is None else int(record.data.shape[-2])
-        return {
-            "path": str(path),
-            "format": record.kind,
-            "state": "complete",
-            "samples": samples * (record.repetitions or 1),
-            "gaps": 0,
-            "sample_rate": record.sample_rate,
-            "channels": list(record.channels),
-            "repetitions": record.repetitions,
-            "release_index": record.release_index,
-            "duration": samples / record.sample_rate,
-            "unit": record.unit,
-            "events": {},
-            "results": [],
-        }
+    ranges = record.recorded()
+    length = ranges[0][1] - ranges[0][0]
+    return {
+        "path": str(path),
+        "format": record.kind,
+        "state": "complete",
+        "samples": length * len(ranges),
+        "gaps": 0,
+        "sample_rate": record.sample_rate,
+        "channels": list(record.names),
+        "repetitions": len(ranges) if len(ranges) > 1 else None,
+        "release_index": record.release_index,
+        "duration": length / record.sample_rate,
+        "unit": record.unit,
+        "events": {},
+        "results": [],
+    }
 
 
 def _table(path: Path, values: dict[str, Any]) -> Any:

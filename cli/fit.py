@@ -43,11 +43,11 @@ def fit_spectrum_file(
     """Fit the spectra of a file."""
     columns = _columns(options.channels)
     _check_directory(out)
-    from .analysis import analyse_spectrum
-    from .records import open_record
+    from ..acquisition.records.opening import open_record
+    from ..analysis.spectrum import analyse_spectrum
 
     analysis = analyse_spectrum(
-        open_record(path, options.rate),
+        open_record(path, sample_rate=options.rate),
         model=options.model,
         band=options.band,
         channels=columns,
@@ -56,7 +56,7 @@ def fit_spectrum_file(
     _require_converged(analysis.result)
 
     def figure() -> Figure:
-        from .plots import spectrum_figure
+        from ..analysis.figures import spectrum_figure
 
         return spectrum_figure(analysis.csd, analysis.result)
 
@@ -74,8 +74,8 @@ def fit_reheating_file(
     """Fit the reheating curves of a file."""
     columns = _columns(channels)
     _check_directory(out)
-    from .analysis import analyse_reheating
-    from .records import open_record
+    from ..acquisition.records.opening import open_record
+    from ..analysis.reheating import analyse_reheating
 
     analysis = analyse_reheating(
         open_record(path), band=band, release_index=release_index, channels=columns
@@ -83,7 +83,7 @@ def fit_reheating_file(
     _require_converged(analysis.result)
 
     def figure() -> Figure:
-        from .plots import reheating_figure
+        from ..analysis.figures import reheating_figure
 
         return reheating_figure(analysis.estimate, analysis.result)
 
@@ -125,7 +125,7 @@ def _deliver(result: FitResult, name: str, figure: Any, out: Path | None, as_jso
 
 
 def _store(values: dict[str, Any], name: str, figure: Any, out: Path) -> None:
-    from .plots import save_figure
+    from ..analysis.figures import save_figure
 
     try:
         write_json(out / f"{name}.json", values)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from ..analysis.figures.style import save_figure
 from ..models.errors import FileError, InputError
 from ..models.ranges import require_range
-from .figure_style import save_figure
 from .output import as_json as encode
 from .output import print_json, print_result
 

@@ -14,9 +14,7 @@ from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
-from ..models.phases import LETTER_POINTS, RegimeMap, regime_map
-from ..models.rig_phases import RigRegimes
-from .figure_style import (
+from ..analysis.figures.style import (
     BLACK,
     BLUE,
     GREEN,
@@ -28,6 +26,8 @@ from .figure_style import (
     si_prefix,
     style,
 )
+from ..models.phases import LETTER_POINTS, RegimeMap, regime_map
+from ..models.rig_phases import RigRegimes
 from .phases_pictogram import Couple, pictogram
 
 __all__ = ["regimes_figure", "rig_regimes_figure"]

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..analysis.figures.style import si_prefix
 from ..config.build import build_trap
 from ..config.load import load_rig
 from ..models.array import TrapArray
@@ -33,7 +34,6 @@ from ..models.rig_phases import (
     rig_symmetry,
     symmetry_range,
 )
-from .figure_style import si_prefix
 from .output import warn
 from .phases_figure import regimes_figure, rig_regimes_figure
 from .phases_pictogram import Couple

@@ -15,9 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
-from ..models.phases import SymmetryMap, exceptional_detunings
-from ..models.rig_phases import RigSymmetry
-from .figure_style import (
+from ..analysis.figures.style import (
     BLACK,
     BLUE,
     GREY,
@@ -28,6 +26,8 @@ from .figure_style import (
     si_prefix,
     style,
 )
+from ..models.phases import SymmetryMap, exceptional_detunings
+from ..models.rig_phases import RigSymmetry
 
 __all__ = ["Cut", "rig_symmetry_figure", "symmetry_figure"]
 

@@ -13,16 +13,17 @@ import tempfile
 from importlib import util
 from pathlib import Path
 
-from optobind.cli.analysis import analyse_reheating, analyse_spectrum
-from optobind.cli.comparison import compare, predictions
-from optobind.cli.demo import run_demo, truth_of
-from optobind.cli.plots import (
+from optobind.acquisition.records.opening import open_record
+from optobind.analysis.comparison import compare, predictions
+from optobind.analysis.figures import (
     comparison_figure,
     reheating_figure,
     save_figure,
     spectrum_figure,
 )
-from optobind.cli.records import open_record
+from optobind.analysis.reheating import analyse_reheating
+from optobind.analysis.spectrum import analyse_spectrum
+from optobind.cli.demo import run_demo, truth_of
 from optobind.config.build import build_rig
 from optobind.config.load import load_rig
 

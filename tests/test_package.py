@@ -13,7 +13,7 @@ import pytest
 import optobind
 
 ROOT = Path(optobind.__file__).parent
-ROOMS = ("models", "instruments", "acquisition", "config", "gui", "cli")
+ROOMS = ("analysis", "models", "instruments", "acquisition", "config", "gui", "cli")
 
 
 def test_every_public_name_loads() -> None:
@@ -32,8 +32,8 @@ def test_core_and_analysis_import_neither_qt_nor_vendor_packages() -> None:
         "import optobind\n"
         "for name in optobind.__all__:\n"
         "    getattr(optobind, name)\n"
-        "import optobind.acquisition.session, optobind.config.build, optobind.cli.analysis\n"
-        "import optobind.cli.demo, optobind.cli.report\n"
+        "import optobind.acquisition.session, optobind.config.build, optobind.analysis.spectrum\n"
+        "import optobind.cli.demo, optobind.analysis.report.page\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import FileError
+from ..records.array_source import array_record
+from ..records.record import Record, checked_rate
 from .npz import UNITS
-from .record import Record, checked_rate
 
 __all__ = ["load_csv"]
 
@@ -74,7 +75,7 @@ def load_csv(path: Path, sample_rate: float | None = None) -> Record:
     data = np.ascontiguousarray(values[:, first:])
     chosen = names[first:] if names else [f"z{j + 1}" for j in range(data.shape[1])]
     ones = np.ones(data.shape[1])
-    return Record("csv", str(path), checked_rate(str(path), rate), tuple(chosen), unit, ones, data)
+    return array_record("csv", path, checked_rate(str(path), rate), chosen, unit, ones, data)
 
 
 def _comments(text: str) -> dict[str, str]:

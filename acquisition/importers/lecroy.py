@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import FileError
-from .record import Record, checked_rate
+from ..records.array_source import array_record
+from ..records.record import Record, checked_rate
 
 __all__ = ["is_lecroy", "load_lecroy"]
 
@@ -81,7 +82,7 @@ def load_lecroy(path: Path) -> Record:
         shaped: NDArray[Any] = data.reshape(segments, -1, 1)
     else:
         shaped = data.reshape(-1, 1)
-    return Record("lecroy", str(path), rate, ("C1",), "V", np.array([scale]), shaped)
+    return array_record("lecroy", path, rate, ("C1",), "V", np.array([scale]), shaped)
 
 
 def _coding(path: Path, header: bytes) -> tuple[str, int]:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import FileError
-from .record import Record, checked_rate
+from ..records.array_source import array_record
+from ..records.record import Record, checked_rate
 
 __all__ = ["load_npz"]
 
@@ -62,9 +63,9 @@ def load_npz(path: Path, sample_rate: float | None = None) -> Record:
     unit = _unit(path, found.get("unit"))
     if unit not in UNITS:
         raise FileError(f"{path}: unit {unit!r} is not known; known: {', '.join(UNITS)}")
-    return Record(
+    return array_record(
         "npz",
-        str(path),
+        path,
         checked_rate(str(path), rate),
         _names(path, found.get("channels"), samples.shape[-1]),
         unit,

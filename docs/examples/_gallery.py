@@ -10,7 +10,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from PIL import Image
 
-from optobind.cli.figure_style import save_figure
+from optobind.analysis.figures.style import save_figure
 
 __all__ = ["build"]
 

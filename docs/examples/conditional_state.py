@@ -12,7 +12,7 @@ import numpy as np
 from _gallery import build
 from matplotlib.figure import Figure
 
-from optobind.cli.figure_style import (
+from optobind.analysis.figures.style import (
     BLUE,
     GREEN,
     GREY,

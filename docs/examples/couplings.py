@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from optobind.cli.figure_style import (
+from optobind.analysis.figures.style import (
     BLUE,
     GREEN,
     GREY,

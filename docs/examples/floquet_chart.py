@@ -14,7 +14,7 @@ from _gallery import build
 from matplotlib.figure import Figure
 from scipy.special import mathieu_a, mathieu_b
 
-from optobind.cli.figure_style import (
+from optobind.analysis.figures.style import (
     BLACK,
     VERMILLION,
     new_figure,

@@ -14,7 +14,7 @@ from _gallery import build
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from optobind.cli.figure_style import (
+from optobind.analysis.figures.style import (
     BLACK,
     BLUE,
     GREY,

@@ -12,7 +12,7 @@ from _gallery import build
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from optobind.cli.figure_style import new_figure, style
+from optobind.analysis.figures.style import new_figure, style
 from optobind.cli.phases_results import ideal_phases
 
 

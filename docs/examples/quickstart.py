@@ -1,10 +1,10 @@
 """Predict the couplings of two nanospheres, simulate the experiment, and fit what it recorded."""
 
 from optobind.acquisition.plans import MonitorPlan
+from optobind.acquisition.records.opening import open_record
 from optobind.acquisition.session import Session
-from optobind.cli.analysis import analyse_spectrum
-from optobind.cli.plots import save_figure, spectrum_figure
-from optobind.cli.records import open_record
+from optobind.analysis.figures import save_figure, spectrum_figure
+from optobind.analysis.spectrum import analyse_spectrum
 from optobind.config.build import build_rig
 from optobind.config.load import load_rig
 from optobind.models.inference.convention import fit_convention

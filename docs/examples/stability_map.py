@@ -14,7 +14,7 @@ import numpy as np
 from _gallery import build
 from matplotlib.figure import Figure
 
-from optobind.cli.figure_style import BLACK, new_figure, panel_letter, style
+from optobind.analysis.figures.style import BLACK, new_figure, panel_letter, style
 from optobind.config.build import build_trap
 from optobind.config.load import load_rig
 from optobind.models.collective.maps import stability_map

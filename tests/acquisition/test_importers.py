@@ -9,8 +9,8 @@ import pytest
 
 from optobind.acquisition.csd import CsdEstimator, estimate_csd
 from optobind.acquisition.events import Event, EventKind
-from optobind.acquisition.importers import load_record
 from optobind.acquisition.recorder import Recorder
+from optobind.acquisition.records.opening import open_record
 from optobind.acquisition.runfile_format import Manifest
 from optobind.models.blocks import Block
 from optobind.models.errors import FileError, InputError
@@ -53,9 +53,9 @@ def npz(path, **arrays):
 
 
 def test_real_record_has_the_stated_length_rate_and_line():
-    record = load_record(REAL)
+    record = open_record(REAL)
     assert record.kind == "lecroy"
-    assert record.data.shape == (250_002, 1)
+    assert record.samples.shape == (250_002, 1)
     assert record.sample_rate == 2.5e6
     assert record.unit == "V"
     csd = estimate_csd(record.data, record.sample_rate, 16384, scale=record.scale)
@@ -70,7 +70,7 @@ def test_real_record_gives_the_same_volts_by_the_formula_of_the_manual():
     gain, offset = struct.unpack_from("<ff", content, begin + 156)
     counts = np.frombuffer(content, "<i2", 250_002, begin + 346)
     np.testing.assert_allclose(
-        load_record(REAL).samples[:, 0], gain * counts.astype(float) - offset, atol=1e-6 * gain
+        open_record(REAL).samples[:, 0], gain * counts.astype(float) - offset, atol=1e-6 * gain
     )
 
 
@@ -80,7 +80,7 @@ def test_real_record_gives_the_same_volts_by_the_formula_of_the_manual():
 def test_both_byte_orders_both_widths_with_and_without_preamble(tmp_path, order, dtype, preamble):
     counts = np.random.default_rng(1).integers(-100, 100, 500).astype(dtype)
     content = waveform(counts, order, gain=0.02, offset=0.1, interval=4e-7, preamble=preamble)
-    record = load_record(save(tmp_path / "x.trc", content))
+    record = open_record(save(tmp_path / "x.trc", content))
     np.testing.assert_allclose(record.samples[:, 0], 0.02 * counts - 0.1, rtol=1e-5, atol=1e-7)
     assert record.sample_rate == 2.5e6
     assert record.dtype == np.int16
@@ -88,16 +88,16 @@ def test_both_byte_orders_both_widths_with_and_without_preamble(tmp_path, order,
 
 def test_offset_that_is_no_whole_number_of_counts_becomes_float(tmp_path):
     counts = np.arange(100, dtype="i2")
-    record = load_record(save(tmp_path / "x.trc", waveform(counts, gain=0.02, offset=0.033)))
+    record = open_record(save(tmp_path / "x.trc", waveform(counts, gain=0.02, offset=0.033)))
     assert record.dtype == np.float32
     np.testing.assert_allclose(record.samples[:, 0], 0.02 * counts - 0.033, atol=1e-6)
 
 
 def test_sequence_of_segments_becomes_repetitions(tmp_path):
     counts = np.arange(60, dtype="i2")
-    record = load_record(save(tmp_path / "x.trc", waveform(counts, segments=3)))
-    assert record.data.shape == (3, 20, 1)
-    assert record.repetitions == 3
+    record = open_record(save(tmp_path / "x.trc", waveform(counts, segments=3)))
+    assert record.samples.shape == (3, 20, 1)
+    assert len(record.recorded()) == 3
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_sequence_of_segments_becomes_repetitions(tmp_path):
 def test_damaged_waveforms_are_named(tmp_path, change, message):
     content = change(waveform(np.zeros(500, "i2")))
     with pytest.raises(FileError, match=message):
-        load_record(save(tmp_path / "x.trc", content))
+        open_record(save(tmp_path / "x.trc", content))
 
 
 # -- NPZ -----------------------------------------------------------------------------
@@ -125,19 +125,19 @@ def test_damaged_waveforms_are_named(tmp_path, change, message):
 def test_npz_with_everything(tmp_path):
     samples = np.random.default_rng(1).normal(size=(5, 100, 2))
     path = npz(tmp_path / "a.npz", samples=samples, sample_rate=1e6, unit="quanta", release_index=7)
-    record = load_record(path)
+    record = open_record(path)
     np.testing.assert_array_equal(record.samples, samples)
     assert (record.sample_rate, record.unit, record.release_index) == (1e6, "quanta", 7)
-    assert (record.repetitions, record.channels) == (5, ("z1", "z2"))
-    assert record.stretches()[1] == (101, 201)
+    assert (len(record.recorded()), record.names) == (5, ("z1", "z2"))
+    assert record.recorded()[1] == (101, 201)
     np.testing.assert_array_equal(record.read(111, 121, (1,)), samples[1, 10:20, 1:])
     with pytest.raises(InputError, match="within one stretch"):
         record.read(95, 105)
 
 
 def test_npz_defaults_to_volts_and_states_no_release(tmp_path):
-    record = load_record(npz(tmp_path / "a.npz", samples=np.zeros((9, 1), "i4"), sample_rate=10))
-    assert (record.unit, record.release_index, record.repetitions) == ("V", None, None)
+    record = open_record(npz(tmp_path / "a.npz", samples=np.zeros((9, 1), "i4"), sample_rate=10))
+    assert (record.unit, record.release_index, len(record.recorded())) == ("V", None, 1)
     assert record.samples.dtype == np.float64
 
 
@@ -171,13 +171,13 @@ BAD = np.array([[0.0, 1.0], [2.0, np.nan]])
 )
 def test_npz_that_cannot_be_used_is_named(tmp_path, arrays, message):
     with pytest.raises(FileError, match=message):
-        load_record(npz(tmp_path / "a.npz", **arrays))
+        open_record(npz(tmp_path / "a.npz", **arrays))
 
 
 def test_pickled_objects_are_never_loaded(tmp_path):
     path = npz(tmp_path / "a.npz", samples=np.array([{}], dtype=object), sample_rate=1.0)
     with pytest.raises(FileError, match="holds pickled objects: they are never loaded"):
-        load_record(path)
+        open_record(path)
 
 
 def test_archive_whose_members_are_no_arrays_is_named(tmp_path):
@@ -185,17 +185,17 @@ def test_archive_whose_members_are_no_arrays_is_named(tmp_path):
         archive.writestr("samples.npy", "text")
         archive.writestr("sample_rate.npy", "1e6")
     with pytest.raises(FileError, match="'samples' is no array of NumPy"):
-        load_record(tmp_path / "a.npz")
+        open_record(tmp_path / "a.npz")
 
 
 def test_truncated_npz_and_single_array_are_named(tmp_path):
     content = npz(tmp_path / "a.npz", samples=GOOD, sample_rate=1.0).read_bytes()
     for length in (1, 10, len(content) // 2, len(content) - 10):
         with pytest.raises(FileError, match="cannot be read as NPZ"):
-            load_record(save(tmp_path / "part.npz", content[:length]))
+            open_record(save(tmp_path / "part.npz", content[:length]))
     np.save(tmp_path / "one.npy", GOOD)
     with pytest.raises(FileError, match="is one array; expected an NPZ"):
-        load_record(tmp_path / "one.npy")
+        open_record(tmp_path / "one.npy")
 
 
 # -- CSV -----------------------------------------------------------------------------
@@ -217,10 +217,10 @@ def test_truncated_npz_and_single_array_are_named(tmp_path):
 )
 def test_tables_with_a_rate_in_all_dialects(tmp_path, text, rate, names):
     path = save(tmp_path / "a.csv", text.encode("utf-8"))
-    record = load_record(path, sample_rate=rate)
+    record = open_record(path, sample_rate=rate)
     np.testing.assert_array_equal(record.samples, [[1, 2], [3, 4], [5, 6]])
     assert record.sample_rate == pytest.approx(1e3)
-    assert record.channels == names
+    assert record.names == names
     assert record.unit == ("m" if "unit" in text else "V")
 
 
@@ -256,7 +256,7 @@ def test_tables_with_a_rate_in_all_dialects(tmp_path, text, rate, names):
 def test_tables_that_cannot_be_used_are_named(tmp_path, text, rate, message):
     path = save(tmp_path / "a.csv", text.encode("utf-8"))
     with pytest.raises(FileError, match=message):
-        load_record(path, sample_rate=rate)
+        open_record(path, sample_rate=rate)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_tables_that_cannot_be_used_are_named(tmp_path, text, rate, message):
     ],
 )
 def test_rate_and_unit_of_a_comment_are_read_to_the_end(tmp_path, comment, rate, unit):
-    record = load_record(save(tmp_path / "a.csv", f"{comment}\na\n1\n2\n".encode()))
+    record = open_record(save(tmp_path / "a.csv", f"{comment}\na\n1\n2\n".encode()))
     assert record.sample_rate == pytest.approx(rate, rel=1e-12)
     assert record.unit == unit
 
@@ -281,32 +281,32 @@ def test_rate_and_unit_of_a_comment_are_read_to_the_end(tmp_path, comment, rate,
 
 def test_foreign_and_missing_files_are_named(tmp_path):
     with pytest.raises(FileError, match="does not exist"):
-        load_record(tmp_path / "none.npz")
+        open_record(tmp_path / "none.npz")
     with pytest.raises(FileError, match="is no file"):
-        load_record(tmp_path)
+        open_record(tmp_path)
     with pytest.raises(FileError, match="its format is not known"):
-        load_record(save(tmp_path / "a.bin", bytes(range(256)) * 4))
+        open_record(save(tmp_path / "a.bin", bytes(range(256)) * 4))
     with pytest.raises(FileError, match="is not a LeCroy waveform"):
-        load_record(save(tmp_path / "a.raw", b"hello"))
+        open_record(save(tmp_path / "a.raw", b"hello"))
     with pytest.raises(FileError, match="is no HDF5 file"):
-        load_record(save(tmp_path / "a.h5", b"hello"))
+        open_record(save(tmp_path / "a.h5", b"hello"))
     with pytest.raises(FileError, match=r"\(truncated or foreign\): it is no archive"):
-        load_record(save(tmp_path / "a.npz", b"hello"))
+        open_record(save(tmp_path / "a.npz", b"hello"))
 
 
 def test_rate_that_contradicts_the_file_is_refused():
-    assert load_record(REAL, sample_rate=2.5e6).sample_rate == 2.5e6
+    assert open_record(REAL, sample_rate=2.5e6).sample_rate == 2.5e6
     with pytest.raises(FileError, match=r"was recorded at 2.5e\+06 Hz, not at 1e\+06 Hz"):
-        load_record(REAL, sample_rate=1e6)
+        open_record(REAL, sample_rate=1e6)
 
 
 def test_rate_given_counts_only_where_an_archive_states_none(tmp_path):
     stated = npz(tmp_path / "a.npz", samples=GOOD, sample_rate=1e6)
-    assert load_record(stated, sample_rate=1.005e6).sample_rate == 1e6
+    assert open_record(stated, sample_rate=1.005e6).sample_rate == 1e6
     with pytest.raises(FileError, match=r"was recorded at 1e\+06 Hz, not at 2e\+06 Hz"):
-        load_record(stated, sample_rate=2e6)
+        open_record(stated, sample_rate=2e6)
     silent = npz(tmp_path / "b.npz", samples=GOOD)
-    assert load_record(silent, sample_rate=2e6).sample_rate == 2e6
+    assert open_record(silent, sample_rate=2e6).sample_rate == 2e6
 
 
 def test_run_file_is_read_in_stretches(tmp_path):
@@ -317,16 +317,17 @@ def test_run_file_is_read_in_stretches(tmp_path):
         recorder.write(Block(700, counts[600:], np.ones(2)))
         recorder.event(Event(100, EventKind.STEP_START, {"index": 0, "kind": "monitor"}))
         recorder.event(Event(900, EventKind.STEP_END, {"index": 0, "kind": "monitor"}))
-    with load_record(tmp_path / "run.h5") as record:
-        assert (record.kind, record.channels, record.sample_rate) == ("run", ("a", "b"), 1e6)
-        assert record.stretches() == [(100, 600), (700, 900)]
+    with open_record(tmp_path / "run.h5") as record:
+        assert (record.kind, record.names, record.sample_rate) == ("run", ("a", "b"), 1e6)
+        assert record.recorded() == [(0, 600), (700, 1100)]
+        assert record.steady() == [(100, 600), (700, 900)]
         np.testing.assert_array_equal(
             record.read(100, 600), counts[100:600] * np.array([0.5, -0.25])
         )
-        with pytest.raises(InputError, match="holds 2 steady stretches"):
+        with pytest.raises(InputError, match="holds 2 stretches of different lengths"):
             _ = record.samples
         estimator = CsdEstimator(2, 64, 1e6)
-        for block in record.blocks(rows=77):
+        for block in record.steady_blocks(rows=77):
             estimator.add(block)
         assert estimator.estimate().averages == (500 - 32) // 32 + (200 - 32) // 32
 
@@ -337,4 +338,4 @@ def test_truncated_run_file_names_the_bytes_that_are_left(tmp_path):
     content = (tmp_path / "run.h5").read_bytes()
     for length in (600, len(content) // 2, len(content) - 1):
         with pytest.raises(FileError, match=f"is truncated: {length} of {len(content)} bytes"):
-            load_record(save(tmp_path / "part.h5", content[:length]))
+            open_record(save(tmp_path / "part.h5", content[:length]))

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optobind.acquisition.importers import load_record
 from optobind.acquisition.plans import MonitorPlan
 from optobind.acquisition.recorder import Recorder
+from optobind.acquisition.records.opening import open_record
 from optobind.acquisition.replay import ReplayDigitizer
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.runfile_format import Manifest
@@ -57,7 +57,7 @@ def test_waveform_is_played_once_as_counts():
     digitizer.start()
     assert digitizer.state is DeviceState.RUNNING
     counts, results = drain(digitizer, 40_000)
-    np.testing.assert_array_equal(counts * info.scale, load_record(REAL).samples)
+    np.testing.assert_array_equal(counts * info.scale, open_record(REAL).samples)
     assert [r.finished for r in results] == [False] * 6 + [True]
     assert digitizer.read_into(np.zeros((10, 1), np.int16)).samples == 0
     digitizer.stop()

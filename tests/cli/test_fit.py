@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from numba import njit
 
-from optobind.cli.analysis import _rescaled_result, analyse_reheating, analyse_spectrum
-from optobind.cli.records import open_record
+from optobind.acquisition.records.opening import open_record
+from optobind.analysis.quanta import rescaled_result
+from optobind.analysis.reheating import analyse_reheating
+from optobind.analysis.spectrum import analyse_spectrum
 from optobind.config.build import build_rig
 from optobind.config.load import load_rig
 from optobind.models.inference.convention import fit_convention
@@ -190,7 +192,7 @@ def test_release_index_of_file_and_option_agree(optobind, folder):
 def test_rescaling_keeps_energies_and_couplings(folder):
     record = open_record(folder / "reheating.npz")
     result = analyse_reheating(record).result
-    other = _rescaled_result(result, 1.1)
+    other = rescaled_result(result, 1.1)
     assert other.value("n1_0") + 0.5 == pytest.approx(1.1 * (result.value("n1_0") + 0.5))
     assert other.value("D11") == pytest.approx(1.1 * result.value("D11"))
     assert other.value("g_a") == result.value("g_a")

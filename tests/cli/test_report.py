@@ -9,9 +9,9 @@ import pytest
 from optobind.acquisition.events import Event, EventKind
 from optobind.acquisition.recorder import Recorder
 from optobind.acquisition.runfile_format import Manifest
-from optobind.cli.comparison import compare, measured, predictions
-from optobind.cli.report import ReportContent, render_report, write_report
-from optobind.cli.report_html import definition, page, section, table
+from optobind.analysis.comparison import compare, measured, predictions
+from optobind.analysis.report.html import definition, page, section, table
+from optobind.analysis.report.page import ReportContent, render_report, write_report
 from optobind.config.build import build_trap
 from optobind.config.load import load_rig
 from optobind.models.blocks import Block

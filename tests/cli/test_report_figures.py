@@ -8,11 +8,11 @@ import pytest
 from scipy import signal
 
 from optobind.acquisition.csd import estimate_csd
-from optobind.cli.comparison_figure import ComparedValue
-from optobind.cli.figure_style import save_figure, si_prefix
-from optobind.cli.plots import comparison_figure, data_uri, reheating_figure, spectrum_figure
-from optobind.cli.reheating_view import reheating_view
-from optobind.cli.spectrum_view import mean_variance, spectrum_view
+from optobind.analysis.figures import comparison_figure, data_uri, reheating_figure, spectrum_figure
+from optobind.analysis.figures.comparison import ComparedValue
+from optobind.analysis.figures.reheating_view import reheating_view
+from optobind.analysis.figures.spectrum_view import mean_variance, spectrum_view
+from optobind.analysis.figures.style import save_figure, si_prefix
 from optobind.models.errors import FileError
 from optobind.models.inference.reheating import fit_reheating
 from optobind.models.inference.reheating_estimate import estimate_reheating

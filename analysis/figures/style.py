@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from ..models.errors import FileError
+from ...models.errors import FileError
 
 __all__ = [
     "BLACK",

@@ -11,7 +11,7 @@ from ..models.array import TrapArray
 from ..models.errors import InputError
 from ..models.inference.convention import fit_convention
 from ..models.inference.result import FitResult
-from .comparison_figure import SYMBOLS, ComparedValue
+from .figures.comparison import SYMBOLS, ComparedValue
 
 __all__ = [
     "compare",

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from ..models.inference.result import FitResult
-from ..models.spectra import CsdEstimate
-from .figure_style import (
+from ...models.inference.result import FitResult
+from ...models.spectra import CsdEstimate
+from .spectrum_view import SpectrumView, spectrum_view
+from .style import (
     BLACK,
     BLUE,
     GREEN,
@@ -23,7 +24,6 @@ from .figure_style import (
     si_prefix,
     style,
 )
-from .spectrum_view import SpectrumView, spectrum_view
 
 __all__ = ["spectrum_figure"]
 

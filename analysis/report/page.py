@@ -9,18 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..acquisition.events import Event, EventKind
-from ..acquisition.runfile import RunFile
-from ..models.array import TrapArray
-from ..models.errors import FileError
-from ..models.inference.result import FitResult
-from .analysis import ReheatingAnalysis, SpectrumAnalysis
-from .comparison import in_hertz, measured, plain_symbol, rows_of
-from .comparison_figure import ComparedValue
-from .figure_style import si_prefix
-from .plots import comparison_figure, data_uri, reheating_figure, spectrum_figure
-from .report_html import columns, definition, figure, page, paragraph, section, table, warning_list
-from .report_setup import coupling_tables, setup_tables
+from ...acquisition.events import Event, EventKind
+from ...acquisition.runfile import RunFile
+from ...models.array import TrapArray
+from ...models.errors import FileError
+from ...models.inference.result import FitResult
+from ..comparison import in_hertz, measured, plain_symbol, rows_of
+from ..figures import comparison_figure, data_uri, reheating_figure, spectrum_figure
+from ..figures.comparison import ComparedValue
+from ..figures.style import si_prefix
+from ..reheating import ReheatingAnalysis
+from ..spectrum import SpectrumAnalysis
+from .html import columns, definition, figure, page, paragraph, section, table, warning_list
+from .setup import coupling_tables, setup_tables
 
 __all__ = ["ReportContent", "render_report", "write_report"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .figure_style import (
+from .style import (
     BLACK,
     BLUE,
     GREEN,

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..models.array import TrapArray
-from .report_html import columns, definition, table
+from ...models.array import TrapArray
+from .html import columns, definition, table
 
 __all__ = ["coupling_tables", "setup_tables"]
 

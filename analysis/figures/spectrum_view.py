@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.inference.result import FitResult
-from ..models.inference.spectral import expected_csd
-from ..models.inference.windows import group_factors, information_of
-from ..models.spectra import CsdEstimate
+from ...models.inference.result import FitResult
+from ...models.inference.spectral import expected_csd
+from ...models.inference.windows import group_factors, information_of
+from ...models.spectra import CsdEstimate
 
 __all__ = ["SpectrumView", "mean_variance", "spectrum_view"]
 

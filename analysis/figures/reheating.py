@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..models.inference.reheating_estimate import ReheatingEstimate
-from ..models.inference.result import FitResult
-from .figure_style import (
+from ...models.inference.reheating_estimate import ReheatingEstimate
+from ...models.inference.result import FitResult
+from .reheating_view import ReheatingView, reheating_view
+from .style import (
     BLACK,
     BLUE,
     GREEN,
@@ -23,7 +24,6 @@ from .figure_style import (
     si_prefix,
     style,
 )
-from .reheating_view import ReheatingView, reheating_view
 
 __all__ = ["reheating_figure"]
 

@@ -1,0 +1,164 @@
+"""Several files as one record: runs one after the other, imported files side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.errors import InputError
+from .array_source import ArraySource, array_record
+from .record import Range, Record, SampleSource
+
+__all__ = ["joined_record"]
+
+
+def joined_record(records: Sequence[Record]) -> Record:
+    """Join records.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        Run files that agree in rate, channels and calibration, or imported files that agree in
+        rate, unit and shape.
+
+    Raises
+    ------
+    InputError
+        If they do not belong together; names what differs.
+    """
+    if all(record.kind == "run" for record in records):
+        return _one_after_the_other(records)
+    if any(record.kind == "run" for record in records):
+        raise InputError("run files and other records cannot be joined: fit them one by one")
+    return _side_by_side(records)
+
+
+def _agree(records: Sequence[Record], what: str, of: Callable[[Record], Any]) -> None:
+    """Raise InputError unless all records have the same property."""
+    first = of(records[0])
+    for record in records[1:]:
+        if of(record) != first:
+            raise InputError(
+                f"{records[0].path} and {record.path} cannot be joined: their {what} differ, "
+                f"{first} and {of(record)}"
+            )
+
+
+def _one_after_the_other(records: Sequence[Record]) -> Record:
+    """Join runs of one rig in time."""
+    _agree(records, "sample rates", lambda r: r.sample_rate)
+    _agree(records, "channels", lambda r: r.names)
+    _agree(records, "units", lambda r: r.unit)
+    _agree(records, "calibrations", lambda r: tuple(r.scale.tolist()))
+    _agree(records, "types of samples", lambda r: str(r.dtype))
+    _agree(records, "masses", lambda r: r.masses)
+    source = _Sequence([record.source for record in records])
+    files = {"files": [str(record.path) for record in records]}
+    provenance = {**records[0].provenance, **files}
+    return replace(records[0], source=source, provenance=provenance)
+
+
+def _side_by_side(records: Sequence[Record]) -> Record:
+    """Join imported files of one length as channels."""
+    _agree(records, "sample rates", lambda r: r.sample_rate)
+    _agree(records, "units", lambda r: r.unit)
+    _agree(records, "release indices", lambda r: r.release_index)
+    arrays = [r.source.data for r in records if isinstance(r.source, ArraySource)]
+    shapes = {a.shape[:-1] for a in arrays}
+    if len(shapes) != 1:
+        raise InputError(
+            f"{records[0].path} and others cannot be joined: their lengths differ, "
+            f"{', '.join(str(a.shape[:-1]) for a in arrays)}"
+        )
+    names = [name for record in records for name in record.names]
+    if len(set(names)) != len(names):
+        names = [f"{r.path.stem}:{name}" for r in records for name in r.names]
+    first = records[0]
+    joined = array_record(
+        first.kind,
+        first.path,
+        first.sample_rate,
+        names,
+        first.unit,
+        np.concatenate([record.scale for record in records]),
+        np.concatenate(arrays, axis=-1),
+        first.release_index,
+    )
+    files = {"files": [str(record.path) for record in records]}
+    return replace(joined, provenance={**joined.provenance, **files})
+
+
+class _Sequence:
+    """Sources one after the other; the indices of each begin behind those of the one before."""
+
+    def __init__(self, sources: Sequence[SampleSource]) -> None:
+        self._sources = list(sources)
+        self._begins = [0]
+        for source in self._sources:
+            last = max((stop for _, stop in source.recorded()), default=0)
+            self._begins.append(self._begins[-1] + last + 1)  # no stretch runs across
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the stored samples."""
+        return self._sources[0].dtype
+
+    @property
+    def jumps(self) -> bool:
+        """As in a run file."""
+        return True
+
+    @property
+    def release_index(self) -> int | None:
+        """Run files record their releases by themselves."""
+        return None
+
+    def recorded(self) -> list[Range]:
+        """Everything recorded, file by file."""
+        return self._shifted(lambda source: source.recorded())
+
+    def steady(self) -> list[Range]:
+        """Steady ranges of those files that have some."""
+        return self._shifted(lambda source: source.steady())
+
+    def releases(self, release_index: int | None) -> list[Range]:
+        """Releases of those files that have some."""
+        return self._shifted(lambda source: source.releases(release_index))
+
+    def _shifted(self, of: Callable[[SampleSource], list[Range]]) -> list[Range]:
+        found: list[Range] = []
+        refusal: InputError | None = None
+        for begin, source in zip(self._begins, self._sources, strict=False):
+            try:
+                ranges = of(source)
+            except InputError as error:
+                refusal = error
+                continue
+            found += [(begin + start, begin + stop) for start, stop in ranges]
+        if not found and refusal is not None:
+            raise refusal
+        return found
+
+    def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
+        """Stored values of a range within one stretch of one file."""
+        number = int(np.searchsorted(self._begins, start, side="right")) - 1
+        begin = self._begins[number]
+        return self._sources[number].counts(start - begin, stop - begin, columns)
+
+    @contextmanager
+    def held(self) -> Iterator[object]:
+        """Keep all files open meanwhile."""
+        with ExitStack() as stack:
+            for source in self._sources:
+                stack.enter_context(source.held())
+            yield self
+
+    def close(self) -> None:
+        """Close all files."""
+        for source in self._sources:
+            source.close()

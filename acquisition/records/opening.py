@@ -1,0 +1,91 @@
+"""One way in for every kind of recorded data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ...models.errors import FileError, InputError
+from ..importers.csv import load_csv
+from ..importers.lecroy import is_lecroy, load_lecroy
+from ..importers.npz import load_npz
+from .joined import joined_record
+from .record import Record, checked_rate
+from .run_record import run_record
+
+__all__ = ["open_record"]
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK\x03\x04"
+_NPY = b"\x93NUMPY"
+_RATE_AGREES = 0.01
+
+
+def open_record(
+    paths: str | Path | Sequence[str | Path], *, sample_rate: float | None = None
+) -> Record:
+    """Open a record; its format is recognised by content, not by name.
+
+    Parameters
+    ----------
+    paths : path-like or sequence of path-like
+        Run file, LeCroy ``.raw``/``.trc``, NPZ or CSV. Several run files of one rig follow one
+        another, several imported files of one length stand side by side as channels.
+    sample_rate : float, optional
+        Hz, for text without a rate; where an imported file states one, it must agree within 1 %.
+
+    Returns
+    -------
+    Record
+        Calibrated, with polarity and masses, where a run file states them. To be closed after use
+        (``with``).
+
+    Raises
+    ------
+    FileError
+        If a file is missing, empty, truncated, foreign, or holds values that are not finite.
+    InputError
+        If a rate is given for a run file, or several files do not belong together.
+    """
+    if isinstance(paths, str | Path):
+        return _open_one(Path(paths), sample_rate)
+    if not paths:
+        raise InputError("no file was named: give at least one")
+    records = [_open_one(Path(path), sample_rate) for path in paths]
+    return records[0] if len(records) == 1 else joined_record(records)
+
+
+def _open_one(path: Path, sample_rate: float | None) -> Record:
+    """Open one file."""
+    if not path.is_file():
+        raise FileError(
+            f"{path} does not exist" if not path.exists() else f"{path} is a directory, not a file"
+        )
+    rate = None if sample_rate is None else checked_rate(str(path), sample_rate)
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+        if not head:
+            raise FileError(f"{path} is empty")
+        record = _dispatch(path, head, rate)
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}") from None
+    if rate is not None and abs(record.sample_rate / rate - 1.0) > _RATE_AGREES:
+        raise FileError(f"{path} was recorded at {record.sample_rate:g} Hz, not at {rate:g} Hz")
+    return record
+
+
+def _dispatch(path: Path, head: bytes, rate: float | None) -> Record:
+    """Choose the reader by the first bytes."""
+    if head.startswith(_HDF5) or path.suffix.lower() in (".h5", ".hdf5"):
+        record = run_record(path)
+        if rate is not None:
+            raise InputError(f"{path} is a run file and records its sample rate: leave --rate out")
+        return record
+    if head.startswith((_ZIP, _NPY)) or path.suffix.lower() == ".npz":
+        return load_npz(path, None if not head.startswith(_ZIP) else rate)
+    if is_lecroy(head):
+        return load_lecroy(path)
+    if path.suffix.lower() in (".raw", ".trc"):
+        raise FileError(f"{path} is not a LeCroy waveform: no WAVEDESC header")
+    return load_csv(path, rate)

@@ -1,0 +1,297 @@
+"""A record as fits, figures and replay see it, whatever file it came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.blocks import Block, BlockStatus
+from ...models.errors import FileError, InputError
+
+__all__ = ["Range", "Record", "SampleSource", "checked_rate"]
+
+Range = tuple[int, int]
+"""Indices (start, stop) of samples that were taken one after the other without a gap."""
+
+_BLOCK_ROWS = 1 << 16
+# Samples of all channels that one batch of releases holds at most: 32 MB as float64.
+_BATCH_VALUES = 1 << 22
+_SLOWEST, _FASTEST = 1e-3, 1e12  # Hz
+
+
+class SampleSource(Protocol):
+    """Where the samples of a record lie: a run file that is read on demand, or an array."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the stored samples."""
+        ...
+
+    @property
+    def jumps(self) -> bool:
+        """Whether the indices between two ranges are of samples that are missing."""
+        ...
+
+    @property
+    def release_index(self) -> int | None:
+        """First sample of each repetition with feedback off, where the file states it."""
+        ...
+
+    def recorded(self) -> list[Range]:
+        """Everything recorded, in order."""
+        ...
+
+    def steady(self) -> list[Range]:
+        """What may be read as a steady record; raises InputError if there is none."""
+        ...
+
+    def releases(self, release_index: int | None) -> list[Range]:
+        """Usable stretches with feedback off; raises InputError if there are none."""
+        ...
+
+    def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
+        """Stored values of a range within one stretch, shape (stop − start, columns)."""
+        ...
+
+    def held(self) -> AbstractContextManager[object]:
+        """Keep the file open meanwhile."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+@dataclass(frozen=True)
+class Record:
+    """Samples with what is needed to read them; made by :func:`~.opening.open_record`.
+
+    Attributes
+    ----------
+    path : Path
+        The file, the first one of several.
+    kind : {"run", "lecroy", "npz", "csv"}
+        Format of the file.
+    sample_rate : float
+        Hz.
+    names : tuple of str
+        Names of the columns.
+    unit : str
+        Unit of scaled samples: "V", "m", or "quanta" (the dimensionless z_j).
+    scale : ndarray, shape (c,)
+        ``unit`` per stored value, calibration and polarity included.
+    stored_unit : str
+        Unit without the calibration.
+    stored_scale : ndarray, shape (c,)
+        ``stored_unit`` per stored value.
+    masses : tuple of float or None
+        Mass of the particle that each column sees, kg, None where unknown.
+    usual : tuple of int
+        Columns that are fitted unless others are chosen: out-of-loop detectors, by particle.
+    provenance : mapping
+        Kept in the results of fits.
+
+    Examples
+    --------
+    >>> import numpy as np, optobind as ob, tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.npz"
+    >>> np.savez(path, samples=np.zeros((8, 2)), sample_rate=1e6, unit="m")
+    >>> record = ob.open_record(path)
+    >>> record.sample_rate, record.unit, record.names
+    (1000000.0, 'm', ('z1', 'z2'))
+    """
+
+    path: Path
+    kind: str
+    sample_rate: float
+    names: tuple[str, ...]
+    unit: str
+    scale: NDArray[np.float64]
+    stored_unit: str
+    stored_scale: NDArray[np.float64]
+    masses: tuple[float | None, ...]
+    usual: tuple[int, ...]
+    source: SampleSource = field(repr=False)
+    provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the stored samples."""
+        return self.source.dtype
+
+    @property
+    def release_index(self) -> int | None:
+        """First sample of each repetition with feedback off; None when not stated."""
+        return self.source.release_index
+
+    # -- columns ----------------------------------------------------------------------------------
+
+    def masses_of(self, columns: Sequence[int]) -> tuple[float, ...] | None:
+        """Masses of the particles that some columns see, kg; None unless all are known."""
+        known = [self.masses[column] for column in columns]
+        masses = tuple(mass for mass in known if mass is not None)
+        return masses if len(masses) == len(known) else None
+
+    def check_columns(self, columns: Sequence[int]) -> tuple[int, ...]:
+        """Return the columns if all exist and differ.
+
+        Raises
+        ------
+        InputError
+            Otherwise.
+        """
+        for column in columns:
+            if not 0 <= column < len(self.names):
+                raise InputError(
+                    f"channel {column} does not exist: {self.path} has channels 0 … "
+                    f"{len(self.names) - 1} ({', '.join(self.names)})"
+                )
+        if len(set(columns)) != len(columns):
+            raise InputError(f"channels {','.join(map(str, columns))}: each may be named once only")
+        return tuple(columns)
+
+    # -- samples ----------------------------------------------------------------------------------
+
+    def read(
+        self, start: int, stop: int, columns: Sequence[int] | None = None
+    ) -> NDArray[np.float64]:
+        """Return samples in ``unit`` of a range within one stretch, shape (n, c).
+
+        Raises
+        ------
+        InputError
+            If the range does not lie within one stretch.
+        """
+        scale = self.scale if columns is None else self.scale[list(columns)]
+        return np.asarray(self.source.counts(start, stop, columns) * scale, np.float64)
+
+    @property
+    def samples(self) -> NDArray[np.float64]:
+        """All samples in ``unit``, shape (n, c); repetitions of one length (r, n, c).
+
+        Raises
+        ------
+        InputError
+            If the record has several stretches of different lengths: read these by :meth:`read`.
+        """
+        ranges = self.source.recorded()
+        if len({stop - start for start, stop in ranges}) != 1:
+            raise InputError(
+                f"{self.path} holds {len(ranges)} stretches of different lengths: read them one "
+                "by one, record.read(start, stop) for each of record.recorded()"
+            )
+        with self.source.held():
+            parts = [self.read(start, stop) for start, stop in ranges]
+        return parts[0] if len(parts) == 1 else np.stack(parts)
+
+    def recorded(self) -> list[Range]:
+        """Return the ranges of sample indices that hold everything recorded."""
+        return self.source.recorded()
+
+    def steady(self) -> list[Range]:
+        """Return the ranges with feedback on and without gaps or saturation.
+
+        Raises
+        ------
+        InputError
+            If the record holds repetitions of releases, or no steady stretch.
+        """
+        return self.source.steady()
+
+    def longest(self) -> int:
+        """Samples of the longest range of :meth:`steady`; errors as there."""
+        return max(stop - start for start, stop in self.steady())
+
+    def steady_blocks(
+        self, columns: Sequence[int] | None = None, rows: int = _BLOCK_ROWS
+    ) -> Iterator[Block]:
+        """Iterate over the stored values of the steady ranges in bounded memory.
+
+        A jump of the index separates two ranges. Errors as :meth:`steady`.
+
+        Parameters
+        ----------
+        columns : sequence of int, optional
+            All by default.
+        rows : int
+            Most samples of a block.
+        """
+        scale = self.stored_scale if columns is None else self.stored_scale[list(columns)]
+        ranges, number = self.steady(), 0
+        with self.source.held():
+            for start, stop in ranges:
+                status = BlockStatus.GAP_BEFORE
+                for low in range(start, stop, rows):
+                    counts = self.source.counts(low, min(stop, low + rows), columns)
+                    yield Block(low, counts, scale, number, 0.0, status)
+                    number, status = number + 1, BlockStatus.OK
+
+    def releases(self, release_index: int | None = None) -> list[Range]:
+        """Return the usable stretches with feedback off, all as long as the shortest.
+
+        Parameters
+        ----------
+        release_index : int, optional
+            Sample of the release within each repetition, for records that do not state it.
+
+        Raises
+        ------
+        InputError
+            If the record holds no releases, or the index lies outside.
+        """
+        ranges = self.source.releases(release_index)
+        length = min(stop - start for start, stop in ranges)
+        return [(start, start + length) for start, _ in ranges]
+
+    def released_batches(
+        self, columns: Sequence[int], ranges: Sequence[Range]
+    ) -> Iterator[NDArray[np.float64]]:
+        """Iterate over releases in ``unit`` in bounded memory, shape (m, n, columns) each.
+
+        Parameters
+        ----------
+        columns : sequence of int
+            Columns to read.
+        ranges : sequence of (start, stop)
+            Of one length, from :meth:`releases`.
+        """
+        length = ranges[0][1] - ranges[0][0]
+        size = max(1, _BATCH_VALUES // (length * len(columns)))
+        with self.source.held():
+            for begin in range(0, len(ranges), size):
+                chosen = ranges[begin : begin + size]
+                yield np.stack([self.read(start, stop, columns) for start, stop in chosen])
+
+    def close(self) -> None:
+        """Close the file, if this record holds it open."""
+        self.source.close()
+
+    def __enter__(self) -> Record:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def checked_rate(source: str, rate: float) -> float:
+    """Return the rate.
+
+    Raises
+    ------
+    FileError
+        Unless it is positive, finite and within what a clock could give.
+    """
+    if not (math.isfinite(rate) and rate > 0.0):
+        raise FileError(f"{source}: sample_rate must be positive and finite, got {rate:g} Hz")
+    if not _SLOWEST <= rate <= _FASTEST:
+        raise FileError(
+            f"{source}: sample_rate must lie in {_SLOWEST:g} … {_FASTEST:g} Hz, got {rate:g} Hz"
+        )
+    return float(rate)

@@ -1,0 +1,190 @@
+"""A run file as a record: calibrated as its rig says, read on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.errors import InputError
+from ..events import EventKind
+from ..runfile import RunFile
+from .record import Range, Record
+
+__all__ = ["RunSource", "run_record"]
+
+
+class RunSource:
+    """The samples of a run file; the file is opened for each use unless it is held open.
+
+    Parameters
+    ----------
+    path : Path
+        The run file.
+    dtype : dtype
+        Type of its samples.
+    """
+
+    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
+        self._path, self._dtype = path, dtype
+        self._run: RunFile | None = None
+        self._steady: list[Range] | None = None
+        self._releases: list[Range] | None = None
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the stored samples: int16 or float32."""
+        return self._dtype
+
+    @property
+    def jumps(self) -> bool:
+        """A run file tells missing samples by their indices."""
+        return True
+
+    @property
+    def release_index(self) -> int | None:
+        """A run file records each release by itself."""
+        return None
+
+    def recorded(self) -> list[Range]:
+        """Stretches without a gap, releases included."""
+        with self.held() as run:
+            return [(s.first_sample, s.end_sample) for s in run.stretches()]
+
+    def steady(self) -> list[Range]:
+        """Monitor steps without gaps, saturated blocks and what follows a lost particle."""
+        if self._steady is None:
+            with self.held() as run:
+                self._steady = _steady_ranges(run)
+        return self._steady
+
+    def releases(self, release_index: int | None) -> list[Range]:
+        """Usable releases of the reheating steps."""
+        if release_index is not None:
+            raise InputError(
+                f"{self._path} is a run file and records its releases: leave --release-index out"
+            )
+        if self._releases is None:
+            with self.held() as run:
+                self._releases = _usable_releases(run)
+        return self._releases
+
+    def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
+        """Stored values of a range within one stretch."""
+        with self.held() as run:
+            return np.ascontiguousarray(run.samples(start, stop, columns))
+
+    @contextmanager
+    def held(self) -> Iterator[RunFile]:
+        """Keep the file open meanwhile; uses within share it."""
+        if self._run is not None:
+            yield self._run
+            return
+        with RunFile.open(self._path) as run:
+            self._run = run
+            try:
+                yield run
+            finally:
+                self._run = None
+
+    def close(self) -> None:
+        """Close the file if it is held open."""
+        run, self._run = self._run, None
+        if run is not None:
+            run.close()
+
+
+def run_record(path: Path) -> Record:
+    """Describe a run file; in metres when its rig was calibrated.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be read.
+    """
+    with RunFile.open(path) as run:
+        manifest, names, stored, dtype = run.manifest, run.channels, run.scale, run.dtype
+        rate, stored_unit = run.sample_rate, run.unit
+    detectors = {int(entry["channel"]): entry for entry in manifest["detectors"]}
+    config = manifest["config"]
+    calibrated = bool(config.get("calibrated", False)) and len(detectors) == len(names)
+    known = config.get("masses") or []
+    scale = stored.copy()
+    masses: list[float | None] = [None] * len(names)
+    for column, detector in detectors.items():
+        if calibrated:
+            scale[column] *= detector["polarity"] / detector["volts_per_metre"]
+        particle = detector["particle"]
+        if particle is not None and 0 <= particle < len(known):
+            masses[column] = float(known[particle])
+    return Record(
+        path=path,
+        kind="run",
+        sample_rate=rate,
+        names=names,
+        unit="m" if calibrated else stored_unit,
+        scale=scale,
+        stored_unit=stored_unit,
+        stored_scale=stored,
+        masses=tuple(masses),
+        usual=_usual_columns(detectors.values(), len(names)),
+        source=RunSource(path, dtype),
+        provenance={"file": str(path), "format": "run", "rig": config.get("name")},
+    )
+
+
+def _usual_columns(detectors: Any, count: int) -> tuple[int, ...]:
+    """Out-of-loop columns ordered by particle, one each; all but monitors where there are none."""
+    chosen: dict[int, int] = {}
+    for detector in detectors:
+        if detector["role"] == "out_of_loop" and detector["particle"] is not None:
+            chosen.setdefault(int(detector["particle"]), int(detector["channel"]))
+    if chosen:
+        return tuple(column for _, column in sorted(chosen.items()))
+    monitors = {int(d["channel"]) for d in detectors if d["role"] == "monitor"}
+    return tuple(column for column in range(count) if column not in monitors)
+
+
+def _steady_ranges(run: RunFile) -> list[Range]:
+    """Monitor steps of a run without gaps, saturated blocks and what follows a lost particle."""
+    ranges = run.monitor_stretches()
+    for event in run.events():
+        if event.kind is EventKind.PARTICLE_LOST:
+            ranges = _without(ranges, event.sample, None)
+        elif event.kind is EventKind.SATURATED:
+            samples = int(event.payload.get("samples", 1))
+            ranges = _without(ranges, event.sample, event.sample + samples)
+    if not ranges:
+        raise InputError(
+            f"{run.path} holds no usable steady record (monitor step): "
+            "releases are fitted with optobind fit reheating"
+        )
+    return ranges
+
+
+def _without(ranges: list[Range], start: int, stop: int | None) -> list[Range]:
+    """Cut start … stop (None: to the end) out of ranges."""
+    kept = []
+    for low, high in ranges:
+        if low < min(start, high):
+            kept.append((low, min(start, high)))
+        if stop is not None and max(stop, low) < high:
+            kept.append((max(stop, low), high))
+    return kept
+
+
+def _usable_releases(run: RunFile) -> list[Range]:
+    """Usable releases of a run."""
+    releases = run.releases()
+    if not releases:
+        found = len(run.all_releases())
+        raise InputError(
+            f"{run.path} holds no usable release: {found} were recorded"
+            if found
+            else f"{run.path} holds no releases: it is a plain record, fit it as spectra"
+        )
+    return [(release.first_sample, release.end_sample) for release in releases]

@@ -1,0 +1,1 @@
+"""From a record to spectra, curves, fits, figures and reports: one road for everybody."""

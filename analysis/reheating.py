@@ -1,0 +1,110 @@
+"""From the releases of a record to reheating curves and their fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..acquisition.records.record import Record
+from ..models.constants import HBAR
+from ..models.errors import InputError
+from ..models.inference.reheating import fit_reheating
+from ..models.inference.reheating_estimate import (
+    MIN_REPETITIONS,
+    ReheatingAccumulator,
+    ReheatingEstimate,
+)
+from ..models.inference.reheating_samples import line_frequencies
+from ..models.inference.result import FitResult
+from .choice import Progress, check_band, with_input
+from .quanta import own_scale, rescaled_estimate, rescaled_result
+
+__all__ = ["ReheatingAnalysis", "analyse_reheating"]
+
+# Five periods of at least four samples: no release that is shorter can be demodulated.
+_MIN_RELEASE = 20
+# The lines are looked for in about so many releases, spread over the record.
+_PROBE_RELEASES = 200
+
+
+@dataclass(frozen=True)
+class ReheatingAnalysis:
+    """Fitted reheating curves: the estimate in the unit of the result, and the result."""
+
+    estimate: ReheatingEstimate
+    result: FitResult
+
+
+def analyse_reheating(
+    record: Record,
+    *,
+    band: tuple[float, float] | None = None,
+    release_index: int | None = None,
+    channels: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> ReheatingAnalysis:
+    """Average and fit the reheating curves of a record's releases, in bounded memory.
+
+    Parameters
+    ----------
+    record : Record
+        From :func:`optobind.open_record`.
+    band : (float, float), optional
+        Where the lines lie, Hz; everything by default.
+    release_index : int, optional
+        Sample of the release within each repetition, for records that do not state it.
+    channels : sequence of int, optional
+        Two columns; out-of-loop detectors by default.
+    progress : callable, optional
+        Called with the share of the releases that were averaged, 0 … 1.
+
+    Returns
+    -------
+    ReheatingAnalysis
+        In quanta where the record is calibrated and the masses are known.
+
+    Raises
+    ------
+    InputError
+        For a plain record, other than two channels, too few repetitions, or a band without lines.
+    """
+    check_band(band, record.sample_rate)
+    ranges = record.releases(release_index)
+    chosen = record.check_columns(record.usual if channels is None else channels)
+    if len(chosen) != 2:
+        raise InputError(
+            f"a reheating fit needs 2 channels, {record.path} offers {len(chosen)}: "
+            f"{', '.join(record.names[c] for c in chosen) or 'none'}; choose them with --channels"
+        )
+    if (length := ranges[0][1] - ranges[0][0]) < _MIN_RELEASE:
+        raise InputError(
+            f"{record.path} holds {length} sample{'s' if length > 1 else ''} after the release, "
+            f"at least {_MIN_RELEASE} are needed"
+        )
+    if len(ranges) < MIN_REPETITIONS:
+        raise InputError(
+            f"too few repetitions: {len(ranges)}, at least {MIN_REPETITIONS} are needed"
+        )
+    masses = record.masses_of(chosen) if record.unit == "m" else None
+    unit, scale, factor = record.unit, 0.0, np.ones(2)
+    if masses is not None:
+        probe = ranges[:: max(1, len(ranges) // _PROBE_RELEASES)]
+        batches = record.released_batches(chosen, probe)
+        samples = np.concatenate(list(batches))
+        scale = float(np.mean(line_frequencies(samples, record.sample_rate, band)))
+        factor = np.sqrt(np.array(masses) * scale / HBAR)
+        unit = "quanta"
+    accumulator = ReheatingAccumulator(record.sample_rate, band=band, unit=unit)
+    for batch in record.released_batches(chosen, ranges):
+        batch *= factor
+        done = accumulator.add(batch)
+        if progress is not None:
+            progress(done / len(ranges))
+    estimate = accumulator.estimate()
+    result = fit_reheating(estimate)
+    if masses is not None:
+        ratio = own_scale(result) / scale
+        estimate, result = rescaled_estimate(estimate, ratio), rescaled_result(result, ratio)
+    return ReheatingAnalysis(estimate, with_input(result, record, chosen))

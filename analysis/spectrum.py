@@ -1,0 +1,183 @@
+"""From the steady stretches of a record to averaged spectra and their fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from ..acquisition.csd import CsdEstimator
+from ..acquisition.records.record import Record
+from ..models.errors import InputError
+from ..models.inference.choose import choose_band, choose_segment
+from ..models.inference.convention import in_quanta
+from ..models.inference.result import FitResult
+from ..models.inference.spectral import fit_pair, fit_single
+from ..models.spectra import CsdEstimate
+from .choice import Progress, check_band, with_input
+from .quanta import csd_in_quanta, own_scale
+
+__all__ = ["SpectrumAnalysis", "analyse_spectrum"]
+
+# The segment is chosen from so many samples at most: lines show in less.
+_PROBE_SAMPLES = 1 << 22
+# A band narrower than this many of the record's finest bins may hold none of a shorter segment's.
+_PROBE_BINS = 64.0
+# One segment alone is fitted when a line is narrower than its bins, as in high vacuum; of a record
+# shorter than this it says nothing that is worth an error bar.
+_SHORTEST_ALONE = 4096
+
+
+@dataclass(frozen=True)
+class SpectrumAnalysis:
+    """A fitted spectrum: the whole estimate in the unit of the result, and the result."""
+
+    csd: CsdEstimate
+    result: FitResult
+
+
+def analyse_spectrum(
+    record: Record,
+    *,
+    model: Literal["single", "pair"] | None = None,
+    band: tuple[float, float] | None = None,
+    channels: Sequence[int] | None = None,
+    segment: int | None = None,
+    progress: Progress | None = None,
+) -> SpectrumAnalysis:
+    """Estimate and fit the spectra of a record's steady stretches, in bounded memory.
+
+    Parameters
+    ----------
+    record : Record
+        From :func:`optobind.open_record`.
+    model : {"single", "pair"}, optional
+        "pair" if two or more channels are chosen, else "single".
+    band : (float, float), optional
+        Hz; around the lines by default.
+    channels : sequence of int, optional
+        Columns, particle 1 first; out-of-loop detectors by default.
+    segment : int, optional
+        Samples per segment; so that the lines are resolved by default.
+    progress : callable, optional
+        Called with the share of the samples that were averaged, 0 … 1.
+
+    Returns
+    -------
+    SpectrumAnalysis
+        In quanta where the record is calibrated and the masses are known (on the fit's own scale
+        ω), otherwise in the record's unit.
+
+    Raises
+    ------
+    InputError
+        For channels that do not suit the model, a band outside 0 … Nyquist or without bins, too few
+        samples or averages, or no line.
+    """
+    chosen, model = _choose(record, channels, model)
+    check_band(band, record.sample_rate)
+    csd = _estimate_csd(record, chosen, segment, band, progress)
+    if segment is not None and csd.averages < 2:
+        raise InputError(
+            f"too few averages: {csd.averages} segment of {segment} samples, at least 2 are "
+            "needed; choose a shorter segment"
+        )
+    if csd.averages < 2 and record.longest() < _SHORTEST_ALONE:
+        raise InputError(
+            f"too few averages: {record.path} holds {record.longest()} samples, which give 1 "
+            f"segment; at least {_SHORTEST_ALONE} samples are needed, or a shorter --segment"
+        )
+    used = choose_band(csd) if band is None else band
+    masses = record.masses_of(chosen) if record.unit == "m" else None
+    if model == "pair":
+        pair_masses = None if masses is None else (masses[0], masses[1])
+        result = fit_pair(csd, band=used, masses=pair_masses)
+    else:
+        result = fit_single(csd, band=used)
+    if masses is not None:
+        result = in_quanta(result, masses)
+        csd = csd_in_quanta(csd, masses, own_scale(result))
+    if channels is None:
+        result = _with_choice(result, record, chosen)
+    return SpectrumAnalysis(csd, with_input(result, record, chosen))
+
+
+def _choose(
+    record: Record, channels: Sequence[int] | None, model: Literal["single", "pair"] | None
+) -> tuple[tuple[int, ...], Literal["single", "pair"]]:
+    """Settle channels and model, each from the other where it is not given."""
+    columns = record.usual if channels is None else channels
+    chosen = record.check_columns(columns)
+    if model is None:
+        model = "pair" if len(chosen) >= 2 else "single"
+    wanted = 2 if model == "pair" else 1
+    if channels is None and len(chosen) > wanted:
+        chosen = chosen[:wanted]
+    if len(chosen) != wanted:
+        raise InputError(
+            f"a {model} fit needs {wanted} channel{'s' if wanted > 1 else ''}, {len(chosen)} "
+            f"{'is' if len(chosen) == 1 else 'are'} chosen of {record.path} "
+            f"({', '.join(record.names)})"
+        )
+    return chosen, model
+
+
+def _estimate_csd(
+    record: Record,
+    columns: tuple[int, ...],
+    segment: int | None,
+    band: tuple[float, float] | None,
+    progress: Progress | None,
+) -> CsdEstimate:
+    """Average over all steady stretches, block by block."""
+    ranges = record.steady()
+    total = sum(stop - start for start, stop in ranges)
+    if segment is None:
+        start, stop = ranges[0]
+        probe = record.source.counts(start, min(stop, start + _PROBE_SAMPLES), columns)
+        segment = _segment_for(probe, record.sample_rate, band)
+    elif segment > (longest := record.longest()):
+        # Asked before the estimator makes room for such a segment.
+        raise InputError(
+            f"too few samples: a segment of {segment} is longer than the longest steady stretch "
+            f"of {record.path}, {longest} samples"
+        )
+    estimator = CsdEstimator(
+        len(columns),
+        segment,
+        record.sample_rate,
+        scale=record.scale[list(columns)],
+        unit=record.unit,
+    )
+    done = 0
+    for block in record.steady_blocks(columns):
+        estimator.add(block)
+        done += len(block.samples)
+        if progress is not None:
+            progress(done / total)
+    if estimator.rejected:
+        raise InputError(
+            f"{record.path}: samples must be finite, {estimator.rejected} segments hold NaN or "
+            "infinity"
+        )
+    return estimator.estimate()
+
+
+def _segment_for(
+    samples: NDArray[Any], sample_rate: float, band: tuple[float, float] | None
+) -> int:
+    """Choose the segment by the lines of the band, unless it is too narrow to look for lines."""
+    if band is not None and band[1] - band[0] < _PROBE_BINS * sample_rate / len(samples):
+        band = None
+    return choose_segment(samples, sample_rate, band)
+
+
+def _with_choice(result: FitResult, record: Record, columns: tuple[int, ...]) -> FitResult:
+    """Warn of columns that were left out without having been asked for."""
+    if len(columns) == len(record.usual):
+        return result
+    taken = ", ".join(f"{column} ({record.names[column]})" for column in columns)
+    text = f"{len(record.usual)} channels, fitted: {taken}; choose others with --channels"
+    return replace(result, warnings=(*result.warnings, text))
