@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..models.blocks import Block, BlockStatus
 from ..models.errors import FileError, InputError
+from ..models.json_values import json_text
 from .disk_space import free_bytes
 from .events import Event, EventKind
 from .ring_cursor import Overrun
@@ -35,7 +36,6 @@ from .runfile_format import (
     Manifest,
     SlowRecord,
     encode_event,
-    json_text,
 )
 
 __all__ = ["Recorder"]
@@ -268,7 +268,7 @@ class Recorder:
             "versions": {**_versions(), **m.versions},
             "seed": m.seed,
         }.items():
-            attributes[name] = np.bytes_(json_text(value))
+            attributes[name] = np.bytes_(json_text(value).encode("ascii"))
         columns = len(m.channels)
         self._samples = self._file.create_dataset(
             "samples",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.errors import FileError, InputError
+from ..models.json_values import json_text
 from .events import Event, EventKind
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "SlowRecord",
     "decode_events",
     "encode_event",
-    "json_text",
 ]
 
 SCHEMA = "optobind-run"
@@ -121,14 +121,9 @@ class SlowRecord:
     host_time: float = 0.0
 
 
-def json_text(value: Any) -> bytes:
-    """Encode JSON values as ASCII; NaN and infinity become null."""
-    return json.dumps(_plain(value), ensure_ascii=True, allow_nan=False).encode("ascii")
-
-
 def encode_event(event: Event) -> NDArray[np.void]:
     """Turn an event into one or more records."""
-    text = json_text(dict(event.payload))
+    text = json_text(dict(event.payload)).encode("ascii")
     pieces = [text[i : i + _TEXT_WIDTH] for i in range(0, len(text), _TEXT_WIDTH)]
     records = np.zeros(len(pieces), EVENT_TYPE)
     for i, piece in enumerate(pieces):
@@ -161,22 +156,3 @@ def decode_events(records: Iterable[Any]) -> list[Event]:
         events.append(Event(int(record["sample"]), kind, payload, float(record["host_time"])))
         text = b""
     return sorted(events, key=lambda event: event.sample)
-
-
-def _plain(value: Any) -> Any:
-    """Turn numpy values, tuples and paths into JSON values."""
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, complex):
-        return [_plain(value.real), _plain(value.imag)]
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    return str(value)

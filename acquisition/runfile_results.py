@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.errors import FileError, InputError
+from ..models.json_values import json_text
 from .disk_space import free_bytes
-from .runfile_format import SCHEMA, json_text
+from .runfile_format import SCHEMA
 
 __all__ = ["read_results", "write_results"]
 
@@ -84,7 +85,7 @@ def _store(group: Any, value: Any) -> None:
     """Write one result."""
     arrays: list[NDArray[Any]] = []
     text = json_text(_extracted(value, arrays))
-    group.create_dataset("json", data=np.bytes_(text))
+    group.create_dataset("json", data=np.bytes_(text.encode("ascii")))
     for number, array in enumerate(arrays):
         group.create_dataset(f"array{number}", data=array)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..models.errors import ConvergenceError, FileError, InputError
 from ..models.inference.result import FitResult
-from .output import print_json, print_result, warn, write_json
+from .output import print_json, print_result, progress_bar, warn, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,13 +46,16 @@ def fit_spectrum_file(
     from ..acquisition.records.opening import open_record
     from ..analysis.spectrum import analyse_spectrum
 
-    analysis = analyse_spectrum(
-        open_record(path, sample_rate=options.rate),
-        model=options.model,
-        band=options.band,
-        channels=columns,
-        segment=options.segment,
-    )
+    record = open_record(path, sample_rate=options.rate)
+    with progress_bar("averaging spectra") as progress:
+        analysis = analyse_spectrum(
+            record,
+            model=options.model,
+            band=options.band,
+            channels=columns,
+            segment=options.segment,
+            progress=progress,
+        )
     _require_converged(analysis.result)
 
     def figure() -> Figure:
@@ -77,9 +80,15 @@ def fit_reheating_file(
     from ..acquisition.records.opening import open_record
     from ..analysis.reheating import analyse_reheating
 
-    analysis = analyse_reheating(
-        open_record(path), band=band, release_index=release_index, channels=columns
-    )
+    record = open_record(path)
+    with progress_bar("averaging releases") as progress:
+        analysis = analyse_reheating(
+            record,
+            band=band,
+            release_index=release_index,
+            channels=columns,
+            progress=progress,
+        )
     _require_converged(analysis.result)
 
     def figure() -> Figure:

@@ -2,57 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..models.errors import FileError
+from ..models.json_values import json_text
 from .errors import silence_stdout
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 __all__ = [
-    "as_json",
     "console_for_progress",
     "print_json",
     "print_result",
     "print_text",
+    "progress_bar",
     "require_makeable",
     "warn",
     "write_json",
 ]
 
 
-def _plain(value: Any) -> Any:
-    """Turn numpy values, complex numbers and paths into JSON values; NaN and infinity into null."""
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, complex):
-        return [_plain(value.real), _plain(value.imag)]
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, Iterable):
-        return [_plain(entry) for entry in value]
-    return str(value)
-
-
-def as_json(value: Any, *, indent: int | None = 2) -> str:
-    """Encode as strict JSON in ASCII; NaN and infinity become null."""
-    return json.dumps(_plain(value), ensure_ascii=True, allow_nan=False, indent=indent)
-
-
 def print_json(value: Any) -> None:
     """Write exactly one JSON object to stdout."""
-    _write(as_json(value) + "\n")
+    _write(json_text(value, indent=2) + "\n")
 
 
 def print_text(text: str) -> None:
@@ -93,7 +71,7 @@ def require_makeable(directory: Path | None) -> None:
 def write_json(path: Any, value: Any) -> None:
     """Write a JSON file."""
     with open(path, "w", encoding="ascii", newline="\n") as file:
-        file.write(as_json(value) + "\n")
+        file.write(json_text(value, indent=2) + "\n")
 
 
 def print_result(*parts: RenderableType) -> None:
@@ -114,6 +92,31 @@ def console_for_progress() -> Console:
     from rich.console import Console
 
     return Console(file=sys.stderr, highlight=False)
+
+
+@contextmanager
+def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
+    """Show on stderr how far a long piece of work is; a pipe sees nothing.
+
+    Yields
+    ------
+    callable
+        Takes the share that is done, 0 … 1.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = console_for_progress()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(description, total=1.0)
+        yield lambda share: bar.update(task, completed=share)
 
 
 def warn(messages: Iterable[str]) -> None:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from ..analysis.figures.style import save_figure
 from ..models.errors import FileError, InputError
+from ..models.json_values import json_text
 from ..models.ranges import require_range
-from .output import as_json as encode
 from .output import print_json, print_result
 
 __all__ = ["show_phases"]
@@ -88,7 +88,7 @@ def _store(figures: dict[str, Any], document: dict[str, Any], folder: Path) -> d
             figure.set_layout_engine("none")  # found once, good for both formats
     path = folder / "phases.json"
     try:
-        path.write_text(encode(document, indent=None) + "\n", encoding="ascii")
+        path.write_text(json_text(document, indent=None) + "\n", encoding="ascii")
     except OSError as error:
         raise FileError(f"cannot write {path}: {error.strerror or error}") from None
     return {**files, "json": str(path)}

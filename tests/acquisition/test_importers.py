@@ -58,7 +58,7 @@ def test_real_record_has_the_stated_length_rate_and_line():
     assert record.samples.shape == (250_002, 1)
     assert record.sample_rate == 2.5e6
     assert record.unit == "V"
-    csd = estimate_csd(record.data, record.sample_rate, 16384, scale=record.scale)
+    csd = estimate_csd(record.source.data, record.sample_rate, 16384, scale=record.scale)
     band = csd.band(5e3, 1e6)
     strongest = band.frequencies[np.argmax(band.matrix[:, 0, 0].real)]
     assert strongest == pytest.approx(61.6e3, abs=200.0)
@@ -282,7 +282,7 @@ def test_rate_and_unit_of_a_comment_are_read_to_the_end(tmp_path, comment, rate,
 def test_foreign_and_missing_files_are_named(tmp_path):
     with pytest.raises(FileError, match="does not exist"):
         open_record(tmp_path / "none.npz")
-    with pytest.raises(FileError, match="is no file"):
+    with pytest.raises(FileError, match="is a directory"):
         open_record(tmp_path)
     with pytest.raises(FileError, match="its format is not known"):
         open_record(save(tmp_path / "a.bin", bytes(range(256)) * 4))

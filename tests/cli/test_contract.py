@@ -12,8 +12,8 @@ import time
 import pytest
 
 from optobind.cli.errors import Interrupted, guarded, one_line
-from optobind.cli.output import as_json
 from optobind.models.errors import ConvergenceError, DeviceError, InputError
+from optobind.models.json_values import json_text
 
 COMMAND = [sys.executable, "-m", "optobind"]
 
@@ -109,7 +109,7 @@ def test_bug_ends_with_1_and_names_the_traceback(capsys, monkeypatch):
 
 
 def test_json_is_strict_and_ascii():
-    text = as_json({"a": float("nan"), "b": [float("inf"), 1.5], "µ": "φ", "c": 1 + 2j})
+    text = json_text({"a": float("nan"), "b": [float("inf"), 1.5], "µ": "φ", "c": 1 + 2j})
     assert text.isascii()
     assert json.loads(text) == {"a": None, "b": [None, 1.5], "µ": "φ", "c": [1.0, 2.0]}
 

@@ -1,0 +1,123 @@
+"""The notebook, the command line and joined files give the same calibrated numbers."""
+
+import json
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import optobind as ob
+from optobind.__main__ import main
+from optobind.acquisition.recorder import Recorder
+from optobind.acquisition.records.opening import open_record
+from optobind.acquisition.runfile_format import Manifest
+from optobind.models.blocks import Block
+from optobind.models.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A calibrated run of the simulated pair: spectra, then releases."""
+    folder = tmp_path_factory.mktemp("run")
+    settings = ["plan.steps.0.duration=0.5 s", "plan.steps.1.repetitions=60"]
+    settings += ["simulation.clock=fast"]
+    arguments = [x for setting in settings for x in ("--set", setting)]
+    code = main(["run", "demo", "--rig", "simulated-pair", "--out", str(folder), *arguments])
+    assert code == 0
+    return folder / "run.h5"
+
+
+@pytest.mark.parametrize("kind", ["spectrum", "reheating"])
+def test_a_notebook_answers_what_the_command_line_answers(run, kind, capsys):
+    capsys.readouterr()
+    assert main(["fit", kind, str(run), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    analyse = ob.analyse_spectrum if kind == "spectrum" else ob.analyse_reheating
+    result = analyse(ob.open_record(run)).result
+    assert answer["parameters"]["D11"]["value"] == result.value("D11")
+    assert answer["parameters"]["D11"]["unit"] == "rad/s"
+    assert 1e4 < result.value("D11") < 1e7
+
+
+def test_a_run_file_is_opened_with_calibration_polarity_and_masses(run):
+    record = open_record(run)
+    assert (record.kind, record.unit, record.stored_unit) == ("run", "m", "V")
+    np.testing.assert_allclose(record.scale, record.stored_scale / 1e9)
+    assert record.usual == (0, 1)
+    assert all(mass is not None and 1e-19 < mass < 1e-17 for mass in record.masses)
+
+
+def test_blocks_of_any_length_give_the_same_samples(run):
+    record = open_record(run)
+    whole = np.concatenate([b.samples for b in record.steady_blocks((1,))])
+    parts = np.concatenate([b.samples for b in record.steady_blocks((1,), rows=777)])
+    np.testing.assert_array_equal(whole, parts)
+    assert len(whole) == sum(stop - start for start, stop in record.steady())
+
+
+def test_releases_come_in_batches_of_the_chosen_columns(run):
+    record = open_record(run)
+    ranges = record.releases()
+    batches = list(record.released_batches((1, 0), ranges))
+    assert sum(len(batch) for batch in batches) == len(ranges) == 60
+    start, stop = ranges[7]
+    np.testing.assert_array_equal(batches[0][7], record.read(start, stop, (1, 0)))
+
+
+def test_two_runs_of_one_rig_follow_one_another(run):
+    one, two = open_record(run), open_record([run, run])
+    assert len(two.releases()) == 2 * len(one.releases())
+    assert two.longest() == one.longest()
+    last = two.releases()[-1]
+    np.testing.assert_array_equal(two.read(*last), one.read(*one.releases()[-1]))
+    single = ob.analyse_spectrum(one).result.parameters["D11"]
+    double = ob.analyse_spectrum(two).result.parameters["D11"]
+    assert double.value == pytest.approx(single.value, rel=1e-3)
+    assert double.stderr == pytest.approx(single.stderr / np.sqrt(2.0), rel=0.05)
+
+
+def test_runs_of_different_rigs_are_not_joined(run, tmp_path):
+    counts = np.zeros((100, 1), np.int16)
+    with Recorder(tmp_path / "other.h5", Manifest(1e6, ("a",), (1.0,))) as recorder:
+        recorder.write(Block(0, counts, np.ones(1)))
+    with pytest.raises(InputError, match=r"cannot be joined: their sample rates differ"):
+        open_record([run, tmp_path / "other.h5"])
+
+
+def test_imported_files_of_one_length_stand_side_by_side(tmp_path):
+    rng = np.random.default_rng(2)
+    samples = rng.normal(size=(50, 2))
+    for column in (0, 1):
+        path = tmp_path / f"C{column + 1}.npz"
+        np.savez(path, samples=samples[:, [column]], sample_rate=1e6)
+    record = open_record([tmp_path / "C1.npz", tmp_path / "C2.npz"])
+    assert record.names == ("C1:z1", "C2:z1")
+    np.testing.assert_array_equal(record.samples, samples)
+    np.savez(tmp_path / "C3.npz", samples=samples[:40], sample_rate=1e6)
+    with pytest.raises(InputError, match="their lengths differ"):
+        open_record([tmp_path / "C1.npz", tmp_path / "C3.npz"])
+
+
+def test_spectra_of_a_long_record_need_no_more_memory_than_those_of_a_short_one(tmp_path):
+    """Peak of what Python allocates, for records of 4 and 32 million samples."""
+    rng = np.random.default_rng(3)
+    tile = rng.integers(-3000, 3000, (1 << 20, 2)).astype(np.int16)
+    tone = 8000.0 * np.sin(2.0 * np.pi * 0.04 * np.arange(len(tile)))
+    tile[:] = np.clip(tile + tone[:, None], -32000, 32000)
+    peaks = []
+    for tiles in (4, 32):
+        path = tmp_path / f"{tiles}.h5"
+        with Recorder(path, Manifest(2e6, ("a", "b"), (1e-4, 1e-4))) as recorder:
+            for number in range(tiles):
+                recorder.write(Block(number * len(tile), tile, np.ones(2)))
+        record = open_record(path)
+        shares: list[float] = []
+        tracemalloc.start()
+        ob.analyse_spectrum(record, model="single", channels=(0,), progress=shares.append)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        path.unlink()
+        assert shares[-1] == 1.0
+        assert shares == sorted(shares)
+    assert peaks[1] < 1.2 * peaks[0]
