@@ -43,8 +43,8 @@ FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="Run file, NPZ, LeCroy .raw/.trc or CSV.")
 ]
 BandOption = Annotated[
-    Optional[tuple[float, float]],  # noqa: UP045
-    typer.Option("--band", metavar="LO HI", help="Frequencies to fit, Hz."),
+    Optional[tuple[str, str]],  # noqa: UP045
+    typer.Option("--band", metavar="LO HI", help='Frequencies to fit: Hz, or "30 kHz".'),
 ]
 ChannelsOption = Annotated[
     Optional[str],  # noqa: UP045
@@ -52,8 +52,10 @@ ChannelsOption = Annotated[
 ]
 RigArgument = Annotated[str, typer.Argument(metavar="RIG", help="Shipped rig or a TOML file.")]
 RateOption = Annotated[
-    Optional[float],  # noqa: UP045
-    typer.Option("--rate", metavar="HZ", help="Sample rate where a file states none, Hz."),
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--rate", metavar="RATE", help='Sample rate where a file states none: Hz, or "2 MHz".'
+    ),
 ]
 
 
@@ -282,8 +284,8 @@ def virtual_lab(
         typer.Option("--out", metavar="FILE", help="Write the rig file to connect with."),
     ] = None,
     duration: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--duration", metavar="S", help="End after so many seconds.", min=0.0),
+        Optional[str],  # noqa: UP045
+        typer.Option("--duration", metavar="TIME", help='End after so long: s, or "10 min".'),
     ] = None,
     host: Annotated[
         str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")
@@ -293,9 +295,11 @@ def virtual_lab(
     ] = False,
 ) -> None:
     """Serve a simulated rig as instruments that the real drivers talk to."""
+    from .options import quantity_option
     from .virtual_lab import LabOptions, serve_rig
 
-    serve_rig(rig, settings or [], LabOptions(real_time, rf, gauge, out, duration, host, serial))
+    seconds = quantity_option("--duration", duration, "s")
+    serve_rig(rig, settings or [], LabOptions(real_time, rf, gauge, out, seconds, host, serial))
 
 
 @fit_app.command("spectrum")
@@ -320,8 +324,11 @@ def fit_spectrum(
 
     require_makeable(out)
     from .fit import SpectrumOptions, fit_spectrum_file
+    from .options import band_option, quantity_option
 
-    options = SpectrumOptions(model, band, channels, segment, rate)
+    options = SpectrumOptions(
+        model, band_option(band), channels, segment, quantity_option("--rate", rate, "Hz")
+    )
     fit_spectrum_file(file, options, out, as_json)
 
 
@@ -342,8 +349,9 @@ def fit_reheating(
 
     require_makeable(out)
     from .fit import fit_reheating_file
+    from .options import band_option
 
-    fit_reheating_file(file, band, release_index, channels, out, as_json)
+    fit_reheating_file(file, band_option(band), release_index, channels, out, as_json)
 
 
 def invoke(arguments: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from ..config.build import build_rig, build_trap
 from ..config.live import real_devices
 from ..config.load import LoadedRig, kind_of_file, load_plan, load_rig
-from ..config.units import engineering
+from ..models.units import engineering
 from .output import print_result, warn
 
 __all__ = ["check_file"]

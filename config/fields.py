@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from .units import Quantity, parse_quantity, shorten
+from ..models.units import Quantity, parse_quantity, shorten
 
 __all__ = [
     "Accuracy",

@@ -13,11 +13,11 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ..models.errors import FileError, InputError
+from ..models.units import shorten
 from .messages import explain, suggest
 from .overrides import apply_overrides
 from .plan_schema import PLAN_KINDS, PlanConfig
 from .schema import RigConfig
-from .units import shorten
 
 __all__ = [
     "LoadedPlan",

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from .units import shorten
+from ..models.units import shorten
 
 __all__ = ["PLUGIN", "explain", "known_keys", "suggest", "takes_any_key"]
 

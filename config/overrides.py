@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..models.errors import InputError
+from ..models.units import shorten
 from .messages import known_keys, suggest, takes_any_key
-from .units import shorten
 
 __all__ = ["apply_overrides", "split_overrides"]
 

@@ -17,9 +17,9 @@ from pydantic_core import PydanticCustomError
 from ..instruments.catalogue import Family, drivers
 from ..models.errors import InputError
 from ..models.ranges import require_range
+from ..models.units import Quantity, parse_quantity
 from .fields import Table
 from .messages import PLUGIN
-from .units import Quantity, parse_quantity
 
 __all__ = [
     "PLUGIN",

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ..models.gas import GAS_SPECIES
 from ..models.sphere import MATERIALS
+from ..models.units import shorten
 from .devices import DevicesConfig, SimulationConfig
 from .fields import (
     Bandwidth,
@@ -37,7 +38,6 @@ from .fields import (
     Waist,
     Wavelength,
 )
-from .units import shorten
 
 __all__ = ["DetectorConfig", "GasConfig", "ParticleConfig", "RigConfig", "TweezerConfig"]
 

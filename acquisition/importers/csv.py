@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import FileError
+from ...models.units import to_si, unit_factor
 from ..records.array_source import array_record
 from ..records.record import Record, checked_rate
 from .npz import UNITS
@@ -22,15 +23,14 @@ from .npz import UNITS
 __all__ = ["load_csv"]
 
 _TIME_NAME = re.compile(
-    r"^(t|time|zeit|timestamp)(?:[\s_/]*[\(\[]?\s*(s|ms|us|µs|μs|ns)\s*[\)\]]?)?$", re.IGNORECASE
+    r"(t|time|zeit|timestamp)(?:(?:[\s_/]*[\(\[]\s*|[\s_/]+)(\w+)\s*[\)\]]?)?", re.IGNORECASE
 )
-_TIME_UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ns": 1e-9}
+    r"(t|time|zeit|timestamp)(?:[\s_/]*[\(\[]?\s*(\w+)\s*[\)\]]?)?", re.IGNORECASE
+)
 _COMMENT = re.compile(r"#([^\r\n]*)")
 # A comma before a digit may be a decimal one: 1,5 MHz must not be read as 1.
 _CELLS = re.compile(r"[;\t#]|,(?!\d)")
 _ENTRY = re.compile(r"(sample_rate|unit)\s*[:=]\s*(.*)", re.I)
-_RATE = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|nan|[+-]?inf)\s*([a-z]*)", re.I)
-_RATE_UNITS = {"": 1.0, "Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9}
 # Largest relative deviation of one step from the mean step of a time column.
 _JITTER = 0.01
 _MAX_SIZE = 2_000_000_000
@@ -132,14 +132,11 @@ def _stated_rate(path: Path, given: float | None, comments: dict[str, str]) -> f
     """Rate in a comment; that of the caller if there is none."""
     if "sample_rate" not in comments:
         return None if given is None else checked_rate(str(path), given)
-    text = comments["sample_rate"]
-    found = _RATE.fullmatch(text)
-    if found is None or found[2] not in _RATE_UNITS:
-        raise FileError(
-            f"{path}: sample_rate {text!r} is not a number in Hz, nor one with a unit of "
-            f"{', '.join(unit for unit in _RATE_UNITS if unit)}"
-        )
-    return checked_rate(str(path), float(found[1]) * _RATE_UNITS[found[2]])
+    try:
+        rate = to_si(comments["sample_rate"], "Hz", default="Hz", units=("Hz", "kHz", "MHz"))
+    except ValueError as error:
+        raise FileError(f"{path}: sample_rate {error}") from None
+    return checked_rate(str(path), rate)
 
 
 def _time_column(
@@ -149,19 +146,18 @@ def _time_column(
 
     The first column is time if its name says so or, without names and rate, if it grows evenly.
     """
-    named = _TIME_NAME.match(names[0]) if names else None
+    scale = _time_unit(names[0]) if names else None
     steps = np.diff(values[:, 0])
     mean = float(steps.mean())
     even = mean > 0.0 and bool(np.all(np.abs(steps - mean) <= _JITTER * mean))
     # Without a name, an evenly growing column can only be time: no detector gives a ramp.
-    if names and named and values.shape[1] < 2:
+    if names and scale and values.shape[1] < 2:
         raise FileError(f"{path} holds a column of time, {names[0]!r}, and no samples beside it")
-    if values.shape[1] < 2 or not (named or (names is None and even)):
+    if values.shape[1] < 2 or not (scale or (names is None and even)):
         return stated, 0
     if not even:
         raise FileError(f"{path}: the column of time {names[0] if names else 1!r} must grow evenly")
-    unit = (named[2] or "s").lower() if named else "s"
-    rate = 1.0 / (mean * _TIME_UNITS[unit])
+    rate = 1.0 / (mean * (scale or 1.0))
     if stated is not None:
         if abs(rate / stated - 1.0) > _JITTER:
             raise FileError(
@@ -169,3 +165,11 @@ def _time_column(
             )
         return stated, 1
     return rate, 1
+
+
+def _time_unit(name: str) -> float | None:
+    """Seconds in the unit of a column of time; None if its name is not one of time."""
+    found = _TIME_NAME.fullmatch(name)
+    if found is None:
+        return None
+    return 1.0 if found[2] is None else unit_factor(found[2], "s")

@@ -23,7 +23,7 @@ Range = tuple[int, int]
 _BLOCK_ROWS = 1 << 16
 # Samples of all channels that one batch of releases holds at most: 32 MB as float64.
 _BATCH_VALUES = 1 << 22
-_SLOWEST, _FASTEST = 1e-3, 1e12  # Hz
+_SLOWEST, _FASTEST = 0.1, 1e12  # Hz
 
 
 class SampleSource(Protocol):

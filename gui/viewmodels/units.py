@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...models.errors import InputError
+from ...models.units import to_si
 
 __all__ = [
     "ANGLE",
@@ -26,7 +27,6 @@ __all__ = [
     "value_with_error",
 ]
 
-_NUMBER = re.compile(r"\s*([+\-−]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+\-−]?\d+)?)?\s*(.*?)\s*")
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PREFIXES = {
     -24: "y",
@@ -53,46 +53,24 @@ class Dimension:
     ----------
     name : str
         For messages.
-    units : mapping of str to float
-        Every spelling that is understood, with its factor to SI.
-    shown : tuple of str
-        Units used for display, small to large.
+    unit : str
+        SI unit of its values.
+    shown : mapping of str to float
+        Units used for display, small to large, with their factors to SI.
     """
 
     name: str
-    units: Mapping[str, float]
-    shown: tuple[str, ...]
+    unit: str
+    shown: Mapping[str, float]
 
 
-def _prefixed(unit: str, exponents: tuple[int, ...]) -> dict[str, float]:
-    table = {_PREFIXES[e] + unit: 10.0**e for e in exponents}
-    if -6 in exponents:  # both code points of the micro sign, and the typewriter's u
-        table["u" + unit] = table["μ" + unit] = 1e-6
-    return table
-
-
-POWER = Dimension("power", _prefixed("W", (-9, -6, -3, 0, 3)), ("µW", "mW", "W"))
-LENGTH = Dimension("length", _prefixed("m", (-12, -9, -6, -3, 0)), ("nm", "µm", "mm", "m"))
-FREQUENCY = Dimension("frequency", _prefixed("Hz", (-3, 0, 3, 6, 9)), ("Hz", "kHz", "MHz"))
-DURATION = Dimension(
-    "time",
-    {**_prefixed("s", (-9, -6, -3, 0)), "min": 60.0, "h": 3600.0},
-    ("µs", "ms", "s"),
-)
-ANGLE = Dimension(
-    "angle",
-    {
-        "rad": 1.0,
-        "mrad": 1e-3,
-        "deg": math.pi / 180.0,
-        "°": math.pi / 180.0,
-        "pi": math.pi,
-        "π": math.pi,
-    },
-    ("rad",),
-)
-RATIO = Dimension("ratio", {"": 1.0, "%": 0.01}, ("",))
-COUNT = Dimension("count", {"": 1.0}, ("",))
+POWER = Dimension("power", "W", {"µW": 1e-6, "mW": 1e-3, "W": 1.0})
+LENGTH = Dimension("length", "m", {"nm": 1e-9, "µm": 1e-6, "mm": 1e-3, "m": 1.0})
+FREQUENCY = Dimension("frequency", "Hz", {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6})
+DURATION = Dimension("time", "s", {"µs": 1e-6, "ms": 1e-3, "s": 1.0})
+ANGLE = Dimension("angle", "rad", {"rad": 1.0})
+RATIO = Dimension("ratio", "", {"": 1.0})
+COUNT = Dimension("count", "", {"": 1.0})
 
 
 def parse_quantity(
@@ -104,7 +82,7 @@ def parse_quantity(
     high: float = math.inf,
     name: str = "",
 ) -> float:
-    """Read a number with a unit.
+    """Read what was typed into a field; the grammar is that of files and options.
 
     Parameters
     ----------
@@ -130,18 +108,11 @@ def parse_quantity(
         If it is no number, the unit is unknown or the value out of range.
     """
     label = name or dimension.name
-    match = _NUMBER.fullmatch(text)
-    digits, unit = (match.group(1), match.group(2)) if match else (None, "")
-    known = ", ".join(u or "(none)" for u in dimension.units)
-    if digits is None and not (dimension is ANGLE and unit in ("pi", "π")):
-        raise InputError(f"{label}: {text.strip()!r} is not a number with a unit; units: {known}")
-    number = float(digits.replace("−", "-").replace(",", ".")) if digits is not None else 1.0
-    if unit == "" and "" not in dimension.units:
-        unit = default_unit or ""
-    if unit not in dimension.units:
-        raise InputError(f"{label}: unit {unit!r} is not known; units: {known}")
-    value = number * dimension.units[unit]
-    if dimension is COUNT and value != int(value):
+    try:
+        value = to_si(text, dimension.unit, default=default_unit, units=tuple(dimension.shown))
+    except ValueError as error:
+        raise InputError(f"{label} {error}") from None
+    if dimension is COUNT and not (math.isfinite(value) and value == int(value)):
         raise InputError(f"{label} must be a whole number, got {text.strip()!r}")
     if not (math.isfinite(value) and low <= value <= high):
         raise InputError(
@@ -153,13 +124,14 @@ def parse_quantity(
 
 def display_unit(value: float, dimension: Dimension) -> str:
     """Unit in which a value reads well: 1 ≤ number < 1000 where possible."""
-    chosen = dimension.shown[0]
-    for unit in dimension.shown:
+    units = list(dimension.shown)
+    chosen = units[0]
+    for unit, factor in dimension.shown.items():
         # 0.9999995 keeps 999.9999 µ from being shown where 1 m is meant.
-        if abs(value) >= 0.9999995 * dimension.units[unit]:
+        if abs(value) >= 0.9999995 * factor:
             chosen = unit
     if value == 0.0:
-        chosen = dimension.shown[min(1, len(dimension.shown) - 1)]
+        chosen = units[min(1, len(units) - 1)]
     return chosen
 
 
@@ -172,7 +144,7 @@ def format_quantity(
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     shown = display_unit(value, dimension) if unit is None else unit
-    number = value / dimension.units[shown]
+    number = value / dimension.shown[shown]
     text = f"{round(number)}" if dimension is COUNT else _plain(number, digits)
     return f"{text} {shown}".rstrip()
 

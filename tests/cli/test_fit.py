@@ -106,7 +106,8 @@ def test_pair_in_quanta_is_recovered_within_its_errors(optobind, folder):
 
 
 def test_json_of_a_fit_has_the_promised_keys(optobind, folder):
-    answer = optobind("fit", "spectrum", folder / "pair.npz", "--band", 40e3, 60e3, "--json")
+    band = ("--band", "40 kHz", "60,0 kHz")
+    answer = optobind("fit", "spectrum", folder / "pair.npz", *band, "--json")
     result = answer.json
     assert {"parameters", "correlations", "statistics", "input"} <= set(result)
     for parameter in result["parameters"].values():
@@ -204,8 +205,10 @@ BAD = [
     ("spectrum", "pair.npz", ["--band", 1e5, 6e5], "Nyquist"),
     ("spectrum", "pair.npz", ["--band", 6e5, 7e5], "Nyquist"),
     ("spectrum", "pair.npz", ["--band", 5e4, 4e4], "low < high"),
+    ("spectrum", "pair.npz", ["--band", "1,000 Hz", "60 kHz"], "--band is ambiguous"),
+    ("spectrum", "pair.npz", ["--band", "40 ms", "60 kHz"], "--band has the unit 'ms'"),
     ("spectrum", "pair.npz", ["--band", -1, 4e4], "Nyquist"),
-    ("spectrum", "pair.npz", ["--band", "nan", 4e4], "Nyquist"),
+    ("spectrum", "pair.npz", ["--band", "nan", 4e4], "--band is not a number with a unit"),
     ("spectrum", "pair.npz", ["--band", 50000, 50000.1], "no bin"),
     ("spectrum", "pair.npz", ["--channels", "0,7"], "channel 7 does not exist"),
     ("spectrum", "pair.npz", ["--channels", "0,0"], "once only"),

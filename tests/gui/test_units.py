@@ -43,7 +43,7 @@ def test_a_bare_number_takes_the_unit_of_its_field():
 
 @pytest.mark.parametrize("text", ["250m", "250 V", "12 kg"])
 def test_an_unknown_unit_is_named_with_the_known_ones(text):
-    with pytest.raises(InputError, match=r"power: unit '.*' is not known; units: .*mW, W, kW"):
+    with pytest.raises(InputError, match=r"power has the un.* '.*'.*; known: µW, mW, W"):
         u.parse_quantity(text, u.POWER, default_unit="mW")
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optobind.config import units
-from optobind.config.units import Quantity, engineering, parse_quantity
+from optobind.models import units
+from optobind.models.units import Quantity, engineering, parse_quantity
 
 LENGTH = Quantity("m", 5e-9, 5e-6, "105 nm", ("nm", "um", "m"))
 FREQUENCY = Quantity("Hz", 1.0, 1e9, "1 MHz", ("Hz", "MHz", "rad/s"))
@@ -41,6 +41,18 @@ DENSITY = Quantity("kg/m^3", 100.0, 25000.0, "1850 kg/m^3", ("kg/m^3", "g/cm^3")
         ("1 MHz", FREQUENCY, 1e6),
         ("6.283185307179586 rad/s", FREQUENCY, 1.0),
         ("60 rpm", FREQUENCY, 1.0),
+        ("0,105 um", LENGTH, 105e-9),
+        ("105\u00a0nm", LENGTH, 105e-9),
+        ("1,05e2 nm", LENGTH, 105e-9),
+        ("105.000 nm", LENGTH, 105e-9),
+        ("50 kHz", FREQUENCY, 5e4),
+        ("−17 deg", ANGLE, -17.0 * math.pi / 180.0),
+        ("-17°", ANGLE, -17.0 * math.pi / 180.0),
+        ("0.5 π", ANGLE, math.pi / 2.0),
+        ("0,5pi", ANGLE, math.pi / 2.0),
+        ("π", ANGLE, math.pi),
+        ("−2π/3", ANGLE, -2.0 * math.pi / 3.0),
+        ("1e−1 um", LENGTH, 1e-7),
     ],
 )
 def test_quantity_is_converted_to_si(text, quantity, expected):
@@ -57,6 +69,17 @@ def test_quantity_is_converted_to_si(text, quantity, expected):
         (True, LENGTH, "needs a quantity"),
         (None, LENGTH, "needs a quantity"),
         ([1], LENGTH, "needs a quantity"),
+        ("1,000 mW", LENGTH, "is ambiguous, thousands or decimals: '1,000 mW'; write 1000 or 1.0"),
+        ("12,345 nm", LENGTH, "is ambiguous"),
+        ("1,234,567 nm", LENGTH, "is ambiguous"),
+        ("1.234,5 nm", LENGTH, "is ambiguous"),
+        ("1,234.5 nm", LENGTH, "is ambiguous"),
+        ("1 000 nm", LENGTH, "is ambiguous"),
+        ("1'000 nm", LENGTH, "is ambiguous"),
+        ("1,2,3 nm", LENGTH, "unknown unit ',3 nm'"),
+        ("x π", ANGLE, "is not a multiple of π"),
+        ("π/0", ANGLE, "divides by zero"),
+        ("0.5 π", LENGTH, "which does not fit"),
         ("nm", LENGTH, "is not a number with a unit"),
         ("nan nm", LENGTH, "is not a number with a unit"),
         ("105 foo", LENGTH, "unknown unit 'foo'; known: nm, um, m"),
@@ -113,3 +136,43 @@ def test_units_read_without_pint_are_what_pint_makes_of_them(unit):
 
 def test_the_elementary_charge_is_that_of_pint():
     assert units._registry().Quantity(1.0, "e").to("C").magnitude == units._ELEMENTARY_CHARGE
+
+
+@pytest.mark.parametrize("unit", ["deg", "°", "min", "h"])
+def test_other_units_read_without_pint_are_what_pint_makes_of_them(unit):
+    si, factor = units._OTHERS[unit]
+    assert units._registry().Quantity(1.0, unit).to(si).magnitude == pytest.approx(factor, 1e-14)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "default", "expected"),
+    [
+        ("50", "Hz", "kHz", 5e4),
+        ("50 MHz", "Hz", "kHz", 5e7),
+        ("12 %", "", None, 0.12),
+        ("0,12", "", None, 0.12),
+        ("2 min", "s", "s", 120.0),
+        ("90", "rad", "deg", math.pi / 2.0),
+    ],
+)
+def test_a_bare_number_takes_the_unit_of_its_place(text, unit, default, expected):
+    assert units.to_si(text, unit, default=default) == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_bare_number_without_a_default_is_refused():
+    with pytest.raises(ValueError, match="needs a unit of Hz, got '50'"):
+        units.to_si("50", "Hz")
+
+
+@pytest.mark.parametrize(
+    ("unit", "si", "factor"),
+    [
+        ("ms", "s", 1e-3),
+        ("µs", "s", 1e-6),
+        ("μs", "s", 1e-6),
+        ("kHz", "s", None),
+        ("x y", "s", None),
+    ],
+)
+def test_units_of_headers_are_looked_up(unit, si, factor):
+    assert units.unit_factor(unit, si) == factor

@@ -1,0 +1,57 @@
+"""Values of options, in the grammar of all quantities."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from ..models.errors import InputError
+from ..models.units import to_si
+
+__all__ = ["band_option", "quantity_option"]
+
+_UNITS = {"Hz": ("Hz", "kHz", "MHz"), "s": ("ms", "s", "min", "h")}
+
+
+def quantity_option(name: str, text: str | None, unit: str) -> float | None:
+    """Read the value of an option; a bare number is in ``unit``.
+
+    Parameters
+    ----------
+    name : str
+        The option, for messages.
+    text : str or None
+        As given, such as "2 MHz"; None when left out.
+    unit : {"Hz", "s"}
+        SI unit of the result.
+
+    Raises
+    ------
+    InputError
+        If it is no such quantity, or not finite.
+    """
+    if text is None:
+        return None
+    try:
+        value = to_si(text, unit, default=unit, units=_UNITS[unit])
+    except ValueError as error:
+        raise InputError(f"{name} {error}") from None
+    if not math.isfinite(value):
+        raise InputError(f"{name} must be finite, got {text[:60]!r}")
+    return value
+
+
+def band_option(text: Sequence[str] | None) -> tuple[float, float] | None:
+    """Read ``--band LO HI``, Hz unless a unit follows.
+
+    Raises
+    ------
+    InputError
+        If one of the two is no frequency.
+    """
+    if text is None:
+        return None
+    low, high = (quantity_option("--band", entry, "Hz") for entry in text)
+    assert low is not None
+    assert high is not None
+    return low, high
