@@ -25,8 +25,6 @@ __all__ = ["load_csv"]
 _TIME_NAME = re.compile(
     r"(t|time|zeit|timestamp)(?:(?:[\s_/]*[\(\[]\s*|[\s_/]+)(\w+)\s*[\)\]]?)?", re.IGNORECASE
 )
-    r"(t|time|zeit|timestamp)(?:[\s_/]*[\(\[]?\s*(\w+)\s*[\)\]]?)?", re.IGNORECASE
-)
 _COMMENT = re.compile(r"#([^\r\n]*)")
 # A comma before a digit may be a decimal one: 1,5 MHz must not be read as 1.
 _CELLS = re.compile(r"[;\t#]|,(?!\d)")
