@@ -165,8 +165,8 @@ BAD = np.array([[0.0, 1.0], [2.0, np.nan]])
         ({"samples": GOOD, "sample_rate": 1.0, "release_index": np.nan}, "0 … 9, got nan"),
         ({"samples": GOOD, "sample_rate": 1.0, "release_index": np.inf}, "0 … 9, got inf"),
         ({"samples": GOOD, "sample_rate": 1.0, "channels": ["a"]}, "1 channel names for 2"),
-        ({"samples": GOOD, "sample_rate": 1e300}, r"must lie in 0.001 … 1e\+12 Hz, got 1e\+300"),
-        ({"samples": GOOD, "sample_rate": 1e-300}, "must lie in 0.001 … "),
+        ({"samples": GOOD, "sample_rate": 1e300}, r"must lie in 0.1 … 1e\+12 Hz, got 1e\+300"),
+        ({"samples": GOOD, "sample_rate": 1e-300}, "must lie in 0.1 … "),
     ],
 )
 def test_npz_that_cannot_be_used_is_named(tmp_path, arrays, message):
@@ -210,7 +210,7 @@ def test_truncated_npz_and_single_array_are_named(tmp_path):
         ("0 1 2\n0.001 3 4\n0.002 5 6\n", None, ("z1", "z2")),
         ("# sample_rate = 1e3\n# unit: m\nleft,right\n1,2\n3,4\n5,6\n", None, ("left", "right")),
         ("z1,z2\n1,2\n3,4\n5,6\n", 1e3, ("z1", "z2")),
-        ("# sample_rate = 0,001 MHz\n1\t2\n3\t4\n5\t6\n", None, ("z1", "z2")),
+        ("# sample_rate = 0,001 MHz\nz1\tz2\n1\t2\n3\t4\n5\t6\n", None, ("z1", "z2")),
         ('"z1","z2"\n"1","2"\n"3","4"\n"5","6"\n', 1e3, ("z1", "z2")),
         ('"z1";"z2"\n"1,0";"2"\n"3";"4,0"\n5;6\n', 1e3, ("z1", "z2")),
         ("\ufefft,a,b\r\n0,1,2\r\n0.001,3,4\r\n0.002,5,6\r\n", 1000.0, ("a", "b")),
@@ -249,7 +249,7 @@ def test_tables_with_a_rate_in_all_dialects(tmp_path, text, rate, names):
         ("# sample_rate = 1,500 MHz\na\n1\n2\n", None, "is ambiguous, thousands or decimals"),
         ("# sample_rate = 1_0\na\n1\n2\n", None, "unknown unit '_0'"),
         ("# sample_rate =\na\n1\n2\n", 1.0, "sample_rate is not a number.*''"),
-        ("# sample_rate = nan\na\n1\n2\n", None, "must be positive and finite"),
+        ("# sample_rate = nan\na\n1\n2\n", None, "sample_rate is not a number"),
         ("# sample_rate = 2\na\n1\n2\n", 1.0, "was recorded at 2 Hz, not at 1 Hz"),
         ("# unit = V per m\na\n1\n2\n", 1.0, "unit 'V per m' is not known"),
         ("# unit = inch\na\n1\n2\n", 1.0, "known: quanta, m, V"),
