@@ -94,7 +94,7 @@ def table(
     label = f"<caption>{escape(caption)}</caption>" if caption else ""
     kind = ' class="words"' if words else ""
     return (
-        f'<div class="scroll"><table{kind}>{label}<thead><tr>{head}</tr></thead>'
+        f'<div class="scroll"><table{kind}>{label}{head}'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
 
