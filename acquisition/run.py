@@ -190,12 +190,15 @@ class Run:
                 f"({self._rig.mode}) has none"
             )
         if any(s.require_gauge for s in steps):
-            self._runner.slow.require("gauge", self._abort.is_set)
+            self._runner.slow.require("gauge", self._ending_asked)
         growth = self._runner.growth_at_start()
         if growth is not None and growth > 0.0 and not all(s.allow_unstable for s in steps):
             raise UnstableModelError(
                 growth, "change the light or the feedback, or set plan.allow_unstable=true"
             )
+
+    def _ending_asked(self) -> bool:
+        return self._stop.is_set() or self._abort.is_set()
 
     def _warn_of_growth(self, light: TweezerState) -> None:
         """Say what hardware has to expect: its feedback is not modelled, so nothing is refused."""

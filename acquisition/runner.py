@@ -195,7 +195,6 @@ class Runner(threading.Thread):
         assert self.stream is not None
         try:
             self.stream.read(self.stream.block_rows, self._closing.is_set)
-            self.poll_gauge()
         except Exception as error:  # a driver's bug must not end the thread that serves commands
             text = str(error) if isinstance(error, OptobindError) else f"internal error: {error!r}"
             self.log.add("error", f"streaming stopped: {text}")
@@ -246,7 +245,11 @@ class Runner(threading.Thread):
         self.requested = self.requested or self.applied.state
 
     def _look_after(self) -> None:
-        """Bring faulted devices back, between runs only; nothing is applied again."""
+        """Bring faulted devices back, between runs only; nothing is applied again.
+
+        Slow devices are brought back by their own threads.
+        """
+        self.poll_gauge()
         for incident in self._supervisor.poll():
             good = incident.kind == "reconnected"
             self.log.add("info" if good else "warning", incident.text)
@@ -390,7 +393,8 @@ class Runner(threading.Thread):
 
         self.stream = Stream(digitizer, self._block_seconds, watch.lost_samples, see)
         self._on_stream(self.stream)
-        self.slow.begin()
+        if self.current_run is not None:
+            self.slow.begin()
         return self.stream
 
     def end_stream(self) -> None:

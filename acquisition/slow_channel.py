@@ -171,6 +171,11 @@ class SlowChannel:
         )
         self._thread.start()
 
+    @property
+    def settled(self) -> bool:
+        """Whether the first attempt since :meth:`open` has ended, well or badly."""
+        return self._tried.is_set()
+
     def settle(self, seconds: float) -> bool:
         """Wait at most so long for the first attempt to end; return whether it has."""
         return self._tried.wait(seconds)

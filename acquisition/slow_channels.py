@@ -24,6 +24,8 @@ _MAILBOX = 1000
 _FRESH_PERIODS = 5.0
 # A plan that needs a value waits so long for a device that has not answered yet.
 _PATIENCE = 15.0
+# and so long for one that has just failed: a single garbled answer is made good by then.
+_SHORT_PATIENCE = 3.0
 _POLL_SECONDS = 0.02
 
 
@@ -114,7 +116,7 @@ class SlowChannels:
         family : str
             Such as "gauge".
         given_up : callable
-            Asked meanwhile; True ends the waiting.
+            Asked meanwhile; True ends the waiting, and nothing is refused.
 
         Raises
         ------
@@ -129,13 +131,13 @@ class SlowChannels:
                 f"the plan needs a {family}, and rig {self._rig_name} has none: add "
                 f"[devices.{family}], or set plan.require_{family}=false"
             )
-        deadline = time.monotonic() + _PATIENCE
-        while channel.state is DeviceState.CONNECTING and not given_up():
-            if time.monotonic() > deadline:
+        began = time.monotonic()
+        while (reading := self._fresh(channel)) is None:
+            patience = _SHORT_PATIENCE if channel.settled else _PATIENCE
+            if given_up() or not channel.is_open or time.monotonic() - began > patience:
                 break
-            channel.settle(_POLL_SECONDS)
-        reading = self._fresh(channel)
-        if reading is not None and reading.value is not None:
+            time.sleep(_POLL_SECONDS)
+        if given_up() or (reading is not None and reading.value is not None):
             return
         why = channel.health.trouble
         if why is None:

@@ -33,7 +33,7 @@ PASCALS = {
 """Pa in one unit."""
 
 # A gauge that was just powered up sends readings by itself or answers the question before: it is
-# asked again after the line has been quiet. Once if it refuses or is silent, more often if it talks.
+# asked again when the line has been quiet. Once if it refuses or is silent, more often if it talks.
 _GREETINGS = 5
 _FIRST_PAUSE = 0.1
 
@@ -78,8 +78,8 @@ class GaugeDriver(Driver):
         The controller itself is set to this gas: its readings are taken as they are. Otherwise a
         controller that is not set to air/N2 is refused, lest the gas is corrected for twice.
     pressure_range : (low, high), optional
-        Range of the sensor by its data sheet, Pa, in air equivalents; otherwise the usual one of its
-        kind. A number outside is no reading.
+        Range of the sensor by its data sheet, Pa, in air equivalents; otherwise the usual one of
+        its kind. A number outside is no reading.
     timeout : float
         Longest wait for an answer, s; 0.01 … 60.
     baud_rate : int, optional

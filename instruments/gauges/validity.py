@@ -19,9 +19,7 @@ WIDEST_RANGE = (1e-10, 1.2e5)
 """What any vacuum gauge measures, Pa: from an extractor gauge up to air at 1.2 bar."""
 
 
-def sensor_range(
-    sensor: str | None, given: Sequence[float] | None = None
-) -> tuple[float, float]:
+def sensor_range(sensor: str | None, given: Sequence[float] | None = None) -> tuple[float, float]:
     """Range in which readings are believed, Pa, in air equivalents.
 
     Parameters
