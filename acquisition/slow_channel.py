@@ -206,7 +206,8 @@ class SlowChannel:
             self._late = True
             text = f"{self.label} has not answered for {self._pace.late:.3g} s"
             self.newest = None
-            self._tell(self.health.late(time.time(), text), returned=False)
+            times = time.time(), now
+            self._tell(self.health.late(times[0], text), times, returned=False)
             self._tried.set()
         if now - max(began, self._cut or 0.0) > self._pace.hung:
             self._cut = now
@@ -260,7 +261,8 @@ class SlowChannel:
         except Exception as error:  # whatever a driver raises, the next attempt follows
             if not stopped.is_set():
                 self.newest = None
-                self._tell(self.health.bad(time.time(), self._in_words(error)), returned=False)
+                now = time.time(), time.monotonic()
+                self._tell(self.health.bad(now[0], self._in_words(error)), now, returned=False)
             return False
         if not stopped.is_set():
             self._take(value, status)
@@ -277,21 +279,20 @@ class SlowChannel:
     def _take(self, value: float | None, status: str) -> None:
         """Hand a reading on."""
         sensor, before = self.sensor, self.newest
-        reading = SlowReading(
-            sensor.name, sensor.unit, value, status, time.time(), time.monotonic()
-        )
-        self._tell(self.health.good(reading.host_time, status), returned=True)
+        now = time.time(), time.monotonic()
+        reading = SlowReading(sensor.name, sensor.unit, value, status, *now)
+        self._tell(self.health.good(now[0], status), now, returned=True)
         if status != "ok" and (before is None or before.status != status):
             self._log.add("warning", f"{self.label} gives no {sensor.name}: {status}")
-        self.newest = reading
         self._post(reading)
+        self.newest = reading
 
-    def _tell(self, text: str | None, *, returned: bool) -> None:
+    def _tell(self, text: str | None, now: tuple[float, float], *, returned: bool) -> None:
         """Say at its onset and at its end what was wrong: in the log, and to the run."""
         if text is None:
             return
         self._log.add("info" if returned else "warning", text)
-        self._post(SlowIncident(self.label, text, returned, time.time(), time.monotonic()))
+        self._post(SlowIncident(self.label, text, returned, *now))
 
     def _in_words(self, error: Exception) -> str:
         """Text of an error, which names the device."""
