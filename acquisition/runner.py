@@ -1,4 +1,4 @@
-"""The runner: one thread that owns every device.
+"""The runner: one thread that owns every device but the slow ones, see ``slow_channels.py``.
 
 Commands are queued and answered through futures; between two blocks the runner carries them out, so
 that a set-point has an exact place in the record. A plan is such a command, see ``run.py``.

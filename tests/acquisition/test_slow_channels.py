@@ -19,10 +19,12 @@ from optobind.acquisition.slots import LogBook
 from optobind.acquisition.slow_channel import Calm, Pace
 from optobind.acquisition.slow_channels import SlowChannels
 from optobind.acquisition.slow_health import Health
+from optobind.instruments.catalogue import find_driver
 from optobind.instruments.protocols import DeviceState, GaugeReading
 from optobind.instruments.rig import DetectorChannel, Rig
 from optobind.models.errors import DeviceError, InputError
 
+from ..instruments.gauges.rude_server import RudeServer
 from .slow_stand_ins import RealTimeCard, StandInGauge, WatchedGate
 
 FAST = {"period": 0.05, "first_wait": 0.05, "longest_wait": 0.2}
@@ -55,7 +57,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
 
     yield session
     for one in made:
-        if one.rig.gauge is not None:
+        if isinstance(one.rig.gauge, StandInGauge):
             one.rig.gauge.let_go.set()
         one.close()
 
@@ -237,6 +239,31 @@ def test_faults_that_come_back_at_once_are_told_once_and_lasting_ones_again():
     assert health.good(57.0, "ok") == "gauge answers again after 2 s"
     assert health.begin() is None
     assert health.summary() == []
+
+
+@pytest.mark.parametrize("dialect", ["pfeiffer-tpg", "mks-937b", "agilent-xgs600"])
+def test_real_drivers_go_on_over_a_line_that_is_slow_garbled_and_dead_for_a_while(make, dialect):
+    with RudeServer(dialect, latency=0.05, garble=23) as server:
+        gauge = find_driver("gauge", dialect).load()("gauge", server.visa_address, timeout=0.5)
+        session = make(gauge, period=0.01)
+        plan = ReheatingPlan(repetitions=100_000, cool_time=10e-3, release_time=10e-3)
+        future = session.start(plan)
+        wait_until(lambda: session.status().pressure is not None and server.messages > 60)
+        server.dead.set()
+        wait_until(lambda: session.status().pressure is None)
+        server.dead.clear()
+        server.garble = 0
+        wait_until(lambda: session.status().pressure is not None)
+        session.stop_after_repetition()
+        outcome = future.result(LONG)
+        session.close()
+    faults, readings = record(outcome.path)
+    assert outcome.outcome == "stopped"
+    assert len(readings) >= 4
+    assert all(r.value == pytest.approx(1.25e-4, rel=1e-3) for r in readings)
+    assert faults[0].payload["returned"] is False
+    assert len(faults) <= 5
+    assert "readings failed" in session.slow_summary()[0]
 
 
 # -- missing gauges --------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A served gauge controller on a TCP port that behaves as real ones do: late, garbled, talkative."""
+"""A served gauge controller on a TCP port that behaves as real ones do: late, garbled, chatty."""
 
 from __future__ import annotations
 
