@@ -14,7 +14,8 @@ from ..instruments.protocols import DeviceState
 from ..instruments.rig import Rig
 from ..models.errors import DeviceError, InputError
 from .slots import LogBook
-from .slow_channel import Calm, Pace, SlowChannel
+from .slow_channel import SlowChannel
+from .slow_pace import Calm, Pace
 from .slow_sensor import GaugeSensor, SlowIncident, SlowReading, SlowSensor
 
 __all__ = ["SlowChannels"]

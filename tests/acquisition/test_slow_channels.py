@@ -16,9 +16,9 @@ from optobind.acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan,
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.session import Session
 from optobind.acquisition.slots import LogBook
-from optobind.acquisition.slow_channel import Calm, Pace
 from optobind.acquisition.slow_channels import SlowChannels
 from optobind.acquisition.slow_health import Health
+from optobind.acquisition.slow_pace import Calm, Pace
 from optobind.instruments.catalogue import find_driver
 from optobind.instruments.protocols import DeviceState, GaugeReading
 from optobind.instruments.rig import DetectorChannel, Rig
@@ -82,24 +82,30 @@ def log(session: Session) -> list[str]:
 # -- releases --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.0])
-def test_a_gauge_of_a_second_makes_no_release_longer_and_is_not_asked_within_one(make, seconds):
+@pytest.mark.parametrize(
+    ("seconds", "free", "repetitions"), [(0.3, 10e-3, 150), (1.0, 10e-3, 150), (1.0, 1e-3, 1000)]
+)
+def test_a_slow_gauge_makes_no_release_longer_and_is_not_asked_within_one(
+    make, seconds, free, repetitions
+):
     gauge = StandInGauge(seconds)
     session = make(gauge, period=0.01)
     gate = session.rig.gate
     gauge.watch, gauge.watched = lambda: not gate.closed, 0
-    plan = ReheatingPlan(repetitions=150, cool_time=10e-3, release_time=10e-3)
+    plan = ReheatingPlan(repetitions=repetitions, cool_time=free, release_time=free)
     outcome = session.start(plan).result(LONG)
-    assert (outcome.outcome, outcome.gaps) == ("complete", 0)
     with RunFile.open(outcome.path) as run:
         releases, events, readings = run.releases(), run.events(), run.slow()
     starts = [e.sample for e in events if e.kind is EventKind.RELEASE]
     ends = [e.sample for e in events if e.kind is EventKind.RECAPTURE]
     lengths = [(b - a) / 1e5 for a, b in zip(starts, ends, strict=True)]
-    assert len(releases) == len(lengths) == 150
-    assert all(release.samples == 1000 for release in releases)
+    assert len(lengths) >= repetitions
+    if free > 1e-3:  # a busy disk may cost the recorder samples of the short ones
+        assert (outcome.outcome, outcome.gaps) == ("complete", 0)
+        assert len(releases) == repetitions
+    assert all(release.samples == round(free * 1e5) for release in releases)
     # A loaded computer closes the gate late; whoever waits for the gauge does by all it takes.
-    assert sorted(lengths)[75] < 0.5 * seconds
+    assert sorted(lengths)[repetitions // 2] < 0.5 * seconds
     assert sum(length > 0.9 * seconds for length in lengths) == 0
     assert gauge.watched == 0
     assert "runner" not in gauge.threads
