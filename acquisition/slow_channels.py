@@ -49,6 +49,7 @@ class SlowChannels:
         self._log = log
         self._pace = pace or Pace()
         self._mail: deque[SlowReading | SlowIncident] = deque(maxlen=_MAILBOX)
+        self._awaited: set[str] = set()  # quantities that the record has no reading of yet
         sensors: list[SlowSensor] = [] if rig.gauge is None else [GaugeSensor(rig.gauge)]
         self._channels = {
             sensor.family: SlowChannel(sensor, self._mail.append, log, self.calm, self._pace)
@@ -75,6 +76,7 @@ class SlowChannels:
     def begin(self) -> None:
         """Begin anew for a record: it gets the present values and troubles at its first samples."""
         self._mail.clear()
+        self._awaited = {channel.sensor.name for channel in self._channels.values()}
         for channel in self._channels.values():
             trouble = channel.health.begin()
             if trouble is not None:
@@ -90,7 +92,10 @@ class SlowChannels:
             channel.watch()
         taken = []
         while self._mail:
-            taken.append(self._mail.popleft())
+            item = self._mail.popleft()
+            taken.append(item)
+            if isinstance(item, SlowReading):
+                self._awaited.discard(item.name)
         return taken
 
     def state(self, family: str) -> DeviceState | None:
@@ -155,7 +160,13 @@ class SlowChannels:
 
     def summary(self) -> list[str]:
         """What was missed since the last :meth:`begin`, a line or two a device."""
-        return [line for c in self._channels.values() for line in c.health.summary()]
+        lines = []
+        for channel in self._channels.values():
+            told = channel.health.summary()
+            if not told and channel.sensor.name in self._awaited:
+                told = [f"{channel.label}: no reading, it did not answer before the end"]
+            lines += told
+        return lines
 
     def _fresh(self, channel: SlowChannel) -> SlowReading | None:
         """Newest reading of a channel unless it is too old."""

@@ -333,6 +333,15 @@ def test_waiting_for_the_pressure_can_be_ended(make):
     assert future.result(8.0).outcome == "stopped"  # less than it would wait for the gauge
 
 
+def test_a_run_that_ends_before_the_gauge_has_answered_says_so(make):
+    gauge = StandInGauge()
+    gauge.hang = True
+    session = make(gauge)
+    assert session.slow_summary() == []  # no run yet
+    session.start(MonitorPlan(duration=0.1)).result(LONG)
+    assert session.slow_summary() == ["gauge: no reading, it did not answer before the end"]
+
+
 def test_nobody_but_its_thread_brings_a_gauge_back(make):
     gauge = StandInGauge(missing=True)
     session = make(gauge)
