@@ -25,7 +25,7 @@ class EventKind(StrEnum):
     SATURATED = "saturated"  # payload: samples of the block
     PARTICLE_LOST = "particle_lost"
     PRESSURE = "pressure"  # payload: pascal, species, status
-    FAULT = "fault"  # payload: device, message
+    FAULT = "fault"  # payload: device, message, returned (False at its onset, True at its end)
     NOTE = "note"  # payload: text
     RUN_END = "run_end"  # payload: outcome ("complete" | "stopped" | "aborted" | "failed"), reason
 

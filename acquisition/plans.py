@@ -26,10 +26,13 @@ class MonitorPlan:
         s; None records until stopped.
     allow_unstable : bool
         Run although the model of the configured light grows.
+    require_gauge : bool
+        Refuse to begin without a pressure.
     """
 
     duration: float | None = 1.0
     allow_unstable: bool = False
+    require_gauge: bool = False
     kind: str = "monitor"
 
     def __post_init__(self) -> None:
@@ -54,6 +57,8 @@ class ReheatingPlan:
         within this factor of the first repetition's, up or down.
     allow_unstable : bool
         Run although the model with feedback grows. Without feedback a release may always grow.
+    require_gauge : bool
+        Refuse to begin without a pressure.
     """
 
     repetitions: int = 500
@@ -61,6 +66,7 @@ class ReheatingPlan:
     release_time: float = 1e-3
     presence_factor: float = 10.0
     allow_unstable: bool = False
+    require_gauge: bool = False
     kind: str = "reheating"
 
     def __post_init__(self) -> None:

@@ -91,9 +91,21 @@ class Recording:
         else:
             self._recorder.event(event)
 
-    def slow(self, sample: int, name: str, value: float, unit: str, status: str) -> None:
-        """Write a slow reading."""
-        self._thread.post(lambda: self._recorder.slow(sample, name, value, unit, status=status))
+    def slow(
+        self,
+        sample: int,
+        name: str,
+        value: float | None,
+        unit: str,
+        status: str,
+        host_time: float,
+    ) -> None:
+        """Write a slow reading, with the time (s since the epoch) at which it was read."""
+        self._thread.post(
+            lambda: self._recorder.slow(
+                sample, name, value, unit, status=status, host_time=host_time
+            )
+        )
 
     def new_conditions(self, status: BlockStatus) -> list[EventKind]:
         """Return the events for a particle that was lost since the last block."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..instruments.protocols import AppliedLight, GaugeReading
+from ..instruments.protocols import AppliedLight
 from ..instruments.rig import Rig
 from ..models.blocks import BlockStatus
 from ..models.errors import InputError, OptobindError, UnstableModelError
@@ -29,6 +29,8 @@ from .plans import Plan, ReheatingPlan, SequencePlan, plan_to_dict
 from .prediction import NOTICEABLE_GROWTH, open_loop_growth
 from .procedures import Aborted, run_plan
 from .slots import LogBook
+from .slow_channels import SlowChannels
+from .slow_sensor import SlowIncident, SlowReading, sample_at
 from .snapshots import RunState
 from .stream import Stream
 
@@ -47,6 +49,7 @@ class RunHost(Protocol):
     on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, int], None]
     applied: AppliedLight | None
     gate_closed: bool | None
+    slow: SlowChannels
 
     def begin_stream(self) -> Stream:
         """Start the digitizer."""
@@ -65,7 +68,7 @@ class RunHost(Protocol):
         ...
 
     def poll_gauge(self) -> None:
-        """Read the pressure when it is time to."""
+        """Have noted what slow devices have said since; does not wait."""
         ...
 
 
@@ -186,11 +189,16 @@ class Run:
                 f"a reheating plan needs a feedback gate; rig {self._rig.name} "
                 f"({self._rig.mode}) has none"
             )
+        if any(s.require_gauge for s in steps):
+            self._runner.slow.require("gauge", self._ending_asked)
         growth = self._runner.growth_at_start()
         if growth is not None and growth > 0.0 and not all(s.allow_unstable for s in steps):
             raise UnstableModelError(
                 growth, "change the light or the feedback, or set plan.allow_unstable=true"
             )
+
+    def _ending_asked(self) -> bool:
+        return self._stop.is_set() or self._abort.is_set()
 
     def _warn_of_growth(self, light: TweezerState) -> None:
         """Say what hardware has to expect: its feedback is not modelled, so nothing is refused."""
@@ -344,9 +352,13 @@ class Run:
         if self._rig.gate is None:
             return self.position
         before = self._present()
+        if not closed:
+            self._runner.slow.calm.hold()  # no slow device is asked from here on
         self._rig.gate.set(closed)
         after = self._present()
         at = before if closed else after
+        if closed:
+            self._runner.slow.calm.let_go()
         self._runner.gate_closed = closed
         if self._stream is not None:
             self._stream.mark = BlockStatus.OK if closed else BlockStatus.FEEDBACK_OFF
@@ -370,10 +382,18 @@ class Run:
             self._recording.event(event)
         self._runner.on_event(event)
 
-    def note_pressure(self, reading: GaugeReading) -> None:
-        """Record a pressure."""
-        if self._recording is not None and reading.pressure is not None:
-            self._recording.slow(self.position, "pressure", reading.pressure, "Pa", reading.status)
+    def note_slow(self, item: SlowReading | SlowIncident) -> None:
+        """Record what a slow device said, at the sample that was taken then."""
+        if self._recording is None or self._stream is None:
+            return
+        sample = sample_at(self._stream, item.clock)
+        if isinstance(item, SlowIncident):
+            payload = {"device": item.device, "message": item.message, "returned": item.returned}
+            self.event(EventKind.FAULT, at=sample, **payload)
+        else:
+            self._recording.slow(
+                sample, item.name, item.value, item.unit, item.status, item.host_time
+            )
 
     def progress(self, fraction: float | None, message: str) -> None:
         """Say how far the step is."""

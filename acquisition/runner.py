@@ -1,4 +1,4 @@
-"""The runner: one thread that owns every device.
+"""The runner: one thread that owns every device but the slow ones, see ``slow_channels.py``.
 
 Commands are queued and answered through futures; between two blocks the runner carries them out, so
 that a set-point has an exact place in the record. A plan is such a command, see ``run.py``.
@@ -29,13 +29,15 @@ from .events import Event, EventKind
 from .plans import Plan, ReheatingPlan
 from .run import Run, RunOutcome
 from .slots import LogBook
+from .slow_channels import SlowChannels
 from .stream import Stream
 
 __all__ = ["Runner"]
 
 T = TypeVar("T")
 
-_GAUGE_SECONDS = 2.0
+# What connecting grants slow devices to answer before it goes on without them.
+_SLOW_SECONDS = 1.0
 _IDLE_SECONDS = 0.1
 
 
@@ -80,13 +82,12 @@ class Runner(threading.Thread):
         self._runs: list[Run] = []
         self._numbers = itertools.count(1)
         self._opened_gate = False
-        self._next_gauge = 0.0
-        self._supervisor = Supervisor(rig.devices())
+        self.slow = SlowChannels(rig, log)
+        self._supervisor = Supervisor(rig.driven())
         self._identities: dict[str, str] = {}
         self.stream: Stream | None = None
         self.current_run: Run | None = None
         self.last_failed = False
-        self.pressure: float | None = None
         self.requested: TweezerState | None = None
         self.applied: AppliedLight | None = None
         self.growth_rate: float | None = None
@@ -136,11 +137,21 @@ class Runner(threading.Thread):
                 family=family,
                 name=device.name,
                 driver=self.rig.drivers.get(family, ""),
-                state=device.state,
-                detail=self._identities.get(family, ""),
+                state=self.slow.state(family) or device.state,
+                detail=self._detail(family),
             )
             for family, device in self.rig.devices()
         )
+
+    def _detail(self, family: str) -> str:
+        """Identity of a device, or its error."""
+        slow = self.slow.state(family) is not None
+        return self.slow.detail(family) if slow else self._identities.get(family, "")
+
+    @property
+    def pressure(self) -> float | None:
+        """Present pressure, Pa."""
+        return self.slow.pressure
 
     # -- the thread ---------------------------------------------------------------------------
 
@@ -153,6 +164,7 @@ class Runner(threading.Thread):
             self._look_after()
         self.end_stream()
         self.restore_feedback()
+        self.slow.close()
         self._refuse_queued()
 
     def serve(self, *, wait: bool = False) -> None:
@@ -183,7 +195,6 @@ class Runner(threading.Thread):
         assert self.stream is not None
         try:
             self.stream.read(self.stream.block_rows, self._closing.is_set)
-            self.poll_gauge()
         except Exception as error:  # a driver's bug must not end the thread that serves commands
             text = str(error) if isinstance(error, OptobindError) else f"internal error: {error!r}"
             self.log.add("error", f"streaming stopped: {text}")
@@ -196,9 +207,14 @@ class Runner(threading.Thread):
     # -- devices ------------------------------------------------------------------------------
 
     def connect_all(self) -> None:
-        """Connect every device and read its state; writes nothing."""
+        """Connect every device and read its state; writes nothing.
+
+        Slow devices are connected by their own threads: one that is missing is reported, and tried
+        again for as long as the session lives.
+        """
         failures = []
-        for family, device in self.rig.devices():
+        self.slow.open()
+        for family, device in self.rig.driven():
             if device.state in (DeviceState.READY, DeviceState.RUNNING):
                 continue
             try:
@@ -212,6 +228,8 @@ class Runner(threading.Thread):
         if self.rig.gate is not None:
             self.gate_closed = self.rig.gate.read()
         self.update_growth()
+        if self.stream is None:  # samples that flow are not kept waiting
+            self.slow.settle(_SLOW_SECONDS)
         self.log.add("info", f"connected to {self.rig.name}")
 
     def _read_light(self) -> None:
@@ -227,7 +245,11 @@ class Runner(threading.Thread):
         self.requested = self.requested or self.applied.state
 
     def _look_after(self) -> None:
-        """Bring faulted devices back, between runs only; nothing is applied again."""
+        """Bring faulted devices back, between runs only; nothing is applied again.
+
+        Slow devices are brought back by their own threads.
+        """
+        self.poll_gauge()
         for incident in self._supervisor.poll():
             good = incident.kind == "reconnected"
             self.log.add("info" if good else "warning", incident.text)
@@ -239,7 +261,8 @@ class Runner(threading.Thread):
         self._require_free("the rig")
         self.end_stream()
         self.restore_feedback()
-        for _, device in self.rig.devices():
+        self.slow.close()
+        for _, device in self.rig.driven():
             try:
                 device.disconnect()
             except Exception as error:  # whatever a driver raises, the others follow
@@ -324,8 +347,8 @@ class Runner(threading.Thread):
             raise InputError(f"{what} is held by {self.held_by}: stop that run first")
 
     def require_connected(self) -> None:
-        """Raise unless every device is ready."""
-        for family, device in self.rig.devices():
+        """Raise unless every device is ready that cannot be done without."""
+        for family, device in self.rig.driven():
             if device.state not in (DeviceState.READY, DeviceState.RUNNING):
                 raise DeviceError(
                     f"{family} {device.name} is {device.state.value}: connect the rig first"
@@ -352,20 +375,10 @@ class Runner(threading.Thread):
         return None if self.rig.world is None else float(self.rig.world.growth_rate(gate))
 
     def poll_gauge(self) -> None:
-        """Read the pressure every few seconds."""
-        now = time.monotonic()
-        if self.rig.gauge is None or now < self._next_gauge:
-            return
-        self._next_gauge = now + _GAUGE_SECONDS
-        try:
-            reading = self.rig.gauge.read()
-        except DeviceError as error:
-            self.pressure = None
-            self.log.add("warning", str(error))
-            return
-        self.pressure = reading.pressure
-        if self.current_run is not None:
-            self.current_run.note_pressure(reading)
+        """Hand to the run what slow devices have said since; does not wait for them."""
+        for item in self.slow.take():
+            if self.current_run is not None:
+                self.current_run.note_slow(item)
 
     # -- streams and runs -----------------------------------------------------------------------
 
@@ -380,7 +393,8 @@ class Runner(threading.Thread):
 
         self.stream = Stream(digitizer, self._block_seconds, watch.lost_samples, see)
         self._on_stream(self.stream)
-        self._next_gauge = 0.0
+        if self.current_run is not None:
+            self.slow.begin()
         return self.stream
 
     def end_stream(self) -> None:

@@ -268,7 +268,7 @@ class Session:
         if self._runner.is_alive():  # it still owns the devices
             self._log.add("error", f"a device or the disk did not answer within {timeout:g} s")
             return
-        for _, device in self.rig.devices():
+        for _, device in self.rig.driven():  # slow ones belong to their threads
             try:
                 device.disconnect()
             except Exception as error:  # the other devices are left in good order
@@ -347,6 +347,14 @@ class Session:
         while self._events:
             events.append(self._events.popleft())
         return events
+
+    def slow_troubles(self) -> list[str]:
+        """What is wrong with slow devices (the gauge) at this moment, a line each."""
+        return self._runner.slow.troubles()
+
+    def slow_summary(self) -> list[str]:
+        """What slow devices left out since the latest run began, a line each; none if nothing."""
+        return self._runner.slow.summary()
 
     def fit_history(self) -> list[tuple[float, FitResult]]:
         """Times (s since epoch) and results of the latest live fits."""

@@ -50,6 +50,7 @@ def run_plan_on_rig(
         outcome, interruption = carry_out(session, loaded_plan.config.to_plan(), path)
     finally:
         session.close()
+    warn(session.slow_summary())
     if outcome.outcome == "failed":
         raise _failure(outcome)
     incidents = _incidents(outcome)
@@ -101,6 +102,7 @@ def carry_out(session: Session, plan: Plan, path: Path | None = None) -> tuple[R
         session.connect().result(timeout=_CONNECT_SECONDS)
         if received:
             raise Interrupted(128 + received[-1])
+        warn(session.slow_troubles())
         future = session.start(plan, path)
         _show_progress(session, future, lambda: _pass_on(session, received))
         return future.result(), 128 + received[-1] if received else 0

@@ -2,7 +2,8 @@
 
 ``connect`` reads a device's state and writes nothing. No call waits without a timeout; a failure is
 a :class:`~optobind.models.errors.DeviceError` whose text names the device and the remedy. All
-devices are driven from one thread (the runner's).
+devices are driven from one thread (the runner's), gauges from one of their own; only ``disconnect``
+of a gauge may come from another thread, to end a call that hangs.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ...models.errors import InputError
 from ...models.ranges import require_range
 from ..protocols import (
@@ -129,6 +131,9 @@ class SimulatedGauge(SimulatedDevice):
     def __init__(self, world: SimulatedWorld, name: str = "gauge") -> None:
         super().__init__(name)
         self._world = world
+        # Of its own: how often a thread asks for the pressure must not change what the light does.
+        seed = world.device_rng.bit_generator.seed_seq.spawn(1)[0]  # type: ignore[attr-defined]
+        self._rng = np.random.default_rng(seed)
 
     def read(self) -> GaugeReading:
         """Read the pressure; below 1e-11 mbar the gauge is under range."""
@@ -139,7 +144,7 @@ class SimulatedGauge(SimulatedDevice):
         if gas.pressure < 1e-11 * _PASCAL_PER_MBAR:
             return GaugeReading(None, gas.species, "under range")
         spread = self._world.settings.gauge_accuracy
-        factor = math.exp(spread * float(self._world.device_rng.standard_normal()))
+        factor = math.exp(spread * float(self._rng.standard_normal()))
         return GaugeReading(gas.pressure * factor, gas.species)
 
 

@@ -57,7 +57,7 @@ class SimulatedWorld:
     idle : bool
         True while nobody samples: then light settles at once and the particles follow it.
     device_rng : numpy.random.Generator
-        For the noise of gauge and RF source.
+        For the noise of the RF source; the gauge's generator is a child of it.
 
     Raises
     ------
