@@ -26,6 +26,7 @@ from ..models.errors import InputError
 from ..models.inference.result import FitResult
 from ..models.light import TweezerState
 from .events import Event, EventKind
+from .light_mover import hand_over
 from .live import LiveAnalysis
 from .live_fit import FitProcess
 from .live_reheating import LiveReheating
@@ -129,16 +130,36 @@ class Session:
         """Start or stop the live display without recording."""
         return self._runner.submit(lambda: self._runner.set_streaming(on))
 
-    def set_light(self, state: TweezerState) -> Future[AppliedLight]:
-        """Set the light; refused (InputError) while a run holds the knobs."""
-        return self._change(lambda: self._runner.set_light(state))
+    def set_light(
+        self, state: TweezerState, *, allow_untrapped: bool = False
+    ) -> Future[AppliedLight]:
+        """Set the light, while samples go on being read; one change after the other.
+
+        The future fails with InputError, and nothing has been sent, for light that is not allowed
+        or while a run holds the knobs, with NotTrappedError where the rig's model finds no
+        particles held. After any other failure :meth:`light` says what is.
+
+        Parameters
+        ----------
+        state : TweezerState
+            What is wanted.
+        allow_untrapped : bool
+            Set the light even if no particles are held by the rig's model.
+        """
+        runner = self._runner
+        return hand_over(
+            runner.submit,
+            lambda: runner.set_light(
+                state, allow_untrapped=allow_untrapped, moved=self._restart_average
+            ),
+        )
 
     def set_feedback(self, closed: bool) -> Future[None]:
         """Switch feedback cooling; refused while a run holds the gate."""
         return self._change(lambda: self._runner.set_feedback(closed))
 
     def release_particles(self, confirm: str) -> Future[None]:
-        """Switch all trap light off; nothing else ever lowers it.
+        """Switch all trap light off, ending a change that is under way; no fault ever lowers it.
 
         Parameters
         ----------
@@ -155,7 +176,8 @@ class Session:
                 f"to switch the trap light off, confirm with {RELEASE_PHRASE!r}, got {confirm!r}; "
                 "nothing was changed"
             )
-        return self._change(self._runner.release_particles)
+        runner = self._runner
+        return hand_over(runner.submit, lambda: runner.release_particles(self._restart_average))
 
     def reload_particles(self) -> Future[None]:
         """Put lost particles of a simulated rig back into their traps.
@@ -164,6 +186,9 @@ class Session:
         is lost, with NotTrappedError where the light does not hold them.
         """
         return self._change(self._runner.reload_particles)
+
+    def _restart_average(self) -> None:
+        self._live.restart_average(self._runner.present_sample)
 
     def _change(self, change: Callable[[], T]) -> Future[T]:
         """Have a set-point changed; the live average begins anew at the sample of the change."""
@@ -177,7 +202,7 @@ class Session:
                 raise
             finally:  # a set-point that failed half way may have changed the light, too
                 if not refused:
-                    self._live.restart_average(self._runner.present_sample)
+                    self._restart_average()
 
         return self._runner.submit(apply)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...models.errors import InputError
@@ -113,9 +114,16 @@ class OpticalPath:
 
     def state(self, time: float) -> TweezerState:
         """Light at a world time, s."""
-        spots = self._spots.at(time, self._settings.slm.time_constant)
+        return self._light(self._spots.at(time, self._settings.slm.time_constant), self.tones)
+
+    def check(self, pattern: SpotPattern, tones: Sequence[RFTone]) -> None:
+        """Raise InputError for light that the world cannot describe; changes nothing."""
+        light = self._light(self.quantise(pattern), [self.round_tone(tone) for tone in tones])
+        self._world.require_describable(light)
+
+    def _light(self, spots: SpotPattern, tones: Sequence[RFTone]) -> TweezerState:
         sites = []
-        for j, tone in enumerate(self.tones):
+        for j, tone in enumerate(tones):
             power = self.calibration.power(tone.amplitude) * spots.weights[j] * self._sites
             sites.append(
                 Site(
