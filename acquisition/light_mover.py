@@ -11,7 +11,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -22,6 +23,7 @@ from ..models.errors import InputError
 from ..models.light import TweezerState
 from .events import Event, EventKind
 from .slots import LogBook
+from .stream import Stream
 
 __all__ = ["LightHost", "LightMover", "hand_over"]
 
@@ -29,6 +31,8 @@ T = TypeVar("T")
 
 _ATTEMPTS = 2  # at reading the light back: one garbled answer must not leave it unknown
 _END_SECONDS = 10.0
+# How often, and for how long each time (s), the reading thread is waited for to tell the sample.
+_ASK, _ASK_SECONDS = 25, 0.02
 
 
 class LightHost(Protocol):
@@ -39,6 +43,11 @@ class LightHost(Protocol):
     on_event: Callable[[Event], None]
     requested: TweezerState | None
     applied: AppliedLight | None
+    stream: Stream | None
+
+    def submit(self, function: Callable[[], T]) -> Future[T]:
+        """Queue a command for the thread that reads the digitizer."""
+        ...
 
     @property
     def present_sample(self) -> int:
@@ -94,7 +103,7 @@ class LightMover:
             raise InputError(f"the light is moving: wait until it rests, then {what}")
 
     def move(
-        self, state: TweezerState, *, allow_untrapped: bool, moved: Callable[[], None]
+        self, state: TweezerState, *, allow_untrapped: bool, moved: Callable[[int], None]
     ) -> Future[AppliedLight]:
         """Set the light when its turn comes.
 
@@ -105,14 +114,15 @@ class LightMover:
         allow_untrapped : bool
             Even if the rig's model finds no particles held.
         moved : callable
-            Called before the first step and after the last; not for light that is refused.
+            Called with the sample before the first step and with that after the last; not for
+            light that is refused.
         """
         return self._put(lambda stop: self._move(state, allow_untrapped, moved, stop))
 
-    def release(self, moved: Callable[[], None]) -> Future[None]:
+    def release(self, moved: Callable[[int], None]) -> Future[None]:
         """Switch all light off now: what is under way ends, what waits is refused."""
         self.interrupt("the particles are being released")
-        return self._put(lambda _: self._release(moved))
+        return self._put(lambda stop: self._release(moved, stop))
 
     def interrupt(self, why: str) -> None:
         """End the ramp that is under way at its last step, refuse what waits; does not wait."""
@@ -197,7 +207,7 @@ class LightMover:
         self,
         state: TweezerState,
         allow_untrapped: bool,
-        moved: Callable[[], None],
+        moved: Callable[[int], None],
         stop: threading.Event,
     ) -> AppliedLight:
         host = self._host
@@ -207,36 +217,38 @@ class LightMover:
 
         def begun() -> None:
             nonlocal begin
-            begin = host.present_sample
+            begin = self._sample(stop)
             host.requested = state
-            moved()
+            moved(begin)
 
         try:
             applied = light.apply(state, allow_untrapped=allow_untrapped, stop=stop, begun=begun)
         except InputError as error:
             if begin is not None:  # refused light has changed nothing
-                self._after_failure(error, begin, moved)
+                self._after_failure(error, begin, moved, stop)
             raise
         except Exception as error:
-            self._after_failure(error, begin, moved)
+            self._after_failure(error, begin, moved, stop)
             raise
         host.applied = applied
         host.update_growth()
         assert begin is not None
-        self._note(applied, begin)
-        moved()
+        self._note(applied, begin, moved, stop)
         return applied
 
     def _after_failure(
-        self, error: Exception, begin: int | None, moved: Callable[[], None]
+        self,
+        error: Exception,
+        begin: int | None,
+        moved: Callable[[int], None],
+        stop: threading.Event,
     ) -> None:
         """Find out what the light is now, and say it."""
         host = self._host
         host.log.add("error", f"the light could not be set: {error}")
-        if self.look() and begin is not None and host.applied is not None:
-            self._note(host.applied, begin)
+        self.look()
         if begin is not None:
-            moved()
+            self._note(host.applied, begin, moved, stop)
 
     def look(self) -> bool:
         """Read the light back; light that cannot be read is not known.
@@ -270,9 +282,42 @@ class LightMover:
         states = [device.state for device in (rig.slm, rig.rf) if device is not None]
         return any(state in (DeviceState.FAULTED, DeviceState.DISCONNECTED) for state in states)
 
-    def _note(self, applied: AppliedLight, begin: int) -> None:
+    def _sample(self, stop: threading.Event) -> int:
+        """Index of the sample that is being taken, from the thread that owns the digitizer.
+
+        A thread that is busy, or waits for this one to stop, is not waited for: the newest sample
+        that was read must do then.
+        """
+        host = self._host
+        if host.stream is None:
+            return 0
+        asked = host.submit(lambda: host.present_sample)
+        for _ in range(_ASK):
+            if stop.is_set():
+                break
+            try:
+                return asked.result(_ASK_SECONDS)
+            except FutureTimeout:
+                continue
+            except (InputError, CancelledError):  # the session is being closed
+                break
+        asked.cancel()
+        stream = host.stream
+        return 0 if stream is None else stream.position
+
+    def _note(
+        self,
+        applied: AppliedLight | None,
+        begin: int,
+        moved: Callable[[int], None],
+        stop: threading.Event,
+    ) -> None:
         """Write down from which sample to which the light moved."""
-        host, end = self._host, self._host.present_sample
+        host, end = self._host, self._sample(stop)
+        moved(end)
+        host.log.add("info", f"the light moved from sample {begin} to {end}")
+        if applied is None:
+            return
         payload = {
             "sites": [asdict(site) for site in applied.state.sites],
             "phase_error": applied.phase_error,
@@ -280,18 +325,17 @@ class LightMover:
             "end": end,
         }
         host.on_event(Event(end, EventKind.LIGHT, payload, time.time()))
-        host.log.add("info", f"the light moved from sample {begin} to {end}")
 
-    def _release(self, moved: Callable[[], None]) -> None:
+    def _release(self, moved: Callable[[int], None], stop: threading.Event) -> None:
         host, light = self._host, self._host.rig.light
         assert light is not None
-        sample = host.present_sample
+        sample = self._sample(stop)
         host.log.add("warning", "releasing the particles: trap light goes off")
         try:
             light.release()
         finally:
             self.look()
-            moved()
+            moved(self._sample(stop))
         note = {"text": "particles released"}
         host.on_event(Event(sample, EventKind.NOTE, note, time.time()))
         host.log.add("warning", "particles released: all trap light is off")

@@ -253,13 +253,13 @@ class Runner(threading.Thread):
                 self.log.add("warning", f"{device.name} could not be disconnected: {error}")
 
     def set_light(
-        self, state: TweezerState, *, allow_untrapped: bool, moved: Callable[[], None]
+        self, state: TweezerState, allow_untrapped: bool, moved: Callable[[int], None]
     ) -> Future[AppliedLight]:
         """Have the light set while samples are read; one change after the other."""
         self._require_light()
         return self._light.move(state, allow_untrapped=allow_untrapped, moved=moved)
 
-    def release_particles(self, moved: Callable[[], None]) -> Future[None]:
+    def release_particles(self, moved: Callable[[int], None]) -> Future[None]:
         """Have the trap light switched off; ends a change that is under way."""
         self._require_light()
         return self._light.release(moved)

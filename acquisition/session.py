@@ -133,26 +133,14 @@ class Session:
     def set_light(
         self, state: TweezerState, *, allow_untrapped: bool = False
     ) -> Future[AppliedLight]:
-        """Set the light, while samples go on being read; one change after the other.
+        """Set the light while samples go on being read; one change after the other.
 
-        The future fails with InputError, and nothing has been sent, for light that is not allowed
-        or while a run holds the knobs, with NotTrappedError where the rig's model finds no
-        particles held. After any other failure :meth:`light` says what is.
-
-        Parameters
-        ----------
-        state : TweezerState
-            What is wanted.
-        allow_untrapped : bool
-            Set the light even if no particles are held by the rig's model.
+        Light that is not allowed, or while a run holds the knobs, is refused (InputError) and
+        nothing sent; where the rig's model finds no particles held (NotTrappedError), unless
+        ``allow_untrapped``. After any other failure :meth:`light` says what is.
         """
-        runner = self._runner
-        return hand_over(
-            runner.submit,
-            lambda: runner.set_light(
-                state, allow_untrapped=allow_untrapped, moved=self._restart_average
-            ),
-        )
+        change, moved = self._runner.set_light, self._live.restart_average
+        return hand_over(self._runner.submit, lambda: change(state, allow_untrapped, moved))
 
     def set_feedback(self, closed: bool) -> Future[None]:
         """Switch feedback cooling; refused while a run holds the gate."""
@@ -176,8 +164,8 @@ class Session:
                 f"to switch the trap light off, confirm with {RELEASE_PHRASE!r}, got {confirm!r}; "
                 "nothing was changed"
             )
-        runner = self._runner
-        return hand_over(runner.submit, lambda: runner.release_particles(self._restart_average))
+        release, moved = self._runner.release_particles, self._live.restart_average
+        return hand_over(self._runner.submit, lambda: release(moved))
 
     def reload_particles(self) -> Future[None]:
         """Put lost particles of a simulated rig back into their traps.
@@ -186,9 +174,6 @@ class Session:
         is lost, with NotTrappedError where the light does not hold them.
         """
         return self._change(self._runner.reload_particles)
-
-    def _restart_average(self) -> None:
-        self._live.restart_average(self._runner.present_sample)
 
     def _change(self, change: Callable[[], T]) -> Future[T]:
         """Have a set-point changed; the live average begins anew at the sample of the change."""
@@ -202,7 +187,7 @@ class Session:
                 raise
             finally:  # a set-point that failed half way may have changed the light, too
                 if not refused:
-                    self._restart_average()
+                    self._live.restart_average(self._runner.present_sample)
 
         return self._runner.submit(apply)
 

@@ -108,7 +108,7 @@ class GuardedLight:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        self._control, self.limits, self._trap = control, limits, trap
+        self._control, self.limits, self.trap = control, limits, trap
         self._clock, self._sleep = clock, sleep
 
     @classmethod
@@ -116,8 +116,8 @@ class GuardedLight:
         """Guard of a control that may have one already, which then learns of the rig's model."""
         if not isinstance(light, GuardedLight):
             return cls(light, LightLimits(), trap)
-        if light._trap is None:
-            light._trap = trap
+        if light.trap is None:
+            light.trap = trap
         return light
 
     @property
@@ -211,8 +211,8 @@ class GuardedLight:
         way = _Way(start, goal, 0.0 if start is None else self._seconds(start, goal))
         if way.seconds > 0.0:
             self._check_separations(way)
-        if self._trap is not None and not allow_untrapped:
-            require_trapped(self._trap, self._points(way, self._trap))
+        if self.trap is not None and not allow_untrapped:
+            require_trapped(self.trap, self._points(way, self.trap))
         return way
 
     def _seconds(self, start: TweezerState, goal: TweezerState) -> float:

@@ -1,8 +1,8 @@
 """What the suite asks of each family of devices; drivers and simulated twins satisfy these.
 
 ``connect`` reads a device's state and writes nothing. No call waits without a timeout; a failure is
-a :class:`~optobind.models.errors.DeviceError` whose text names the device and the remedy. A device is
-driven by one thread at a time: the runner's, or, while the light changes, the light's.
+a :class:`~optobind.models.errors.DeviceError` whose text names the device and the remedy. A device
+is driven by one thread at a time: the runner's, or, while the light changes, the light's.
 """
 
 from __future__ import annotations

@@ -90,6 +90,11 @@ class SimulatedWorld:
         return self._settings
 
     @property
+    def lock(self) -> threading.RLock:
+        """Held while samples are produced: what devices change together changes under it."""
+        return self._lock
+
+    @property
     def position(self) -> int:
         """Number of samples produced so far."""
         return self._position
