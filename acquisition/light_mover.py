@@ -14,9 +14,9 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
-from ..instruments.guard import GuardedLight
+from ..instruments.guard import GuardedLight, Stopped
 from ..instruments.protocols import AppliedLight, DeviceState
 from ..instruments.rig import Rig
 from ..models.errors import InputError
@@ -245,7 +245,8 @@ class LightMover:
     ) -> None:
         """Find out what the light is now, and say it."""
         host = self._host
-        host.log.add("error", f"the light could not be set: {error}")
+        level: Literal["warning", "error"] = "warning" if isinstance(error, Stopped) else "error"
+        host.log.add(level, f"the light could not be set: {error}")
         self.look()
         if begin is not None:
             self._note(host.applied, begin, moved, stop)
@@ -315,7 +316,8 @@ class LightMover:
         """Write down from which sample to which the light moved."""
         host, end = self._host, self._sample(stop)
         moved(end)
-        host.log.add("info", f"the light moved from sample {begin} to {end}")
+        if end > begin:  # somebody watches
+            host.log.add("info", f"the light moved from sample {begin} to {end}")
         if applied is None:
             return
         payload = {

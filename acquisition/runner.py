@@ -1,7 +1,8 @@
 """The runner: one thread that owns every device.
 
 Commands are queued and answered through futures; between two blocks the runner carries them out, so
-that a set-point has an exact place in the record. A plan is such a command, see ``run.py``.
+that a set-point has an exact place in the record. A plan is such a command, see ``run.py``. Changes
+of the light are handed to a thread of their own, see ``light_mover.py``.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class AodControl:
                 )
         self._check_distances(state)
         check_tones(self._rf, self._tones(state))
-        if self._rf.capabilities.phase == "absent" and len(self._axes) == 2:
+        if self._rf.capabilities.phase == "absent":
             check_same_phases(state, self.read().state, f"{self._rf.name} has no phase command")
 
     def apply(self, state: TweezerState) -> AppliedLight:
