@@ -281,7 +281,8 @@ def _set_and_put_back(device: Any, channel: int, old: RFTone) -> None:
         device.align()
         device.set_tone(channel, wanted)  # aligning may have reset the phase
         found = device.read_tone(channel)
-        if isinstance(device, StepsTones):
+        quick = isinstance(device, StepsTones)
+        if quick:
             device.step_tone(channel, replace(wanted, amplitude=old.amplitude), wanted)
             device.step_tone(channel, wanted, replace(wanted, amplitude=old.amplitude))
             stepped = device.read_tone(channel)

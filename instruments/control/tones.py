@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from ...models.errors import DeviceError, InputError, OptobindError
+from ...models.errors import DeviceError, InputError
 from ..protocols import RFSource, RFTone, StepsTones
 from ..setpoints import wrapped_phase
 
@@ -159,10 +159,13 @@ def _moved(rf: RFSource, tones: Sequence[RFTone], before: Sequence[RFTone]) -> b
 
 
 def _restore(rf: RFSource, tones: Sequence[RFTone]) -> None:
-    """Go back, each channel on its own: one that fails must not keep the others from it."""
+    """Go back, each channel on its own: one that fails must not keep the others from it.
+
+    Whatever a driver raises here, the error that led here is the one to be told.
+    """
     moved = False
     for channel, tone in enumerate(tones):
-        with suppress(OptobindError):
+        with suppress(Exception):
             now = rf.read_tone(channel)
             moved = moved or _moved(rf, [tone], [now])
             back = _not_darker(tone, now)
@@ -170,7 +173,7 @@ def _restore(rf: RFSource, tones: Sequence[RFTone]) -> None:
                 rf.set_tone(channel, back)
     if not moved or rf.capabilities.phase != "relative":
         return
-    with suppress(OptobindError):
+    with suppress(Exception):
         rf.align()
         for channel, tone in enumerate(tones):
             rf.set_tone(channel, _not_darker(tone, rf.read_tone(channel)))

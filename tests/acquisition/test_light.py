@@ -38,6 +38,7 @@ class SlowSource(FakeRFSource):
         self.latency, self.log = latency, list[tuple[int, RFTone]]()
         self.fail_at: int | None = None
         self.breaks = False
+        self.error: type[Exception] = DeviceError
         self.busy = threading.Lock()
 
     def set_tone(self, channel: int, tone: RFTone) -> None:
@@ -46,7 +47,7 @@ class SlowSource(FakeRFSource):
                 self.fail_at = None
                 if self.breaks:
                     self._state = DeviceState.FAULTED
-                raise DeviceError("rf did not answer in time: check its cable and power")
+                raise self.error("rf did not answer in time: check its cable and power")
             self.log.append((channel, tone))
             super().set_tone(channel, tone)
 
@@ -178,7 +179,10 @@ def test_refused_light_is_neither_sent_nor_shown(open_session) -> None:
 
 
 @pytest.mark.parametrize("up", [True, False])
-def test_after_a_fault_at_any_step_the_session_shows_what_is(open_session, up: bool) -> None:
+@pytest.mark.parametrize("error", [DeviceError, InputError, OSError])
+def test_after_a_fault_at_any_step_the_session_shows_what_is(
+    open_session, up: bool, error: type[Exception]
+) -> None:
     change = 0.06 if up else -0.06
     step = 0
     while True:
@@ -186,10 +190,10 @@ def test_after_a_fault_at_any_step_the_session_shows_what_is(open_session, up: b
         session = open_session(make_rig(source, power_slew=0.6, step_time=0.02))
         start = session.light().applied.state
         goal = start.with_pair(total_power=sum(powers(start)) + 2 * change)
-        source.fail_at = step
+        source.fail_at, source.error = step, error
         try:
             session.set_light(goal).result(30)
-        except DeviceError:
+        except error:
             pass
         else:
             break
@@ -280,6 +284,24 @@ def test_an_ending_leaves_the_light_at_the_step_that_was_made(open_session, endi
     time.sleep(0.1)
     assert len(source.log) == commands
     assert [t.enabled for t in source._tones] == [True, True]
+
+
+def test_a_device_that_hangs_is_not_waited_for_without_end(open_session) -> None:
+    session, source, _ = ramping(open_session)
+    hanging = threading.Event()
+    source.latency = 0.0
+    original = source.set_tone
+    source.set_tone = lambda *args: (hanging.wait(30), original(*args))  # type: ignore[method-assign]
+    commands = source.calls["read_tone"]
+    try:
+        time.sleep(0.1)
+        assert not session._runner._light.stop("the rig is disconnected", 0.2)
+        assert "did not answer within 0.2 s" in texts(session)
+        assert source.calls["read_tone"] == commands
+    finally:
+        hanging.set()
+    with pytest.raises(InputError, match="stays there"):
+        session.ramp.result(10)
 
 
 @pytest.mark.parametrize("mode", ["SIM", "LIVE"])
