@@ -128,15 +128,16 @@ def test_samples_are_read_while_the_light_ramps_over_a_slow_link(open_session) -
     session.stream(True).result(10)
     session.take_events()
     start = session.light().applied.state
-    before = rig.digitizer.reads
+    seen: list[int] = []
+    original = source.set_tone
+    source.set_tone = lambda *args: (  # type: ignore[method-assign]
+        seen.append(rig.digitizer.reads), original(*args))[1]  # fmt: skip
     future = session.set_light(start.with_pair(total_power=sum(powers(start)) + 0.2))
-    wait_until(lambda: len(source.log) >= 4)
-    middle = rig.digitizer.reads
     applied = future.result(30)
     assert powers(applied.state) == pytest.approx([p + 0.1 for p in powers(start)])
-    # A second of blocks of 2 ms that carry 20 ms: reads stood still in none of its parts.
-    assert middle - before > 20
-    assert rig.digitizer.reads - middle > 50
+    # A block takes 2 ms, a command 20 ms: in nearly every pause between commands some were read.
+    assert len(seen) >= 20
+    assert len(set(seen)) > len(seen) // 2
     (event,) = [e for e in session.take_events() if e.kind is EventKind.LIGHT]
     assert 0 < event.payload["begin"] < event.payload["end"] == event.sample
     assert f"from sample {event.payload['begin']} to {event.sample}" in texts(session)
