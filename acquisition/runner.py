@@ -1,7 +1,8 @@
 """The runner: one thread that owns every device but the slow ones, see ``slow_channels.py``.
 
 Commands are queued and answered through futures; between two blocks the runner carries them out, so
-that a set-point has an exact place in the record. A plan is such a command, see ``run.py``.
+that a set-point has an exact place in the record. A plan is such a command, see ``run.py``. Changes
+of the light are handed to a thread of their own, see ``light_mover.py``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ..models.errors import DeviceError, InputError, OptobindError
 from ..models.light import TweezerState
 from .conditions import ConditionWatch
 from .events import Event, EventKind
+from .light_mover import LightMover
 from .plans import Plan, ReheatingPlan
 from .run import Run, RunOutcome
 from .slots import LogBook
@@ -84,6 +86,7 @@ class Runner(threading.Thread):
         self._opened_gate = False
         self.slow = SlowChannels(rig, log)
         self._supervisor = Supervisor(rig.driven())
+        self._light = LightMover(self)
         self._identities: dict[str, str] = {}
         self.stream: Stream | None = None
         self.current_run: Run | None = None
@@ -121,6 +124,7 @@ class Runner(threading.Thread):
     def request_close(self) -> None:
         """End the thread: a run is aborted and finalised, the digitizer stopped."""
         self._closing.set()
+        self._light.interrupt("the session is closed")
         for run in self.runs():
             run.request_abort()
 
@@ -164,6 +168,7 @@ class Runner(threading.Thread):
             self._look_after()
         self.end_stream()
         self.restore_feedback()
+        self._light.close()
         self.slow.close()
         self._refuse_queued()
 
@@ -212,6 +217,7 @@ class Runner(threading.Thread):
         Slow devices are connected by their own threads: one that is missing is reported, and tried
         again for as long as the session lives.
         """
+        self._light.require_still("connect")
         failures = []
         self.slow.open()
         for family, device in self.rig.driven():
@@ -250,7 +256,7 @@ class Runner(threading.Thread):
         Slow devices are brought back by their own threads.
         """
         self.poll_gauge()
-        for incident in self._supervisor.poll():
+        for incident in self._supervisor.poll(may_connect=not self._light.moving):
             good = incident.kind == "reconnected"
             self.log.add("info" if good else "warning", incident.text)
             if good and incident.family in ("slm", "rf"):
@@ -259,8 +265,10 @@ class Runner(threading.Thread):
     def disconnect_all(self) -> None:
         """Disconnect every device; light stays as it is, an opened feedback gate is closed."""
         self._require_free("the rig")
+        self._light.interrupt("the rig is disconnected")
         self.end_stream()
         self.restore_feedback()
+        self._light.stop("the rig is disconnected")
         self.slow.close()
         for _, device in self.rig.driven():
             try:
@@ -268,32 +276,22 @@ class Runner(threading.Thread):
             except Exception as error:  # whatever a driver raises, the others follow
                 self.log.add("warning", f"{device.name} could not be disconnected: {error}")
 
-    def set_light(self, state: TweezerState) -> AppliedLight:
-        """Set the light between two blocks."""
+    def set_light(
+        self, state: TweezerState, allow_untrapped: bool, moved: Callable[[int], None]
+    ) -> Future[AppliedLight]:
+        """Have the light set while samples are read; one change after the other."""
+        self._require_light()
+        return self._light.move(state, allow_untrapped=allow_untrapped, moved=moved)
+
+    def release_particles(self, moved: Callable[[int], None]) -> Future[None]:
+        """Have the trap light switched off; ends a change that is under way."""
+        self._require_light()
+        return self._light.release(moved)
+
+    def _require_light(self) -> None:
         self._require_free("the light")
         if self.rig.light is None:
             raise InputError(f"rig {self.rig.name} has no light control")
-        self.requested = state
-        self.applied = self.rig.light.apply(state)
-        self.update_growth()
-        return self.applied
-
-    def release_particles(self) -> None:
-        """Switch the trap light off between two blocks; nothing else ever lowers it."""
-        self._require_free("the light")
-        light = self.rig.light
-        if light is None:
-            raise InputError(f"rig {self.rig.name} has no light control")
-        sample = self.present_sample
-        self.log.add("warning", "releasing the particles: trap light goes off")
-        try:
-            light.release()
-        finally:
-            self.applied = light.read()
-            self.requested = self.applied.state
-            self.update_growth()
-        self.on_event(Event(sample, EventKind.NOTE, {"text": "particles released"}, time.time()))
-        self.log.add("warning", "particles released: all trap light is off")
 
     def reload_particles(self) -> None:
         """Put lost particles of the simulated world back into their traps."""
@@ -417,6 +415,7 @@ class Runner(threading.Thread):
             If the run cannot begin. What goes wrong later is in the outcome.
         """
         self._require_free("the rig")
+        self._light.require_still("start the run")
         self.require_connected()
         live = self.stream is not None
         self.end_stream()

@@ -26,6 +26,7 @@ from ..models.errors import InputError
 from ..models.inference.result import FitResult
 from ..models.light import TweezerState
 from .events import Event, EventKind
+from .light_mover import hand_over
 from .live import LiveAnalysis
 from .live_fit import FitProcess
 from .live_reheating import LiveReheating
@@ -129,16 +130,24 @@ class Session:
         """Start or stop the live display without recording."""
         return self._runner.submit(lambda: self._runner.set_streaming(on))
 
-    def set_light(self, state: TweezerState) -> Future[AppliedLight]:
-        """Set the light; refused (InputError) while a run holds the knobs."""
-        return self._change(lambda: self._runner.set_light(state))
+    def set_light(
+        self, state: TweezerState, *, allow_untrapped: bool = False
+    ) -> Future[AppliedLight]:
+        """Set the light while samples go on being read; one change after the other.
+
+        Light that is not allowed, or while a run holds the knobs, is refused (InputError) and
+        nothing sent; where the rig's model finds no particles held (NotTrappedError), unless
+        ``allow_untrapped``. After any other failure :meth:`light` says what is.
+        """
+        change, moved = self._runner.set_light, self._live.restart_average
+        return hand_over(self._runner.submit, lambda: change(state, allow_untrapped, moved))
 
     def set_feedback(self, closed: bool) -> Future[None]:
         """Switch feedback cooling; refused while a run holds the gate."""
         return self._change(lambda: self._runner.set_feedback(closed))
 
     def release_particles(self, confirm: str) -> Future[None]:
-        """Switch all trap light off; nothing else ever lowers it.
+        """Switch all trap light off, ending a change that is under way; no fault ever lowers it.
 
         Parameters
         ----------
@@ -155,7 +164,8 @@ class Session:
                 f"to switch the trap light off, confirm with {RELEASE_PHRASE!r}, got {confirm!r}; "
                 "nothing was changed"
             )
-        return self._change(self._runner.release_particles)
+        release, moved = self._runner.release_particles, self._live.restart_average
+        return hand_over(self._runner.submit, lambda: release(moved))
 
     def reload_particles(self) -> Future[None]:
         """Put lost particles of a simulated rig back into their traps.

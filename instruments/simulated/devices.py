@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -53,6 +54,11 @@ class SimulatedSLM(SimulatedDevice):
             For the wrong number of spots, a spot outside the field, or weights that add up to
             more than 1; nothing has changed then.
         """
+        self.check_pattern(pattern)
+        return self._path.show(pattern)
+
+    def check_pattern(self, pattern: SpotPattern) -> None:
+        """Raise InputError for a pattern that :meth:`show` would refuse; changes nothing."""
         self._require_link()
         count = len(self._path.pattern.positions)
         if not len(pattern.positions) == len(pattern.weights) == len(pattern.phases) == count:
@@ -67,7 +73,7 @@ class SimulatedSLM(SimulatedDevice):
             require_range("spot weight", weight, 0.0, 1.0)
         if sum(pattern.weights) > 1.0 + 1e-9:
             raise InputError(f"spot weights add up to {sum(pattern.weights):.6g}, at most 1")
-        return self._path.show(pattern)
+        self._path.check(pattern, self._path.tones)
 
     def read(self) -> SpotPattern:
         """Return the pattern shown last."""
@@ -108,10 +114,23 @@ class SimulatedRFSource(SimulatedDevice):
         """
         self._require_link()
         self._check_channel(channel)
+        self._check_tone(tone)
+        self._path.emit(channel, tone)
+
+    def check_tones(self, tones: Sequence[RFTone]) -> None:
+        """Raise InputError if :meth:`set_tone`, channel by channel, would; changes nothing."""
+        self._require_link()
+        present = list(self._path.tones)
+        for channel, tone in enumerate(tones):
+            self._check_channel(channel)
+            self._check_tone(tone)
+            present[channel] = tone
+            self._path.check(self._path.pattern, present)
+
+    def _check_tone(self, tone: RFTone) -> None:
         require_range("frequency", tone.frequency, *self._settings.frequency_range, "Hz")
         require_range("amplitude", tone.amplitude, *self._settings.amplitude_range, "V")
         require_range("phase", tone.phase, -1e6, 1e6, "rad")
-        self._path.emit(channel, tone)
 
     def align(self) -> None:
         """Align the phases of all channels."""
