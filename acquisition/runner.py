@@ -10,7 +10,7 @@ import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ from ..models.light import TweezerState
 from .conditions import ConditionWatch
 from .events import Event, EventKind
 from .plans import Plan, ReheatingPlan
+from .releases import Release
 from .run import Run, RunOutcome
 from .slots import LogBook
 from .stream import Stream
@@ -53,7 +54,9 @@ class Runner(threading.Thread):
     on_event : callable
         Called with each Event of a run.
     on_repetition : callable
-        Called with (volts, plan, number) for each released stretch.
+        Called with (volts, plan, release) for each released stretch, judged.
+    on_releases : callable
+        Called with (plan, releases) when verdicts have changed: all of the plan's step.
     block_seconds : float
         Longest block, s.
     """
@@ -65,7 +68,8 @@ class Runner(threading.Thread):
         *,
         on_stream: Callable[[Stream | None], None],
         on_event: Callable[[Event], None],
-        on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, int], None],
+        on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, Release], None],
+        on_releases: Callable[[ReheatingPlan, Sequence[Release]], None],
         block_seconds: float = 0.02,
     ) -> None:
         super().__init__(name="runner", daemon=True)
@@ -73,6 +77,7 @@ class Runner(threading.Thread):
         self.log = log
         self.on_event = on_event
         self.on_repetition = on_repetition
+        self.on_releases = on_releases
         self._on_stream = on_stream
         self._block_seconds = block_seconds
         self._commands: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from ..acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan
-from .fields import Duration, Factor, Repetitions, Table
+from .fields import Duration, Extra, Factor, Repetitions, Table
 
 __all__ = ["PLAN_KINDS", "MonitorConfig", "PlanConfig", "ReheatingConfig", "SequenceConfig"]
 
@@ -41,6 +41,8 @@ class ReheatingConfig(Table):
     release_time: Duration = 1e-3
     presence_factor: Factor = 10.0
     allow_unstable: bool = False
+    repeat_lost: bool = True
+    max_extra: Extra = 0.2
     description: str = ""
 
     def to_plan(self) -> ReheatingPlan:
@@ -51,6 +53,8 @@ class ReheatingConfig(Table):
             release_time=self.release_time,
             presence_factor=self.presence_factor,
             allow_unstable=self.allow_unstable,
+            repeat_lost=self.repeat_lost,
+            max_extra=self.max_extra,
         )
 
 
