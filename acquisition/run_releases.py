@@ -1,4 +1,4 @@
-"""The releases of a run: judged, shown while it goes on, asked for what was lost, settled at the end.
+"""The releases of a run: judged and shown while it goes on, repeated if lost, settled at its end.
 
 The runner's thread must not wait for the disk, so the file is looked into from a thread of its own
 (:class:`LookAtFile`) while samples go on being taken.

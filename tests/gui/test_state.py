@@ -227,10 +227,15 @@ def test_buttons_follow_the_state(state, acting):
 
 def test_gaps_and_a_full_disk_are_shown_as_errors():
     status = SessionStatus(
-        mode="LIVE", streaming=True, gaps=12, disk_seconds=30.0, recording="runs/a/run.h5"
+        mode="LIVE",
+        streaming=True,
+        gaps=2,
+        lost_samples=12,
+        disk_seconds=30.0,
+        recording="a/run.h5",
     )
     cells = status_cells(status)
-    assert (cells.gaps.text, cells.gaps.severity) == ("GAPS 12 samples", "error")
+    assert (cells.gaps.text, cells.gaps.severity) == ("GAPS 2 · 12 samples lost", "error")
     assert cells.disk.severity == "error"
     assert "a/run.h5" in cells.recording.text
 
