@@ -21,7 +21,8 @@ class EventKind(StrEnum):
     # payload: repetition, samples, repeats (the lost repetition that this one repeats):
     RELEASE = "release"  # feedback is off from this sample on
     RECAPTURE = "recapture"  # payload: repetition: feedback is on again from this sample on
-    EXCLUDED = "excluded"  # payload: step, repetition, reason: readers leave that repetition out
+    # payload: step, repetition, reason, cause ("gate" where the gate failed; else by hand):
+    EXCLUDED = "excluded"  # readers leave that repetition out
     GAP = "gap"  # payload: lost (samples), cause ("recorder" | "digitizer")
     SATURATED = "saturated"  # payload: samples of the block
     PARTICLE_LOST = "particle_lost"

@@ -155,6 +155,8 @@ class _Reheating:
         try:
             for number in range(plan.repetitions):
                 do.wait_while_paused()
+                if self.ended:  # no further release
+                    return self.made
                 do.progress(
                     number / plan.repetitions, f"repetition {number + 1} of {plan.repetitions}"
                 )
@@ -179,9 +181,9 @@ class _Reheating:
             if not lost:
                 return
             for done, number in enumerate(lost, start=1):
+                do.wait_while_paused()
                 if self.ended:
                     return
-                do.wait_while_paused()
                 do.progress(1.0, f"repeat {done} of {len(lost)}, of lost repetition {number + 1}")
                 self.release(self.made, repeats=number)
             left -= len(lost)
@@ -192,6 +194,8 @@ class _Reheating:
         cool = max(16, round(plan.cool_time * do.sample_rate))
         free = max(16, round(plan.release_time * do.sample_rate))
         cooled = do.acquire(self.warm + cool, keep=True)
+        if do.stopping and cooled is not None and len(cooled) < self.warm + cool:
+            return  # no samples come: nothing could be released
         self.check(None if cooled is None else cooled[self.warm :], number)
         start = do.feedback(False)
         do.event(EventKind.RELEASE, at=start, repetition=number, samples=free, **payload)

@@ -34,7 +34,8 @@ __all__ = ["ReleaseLedger"]
 _KEPT_BLOCKS = 4096  # saturated blocks of the newest release; a release of more is saturated anyway
 
 # What is known of these says nothing of their samples in the file.
-_MAY_BE_LOST = (None, LeftOut.SATURATED, LeftOut.EXCLUDED)
+_MAY_BE_LOST = (None, LeftOut.SATURATED, LeftOut.GATE, LeftOut.EXCLUDED)
+_REPEATED = {LeftOut.LOST_SAMPLES, LeftOut.GATE}
 
 
 class ReleaseLedger:
@@ -46,6 +47,11 @@ class ReleaseLedger:
     ----------
     plan : Plan
         Says how many releases are planned.
+
+    Attributes
+    ----------
+    step : int
+        Index of the step under way.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -57,7 +63,7 @@ class ReleaseLedger:
         self._saturated: list[tuple[tuple[int, int], NDArray[Any]]] = []
         self._particle_lost: int | None = None
         self._position = 0
-        self._step = 0
+        self.step = 0
         self._released: tuple[ReheatingPlan, int] | None = None
         self._lock = threading.Lock()
         self._excluded: list[dict[str, Any]] = []
@@ -97,7 +103,7 @@ class ReleaseLedger:
         """Take an event of the run in."""
         self._collector.take(event)
         if event.kind is EventKind.STEP_START:
-            self._step = int(event.payload["index"])
+            self.step = int(event.payload["index"])
         elif event.kind is EventKind.PARTICLE_LOST and self._particle_lost is None:
             self._particle_lost = event.sample
         elif event.kind is EventKind.EXCLUDED:
@@ -107,7 +113,7 @@ class ReleaseLedger:
 
     def finished(self, plan: ReheatingPlan, number: int) -> Release:
         """Judge a release of the present step whose samples have been read."""
-        self._released = (plan, self._step)
+        self._released = (plan, self.step)
         evidence = Evidence(
             self._covered,
             self._position,
@@ -115,7 +121,7 @@ class ReleaseLedger:
             [block for block, _ in self._saturated],
             self._particle_lost,
         )
-        key = (self._step, number)
+        key = (self.step, number)
         release = judge(self._collector.found[key], evidence)
         self._saturated.clear()
         self._put(key, release)
@@ -129,7 +135,7 @@ class ReleaseLedger:
         for key, release in list(self._judged.items()):
             if release.why in _MAY_BE_LOST and _touched(gaps, release):
                 self._put(key, release.left_out(LeftOut.LOST_SAMPLES))
-        return self.releases(self._step)
+        return self.releases(self.step)
 
     def settle(self, releases: Sequence[Release]) -> None:
         """Take over what the file says in the end."""
@@ -144,12 +150,12 @@ class ReleaseLedger:
         return tuple(r for (own, _), r in self._judged.items() if own == step)
 
     def lost(self) -> tuple[int, ...]:
-        """Repetitions of the present step that lost samples, as did all repeats of them."""
+        """Repetitions of the present step that were lost, as were all repeats of them."""
         reasons: dict[int, set[LeftOut | None]] = {}
-        for release in self.releases(self._step):
+        for release in self.releases(self.step):
             of = release.repetition if release.repeats is None else release.repeats
             reasons.setdefault(of, set()).add(release.why)
-        return tuple(n for n, found in sorted(reasons.items()) if found == {LeftOut.LOST_SAMPLES})
+        return tuple(n for n, found in sorted(reasons.items()) if found <= _REPEATED)
 
     def _put(self, key: tuple[int, int], release: Release) -> None:
         """Book a release, or another verdict on it."""

@@ -32,6 +32,7 @@ class LeftOut(StrEnum):
     LOST_SAMPLES = "lost_samples"
     SATURATED = "saturated"
     PARTICLE_LOST = "particle_lost"
+    GATE = "gate"
     EXCLUDED = "excluded"
     CUT_SHORT = "cut_short"
 
@@ -40,6 +41,7 @@ _COUNTED = {
     LeftOut.LOST_SAMPLES: "after lost samples",
     LeftOut.SATURATED: "saturated",
     LeftOut.PARTICLE_LOST: "after a lost particle",
+    LeftOut.GATE: "after a failure of the gate",
     LeftOut.EXCLUDED: "excluded by hand",
     LeftOut.CUT_SHORT: "cut short",
 }
@@ -187,8 +189,9 @@ class ReleaseCollector:
             return
         elif event.kind is EventKind.EXCLUDED:
             reason = str(payload.get("reason", "excluded"))
-            if self.found[key].why is None:
-                self.found[key] = self.found[key].left_out(LeftOut.EXCLUDED, reason)
+            why = LeftOut.GATE if payload.get("cause") == "gate" else LeftOut.EXCLUDED
+            if self.found[key].why in (None, LeftOut.EXCLUDED):
+                self.found[key] = self.found[key].left_out(why, reason)
         elif event.kind is EventKind.RECAPTURE:
             self.found[key] = _recaptured(self.found[key], event.sample)
 

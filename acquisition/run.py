@@ -85,7 +85,7 @@ class Run:
         self._stream: Stream | None = None
         self._recording: Recording | None = None
         self._gate_closed: bool | None = None
-        self._releases = RunReleases(runner, plan, path)
+        self._ledger = RunReleases(runner, plan, path)
         self._missed = 0
         self.name = f"run {number}"
         self.state: RunState = "preparing"
@@ -114,7 +114,7 @@ class Run:
         bool
             False if the repetition is none of this run, or its file is being closed.
         """
-        return self._releases.exclude(plan, number, reason)
+        return self._ledger.exclude(plan, number, reason)
 
     @property
     def path(self) -> Path:
@@ -139,7 +139,7 @@ class Run:
     @property
     def releases(self) -> ReleaseCount | None:
         """Releases so far; None for a run that is to make none."""
-        return self._releases.count
+        return self._ledger.count
 
     # -- from beginning to end ------------------------------------------------------------------
 
@@ -240,7 +240,7 @@ class Run:
         def judge() -> None:
             nonlocal worth, outcome, reason, code
             self._write_exclusions(last=True)
-            worth = self._releases.worth(self.position)
+            worth = self._ledger.worth(self.position)
             if outcome == "complete":
                 outcome, reason, code = verdict(worth, self._rig.mode)
 
@@ -330,7 +330,7 @@ class Run:
         recording.raise_error()
         before = stream.position
         result = stream.read(rows, self._abort.is_set, keep)
-        self._releases.read(before, result, keep)
+        self._ledger.read(before, result, keep)
         for kind in recording.new_conditions(result.status):
             self.event(kind, at=result.first_sample, samples=result.samples)
         if recording.missed > self._missed:
@@ -342,7 +342,7 @@ class Run:
 
     def _write_exclusions(self, *, last: bool = False) -> None:
         """Write what was asked for since; after the ``last`` time nothing is taken any more."""
-        for payload in self._releases.take_exclusions(last=last):
+        for payload in self._ledger.take_exclusions(last=last):
             self.event(EventKind.EXCLUDED, **payload)
 
     def feedback(self, closed: bool) -> int:
@@ -374,7 +374,7 @@ class Run:
     def event(self, kind: EventKind, /, *, at: int | None = None, **payload: Any) -> None:
         """Write an event at the next sample to be read, or at another one."""
         event = Event(self.position if at is None else at, kind, payload, time.time())
-        self._releases.take(event)
+        self._ledger.take(event)
         if self._recording is not None:
             self._recording.event(event)
         self._runner.on_event(event)
@@ -392,13 +392,13 @@ class Run:
         self, volts: NDArray[np.float64], begin: int, plan: ReheatingPlan, number: int
     ) -> None:
         """Judge a release and hand it to the live display; ``volts`` begin at sample ``begin``."""
-        self._releases.show(volts, begin, plan, number)
+        self._ledger.show(volts, begin, plan, number)
 
     def lost_repetitions(self) -> tuple[int, ...]:
         """Repetitions of this step that lost samples, once the recorder has caught up."""
         recording = self._recording
         assert recording is not None
-        return self._releases.lost_now(recording, self.position, self.acquire_while)
+        return self._ledger.lost_now(recording, self.position, self.acquire_while)
 
     def wait_while_paused(self) -> None:
         """Go on recording, feedback on, while the run is paused."""

@@ -70,11 +70,12 @@ class StalledDisk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.stalled = False
-        original = Recorder.write
+        name = "append" if hasattr(Recorder, "append") else "write"
+        original = getattr(Recorder, name)
 
         def write(recorder: Recorder, *arguments: Any, **named: Any) -> None:
             while self.stalled:
                 time.sleep(0.001)
             original(recorder, *arguments, **named)
 
-        monkeypatch.setattr(Recorder, "write", write)
+        monkeypatch.setattr(Recorder, name, write)

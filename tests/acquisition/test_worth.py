@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from optobind.acquisition.events import EventKind
 from optobind.acquisition.outcome import RunOutcome
 from optobind.acquisition.plans import MonitorPlan, Plan, ReheatingPlan, SequencePlan
 from optobind.acquisition.releases import LeftOut
+from optobind.acquisition.run import Run
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.session import Session
 from optobind.instruments.rig import Rig
@@ -291,6 +293,28 @@ def test_samples_lost_while_a_card_is_ahead_do_not_shift_the_live_curve(start: A
         for release in run.releases():
             recorded = run.volts(release.first_sample, release.end_sample)
             assert np.array_equal(seen[release.repetition], recorded)
+    agree(session, outcome)
+
+
+def test_a_release_whose_gate_failed_is_repeated_and_counted_as_such(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = start(lossy_rig())
+    feedback = Run.feedback
+
+    def failing(run: Run, closed: bool) -> int:
+        at = feedback(run, closed)
+        if closed and run._rig.gate.history.count(False) == 3 and not done:  # type: ignore[union-attr]
+            done.append(True)
+            payload = {"step": 0, "repetition": 2, "reason": "closed late", "cause": "gate"}
+            run.event(EventKind.EXCLUDED, **payload)
+        return at
+
+    done: list[bool] = []
+    monkeypatch.setattr(Run, "feedback", failing)
+    outcome = carry_out(session, ReheatingPlan(10, **QUICK))
+    words = "10 of 10 releases usable (1 after a failure of the gate, 1 repeat made)"
+    assert (outcome.outcome, outcome.worth.words()) == ("complete", words)
     agree(session, outcome)
 
 
