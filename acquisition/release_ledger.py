@@ -31,8 +31,6 @@ from .releases import (
 
 __all__ = ["ReleaseLedger"]
 
-_KEPT_BLOCKS = 4096  # saturated blocks of the newest release; a release of more is saturated anyway
-
 # What is known of these says nothing of their samples in the file.
 _MAY_BE_LOST = (None, LeftOut.SATURATED, LeftOut.GATE, LeftOut.EXCLUDED)
 _REPEATED = {LeftOut.LOST_SAMPLES, LeftOut.GATE}
@@ -97,13 +95,14 @@ class ReleaseLedger:
         if result.status & BlockStatus.SATURATED and counts is not None:
             block = (result.first_sample, self._position)
             self._saturated.append((block, np.array(counts[: result.samples])))
-            del self._saturated[:-_KEPT_BLOCKS]
 
     def take(self, event: Event) -> None:
         """Take an event of the run in."""
         self._collector.take(event)
         if event.kind is EventKind.STEP_START:
             self.step = int(event.payload["index"])
+        elif event.kind is EventKind.RELEASE:
+            self._saturated.clear()  # of the cooling before it
         elif event.kind is EventKind.PARTICLE_LOST and self._particle_lost is None:
             self._particle_lost = event.sample
         elif event.kind is EventKind.EXCLUDED:

@@ -70,6 +70,7 @@ class RunFile:
         self.path = path
         self._file = file
         self._stretches: list[Stretch] | None = None
+        self._events: list[Event] | None = None
         with _reading(path):
             self.manifest = _manifest(path, file)
             self._samples = file["samples"]
@@ -133,7 +134,7 @@ class RunFile:
             for name in ("events", "slow", "stretches"):
                 self._file[name].refresh()
             self._samples.refresh()
-        self._stretches = None
+        self._stretches = self._events = None
 
     # -- what is in it -------------------------------------------------------------------
 
@@ -210,8 +211,10 @@ class RunFile:
 
     def events(self) -> list[Event]:
         """Return the events in the order of their samples."""
-        with _reading(self.path):
-            return decode_events(self._file["events"][:])
+        if self._events is None:
+            with _reading(self.path):
+                self._events = decode_events(self._file["events"][:])
+        return list(self._events)
 
     def slow(self) -> list[SlowRecord]:
         """Return the slow readings in the order in which they were written."""

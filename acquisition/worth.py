@@ -136,9 +136,10 @@ class RunWorth:
         if lost and mode == "REPLAY":
             parts.append("the record that is played has these gaps")
         elif lost:
+            slower = "or let simulated time wait (simulation.clock=fast)" if mode == "SIM" else ""
             parts.append(
-                "close other programs, record on a local disk or lower the sample rate, then "
-                "run the plan again"
+                "close other programs, record on a local disk or lower the sample rate"
+                f"{', ' + slower if slower else ''}, then run the plan again"
             )
         if saturated:
             parts.append("lower the gain of the detector or the motion, or check the feedback")
@@ -214,10 +215,12 @@ def worth_of(
     gaps = gaps_of(stretches, begin, end)
     last = max([end or 0, *(stop for _, stop in stretches[-1:])])
     spans = _spans(events, last)
+    made: dict[int, list[Release]] = {}
+    for release in releases:
+        made.setdefault(release.step, []).append(release)
     steps = []
     for index, step in enumerate(_steps_of(plan, events)):
         low, high = spans.get(index, (0, 0))
-        mine = [r for r in releases if r.step == index]
         reheating = step.get("kind") == "reheating"
         planned = step.get("repetitions")
         steps.append(
@@ -227,7 +230,7 @@ def worth_of(
                 _planned_samples(step, sample_rate),
                 _within(stretches, low, high),
                 _within(gaps, low, high),
-                count_releases(mine, None if planned is None else int(planned))
+                count_releases(made.get(index, ()), None if planned is None else int(planned))
                 if reheating
                 else None,
             )

@@ -11,17 +11,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from optobind.acquisition.events import EventKind
+from optobind.acquisition.events import Event, EventKind
 from optobind.acquisition.outcome import RunOutcome
-from optobind.acquisition.plans import MonitorPlan, Plan, ReheatingPlan, SequencePlan
+from optobind.acquisition.plans import (
+    MonitorPlan,
+    Plan,
+    ReheatingPlan,
+    SequencePlan,
+    plan_to_dict,
+)
+from optobind.acquisition.recorder import Recorder
+from optobind.acquisition.recover import recover
 from optobind.acquisition.releases import LeftOut
 from optobind.acquisition.run import Run
 from optobind.acquisition.runfile import RunFile
+from optobind.acquisition.runfile_format import Manifest
 from optobind.acquisition.session import Session
 from optobind.instruments.rig import Rig
+from optobind.models.blocks import Block
 from optobind.models.errors import InputError
 
-from .lossy import StalledDisk, in_releases, lossy_rig
+from .lossy import RATE, StalledDisk, in_releases, lossy_rig
 
 QUICK = {"cool_time": 0.5e-3, "release_time": 0.2e-3}
 
@@ -172,17 +182,19 @@ def test_a_repeat_can_be_excluded_by_its_own_number(start: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("max_extra", "word"), [(0.05, "incomplete"), (2.0, "complete")], ids=["bounded", "made up for"]
+    ("max_extra", "word", "first"),
+    [(0.05, "incomplete", 40), (2.0, "complete", 40), (0.05, "incomplete", 0)],
+    ids=["bounded", "made up for", "from the first block"],
 )
 def test_a_recorder_that_falls_behind_costs_the_releases_that_its_file_misses(
-    start: Any, monkeypatch: pytest.MonkeyPatch, max_extra: float, word: str
+    start: Any, monkeypatch: pytest.MonkeyPatch, max_extra: float, word: str, first: int
 ) -> None:
     disk, rig = StalledDisk(monkeypatch), lossy_rig(live=True)
     session = start(rig)
     reads = itertools.count()
 
     def pace() -> None:
-        disk.stalled = 40 <= next(reads) < 1300  # 15 s of samples
+        disk.stalled = first <= next(reads) < 1300  # 15 s of samples
         if not disk.stalled:
             time.sleep(0.004)
 
@@ -294,6 +306,31 @@ def test_samples_lost_while_a_card_is_ahead_do_not_shift_the_live_curve(start: A
             recorded = run.volts(release.first_sample, release.end_sample)
             assert np.array_equal(seen[release.repetition], recorded)
     agree(session, outcome)
+
+
+def test_the_file_of_a_killed_run_says_what_it_is_worth(tmp_path: Path) -> None:
+    plan = plan_to_dict(ReheatingPlan(10))
+    recorder = Recorder(tmp_path / "run.h5", Manifest(RATE, ("z",), (1.0,), plan=plan))
+    recorder.event(Event(0, EventKind.RUN_START))
+    recorder.event(Event(0, EventKind.STEP_START, {"index": 0, "kind": "reheating"}))
+    for number in range(4):  # the last one was under way
+        release = {"repetition": number, "samples": 100}
+        recorder.event(Event(100 + 200 * number, EventKind.RELEASE, release))
+        if number < 3:
+            recorder.event(Event(200 + 200 * number, EventKind.RECAPTURE, {"repetition": number}))
+    for first, rows in ((0, 310), (330, 420)):
+        counts = np.zeros((rows, 1), np.int16)
+        recorder.write(Block(first, counts, np.ones(1)))
+    recorder._file.close()  # as a killed writer leaves it
+    clean = recover(tmp_path / "run.h5")
+    for path in (tmp_path / "run.h5", clean):
+        with RunFile.open(path) as run:
+            words, info = run.worth().words(), run.info()
+        assert words == (
+            "2 of 10 releases usable (1 after lost samples, 1 cut short, 6 not made); "
+            "1 gap, 20 samples lost in all"
+        )
+        assert (info["state"], info["worth"]) == ("interrupted", words)
 
 
 def test_a_release_whose_gate_failed_is_repeated_and_counted_as_such(
