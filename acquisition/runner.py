@@ -11,7 +11,7 @@ import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ from .conditions import ConditionWatch
 from .events import Event, EventKind
 from .light_mover import LightMover
 from .plans import Plan, ReheatingPlan
+from .releases import Release
 from .run import Run, RunOutcome
 from .slots import LogBook
 from .slow_channels import SlowChannels
@@ -57,7 +58,9 @@ class Runner(threading.Thread):
     on_event : callable
         Called with each Event of a run.
     on_repetition : callable
-        Called with (volts, plan, number) for each released stretch.
+        Called with (volts, plan, release) for each released stretch, judged.
+    on_releases : callable
+        Called with (plan, releases) when verdicts have changed: all of the plan's step.
     block_seconds : float
         Longest block, s.
     """
@@ -69,7 +72,8 @@ class Runner(threading.Thread):
         *,
         on_stream: Callable[[Stream | None], None],
         on_event: Callable[[Event], None],
-        on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, int], None],
+        on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, Release], None],
+        on_releases: Callable[[ReheatingPlan, Sequence[Release]], None],
         block_seconds: float = 0.02,
     ) -> None:
         super().__init__(name="runner", daemon=True)
@@ -77,6 +81,7 @@ class Runner(threading.Thread):
         self.log = log
         self.on_event = on_event
         self.on_repetition = on_repetition
+        self.on_releases = on_releases
         self._on_stream = on_stream
         self._block_seconds = block_seconds
         self._commands: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()

@@ -32,6 +32,7 @@ from .live_fit import FitProcess
 from .live_reheating import LiveReheating
 from .plans import Plan, ReheatingPlan
 from .prediction import LightPrediction
+from .releases import Release
 from .run import RunOutcome
 from .runner import Runner
 from .slots import LogBook
@@ -110,6 +111,7 @@ class Session:
             on_stream=self._on_stream,
             on_event=self._on_event,
             on_repetition=self._on_repetition,
+            on_releases=self._reheating.judged,
             block_seconds=block_seconds,
         )
         self._runner.start()
@@ -303,6 +305,8 @@ class Session:
             lag=0.0 if stream is None else max(0.0, time.monotonic() - stream.newest_time),
             dropped=self._live.skipped,
             gaps=0 if run is None else run.gaps,
+            lost_samples=0 if run is None else run.lost_samples,
+            releases=None if run is None else run.releases,
             progress=None if run is None else run.fraction,
             message="" if run is None else run.message,
             held_by=runner.held_by,
@@ -384,8 +388,10 @@ class Session:
         if ends or event.kind is EventKind.RUN_END:
             self._reheating.finish()
 
-    def _on_repetition(self, volts: NDArray[np.float64], plan: ReheatingPlan, number: int) -> None:
-        self._reheating.add(volts, self._runner.rig.digitizer.info.sample_rate, plan, number)
+    def _on_repetition(
+        self, volts: NDArray[np.float64], plan: ReheatingPlan, release: Release
+    ) -> None:
+        self._reheating.add(volts, self._runner.rig.digitizer.info.sample_rate, plan, release)
 
     def _disk_seconds(self, stream: Stream | None) -> float | None:
         if stream is None:

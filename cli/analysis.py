@@ -178,7 +178,7 @@ def analyse_reheating(
     if masses is not None:
         ratio = _own_scale(result) / scale
         estimate, result = _rescaled_estimate(estimate, ratio), _rescaled_result(result, ratio)
-    return ReheatingAnalysis(estimate, _with_input(result, record, chosen))
+    return ReheatingAnalysis(estimate, _with_releases(_with_input(result, record, chosen), record))
 
 
 def _choose(
@@ -324,6 +324,19 @@ def _with_choice(result: FitResult, record: Record, columns: tuple[int, ...]) ->
     taken = ", ".join(f"{column} ({record.names[column]})" for column in columns)
     text = f"{len(record.usual)} channels, fitted: {taken}; choose others with --channels"
     return replace(result, warnings=(*result.warnings, text))
+
+
+def _with_releases(result: FitResult, record: Record) -> FitResult:
+    """Say how many of the planned releases the fit rests on; warn where some are left out."""
+    count = None if record.worth is None else record.worth.releases
+    if count is None:
+        return result
+    said = (count.words(),) if count.left_out or count.not_made else ()
+    return replace(
+        result,
+        warnings=(*result.warnings, *said),
+        input={**result.input, "releases": count.to_dict(), "worth": count.words()},
+    )
 
 
 def _with_input(result: FitResult, record: Record, columns: tuple[int, ...]) -> FitResult:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.events import EventKind
 from ..acquisition.runfile import RunFile
+from ..acquisition.worth import RunWorth
 from ..models.errors import FileError, InputError
 
 __all__ = ["Record", "is_run_file", "open_record"]
@@ -39,6 +40,8 @@ class Record:
         Mass of the particle that each column sees, kg, None where unknown.
     usual : tuple of int
         Columns that are fitted unless others are chosen: out-of-loop detectors, by particle.
+    worth : RunWorth or None
+        What of a run's plan can be used; None for other formats.
     """
 
     path: Path
@@ -51,6 +54,7 @@ class Record:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     samples: NDArray[Any] | None = None
     release_index: int | None = None
+    worth: RunWorth | None = None
 
     def masses_of(self, columns: Sequence[int]) -> tuple[float, ...] | None:
         """Masses of the particles that some columns see, kg; None unless all are known."""
@@ -191,7 +195,7 @@ def _run_record(path: Path) -> Record:
     with RunFile.open(path) as run:
         manifest, names, scale = run.manifest, run.channels, run.scale.copy()
         provenance = {"file": str(path), "format": "run", "rig": manifest["config"].get("name")}
-        rate = run.sample_rate
+        rate, worth = run.sample_rate, run.worth()
     detectors = {int(entry["channel"]): entry for entry in manifest["detectors"]}
     config = manifest["config"]
     calibrated = bool(config.get("calibrated", False)) and len(detectors) == len(names)
@@ -211,7 +215,8 @@ def _run_record(path: Path) -> Record:
         scale=scale,
         masses=tuple(masses),
         usual=_usual_columns(detectors.values(), len(names)),
-        provenance=provenance,
+        provenance={**provenance, "gaps": worth.gaps, "lost_samples": worth.lost_samples},
+        worth=worth,
     )
 
 
@@ -267,10 +272,10 @@ def _releases_of_run(path: Path, columns: Sequence[int]) -> NDArray[Any]:
     with RunFile.open(path) as run:
         releases = run.releases()
         if not releases:
-            found = len(run.all_releases())
+            count = run.worth().releases
             raise InputError(
-                f"{path} holds no usable release: {found} were recorded"
-                if found
+                f"{path} holds no usable release: {count.words()}"
+                if count is not None and count.made
                 else f"{path} holds no releases: it is a plain record, fit it as spectra"
             )
         length = min(release.samples for release in releases)

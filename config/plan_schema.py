@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from ..acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan
-from .fields import Duration, Factor, Repetitions, Table
+from .fields import Duration, Extra, Factor, Repetitions, Table
 
 __all__ = ["PLAN_KINDS", "MonitorConfig", "PlanConfig", "ReheatingConfig", "SequenceConfig"]
 
@@ -47,6 +47,8 @@ class ReheatingConfig(Table):
     presence_factor: Factor = 10.0
     allow_unstable: bool = False
     require_gauge: bool = False
+    repeat_lost: bool = True
+    max_extra: Extra = 0.2
     description: str = ""
 
     def to_plan(self) -> ReheatingPlan:
@@ -58,6 +60,8 @@ class ReheatingConfig(Table):
             presence_factor=self.presence_factor,
             allow_unstable=self.allow_unstable,
             require_gauge=self.require_gauge,
+            repeat_lost=self.repeat_lost,
+            max_extra=self.max_extra,
         )
 
 
