@@ -18,16 +18,18 @@ class EventKind(StrEnum):
     STEP_END = "step_end"  # payload: index, kind, repetitions (reheating)
     LIGHT = "light"  # payload: sites (position, power, phase, detuning), phase_error
     GATE = "gate"  # payload: closed
-    RELEASE = "release"  # payload: repetition, samples: feedback is off from this sample on
+    # payload: repetition, samples, repeats (the lost repetition that this one repeats):
+    RELEASE = "release"  # feedback is off from this sample on
     RECAPTURE = "recapture"  # payload: repetition: feedback is on again from this sample on
-    EXCLUDED = "excluded"  # payload: step, repetition, reason: readers leave that repetition out
+    # payload: step, repetition, reason, cause ("gate" where the gate failed; else by hand):
+    EXCLUDED = "excluded"  # readers leave that repetition out
     GAP = "gap"  # payload: lost (samples), cause ("recorder" | "digitizer")
     SATURATED = "saturated"  # payload: samples of the block
     PARTICLE_LOST = "particle_lost"
     PRESSURE = "pressure"  # payload: pascal, species, status
-    FAULT = "fault"  # payload: device, message
+    FAULT = "fault"  # payload: device, message, returned (False at its onset, True at its end)
     NOTE = "note"  # payload: text
-    RUN_END = "run_end"  # payload: outcome ("complete" | "stopped" | "aborted" | "failed"), reason
+    RUN_END = "run_end"  # payload: outcome (see outcome.py), reason
 
 
 @dataclass(frozen=True)

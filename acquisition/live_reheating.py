@@ -6,7 +6,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ from ..models.inference.result import FitResult
 from .calibration import masses_of, metres_per_volt
 from .live_fit import FitProcess
 from .plans import ReheatingPlan
+from .releases import LeftOut, Release, count_releases
 from .slots import Latest
 from .snapshots import ReheatingSnapshot
 
@@ -42,7 +43,7 @@ class _Released:
     volts: NDArray[np.float64]
     sample_rate: float
     plan: ReheatingPlan
-    number: int
+    release: Release
 
 
 class LiveReheating:
@@ -65,7 +66,8 @@ class LiveReheating:
         self._accumulator: ReheatingAccumulator | None = None
         self._plan: ReheatingPlan | None = None
         self._scale: NDArray[np.float64] = np.ones(2)
-        self._numbers: list[int] = []
+        self._releases: dict[int, Release] = {}  # all that were made, by number
+        self._numbers: list[int] = []  # those in the accumulator, in its order
         self._sequence = 0
         self._result: FitResult | None = None
         self._error = ""
@@ -79,11 +81,32 @@ class LiveReheating:
     # -- called from any thread ---------------------------------------------------------------
 
     def add(
-        self, volts: NDArray[np.float64], sample_rate: float, plan: ReheatingPlan, number: int
+        self,
+        volts: NDArray[np.float64],
+        sample_rate: float,
+        plan: ReheatingPlan,
+        release: Release,
     ) -> None:
-        """Hand over one released stretch, volts of shape (n, channels); returns at once."""
+        """Hand over one released stretch, volts of shape (n, channels); returns at once.
+
+        One that is judged not to be usable is counted and enters no curve.
+        """
         if len(self._detectors) == 2:
-            self._queue.put(_Released(volts, sample_rate, plan, number))
+            self._queue.put(_Released(volts, sample_rate, plan, release))
+
+    def judged(self, plan: ReheatingPlan, releases: Sequence[Release]) -> None:
+        """Take new verdicts on the releases of a plan over: what was lost leaves the curves."""
+
+        def apply() -> None:
+            if self._plan is not plan:
+                return
+            for release in releases:
+                known = self._releases.get(release.repetition)
+                # An exclusion that the run has yet to write stays.
+                if known is None or known.why is not LeftOut.EXCLUDED or release.why is not None:
+                    self._book(release)
+
+        self._queue.put(apply)
 
     def exclude(self, number: int) -> ReheatingPlan:
         """Leave one repetition (from 0) out of the curves; return the plan that it belongs to.
@@ -93,14 +116,14 @@ class LiveReheating:
         InputError
             If the curves hold no such repetition.
         """
-        plan, known = self._plan, tuple(self._numbers)
+        plan, known = self._plan, tuple(self._releases)
         if plan is None or number not in known:
             done = f"done so far: {_ranges(known)}" if known else "none has been done yet"
             raise InputError(f"there is no repetition {number + 1}; {done}")
 
         def apply() -> None:
-            if self._accumulator is not None and self._plan is plan:
-                self._accumulator.exclude(self._numbers.index(number))
+            if self._plan is plan and self._releases[number].why is None:
+                self._book(self._releases[number].left_out(LeftOut.EXCLUDED, "excluded by hand"))
 
         self._queue.put(apply)
         return plan
@@ -144,19 +167,35 @@ class LiveReheating:
                 self._publish(now)
 
     def _collect(self, item: _Released) -> None:
-        if self._accumulator is None or item.plan is not self._plan or item.number == 0:
-            self._begin(item)
-        assert self._accumulator is not None
+        number = item.release.repetition
+        if item.plan is not self._plan or number == 0:
+            self._begin(item.plan)
+        self._releases[number] = item.release
+        if item.release.why is not None:
+            return
+        if self._accumulator is None:
+            self._accumulator = self._first(item)
         columns = [d.channel for d in self._detectors]
         self._accumulator.add(item.volts[:, columns] * self._scale)
-        self._numbers.append(item.number)
+        self._numbers.append(number)
 
-    def _begin(self, item: _Released) -> None:
-        """Start new curves; quanta are counted on the scale of the reference frequency."""
-        self._plan, self._numbers = item.plan, []
+    def _book(self, release: Release) -> None:
+        """Take a verdict over."""
+        number = release.repetition
+        self._releases[number] = release
+        if release.why is not None and self._accumulator is not None and number in self._numbers:
+            self._accumulator.exclude(self._numbers.index(number))
+
+    def _begin(self, plan: ReheatingPlan) -> None:
+        """Start new curves."""
+        self._plan, self._numbers, self._releases = plan, [], {}
+        self._accumulator = None
         self._result, self._error = None, ""
         self._ended, self._fitted = False, None
         self._forget_fit()
+
+    def _first(self, item: _Released) -> ReheatingAccumulator:
+        """Make the accumulator; quanta are counted on the scale of the reference frequency."""
         self._scale = metres_per_volt(self._detectors)
         columns = [d.channel for d in self._detectors]
         unit = "m"
@@ -167,15 +206,15 @@ class LiveReheating:
         if self._masses is not None:
             self._scale = self._scale * np.sqrt(np.array(self._masses) * omega / HBAR)
             unit = "quanta"
-        self._accumulator = ReheatingAccumulator(item.sample_rate, omega_ref=omega, unit=unit)
+        return ReheatingAccumulator(item.sample_rate, omega_ref=omega, unit=unit)
 
     def _publish(self, now: float) -> None:
         accumulator, plan = self._accumulator, self._plan
-        if accumulator is None or plan is None:
+        if plan is None:
             return
         self._collect_fit()
         estimate = None
-        if accumulator.included >= 2:
+        if accumulator is not None and accumulator.included >= 2:
             estimate = accumulator.estimate()
             self._submit_fit(estimate, now)
         self._sequence += 1
@@ -183,20 +222,18 @@ class LiveReheating:
             ReheatingSnapshot(
                 sequence=self._sequence,
                 estimate=estimate,
-                repetitions_done=len(self._numbers),
+                repetitions_done=len(self._releases),
                 repetitions_planned=plan.repetitions,
-                single=accumulator.latest_energies(_SINGLES),
+                single=np.zeros((0, 2, 0))
+                if accumulator is None
+                else accumulator.latest_energies(_SINGLES),
                 single_numbers=tuple(n + 1 for n in self._numbers[-_SINGLES:]),
-                excluded=self._excluded(estimate),
+                excluded=tuple(n + 1 for n, r in sorted(self._releases.items()) if r.why),
                 result=self._result,
                 error=self._error,
+                releases=count_releases(self._releases.values(), plan.repetitions),
             )
         )
-
-    def _excluded(self, estimate: ReheatingEstimate | None) -> tuple[int, ...]:
-        """Repetitions that are left out, counted from 1 as on screen."""
-        left_out = () if estimate is None else estimate.excluded
-        return tuple(self._numbers[index] + 1 for index in left_out)
 
     def _submit_fit(self, estimate: ReheatingEstimate, now: float) -> None:
         """Fit now and then while the run goes on, and once all that it brought."""

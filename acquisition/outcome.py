@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..models.errors import OptobindError
+from ..models.errors import DeviceError, OptobindError
+from .worth import RunWorth
 
-__all__ = ["Outcome", "RunOutcome", "attempt", "in_words"]
+__all__ = ["Outcome", "RunOutcome", "attempt", "in_words", "verdict"]
 
-Outcome = Literal["complete", "stopped", "aborted", "failed"]
+Outcome = Literal["complete", "incomplete", "stopped", "aborted", "failed"]
 
 
 @dataclass(frozen=True)
@@ -22,22 +23,55 @@ class RunOutcome:
     ----------
     path : Path
         The run file; closed, complete up to the end of the run.
-    outcome : {"complete", "stopped", "aborted", "failed"}
-        Why it ended.
+    outcome : {"complete", "incomplete", "stopped", "aborted", "failed"}
+        Why it ended; "incomplete" came to its end and lost more than 1 %, see :mod:`.worth`.
     reason : str
         In words; empty when complete.
-    samples, gaps : int
-        Samples recorded and samples lost.
+    worth : RunWorth
+        What of the plan can be used, as the run file says.
     exit_code : int
-        0, or that of the error that ended the run.
+        0, 4 when incomplete, or that of the error that ended the run.
     """
 
     path: Path
     outcome: Outcome
     reason: str
-    samples: int
-    gaps: int
+    worth: RunWorth
     exit_code: int = 0
+
+    @property
+    def samples(self) -> int:
+        """Samples recorded."""
+        return self.worth.samples
+
+    @property
+    def gaps(self) -> int:
+        """Number of gaps."""
+        return self.worth.gaps
+
+    @property
+    def lost_samples(self) -> int:
+        """Samples lost in the gaps."""
+        return self.worth.lost_samples
+
+    def words(self) -> str:
+        """Say how it ended, where the record is, what of the plan can be used, and why."""
+        parts = [f"{self.outcome}, {self.samples} samples in {self.path}"]
+        said = self.worth.words()
+        if said and not self.reason.startswith(said):
+            parts.append(said)
+        if self.reason:
+            parts.append(self.reason)
+        return "; ".join(parts)
+
+
+def verdict(worth: RunWorth, mode: str) -> tuple[Outcome, str, int]:
+    """Outcome, reason and exit code of a run that came to the end of its plan."""
+    if not worth.incomplete:
+        return "complete", "", 0
+    remedy = worth.remedy(mode)
+    reason = f"{worth.words()}; {remedy}" if remedy else worth.words()
+    return "incomplete", reason, DeviceError.exit_code
 
 
 def attempt(step: Callable[[], object]) -> Exception | None:

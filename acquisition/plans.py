@@ -8,7 +8,19 @@ from typing import Any
 
 from ..models.errors import InputError
 
-__all__ = ["MonitorPlan", "Plan", "ReheatingPlan", "SequencePlan", "plan_from_dict", "plan_to_dict"]
+__all__ = [
+    "MAX_EXTRA",
+    "MonitorPlan",
+    "Plan",
+    "ReheatingPlan",
+    "SequencePlan",
+    "plan_from_dict",
+    "plan_to_dict",
+    "steps_of",
+]
+
+MAX_EXTRA = 10.0
+"""Largest share of repetitions that may be added as repeats of lost ones."""
 
 
 def _positive(name: str, value: float, unit: str) -> None:
@@ -26,10 +38,13 @@ class MonitorPlan:
         s; None records until stopped.
     allow_unstable : bool
         Run although the model of the configured light grows.
+    require_gauge : bool
+        Refuse to begin without a pressure.
     """
 
     duration: float | None = 1.0
     allow_unstable: bool = False
+    require_gauge: bool = False
     kind: str = "monitor"
 
     def __post_init__(self) -> None:
@@ -54,6 +69,12 @@ class ReheatingPlan:
         within this factor of the first repetition's, up or down.
     allow_unstable : bool
         Run although the model with feedback grows. Without feedback a release may always grow.
+    require_gauge : bool
+        Refuse to begin without a pressure.
+    repeat_lost : bool
+        Make a release that lost samples once more, after the planned ones.
+    max_extra : float
+        Repeats at most, as a share of ``repetitions``, 0 … 10; at least one where it is not 0.
     """
 
     repetitions: int = 500
@@ -61,6 +82,9 @@ class ReheatingPlan:
     release_time: float = 1e-3
     presence_factor: float = 10.0
     allow_unstable: bool = False
+    require_gauge: bool = False
+    repeat_lost: bool = True
+    max_extra: float = 0.2
     kind: str = "reheating"
 
     def __post_init__(self) -> None:
@@ -70,6 +94,20 @@ class ReheatingPlan:
         _positive("release_time", self.release_time, "s")
         if not self.presence_factor > 1.0:
             raise InputError(f"plan.presence_factor must exceed 1, got {self.presence_factor!r}")
+        if not isinstance(self.repeat_lost, bool):
+            raise InputError(f"plan.repeat_lost must be true or false, got {self.repeat_lost!r}")
+        if not 0.0 <= self.max_extra <= MAX_EXTRA:
+            raise InputError(
+                f"plan.max_extra must lie in 0 … {MAX_EXTRA:g} (repeats of lost releases, as a "
+                f"share of the repetitions), got {self.max_extra!r}"
+            )
+
+    @property
+    def extra(self) -> int:
+        """Repeats of lost releases that may be made."""
+        if not self.repeat_lost or self.max_extra == 0.0:
+            return 0
+        return max(1, math.floor(self.max_extra * self.repetitions + 1e-9))
 
 
 @dataclass(frozen=True)
@@ -87,6 +125,12 @@ class SequencePlan:
 
 
 Plan = MonitorPlan | ReheatingPlan | SequencePlan
+
+
+def steps_of(plan: Plan) -> tuple[MonitorPlan | ReheatingPlan, ...]:
+    """Return the steps of a plan: those of a sequence, else the plan itself."""
+    return plan.steps if isinstance(plan, SequencePlan) else (plan,)
+
 
 _KINDS: dict[str, type[MonitorPlan] | type[ReheatingPlan]] = {
     "monitor": MonitorPlan,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..models.errors import DeviceError, InputError
 from .csd import estimate_csd
 from .events import EventKind
-from .plans import MonitorPlan, Plan, ReheatingPlan, SequencePlan
+from .plans import MonitorPlan, Plan, ReheatingPlan, steps_of
 
 __all__ = ["Aborted", "Procedure", "run_plan"]
 
@@ -68,8 +68,18 @@ class Procedure(Protocol):
         """Say how far the step is."""
         ...
 
-    def repetition(self, volts: NDArray[np.float64], plan: ReheatingPlan, number: int) -> None:
-        """Hand a released stretch to the live display."""
+    def repetition(
+        self, volts: NDArray[np.float64], begin: int, plan: ReheatingPlan, number: int
+    ) -> None:
+        """Judge a release and hand it to the live display; ``volts`` begin at sample ``begin``."""
+        ...
+
+    def lost_repetitions(self) -> tuple[int, ...]:
+        """Return the repetitions of this step that lost samples and were not made up for.
+
+        Waits for the recorder, feedback on and recording: only then it is known what it lost.
+        Raises Aborted.
+        """
         ...
 
     def wait_while_paused(self) -> None:
@@ -97,7 +107,7 @@ def run_plan(procedure: Procedure, plan: Plan) -> bool:
 
     It does not if it is stopped, or if a replayed record ends before it.
     """
-    steps = plan.steps if isinstance(plan, SequencePlan) else (plan,)
+    steps = steps_of(plan)
     for index, step in enumerate(steps):
         whole = True
         procedure.event(EventKind.STEP_START, index=index, kind=step.kind)
@@ -105,8 +115,9 @@ def run_plan(procedure: Procedure, plan: Plan) -> bool:
         if isinstance(step, MonitorPlan):
             whole = _monitor(procedure, step)
         else:
-            done = extra["repetitions"] = _Reheating(procedure, step).run()
-            whole = done == step.repetitions
+            reheating = _Reheating(procedure, step)
+            whole = reheating.run() == step.repetitions
+            extra = {"repetitions": reheating.made}
         procedure.event(EventKind.STEP_END, index=index, kind=step.kind, **extra)
         last = index == len(steps) - 1
         if procedure.stopping or procedure.record_ended:
@@ -134,39 +145,69 @@ class _Reheating:
     procedure: Procedure
     plan: ReheatingPlan
     reference: NDArray[np.float64] | None = None
+    made: int = 0
+    warm: int = 0  # samples that were taken before the gate closed and are yet to be read
 
     def run(self) -> int:
-        """Return the number of repetitions done."""
+        """Return the number of planned repetitions done; repeats of lost ones follow them."""
         do, plan = self.procedure, self.plan
-        cool = max(16, round(plan.cool_time * do.sample_rate))
-        free = max(16, round(plan.release_time * do.sample_rate))
-        done = 0
         do.feedback(True)
-        warm = 0  # samples that were taken before the gate closed and are yet to be read
         try:
             for number in range(plan.repetitions):
                 do.wait_while_paused()
+                if self.ended:  # no further release
+                    return self.made
                 do.progress(
                     number / plan.repetitions, f"repetition {number + 1} of {plan.repetitions}"
                 )
-                cooled = do.acquire(warm + cool, keep=True)
-                self.check(None if cooled is None else cooled[warm:], number)
-                start = do.feedback(False)
-                do.event(EventKind.RELEASE, at=start, repetition=number, samples=free)
-                # A card is ahead of what has been read: the release lies there.
-                ahead = max(0, start - do.position)
-                released = do.acquire(ahead + free, keep=True)
-                end = do.feedback(True)
-                do.event(EventKind.RECAPTURE, at=end, repetition=number)
-                warm = max(0, end - do.position)
-                if released is not None:
-                    do.repetition(released[ahead:], plan, number)
-                done += 1
-                if do.stopping or do.record_ended:
-                    break
+                self.release(number)
+                if self.ended:
+                    return self.made
+            self.repeat_lost()
         finally:
             do.feedback(True)
-        return done
+        return plan.repetitions
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further release is to be made."""
+        return self.procedure.stopping or self.procedure.record_ended
+
+    def repeat_lost(self) -> None:
+        """Make lost repetitions once more, under numbers of their own, as often as allowed."""
+        do, left = self.procedure, self.plan.extra
+        while left > 0 and not self.ended:
+            lost = do.lost_repetitions()[:left]
+            if not lost:
+                return
+            for done, number in enumerate(lost, start=1):
+                do.wait_while_paused()
+                if self.ended:
+                    return
+                do.progress(1.0, f"repeat {done} of {len(lost)}, of lost repetition {number + 1}")
+                self.release(self.made, repeats=number)
+            left -= len(lost)
+
+    def release(self, number: int, **payload: int) -> None:
+        """Cool, check, release, record, feedback on again."""
+        do, plan = self.procedure, self.plan
+        cool = max(16, round(plan.cool_time * do.sample_rate))
+        free = max(16, round(plan.release_time * do.sample_rate))
+        cooled = do.acquire(self.warm + cool, keep=True)
+        if do.stopping and cooled is not None and len(cooled) < self.warm + cool:
+            return  # no samples come: nothing could be released
+        self.check(None if cooled is None else cooled[self.warm :], number)
+        start = do.feedback(False)
+        do.event(EventKind.RELEASE, at=start, repetition=number, samples=free, **payload)
+        # A card is ahead of what has been read: the release lies there.
+        begin = do.position
+        released = do.acquire(max(0, start - begin) + free, keep=True)
+        end = do.feedback(True)
+        do.event(EventKind.RECAPTURE, at=end, repetition=number)
+        self.warm = max(0, end - do.position)
+        self.made += 1
+        if released is not None:
+            do.repetition(released, begin, plan, number)
 
     def check(self, volts: NDArray[np.float64] | None, number: int) -> None:
         """See that each particle is there before it is released."""

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import h5py
 import numpy as np
@@ -26,6 +26,7 @@ from ..models.errors import FileError, InputError
 from ..models.json_values import json_text
 from .disk_space import free_bytes
 from .events import Event, EventKind
+from .outcome import Outcome
 from .ring_cursor import Overrun
 from .runfile_format import (
     EVENT_TYPE,
@@ -209,7 +210,7 @@ class Recorder:
 
     def close(
         self,
-        outcome: Literal["complete", "stopped", "aborted", "failed"] = "complete",
+        outcome: Outcome = "complete",
         reason: str = "",
     ) -> None:
         """Close the file in good order; may be called again.

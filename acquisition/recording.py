@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from ..instruments.rig import Rig
 from ..models.blocks import BlockStatus
 from ..models.errors import FileError
 from .events import Event, EventKind
+from .outcome import Outcome
 from .plans import Plan, plan_to_dict
 from .recorder import Recorder
 from .recorder_thread import RecorderThread
@@ -71,8 +71,23 @@ class Recording:
 
     @property
     def gaps(self) -> int:
-        """Samples lost."""
+        """Number of gaps."""
+        return self._recorder.gaps
+
+    @property
+    def lost_samples(self) -> int:
+        """Samples lost in the gaps."""
         return self._recorder.lost
+
+    @property
+    def position(self) -> int:
+        """Sample up to which the recorder has come: everything before is in the file or lost."""
+        return self.samples + max(self.lost_samples, self.missed)
+
+    @property
+    def may_miss(self) -> bool:
+        """Whether samples can be overwritten before they are recorded; no virtual clock lets it."""
+        return self._stream.info.real_time
 
     @property
     def missed(self) -> int:
@@ -91,9 +106,21 @@ class Recording:
         else:
             self._recorder.event(event)
 
-    def slow(self, sample: int, name: str, value: float, unit: str, status: str) -> None:
-        """Write a slow reading."""
-        self._thread.post(lambda: self._recorder.slow(sample, name, value, unit, status=status))
+    def slow(
+        self,
+        sample: int,
+        name: str,
+        value: float | None,
+        unit: str,
+        status: str,
+        host_time: float,
+    ) -> None:
+        """Write a slow reading, with the time (s since the epoch) at which it was read."""
+        self._thread.post(
+            lambda: self._recorder.slow(
+                sample, name, value, unit, status=status, host_time=host_time
+            )
+        )
 
     def new_conditions(self, status: BlockStatus) -> list[EventKind]:
         """Return the events for a particle that was lost since the last block."""
@@ -113,8 +140,6 @@ class Recording:
         """
         self._thread.finish(self._stream.position if self._stream.position else None)
 
-    def close(
-        self, outcome: Literal["complete", "stopped", "aborted", "failed"], reason: str
-    ) -> None:
+    def close(self, outcome: Outcome, reason: str) -> None:
         """Close the file in good order."""
         self._recorder.close(outcome, reason)

@@ -17,20 +17,25 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..instruments.protocols import AppliedLight, GaugeReading
+from ..instruments.protocols import AppliedLight
 from ..instruments.rig import Rig
 from ..models.blocks import BlockStatus
 from ..models.errors import InputError, OptobindError, UnstableModelError
 from ..models.light import TweezerState
 from .conditions import recorder_gap_text
 from .events import Event, EventKind
-from .outcome import Outcome, RunOutcome, attempt, in_words
-from .plans import Plan, ReheatingPlan, SequencePlan, plan_to_dict
+from .outcome import Outcome, RunOutcome, attempt, in_words, verdict
+from .plans import Plan, ReheatingPlan, plan_to_dict, steps_of
 from .prediction import NOTICEABLE_GROWTH, open_loop_growth
 from .procedures import Aborted, run_plan
+from .releases import ReleaseCount
+from .run_releases import ReleaseHost, RunReleases
 from .slots import LogBook
+from .slow_channels import SlowChannels
+from .slow_sensor import SlowIncident, SlowReading, sample_at
 from .snapshots import RunState
 from .stream import Stream
+from .worth import RunWorth
 
 if TYPE_CHECKING:  # HDF5 is loaded when a run begins
     from .recording import Recording
@@ -38,15 +43,15 @@ if TYPE_CHECKING:  # HDF5 is loaded when a run begins
 __all__ = ["Run", "RunHost", "RunOutcome"]
 
 
-class RunHost(Protocol):
+class RunHost(ReleaseHost, Protocol):
     """What a run needs of the runner that carries it out."""
 
     rig: Rig
     log: LogBook
     on_event: Callable[[Event], None]
-    on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, int], None]
     applied: AppliedLight | None
     gate_closed: bool | None
+    slow: SlowChannels
 
     def begin_stream(self) -> Stream:
         """Start the digitizer."""
@@ -65,7 +70,7 @@ class RunHost(Protocol):
         ...
 
     def poll_gauge(self) -> None:
-        """Read the pressure when it is time to."""
+        """Have noted what slow devices have said since; does not wait."""
         ...
 
 
@@ -83,12 +88,8 @@ class Run:
         self._stream: Stream | None = None
         self._recording: Recording | None = None
         self._gate_closed: bool | None = None
-        self._step = 0
-        self._released: tuple[ReheatingPlan, int] | None = None
+        self._ledger = RunReleases(runner, plan, path)
         self._missed = 0
-        self._exclusions = threading.Lock()
-        self._excluded: list[dict[str, Any]] = []
-        self._ending = False
         self.name = f"run {number}"
         self.state: RunState = "preparing"
         self.fraction: float | None = None
@@ -116,12 +117,7 @@ class Run:
         bool
             False if the repetition is none of this run, or its file is being closed.
         """
-        with self._exclusions:
-            if self._released is None or self._released[0] is not plan or self._ending:
-                return False
-            payload = {"step": self._released[1], "repetition": number, "reason": reason}
-            self._excluded.append(payload)
-            return True
+        return self._ledger.exclude(plan, number, reason)
 
     @property
     def path(self) -> Path:
@@ -135,8 +131,18 @@ class Run:
 
     @property
     def gaps(self) -> int:
-        """Samples lost."""
+        """Number of gaps in the run file so far."""
         return 0 if self._recording is None else self._recording.gaps
+
+    @property
+    def lost_samples(self) -> int:
+        """Samples lost in these gaps."""
+        return 0 if self._recording is None else self._recording.lost_samples
+
+    @property
+    def releases(self) -> ReleaseCount | None:
+        """Releases so far; None for a run that is to make none."""
+        return self._ledger.count
 
     # -- from beginning to end ------------------------------------------------------------------
 
@@ -180,17 +186,22 @@ class Run:
 
     def _refuse_impossible(self) -> None:
         plan = self._plan
-        steps = plan.steps if isinstance(plan, SequencePlan) else (plan,)
+        steps = steps_of(plan)
         if any(isinstance(s, ReheatingPlan) for s in steps) and self._rig.gate is None:
             raise InputError(
                 f"a reheating plan needs a feedback gate; rig {self._rig.name} "
                 f"({self._rig.mode}) has none"
             )
+        if any(s.require_gauge for s in steps):
+            self._runner.slow.require("gauge", self._ending_asked)
         growth = self._runner.growth_at_start()
         if growth is not None and growth > 0.0 and not all(s.allow_unstable for s in steps):
             raise UnstableModelError(
                 growth, "change the light or the feedback, or set plan.allow_unstable=true"
             )
+
+    def _ending_asked(self) -> bool:
+        return self._stop.is_set() or self._abort.is_set()
 
     def _warn_of_growth(self, light: TweezerState) -> None:
         """Say what hardware has to expect: its feedback is not modelled, so nothing is refused."""
@@ -232,8 +243,16 @@ class Run:
         recording = self._recording
         assert recording is not None
 
-        def note_end() -> None:
+        worth = RunWorth(recording.samples, recording.gaps, recording.lost_samples)
+
+        def judge() -> None:
+            nonlocal worth, outcome, reason, code
             self._write_exclusions(last=True)
+            worth = self._ledger.worth(self.position)
+            if outcome == "complete":
+                outcome, reason, code = verdict(worth, self._rig.mode)
+
+        def note_end() -> None:
             self.event(EventKind.RUN_END, outcome=outcome, reason=reason)
 
         def close() -> None:
@@ -242,6 +261,7 @@ class Run:
         steps: tuple[Callable[[], object], ...] = (
             lambda: self.feedback(True),
             recording.drain,
+            judge,
             note_end,
             close,
             self._runner.end_stream,
@@ -262,11 +282,10 @@ class Run:
                 outcome, code = "failed", step_code
             if text != reason:
                 reason = f"{reason}; {text}" if reason else text
-        level: Literal["info", "error"] = "error" if outcome == "failed" else "info"
-        text = f"{self.name}: {outcome}, {recording.samples} samples in {self._path}"
-        self._runner.log.add(level, f"{text}; {reason}" if reason else text)
-        samples, gaps = recording.samples, recording.gaps
-        return RunOutcome(self._path, outcome, reason, samples, gaps, code), bug
+        level: Literal["info", "error"] = "error" if outcome in ("failed", "incomplete") else "info"
+        result = RunOutcome(self._path, outcome, reason, worth, code)
+        self._runner.log.add(level, f"{self.name}: {result.words()}")
+        return result, bug
 
     # -- what a procedure may do ----------------------------------------------------------------
 
@@ -317,7 +336,9 @@ class Run:
         stream, recording = self._open_stream(), self._recording
         assert recording is not None
         recording.raise_error()
+        before = stream.position
         result = stream.read(rows, self._abort.is_set, keep)
+        self._ledger.read(before, result, keep)
         for kind in recording.new_conditions(result.status):
             self.event(kind, at=result.first_sample, samples=result.samples)
         if recording.missed > self._missed:
@@ -329,10 +350,7 @@ class Run:
 
     def _write_exclusions(self, *, last: bool = False) -> None:
         """Write what was asked for since; after the ``last`` time nothing is taken any more."""
-        with self._exclusions:
-            waiting, self._excluded = self._excluded, []
-            self._ending = last
-        for payload in waiting:
+        for payload in self._ledger.take_exclusions(last=last):
             self.event(EventKind.EXCLUDED, **payload)
 
     def feedback(self, closed: bool) -> int:
@@ -344,9 +362,13 @@ class Run:
         if self._rig.gate is None:
             return self.position
         before = self._present()
+        if not closed:
+            self._runner.slow.calm.hold()  # no slow device is asked from here on
         self._rig.gate.set(closed)
         after = self._present()
         at = before if closed else after
+        if closed:
+            self._runner.slow.calm.let_go()
         self._runner.gate_closed = closed
         if self._stream is not None:
             self._stream.mark = BlockStatus.OK if closed else BlockStatus.FEEDBACK_OFF
@@ -363,26 +385,40 @@ class Run:
 
     def event(self, kind: EventKind, /, *, at: int | None = None, **payload: Any) -> None:
         """Write an event at the next sample to be read, or at another one."""
-        if kind is EventKind.STEP_START:
-            self._step = int(payload["index"])
         event = Event(self.position if at is None else at, kind, payload, time.time())
+        self._ledger.take(event)
         if self._recording is not None:
             self._recording.event(event)
         self._runner.on_event(event)
 
-    def note_pressure(self, reading: GaugeReading) -> None:
-        """Record a pressure."""
-        if self._recording is not None and reading.pressure is not None:
-            self._recording.slow(self.position, "pressure", reading.pressure, "Pa", reading.status)
+    def note_slow(self, item: SlowReading | SlowIncident) -> None:
+        """Record what a slow device said, at the sample that was taken then."""
+        if self._recording is None or self._stream is None:
+            return
+        sample = sample_at(self._stream, item.clock)
+        if isinstance(item, SlowIncident):
+            payload = {"device": item.device, "message": item.message, "returned": item.returned}
+            self.event(EventKind.FAULT, at=sample, **payload)
+        else:
+            self._recording.slow(
+                sample, item.name, item.value, item.unit, item.status, item.host_time
+            )
 
     def progress(self, fraction: float | None, message: str) -> None:
         """Say how far the step is."""
         self.fraction, self.message = fraction, message
 
-    def repetition(self, volts: NDArray[np.float64], plan: ReheatingPlan, number: int) -> None:
-        """Hand a released stretch to the live display."""
-        self._released = (plan, self._step)
-        self._runner.on_repetition(volts, plan, number)
+    def repetition(
+        self, volts: NDArray[np.float64], begin: int, plan: ReheatingPlan, number: int
+    ) -> None:
+        """Judge a release and hand it to the live display; ``volts`` begin at sample ``begin``."""
+        self._ledger.show(volts, begin, plan, number)
+
+    def lost_repetitions(self) -> tuple[int, ...]:
+        """Repetitions of this step that lost samples, once the recorder has caught up."""
+        recording = self._recording
+        assert recording is not None
+        return self._ledger.lost_now(recording, self.position, self.acquire_while)
 
     def wait_while_paused(self) -> None:
         """Go on recording, feedback on, while the run is paused."""

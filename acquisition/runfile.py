@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from ..models.blocks import Block, BlockStatus
 from ..models.errors import FileError, InputError
 from .events import Event
+from .releases import Release, reaches_rail
 from .runfile_format import SCHEMA, SCHEMA_VERSION, SlowRecord, decode_events
 from .runfile_results import read_results
-from .runfile_steps import Release, find_releases, monitor_ranges
-from .swmr import open_swmr
+from .runfile_steps import find_releases, monitor_ranges
+from .swmr import left_open, open_swmr
+from .worth import RunWorth, worth_of
 
 __all__ = ["RunFile", "Stretch"]
 
@@ -68,6 +70,7 @@ class RunFile:
         self.path = path
         self._file = file
         self._stretches: list[Stretch] | None = None
+        self._events: list[Event] | None = None
         with _reading(path):
             self.manifest = _manifest(path, file)
             self._samples = file["samples"]
@@ -95,7 +98,7 @@ class RunFile:
                 raise FileError(
                     f"{path} is not a run file: it is no HDF5 file or lost its beginning"
                 )
-            file = open_swmr(path) if _left_open(path) else h5py.File(path, "r", locking=False)
+            file = open_swmr(path) if left_open(path) else h5py.File(path, "r", locking=False)
             return cls(path, file)
         except FileError:
             if file is not None:
@@ -103,6 +106,17 @@ class RunFile:
             raise
         except (OSError, RuntimeError) as error:
             raise FileError(f"{path} cannot be read as a run file: {_one_line(error)}") from None
+
+    @classmethod
+    def open_own(cls, path: Path) -> RunFile:
+        """Open a file that this very process is writing; errors as :meth:`open`.
+
+        HDF5 shares what it knows of the file; that needs the locking which the writer uses.
+        """
+        try:
+            return cls(path, h5py.File(path, "r"))
+        except OSError:  # nobody here writes it any more
+            return cls.open(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -120,7 +134,7 @@ class RunFile:
             for name in ("events", "slow", "stretches"):
                 self._file[name].refresh()
             self._samples.refresh()
-        self._stretches = None
+        self._stretches = self._events = None
 
     # -- what is in it -------------------------------------------------------------------
 
@@ -147,21 +161,23 @@ class RunFile:
         (or still being written); ``outcome`` says how the run ended.
         """
         stretches, events = self.stretches(), self.events()
+        worth = self.worth()
         counts: dict[str, int] = {}
         for event in events:
             counts[event.kind.value] = counts.get(event.kind.value, 0) + 1
         m = self.manifest
         plan = m["plan"] or {}
-        steps = (b.first_sample - a.end_sample for a, b in itertools.pairwise(stretches))
-        gaps = [lost for lost in steps if lost > 0]  # 0: the seam of a replayed loop
         return {
             "path": str(self.path),
             "state": "complete" if self.complete else "interrupted",
             "outcome": m["outcome"] or None,
             "reason": m["reason"] or None,
             "samples": self.rows,
-            "gaps": len(gaps),
-            "lost_samples": int(sum(gaps)),
+            "gaps": worth.gaps,
+            "lost_samples": worth.lost_samples,
+            "worth": worth.words() or None,
+            "releases": None if worth.releases is None else worth.releases.to_dict(),
+            "steps": [step.to_dict() for step in worth.steps],
             "sample_rate": self.sample_rate,
             "channels": list(self.channels),
             "duration": self.rows / self.sample_rate,
@@ -195,8 +211,10 @@ class RunFile:
 
     def events(self) -> list[Event]:
         """Return the events in the order of their samples."""
-        with _reading(self.path):
-            return decode_events(self._file["events"][:])
+        if self._events is None:
+            with _reading(self.path):
+                self._events = decode_events(self._file["events"][:])
+        return list(self._events)
 
     def slow(self) -> list[SlowRecord]:
         """Return the slow readings in the order in which they were written."""
@@ -280,7 +298,21 @@ class RunFile:
 
     def all_releases(self) -> list[Release]:
         """Return all releases; ``excluded`` says why one cannot be used."""
-        return find_releases(self.events(), self._covered, self._at_rail)
+        stretches = self.stretches()
+        end = stretches[-1].end_sample if stretches else 0
+        return find_releases(self.events(), self._covered, end, self._at_rail)
+
+    def worth(self, end: int | None = None) -> RunWorth:
+        """Return how much of what was planned can be used.
+
+        Parameters
+        ----------
+        end : int, optional
+            Samples taken, for a run that has not noted its end.
+        """
+        ranges = [(s.first_sample, s.end_sample) for s in self.stretches()]
+        plan, events, releases = self.manifest["plan"], self.events(), self.all_releases()
+        return worth_of(plan, events, ranges, releases, self.sample_rate, end)
 
     # -- inside --------------------------------------------------------------------------
 
@@ -314,18 +346,15 @@ class RunFile:
 
     def _covered(self, start: int, stop: int) -> bool:
         """Whether a range was recorded without a gap."""
-        return any(s.first_sample <= start and stop <= s.end_sample for s in self.stretches())
+        stretches = self.stretches()
+        index = bisect_right(stretches, start, key=lambda s: s.first_sample) - 1
+        return index >= 0 and stop <= stretches[index].end_sample
 
     def _at_rail(self, block: tuple[int, int], start: int, stop: int) -> bool:
         """Whether samples start … stop reach the largest value of a block known to saturate."""
-        rail = max(
-            (float(np.abs(b.samples.astype(np.float64)).max()) for b in self.blocks(*block)),
-            default=np.inf,
-        )
-        inside = self.samples(max(start, block[0]), min(stop, block[1])).astype(np.float64)
-        # An int16 converter's ends differ by one count.
-        margin = 1.0 if self.dtype == np.int16 else 1e-4 * rail
-        return bool(np.abs(inside).max() >= rail - margin)
+        whole = self.samples(*block)
+        low, high = max(start, block[0]) - block[0], min(stop, block[1]) - block[0]
+        return reaches_rail(whole, whole[low:high])
 
 
 @contextlib.contextmanager
@@ -361,22 +390,6 @@ def _manifest(path: Path, file: Any) -> dict[str, Any]:
         if name not in found:
             raise FileError(f"{path} is damaged: attribute {name} is missing")
     return found
-
-
-def _left_open(path: Path) -> bool:
-    """Whether a writer has the file open or was killed: then it opens in SWMR mode only.
-
-    That mode is not used without need: it waits for minutes on a truncated file.
-    """
-    with path.open("rb") as file:
-        head = file.read(48)
-    # Superblock of version 2 or 3: flags at byte 11, end of the file at byte 28.
-    if len(head) < 48 or head[8] not in (2, 3):
-        return False
-    stored_end = int.from_bytes(head[28:36], "little")
-    if path.stat().st_size < stored_end:
-        raise FileError(f"{path} is truncated: {path.stat().st_size} of {stored_end} bytes")
-    return head[8] == 3 and head[11] != 0
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,7 +1,8 @@
-"""The runner: one thread that owns every device.
+"""The runner: one thread that owns every device but the slow ones, see ``slow_channels.py``.
 
 Commands are queued and answered through futures; between two blocks the runner carries them out, so
-that a set-point has an exact place in the record. A plan is such a command, see ``run.py``.
+that a set-point has an exact place in the record. A plan is such a command, see ``run.py``. Changes
+of the light are handed to a thread of their own, see ``light_mover.py``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import itertools
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,16 +27,20 @@ from ..models.errors import DeviceError, InputError, OptobindError
 from ..models.light import TweezerState
 from .conditions import ConditionWatch
 from .events import Event, EventKind
+from .light_mover import LightMover
 from .plans import Plan, ReheatingPlan
+from .releases import Release
 from .run import Run, RunOutcome
 from .slots import LogBook
+from .slow_channels import SlowChannels
 from .stream import Stream
 
 __all__ = ["Runner"]
 
 T = TypeVar("T")
 
-_GAUGE_SECONDS = 2.0
+# What connecting grants slow devices to answer before it goes on without them.
+_SLOW_SECONDS = 1.0
 _IDLE_SECONDS = 0.1
 
 
@@ -53,7 +58,9 @@ class Runner(threading.Thread):
     on_event : callable
         Called with each Event of a run.
     on_repetition : callable
-        Called with (volts, plan, number) for each released stretch.
+        Called with (volts, plan, release) for each released stretch, judged.
+    on_releases : callable
+        Called with (plan, releases) when verdicts have changed: all of the plan's step.
     block_seconds : float
         Longest block, s.
     """
@@ -65,7 +72,8 @@ class Runner(threading.Thread):
         *,
         on_stream: Callable[[Stream | None], None],
         on_event: Callable[[Event], None],
-        on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, int], None],
+        on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, Release], None],
+        on_releases: Callable[[ReheatingPlan, Sequence[Release]], None],
         block_seconds: float = 0.02,
     ) -> None:
         super().__init__(name="runner", daemon=True)
@@ -73,6 +81,7 @@ class Runner(threading.Thread):
         self.log = log
         self.on_event = on_event
         self.on_repetition = on_repetition
+        self.on_releases = on_releases
         self._on_stream = on_stream
         self._block_seconds = block_seconds
         self._commands: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
@@ -80,13 +89,13 @@ class Runner(threading.Thread):
         self._runs: list[Run] = []
         self._numbers = itertools.count(1)
         self._opened_gate = False
-        self._next_gauge = 0.0
-        self._supervisor = Supervisor(rig.devices())
+        self.slow = SlowChannels(rig, log)
+        self._supervisor = Supervisor(rig.driven())
+        self._light = LightMover(self)
         self._identities: dict[str, str] = {}
         self.stream: Stream | None = None
         self.current_run: Run | None = None
         self.last_failed = False
-        self.pressure: float | None = None
         self.requested: TweezerState | None = None
         self.applied: AppliedLight | None = None
         self.growth_rate: float | None = None
@@ -120,6 +129,7 @@ class Runner(threading.Thread):
     def request_close(self) -> None:
         """End the thread: a run is aborted and finalised, the digitizer stopped."""
         self._closing.set()
+        self._light.interrupt("the session is closed")
         for run in self.runs():
             run.request_abort()
 
@@ -136,11 +146,21 @@ class Runner(threading.Thread):
                 family=family,
                 name=device.name,
                 driver=self.rig.drivers.get(family, ""),
-                state=device.state,
-                detail=self._identities.get(family, ""),
+                state=self.slow.state(family) or device.state,
+                detail=self._detail(family),
             )
             for family, device in self.rig.devices()
         )
+
+    def _detail(self, family: str) -> str:
+        """Identity of a device, or its error."""
+        slow = self.slow.state(family) is not None
+        return self.slow.detail(family) if slow else self._identities.get(family, "")
+
+    @property
+    def pressure(self) -> float | None:
+        """Present pressure, Pa."""
+        return self.slow.pressure
 
     # -- the thread ---------------------------------------------------------------------------
 
@@ -153,6 +173,8 @@ class Runner(threading.Thread):
             self._look_after()
         self.end_stream()
         self.restore_feedback()
+        self._light.close()
+        self.slow.close()
         self._refuse_queued()
 
     def serve(self, *, wait: bool = False) -> None:
@@ -183,7 +205,6 @@ class Runner(threading.Thread):
         assert self.stream is not None
         try:
             self.stream.read(self.stream.block_rows, self._closing.is_set)
-            self.poll_gauge()
         except Exception as error:  # a driver's bug must not end the thread that serves commands
             text = str(error) if isinstance(error, OptobindError) else f"internal error: {error!r}"
             self.log.add("error", f"streaming stopped: {text}")
@@ -196,9 +217,15 @@ class Runner(threading.Thread):
     # -- devices ------------------------------------------------------------------------------
 
     def connect_all(self) -> None:
-        """Connect every device and read its state; writes nothing."""
+        """Connect every device and read its state; writes nothing.
+
+        Slow devices are connected by their own threads: one that is missing is reported, and tried
+        again for as long as the session lives.
+        """
+        self._light.require_still("connect")
         failures = []
-        for family, device in self.rig.devices():
+        self.slow.open()
+        for family, device in self.rig.driven():
             if device.state in (DeviceState.READY, DeviceState.RUNNING):
                 continue
             try:
@@ -212,6 +239,8 @@ class Runner(threading.Thread):
         if self.rig.gate is not None:
             self.gate_closed = self.rig.gate.read()
         self.update_growth()
+        if self.stream is None:  # samples that flow are not kept waiting
+            self.slow.settle(_SLOW_SECONDS)
         self.log.add("info", f"connected to {self.rig.name}")
 
     def _read_light(self) -> None:
@@ -227,8 +256,12 @@ class Runner(threading.Thread):
         self.requested = self.requested or self.applied.state
 
     def _look_after(self) -> None:
-        """Bring faulted devices back, between runs only; nothing is applied again."""
-        for incident in self._supervisor.poll():
+        """Bring faulted devices back, between runs only; nothing is applied again.
+
+        Slow devices are brought back by their own threads.
+        """
+        self.poll_gauge()
+        for incident in self._supervisor.poll(may_connect=not self._light.moving):
             good = incident.kind == "reconnected"
             self.log.add("info" if good else "warning", incident.text)
             if good and incident.family in ("slm", "rf"):
@@ -237,40 +270,33 @@ class Runner(threading.Thread):
     def disconnect_all(self) -> None:
         """Disconnect every device; light stays as it is, an opened feedback gate is closed."""
         self._require_free("the rig")
+        self._light.interrupt("the rig is disconnected")
         self.end_stream()
         self.restore_feedback()
-        for _, device in self.rig.devices():
+        self._light.stop("the rig is disconnected")
+        self.slow.close()
+        for _, device in self.rig.driven():
             try:
                 device.disconnect()
             except Exception as error:  # whatever a driver raises, the others follow
                 self.log.add("warning", f"{device.name} could not be disconnected: {error}")
 
-    def set_light(self, state: TweezerState) -> AppliedLight:
-        """Set the light between two blocks."""
+    def set_light(
+        self, state: TweezerState, allow_untrapped: bool, moved: Callable[[int], None]
+    ) -> Future[AppliedLight]:
+        """Have the light set while samples are read; one change after the other."""
+        self._require_light()
+        return self._light.move(state, allow_untrapped=allow_untrapped, moved=moved)
+
+    def release_particles(self, moved: Callable[[int], None]) -> Future[None]:
+        """Have the trap light switched off; ends a change that is under way."""
+        self._require_light()
+        return self._light.release(moved)
+
+    def _require_light(self) -> None:
         self._require_free("the light")
         if self.rig.light is None:
             raise InputError(f"rig {self.rig.name} has no light control")
-        self.requested = state
-        self.applied = self.rig.light.apply(state)
-        self.update_growth()
-        return self.applied
-
-    def release_particles(self) -> None:
-        """Switch the trap light off between two blocks; nothing else ever lowers it."""
-        self._require_free("the light")
-        light = self.rig.light
-        if light is None:
-            raise InputError(f"rig {self.rig.name} has no light control")
-        sample = self.present_sample
-        self.log.add("warning", "releasing the particles: trap light goes off")
-        try:
-            light.release()
-        finally:
-            self.applied = light.read()
-            self.requested = self.applied.state
-            self.update_growth()
-        self.on_event(Event(sample, EventKind.NOTE, {"text": "particles released"}, time.time()))
-        self.log.add("warning", "particles released: all trap light is off")
 
     def reload_particles(self) -> None:
         """Put lost particles of the simulated world back into their traps."""
@@ -324,8 +350,8 @@ class Runner(threading.Thread):
             raise InputError(f"{what} is held by {self.held_by}: stop that run first")
 
     def require_connected(self) -> None:
-        """Raise unless every device is ready."""
-        for family, device in self.rig.devices():
+        """Raise unless every device is ready that cannot be done without."""
+        for family, device in self.rig.driven():
             if device.state not in (DeviceState.READY, DeviceState.RUNNING):
                 raise DeviceError(
                     f"{family} {device.name} is {device.state.value}: connect the rig first"
@@ -352,20 +378,10 @@ class Runner(threading.Thread):
         return None if self.rig.world is None else float(self.rig.world.growth_rate(gate))
 
     def poll_gauge(self) -> None:
-        """Read the pressure every few seconds."""
-        now = time.monotonic()
-        if self.rig.gauge is None or now < self._next_gauge:
-            return
-        self._next_gauge = now + _GAUGE_SECONDS
-        try:
-            reading = self.rig.gauge.read()
-        except DeviceError as error:
-            self.pressure = None
-            self.log.add("warning", str(error))
-            return
-        self.pressure = reading.pressure
-        if self.current_run is not None:
-            self.current_run.note_pressure(reading)
+        """Hand to the run what slow devices have said since; does not wait for them."""
+        for item in self.slow.take():
+            if self.current_run is not None:
+                self.current_run.note_slow(item)
 
     # -- streams and runs -----------------------------------------------------------------------
 
@@ -380,7 +396,8 @@ class Runner(threading.Thread):
 
         self.stream = Stream(digitizer, self._block_seconds, watch.lost_samples, see)
         self._on_stream(self.stream)
-        self._next_gauge = 0.0
+        if self.current_run is not None:
+            self.slow.begin()
         return self.stream
 
     def end_stream(self) -> None:
@@ -403,6 +420,7 @@ class Runner(threading.Thread):
             If the run cannot begin. What goes wrong later is in the outcome.
         """
         self._require_free("the rig")
+        self._light.require_still("start the run")
         self.require_connected()
         live = self.stream is not None
         self.end_stream()

@@ -26,11 +26,13 @@ from ..models.errors import InputError
 from ..models.inference.result import FitResult
 from ..models.light import TweezerState
 from .events import Event, EventKind
+from .light_mover import hand_over
 from .live import LiveAnalysis
 from .live_fit import FitProcess
 from .live_reheating import LiveReheating
 from .plans import Plan, ReheatingPlan
 from .prediction import LightPrediction
+from .releases import Release
 from .run import RunOutcome
 from .runner import Runner
 from .slots import LogBook
@@ -109,6 +111,7 @@ class Session:
             on_stream=self._on_stream,
             on_event=self._on_event,
             on_repetition=self._on_repetition,
+            on_releases=self._reheating.judged,
             block_seconds=block_seconds,
         )
         self._runner.start()
@@ -129,16 +132,24 @@ class Session:
         """Start or stop the live display without recording."""
         return self._runner.submit(lambda: self._runner.set_streaming(on))
 
-    def set_light(self, state: TweezerState) -> Future[AppliedLight]:
-        """Set the light; refused (InputError) while a run holds the knobs."""
-        return self._change(lambda: self._runner.set_light(state))
+    def set_light(
+        self, state: TweezerState, *, allow_untrapped: bool = False
+    ) -> Future[AppliedLight]:
+        """Set the light while samples go on being read; one change after the other.
+
+        Light that is not allowed, or while a run holds the knobs, is refused (InputError) and
+        nothing sent; where the rig's model finds no particles held (NotTrappedError), unless
+        ``allow_untrapped``. After any other failure :meth:`light` says what is.
+        """
+        change, moved = self._runner.set_light, self._live.restart_average
+        return hand_over(self._runner.submit, lambda: change(state, allow_untrapped, moved))
 
     def set_feedback(self, closed: bool) -> Future[None]:
         """Switch feedback cooling; refused while a run holds the gate."""
         return self._change(lambda: self._runner.set_feedback(closed))
 
     def release_particles(self, confirm: str) -> Future[None]:
-        """Switch all trap light off; nothing else ever lowers it.
+        """Switch all trap light off, ending a change that is under way; no fault ever lowers it.
 
         Parameters
         ----------
@@ -155,7 +166,8 @@ class Session:
                 f"to switch the trap light off, confirm with {RELEASE_PHRASE!r}, got {confirm!r}; "
                 "nothing was changed"
             )
-        return self._change(self._runner.release_particles)
+        release, moved = self._runner.release_particles, self._live.restart_average
+        return hand_over(self._runner.submit, lambda: release(moved))
 
     def reload_particles(self) -> Future[None]:
         """Put lost particles of a simulated rig back into their traps.
@@ -268,7 +280,7 @@ class Session:
         if self._runner.is_alive():  # it still owns the devices
             self._log.add("error", f"a device or the disk did not answer within {timeout:g} s")
             return
-        for _, device in self.rig.devices():
+        for _, device in self.rig.driven():  # slow ones belong to their threads
             try:
                 device.disconnect()
             except Exception as error:  # the other devices are left in good order
@@ -293,6 +305,8 @@ class Session:
             lag=0.0 if stream is None else max(0.0, time.monotonic() - stream.newest_time),
             dropped=self._live.skipped,
             gaps=0 if run is None else run.gaps,
+            lost_samples=0 if run is None else run.lost_samples,
+            releases=None if run is None else run.releases,
             progress=None if run is None else run.fraction,
             message="" if run is None else run.message,
             held_by=runner.held_by,
@@ -348,6 +362,14 @@ class Session:
             events.append(self._events.popleft())
         return events
 
+    def slow_troubles(self) -> list[str]:
+        """What is wrong with slow devices (the gauge) at this moment, a line each."""
+        return self._runner.slow.troubles()
+
+    def slow_summary(self) -> list[str]:
+        """What slow devices left out since the latest run began, a line each; none if nothing."""
+        return self._runner.slow.summary()
+
     def fit_history(self) -> list[tuple[float, FitResult]]:
         """Times (s since epoch) and results of the latest live fits."""
         return list(self._live.history)
@@ -366,8 +388,10 @@ class Session:
         if ends or event.kind is EventKind.RUN_END:
             self._reheating.finish()
 
-    def _on_repetition(self, volts: NDArray[np.float64], plan: ReheatingPlan, number: int) -> None:
-        self._reheating.add(volts, self._runner.rig.digitizer.info.sample_rate, plan, number)
+    def _on_repetition(
+        self, volts: NDArray[np.float64], plan: ReheatingPlan, release: Release
+    ) -> None:
+        self._reheating.add(volts, self._runner.rig.digitizer.info.sample_rate, plan, release)
 
     def _disk_seconds(self, stream: Stream | None) -> float | None:
         if stream is None:

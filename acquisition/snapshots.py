@@ -16,6 +16,7 @@ from ..models.inference.reheating_estimate import ReheatingEstimate
 from ..models.inference.result import FitResult
 from ..models.light import TweezerState
 from ..models.spectra import CsdEstimate
+from .releases import ReleaseCount
 
 __all__ = [
     "FitSnapshot",
@@ -52,7 +53,11 @@ class SessionStatus:
     lag : float
         Age of the newest published block, s.
     dropped : int
-        Blocks that live displays skipped (harmless); ``gaps`` counts samples lost to the recorder.
+        Blocks that live displays skipped (harmless).
+    gaps, lost_samples : int
+        Number of gaps in the run file, and samples lost in them.
+    releases : ReleaseCount or None
+        Releases of the run so far; None for one that is to make none.
     progress : float or None
         0 … 1 of the running plan; None when open-ended.
     message : str
@@ -87,6 +92,8 @@ class SessionStatus:
     lag: float = 0.0
     dropped: int = 0
     gaps: int = 0
+    lost_samples: int = 0
+    releases: ReleaseCount | None = None
     progress: float | None = None
     message: str = ""
     held_by: str | None = None
@@ -139,7 +146,8 @@ class FitSnapshot:
 class ReheatingSnapshot:
     """Reheating curves so far: mean, a few single repetitions (E_1, E_2), and the fit if any.
 
-    ``single_numbers`` and ``excluded`` count repetitions from 1, as on screen.
+    ``single_numbers`` and ``excluded`` count repetitions from 1, as on screen; ``excluded`` are all
+    that are left out of the curves, for whatever reason. ``releases`` counts those of this step.
     """
 
     sequence: int
@@ -151,6 +159,7 @@ class ReheatingSnapshot:
     error: str = ""
     single_numbers: tuple[int, ...] = ()
     excluded: tuple[int, ...] = ()
+    releases: ReleaseCount | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ from pathlib import Path
 import h5py
 from h5py._objects import phil
 
-__all__ = ["open_swmr"]
+from ..models.errors import FileError
+
+__all__ = ["left_open", "open_swmr"]
 
 # HDF5 reads metadata of a wrong checksum again, in case the writer was at it, and doubles the pause
 # from 1 ns each time. Its 100 attempts outlast the user; thirty end after a second.
@@ -30,6 +32,27 @@ def open_swmr(path: Path) -> h5py.File:
     _limit_attempts(access)
     flags = h5py.h5f.ACC_RDONLY | h5py.h5f.ACC_SWMR_READ
     return h5py.File(h5py.h5f.open(os.fsencode(path), flags, access))
+
+
+def left_open(path: Path) -> bool:
+    """Whether a writer has the file open or was killed: then it opens in SWMR mode only.
+
+    That mode is not used without need: it waits for minutes on a truncated file.
+
+    Raises
+    ------
+    FileError
+        If the file is shorter than it says.
+    """
+    with path.open("rb") as file:
+        head = file.read(48)
+    # Superblock of version 2 or 3: flags at byte 11, end of the file at byte 28.
+    if len(head) < 48 or head[8] not in (2, 3):
+        return False
+    stored_end = int.from_bytes(head[28:36], "little")
+    if path.stat().st_size < stored_end:
+        raise FileError(f"{path} is truncated: {path.stat().st_size} of {stored_end} bytes")
+    return head[8] == 3 and head[11] != 0
 
 
 def _limit_attempts(access: h5py.h5p.PropFAID) -> None:

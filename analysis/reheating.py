@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -107,4 +107,17 @@ def analyse_reheating(
     if masses is not None:
         ratio = own_scale(result) / scale
         estimate, result = rescaled_estimate(estimate, ratio), rescaled_result(result, ratio)
-    return ReheatingAnalysis(estimate, with_input(result, record, chosen))
+    return ReheatingAnalysis(estimate, _with_releases(with_input(result, record, chosen), record))
+
+
+def _with_releases(result: FitResult, record: Record) -> FitResult:
+    """Say how many of the planned releases the fit rests on; warn where some are left out."""
+    count = None if record.worth is None else record.worth.releases
+    if count is None:
+        return result
+    said = (count.words(),) if count.left_out or count.not_made else ()
+    return replace(
+        result,
+        warnings=(*result.warnings, *said),
+        input={**result.input, "releases": count.to_dict(), "worth": count.words()},
+    )

@@ -120,7 +120,7 @@ def _measure(session: Session, window: Any, app: QApplication) -> list[Row]:
             fits += fit.result is not None and fit.result.converged
     elapsed = time.monotonic() - start
     outcome = run.result()
-    lost = outcome.gaps + round(RATE * SECONDS) - outcome.samples
+    lost = outcome.lost_samples + round(RATE * SECONDS) - outcome.samples
     tick = median(window.bridge.tick_times) * 1e3
     share = (time.process_time() - cpu) / elapsed
     dropped = max(0, session.status().dropped - skipped)

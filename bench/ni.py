@@ -100,7 +100,7 @@ def _measure(address: str, folder: Path, pipe: Connection, seconds: float) -> li
         raise SystemExit(f"bench: the run ended early: {outcome.reason}")
     with RunFile.open(outcome.path) as run:
         recorded = run.rows
-    lost = outcome.gaps + max(0, round(RATE * seconds) - recorded)
+    lost = outcome.lost_samples + max(0, round(RATE * seconds) - recorded)
     detail = (
         f"{recorded} samples in the file; CPU per second of data: {cpu / seconds:.2f} s here, "
         f"{remote / seconds:.2f} s in the virtual laboratory"

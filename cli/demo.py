@@ -93,6 +93,7 @@ def _evaluate(
     """Fit the record, store the results beside and inside it, and gather what the report needs."""
     assert rig.trap is not None
     record = open_record(run_path)
+    assert record.worth is not None
     with _timed(seconds, "the spectra", console):
         spectrum = analyse_spectrum(record)
         ratio = likelihood_ratio(spectrum)
@@ -103,6 +104,7 @@ def _evaluate(
     results = {
         "truth": truth,
         "predicted": predicted,
+        "record": record.worth.to_dict(),
         **{name: result.to_dict() for name, result in fits.items()},
     }
     write_results(run_path, results)
@@ -174,7 +176,9 @@ def _measure(rig: Rig, plan: Any, path: Path) -> RunOutcome:
     if interruption:
         raise Interrupted(interruption)
     if outcome.outcome != "complete":
-        error = InputError(f"the run ended as {outcome.outcome}: {outcome.reason}")
+        error = InputError(
+            f"the run ended as {outcome.outcome}: {outcome.reason}; it is kept in {path}"
+        )
         error.exit_code = outcome.exit_code or 2
         raise error
     return outcome

@@ -45,6 +45,7 @@ def _info_of(path: Path) -> dict[str, Any]:
         "state": "complete",
         "samples": length * len(ranges),
         "gaps": 0,
+        "lost_samples": 0,
         "sample_rate": record.sample_rate,
         "channels": list(record.names),
         "repetitions": len(ranges) if len(ranges) > 1 else None,
@@ -61,7 +62,8 @@ def _table(path: Path, values: dict[str, Any]) -> Any:
 
     table = Table(title=str(path), title_justify="left", show_header=False)
     for key, value in values.items():
-        if key == "path" or value is None or value == []:
+        # What the releases and steps are worth is said in words.
+        if key in ("path", "releases", "steps") or value is None or value == []:
             continue
         table.add_row(key.replace("_", " "), _text(key, value))
     return table

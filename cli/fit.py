@@ -96,6 +96,9 @@ def fit_reheating_file(
 
         return reheating_figure(analysis.estimate, analysis.result)
 
+    said = analysis.result.input.get("worth")
+    if said and not as_json:
+        print_result(str(said))
     _deliver(analysis.result, "reheating", figure, out, as_json)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -31,7 +32,6 @@ _CONNECT_SECONDS = 60.0
 _INCIDENTS = {
     "particle_lost": "particle lost ({} times): what follows is not fitted",
     "saturated": "{} blocks are saturated: a signal reached the limits of the digitizer",
-    "gap": "{} gaps in the record",
 }
 
 
@@ -50,15 +50,17 @@ def run_plan_on_rig(
         outcome, interruption = carry_out(session, loaded_plan.config.to_plan(), path)
     finally:
         session.close()
+    warn(session.slow_summary())
     if outcome.outcome == "failed":
         raise _failure(outcome)
     incidents = _incidents(outcome)
-    warn(_INCIDENTS[kind].format(count) for kind, count in incidents.items())
+    warn(_INCIDENTS[kind].format(n) for kind, n in incidents.items() if kind in _INCIDENTS)
     if interruption:
         _print_kept(outcome, interruption)
         return interruption
     _print_outcome(outcome, incidents, as_json)
-    return 0
+    _print_losses(outcome)
+    return outcome.exit_code
 
 
 def _load_plan(plan: str, settings: Sequence[str]) -> LoadedPlan:
@@ -101,6 +103,7 @@ def carry_out(session: Session, plan: Plan, path: Path | None = None) -> tuple[R
         session.connect().result(timeout=_CONNECT_SECONDS)
         if received:
             raise Interrupted(128 + received[-1])
+        warn(session.slow_troubles())
         future = session.start(plan, path)
         _show_progress(session, future, lambda: _pass_on(session, received))
         return future.result(), 128 + received[-1] if received else 0
@@ -152,8 +155,10 @@ def _show_progress(session: Session, future: Future[Any], pass_on: Callable[[], 
             pass_on()  # a signal may have come before the run could take it
             status = session.status()
             detail = f"{status.mode}  {status.recorded:,} samples"
-            if status.gaps:
-                detail += f"  {status.gaps:,} lost"
+            if status.lost_samples:
+                detail += f"  {status.lost_samples:,} lost"
+            if status.releases is not None and status.releases.left_out:
+                detail += f"  {status.releases.words(so_far=True)}"
             bar.update(
                 task,
                 description=status.message or status.state,
@@ -174,6 +179,8 @@ def _wait(future: Future[Any]) -> None:
 def _failure(outcome: RunOutcome) -> OptobindError:
     """Make the error that ended a run, with the place of what was recorded."""
     text = f"{outcome.reason}; {outcome.samples} samples are kept in {outcome.path}"
+    if said := outcome.worth.words():
+        text += f"; {said}"
     if outcome.exit_code == DeviceError.exit_code:
         return DeviceError(text)
     error = OptobindError(text)
@@ -187,7 +194,7 @@ def _incidents(outcome: RunOutcome) -> dict[str, int]:
 
     with RunFile.open(outcome.path) as run:
         kinds = [event.kind.value for event in run.events()]
-    return {kind: kinds.count(kind) for kind in _INCIDENTS if kind in kinds}
+    return {kind: kinds.count(kind) for kind in (*_INCIDENTS, "gap") if kind in kinds}
 
 
 def _print_kept(outcome: RunOutcome, interruption: int) -> None:
@@ -195,10 +202,27 @@ def _print_kept(outcome: RunOutcome, interruption: int) -> None:
     console = console_for_progress()
     word = "terminated" if interruption == 128 + signal.SIGTERM else "interrupted"
     console.print(
-        f"optobind: {word}, {outcome.outcome}: {outcome.samples} samples in {outcome.path}",
+        f"optobind: {word}, {_kept(outcome)} in {outcome.path}",
         soft_wrap=True,
         markup=False,
     )
+
+
+def _kept(outcome: RunOutcome) -> str:
+    """Say what there is: "complete: 4000 samples; 9 of 10 releases usable (…)"."""
+    said = outcome.worth.words()
+    return f"{outcome.outcome}: {outcome.samples} samples" + (f"; {said}" if said else "")
+
+
+def _print_losses(outcome: RunOutcome) -> None:
+    """Say on stderr, in one line, what a run lost that came to its end, and the remedy."""
+    worth = outcome.worth
+    if outcome.outcome == "incomplete":
+        text = " ".join(outcome.reason.split())
+        sys.stderr.write(f"optobind: the run is incomplete: {text}; it is kept in {outcome.path}\n")
+        sys.stderr.flush()
+    elif worth.lost_samples or (worth.releases is not None and worth.releases.missing):
+        warn([worth.words()])
 
 
 def _print_outcome(outcome: RunOutcome, incidents: dict[str, int], as_json: bool) -> None:
@@ -206,12 +230,10 @@ def _print_outcome(outcome: RunOutcome, incidents: dict[str, int], as_json: bool
         "path": str(outcome.path),
         "outcome": outcome.outcome,
         "reason": outcome.reason,
-        "samples": outcome.samples,
-        "gaps": outcome.gaps,
+        **outcome.worth.to_dict(),
         "incidents": incidents,
     }
     if as_json:
         print_json(values)
         return
-    lost = f", {outcome.gaps} lost" if outcome.gaps else ""
-    print_result(f"{outcome.path}\n{outcome.outcome}: {outcome.samples} samples{lost}")
+    print_result(f"{outcome.path}\n{_kept(outcome)}")

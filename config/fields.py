@@ -26,6 +26,7 @@ __all__ = [
     "Duration",
     "Efficiency",
     "ElectronicNoise",
+    "Extra",
     "Factor",
     "FieldOfView",
     "FocalLength",
@@ -154,6 +155,7 @@ def _bounded(kind: type[int] | type[float], low: float, high: float) -> BeforeVa
 Index = Annotated[float, _bounded(float, 1.0001, 5.0)]
 Efficiency = Annotated[float, _bounded(float, 1e-6, 1.0)]
 Factor = Annotated[float, _bounded(float, 1.1, 1e6)]
+Extra = Annotated[float, _bounded(float, 0.0, 10.0)]
 Ordinal = Annotated[int, _bounded(int, 0, 63)]
 Repetitions = Annotated[int, _bounded(int, 1, 10_000_000)]
 Seed = Annotated[int, _bounded(int, 0, 2**63 - 1)]

@@ -16,6 +16,7 @@ from .fields import (
     Channel,
     Delay,
     Ordinal,
+    Pressure,
     RadioFrequency,
     Table,
     Text,
@@ -37,6 +38,7 @@ __all__ = [
 
 Frequencies = Annotated[list[RadioFrequency], Field(min_length=2, max_length=2)]
 Amplitudes = Annotated[list[Amplitude], Field(min_length=2, max_length=2)]
+Pressures = Annotated[list[Pressure], Field(min_length=2, max_length=2)]
 Sensor = Literal["pirani", "cold-cathode", "hot-cathode", "full-range", "capacitance"]
 
 
@@ -99,12 +101,16 @@ class SpectrumDdsTable(_RFKeys):
 
 
 class _GaugeKeys(_Linked):
-    """Keys of every gauge; the gas is that of ``[gas]`` unless given."""
+    """Keys of every gauge; the gas is that of ``[gas]`` unless given.
+
+    ``pressure_range`` is that of the sensor's data sheet, in air equivalents.
+    """
 
     channel: Channel | None = None
     gas: Text | None = None
     sensor: Sensor | None = None
     device_corrects: bool | None = None
+    pressure_range: Pressures | None = None
 
 
 class GaugeTable(_GaugeKeys):

@@ -119,7 +119,7 @@ def build_live_rig(loaded: LoadedRig, trap: TrapArray) -> Rig:
             )
         names = _column_names(config, digitizer.inputs)
     made: dict[str, Any] = {family: make_real_device(config, family) for family in tables}
-    light = build_light(config, made.get("rf"), made.get("slm"))
+    light = build_light(config, made.get("rf"), made.get("slm"), trap)
     devices = {
         family: {"driver": table.driver, "options": device_options(config, family)}
         for family, table in tables.items()
@@ -139,9 +139,9 @@ def build_live_rig(loaded: LoadedRig, trap: TrapArray) -> Rig:
 
 
 def build_light(
-    config: RigConfig, rf: RFSource | None, slm: SpotSLM | None
+    config: RigConfig, rf: RFSource | None, slm: SpotSLM | None, trap: TrapArray | None = None
 ) -> TweezerControl | None:
-    """Make the control of the light, guarded by slew rates and tolerances.
+    """Make the control of the light, guarded by slew rates, tolerances and the rig's model.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def build_light(
         position_tolerance=light.position_tolerance,
         phase_tolerance=light.phase_tolerance,
     )
-    return GuardedLight(_control(config, light, rf, slm), limits)
+    return GuardedLight(_control(config, light, rf, slm), limits, trap)
 
 
 def _control(

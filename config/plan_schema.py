@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from ..acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan
-from .fields import Duration, Factor, Repetitions, Table
+from .fields import Duration, Extra, Factor, Repetitions, Table
 
 __all__ = ["PLAN_KINDS", "MonitorConfig", "PlanConfig", "ReheatingConfig", "SequenceConfig"]
 
@@ -25,11 +25,16 @@ class MonitorConfig(Table):
     kind: Literal["monitor"]
     duration: Annotated[Duration | None, BeforeValidator(_open_end)] = 1.0
     allow_unstable: bool = False
+    require_gauge: bool = False
     description: str = ""
 
     def to_plan(self) -> MonitorPlan:
         """Return the frozen plan."""
-        return MonitorPlan(duration=self.duration, allow_unstable=self.allow_unstable)
+        return MonitorPlan(
+            duration=self.duration,
+            allow_unstable=self.allow_unstable,
+            require_gauge=self.require_gauge,
+        )
 
 
 class ReheatingConfig(Table):
@@ -41,6 +46,9 @@ class ReheatingConfig(Table):
     release_time: Duration = 1e-3
     presence_factor: Factor = 10.0
     allow_unstable: bool = False
+    require_gauge: bool = False
+    repeat_lost: bool = True
+    max_extra: Extra = 0.2
     description: str = ""
 
     def to_plan(self) -> ReheatingPlan:
@@ -51,6 +59,9 @@ class ReheatingConfig(Table):
             release_time=self.release_time,
             presence_factor=self.presence_factor,
             allow_unstable=self.allow_unstable,
+            require_gauge=self.require_gauge,
+            repeat_lost=self.repeat_lost,
+            max_extra=self.max_extra,
         )
 
 

@@ -23,7 +23,15 @@ import numpy as np
 from ..models.blocks import BlockStatus
 from ..models.errors import DeviceError, InputError, OptobindError
 from .catalogue import Family
-from .protocols import DeviceState, GaugeReading, RFTone, SpotPattern
+from .protocols import (
+    ChecksPattern,
+    ChecksTones,
+    DeviceState,
+    GaugeReading,
+    RFTone,
+    SpotPattern,
+    StepsTones,
+)
 from .setpoints import wrapped_phase
 
 if TYPE_CHECKING:
@@ -256,6 +264,8 @@ def _refuse_bad_tones(device: Any, tone: RFTone) -> None:
         replace(tone, phase=math.inf),
     ]
     for wrong in bad:
+        if isinstance(device, ChecksTones):
+            _refuses(InputError, f"{wrong} is found", partial(device.check_tones, [wrong]))
         _refuses(InputError, f"{wrong} is refused", partial(device.set_tone, 0, wrong))
         _require(device.read_tone(0) == tone, f"{wrong} is refused before anything is sent")
 
@@ -271,6 +281,12 @@ def _set_and_put_back(device: Any, channel: int, old: RFTone) -> None:
         device.align()
         device.set_tone(channel, wanted)  # aligning may have reset the phase
         found = device.read_tone(channel)
+        quick = isinstance(device, StepsTones)
+        if quick:
+            device.step_tone(channel, replace(wanted, amplitude=old.amplitude), wanted)
+            device.step_tone(channel, wanted, replace(wanted, amplitude=old.amplitude))
+            stepped = device.read_tone(channel)
+            _require(stepped == found, "a step sets what set_tone sets")
     finally:
         device.set_tone(channel, old)
     step = max(limits.amplitude_resolution, 0.012 * amplitude)
@@ -313,6 +329,12 @@ def check_slm(make: Make, *, writes: bool = True, strict: bool = True) -> None:
         if strict:
             out = 10.0 * device.capabilities.field_of_view
             wrong = replace(pattern, positions=((out, 0.0, 0.0), (0.0, 0.0, 0.0)))
+            if isinstance(device, ChecksPattern):
+                device.check_pattern(shown)
+                _refuses(
+                    InputError, "a spot outside the field is found",
+                    lambda: device.check_pattern(wrong),
+                )  # fmt: skip
             _refuses(InputError, "a spot outside the field is refused", lambda: device.show(wrong))
             _require(device.read() == shown, "a refused pattern changes nothing")
         if len(before.positions) > 0:

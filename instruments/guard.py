@@ -1,122 +1,38 @@
-"""One wrapper for all set-points, outside the drivers: range, slew, settle, read-back.
+"""One guard for all light, outside the drivers: allowed or not, slew, read-back.
 
 A step of power or position faster than a trap can follow loses its particle; a set-point that a
-device took differently than asked spoils a run without a word. Both end here.
+device took differently than asked spoils a run without a word. Both end here. Nothing is sent
+before the goal and the way to it are known to be allowed.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import combinations
 
-from ..models.errors import DeviceError, InputError
+import numpy as np
+
+from ..models.array import TrapArray
+from ..models.errors import DeviceError, InputError, LightUnknownError
 from ..models.light import Site, TweezerState
 from ..models.ranges import require_range
 from .protocols import AppliedLight, LightCapabilities, TweezerControl
+from .ramp import RampPace
+from .trapping import require_trapped, traps
 
-__all__ = ["GuardedLight", "GuardedSetPoint", "LightLimits", "SetPointLimits"]
+__all__ = ["GuardedLight", "LightLimits", "Stopped"]
 
-
-@dataclass(frozen=True)
-class SetPointLimits:
-    """What a knob may do.
-
-    Attributes
-    ----------
-    low, high : float
-        Allowed range.
-    unit : str
-        Its unit, for messages.
-    slew : float
-        Largest change a second; infinite for any.
-    settle : float
-        Wait after the last step, s.
-    tolerance : float
-        Allowed difference between asked and read back.
-    longest : float
-        A ramp that takes longer is refused, s.
-    """
-
-    low: float
-    high: float
-    unit: str
-    slew: float = math.inf
-    settle: float = 0.0
-    tolerance: float = math.inf
-    longest: float = 1.0
+# Points of the way at which the rig's model is asked.
+_POINTS = 8
+_SLACK = 1e-9  # relative; distances of a read-back carry rounding
 
 
-class GuardedSetPoint:
-    """A number that is set within its limits and read back.
-
-    Parameters
-    ----------
-    name : str
-        For messages.
-    limits : SetPointLimits
-        Range, slew, settle, tolerance.
-    write, read : callable
-        Of the device.
-    step_time : float
-        Time between the steps of a ramp, s.
-    sleep : callable
-        Waits, s.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        limits: SetPointLimits,
-        write: Callable[[float], None],
-        read: Callable[[], float],
-        *,
-        step_time: float = 0.02,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._name, self.limits = name, limits
-        self._write, self._read = write, read
-        self._step_time, self._sleep = step_time, sleep
-
-    def set(self, value: float) -> float:
-        """Ramp to a value, wait, read back and return what the device has.
-
-        Raises
-        ------
-        InputError
-            Outside the range, or for a ramp that takes too long; nothing is sent then.
-        DeviceError
-            If the device fails or has another value afterwards.
-        """
-        limits = self.limits
-        require_range(self._name, value, limits.low, limits.high, limits.unit)
-        start = self._read()
-        steps = _steps([abs(value - start) / limits.slew], self._step_time, limits.longest)
-        for step in range(1, steps + 1):
-            self._write(value if step == steps else start + (value - start) * step / steps)
-            if step < steps:
-                self._sleep(self._step_time)
-        if limits.settle > 0.0:
-            self._sleep(limits.settle)
-        found = self._read()
-        if not abs(found - value) <= limits.tolerance:
-            raise DeviceError(
-                f"{self._name} was set to {value:g} {limits.unit} but reads back {found:g} "
-                f"{limits.unit} (tolerance {limits.tolerance:g}): check the device"
-            )
-        return found
-
-
-def _steps(seconds: list[float], step_time: float, longest: float) -> int:
-    """Number of steps of a ramp whose parts take so long."""
-    duration = max(seconds)
-    if duration > longest:
-        raise InputError(
-            f"this change takes {duration:.3g} s at the allowed slew rate, at most {longest:g} s: "
-            "move in smaller steps"
-        )
-    return max(1, math.ceil(duration / step_time - 1e-9))
+class Stopped(InputError):
+    """A ramp that was ended on request; the light stays at its last step."""
 
 
 @dataclass(frozen=True)
@@ -136,9 +52,9 @@ class LightLimits:
     phase_tolerance : float
         rad, of φ; not checked while the light beats.
     longest : float
-        A ramp that takes longer is refused, s: the thread that ramps also reads the digitizer.
+        A ramp that takes longer is refused, s.
     step_time : float
-        Time between the steps of a ramp, s.
+        Time between the steps of a ramp, s; on a slow link steps are larger, see :mod:`.ramp`.
     """
 
     power_slew: float = math.inf
@@ -150,8 +66,24 @@ class LightLimits:
     step_time: float = 0.02
 
 
+@dataclass(frozen=True)
+class _Way:
+    """From the light that is (None where it is not known) to the goal, in so many seconds."""
+
+    start: TweezerState | None
+    goal: TweezerState
+    seconds: float
+
+    def at(self, share: float) -> TweezerState:
+        """Light after a share of the way; phases and detunings are those of the goal."""
+        if share >= 1.0 or self.start is None:
+            return self.goal
+        pairs = zip(self.start.sites, self.goal.sites, strict=True)
+        return TweezerState(tuple(_between(a, b, share) for a, b in pairs))
+
+
 class GuardedLight:
-    """A TweezerControl whose light moves no faster than allowed and is read back.
+    """A TweezerControl whose light is checked beforehand, moves slowly and is read back.
 
     Parameters
     ----------
@@ -159,50 +91,105 @@ class GuardedLight:
         What is guarded.
     limits : LightLimits
         Slew rates and tolerances.
-    sleep : callable
-        Waits, s.
+    trap : TrapArray, optional
+        The model of the rig: light that holds no particles by it is refused.
+    clock : callable
+        Monotonic time, s.
+    sleep : callable, optional
+        Waits, s; by default a wait that a request to stop ends.
     """
 
     def __init__(
         self,
         control: TweezerControl,
         limits: LightLimits,
+        trap: TrapArray | None = None,
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
-        self._control, self.limits, self._sleep = control, limits, sleep
+        self._control, self.limits, self.trap = control, limits, trap
+        self._clock, self._sleep = clock, sleep
+
+    @classmethod
+    def around(cls, light: TweezerControl, trap: TrapArray | None) -> GuardedLight:
+        """Guard of a control that may have one already, which then learns of the rig's model."""
+        if not isinstance(light, GuardedLight):
+            return cls(light, LightLimits(), trap)
+        if light.trap is None:
+            light.trap = trap
+        return light
 
     @property
     def capabilities(self) -> LightCapabilities:
         """What can be set, and within which ranges."""
         return self._control.capabilities
 
-    def apply(self, state: TweezerState) -> AppliedLight:
-        """Ramp to a state of the light and read it back.
+    def check(self, state: TweezerState, *, allow_untrapped: bool = False) -> None:
+        """Refuse what :meth:`apply` would refuse; reads the devices, writes nothing.
 
         Raises
         ------
         InputError
-            If a value is out of range, cannot be set here, or would take too long to reach.
+            If a value is out of range or cannot be set here, if it takes too long to get there or
+            leads through light that is not allowed.
+        NotTrappedError
+            If the rig's model finds no particles held, unless ``allow_untrapped``.
+        DeviceError
+            If the devices cannot be read.
+        """
+        self._way(state, allow_untrapped)
+
+    def apply(
+        self,
+        state: TweezerState,
+        *,
+        allow_untrapped: bool = False,
+        stop: threading.Event | None = None,
+        begun: Callable[[], object] = lambda: None,
+    ) -> AppliedLight:
+        """Ramp to a state of the light and read it back.
+
+        Light that is not known is set in one step.
+
+        Parameters
+        ----------
+        state : TweezerState
+            What is wanted.
+        allow_untrapped : bool
+            Set it even if the rig's model finds no particles held.
+        stop : threading.Event, optional
+            Ends the ramp at the step that was made last.
+        begun : callable
+            Called once everything has been found allowed, before anything is sent.
+
+        Raises
+        ------
+        InputError
+            As :meth:`check`; nothing has been sent then.
+        Stopped
+            If the ramp was ended by ``stop``.
         DeviceError
             If a device fails (the light stays at the last step that held) or has other values
             afterwards.
         """
-        start = self._control.read().state
-        if len(start.sites) != len(state.sites):
-            return self._control.apply(state)  # refused there, with its message
-        pairs = list(zip(start.sites, state.sites, strict=True))
-        limits = self.limits
-        seconds = [abs(b.power - a.power) / limits.power_slew for a, b in pairs]
-        seconds += [math.dist(a.position, b.position) / limits.position_slew for a, b in pairs]
-        steps = _steps(seconds, limits.step_time, limits.longest)
-        for step in range(1, steps):
-            share = step / steps
-            self._control.apply(TweezerState(tuple(_between(a, b, share) for a, b in pairs)))
-            self._sleep(limits.step_time)
-        applied = self._control.apply(state)
+        way = self._way(state, allow_untrapped)
+        begun()
+        if way.start is None or way.seconds <= 0.0:
+            applied = self._control.apply(state)
+        else:
+            self._ramp(way, stop or threading.Event())
+            applied = self._control.confirm(state)
         self._compare(state, applied)
         return applied
+
+    def step(self, state: TweezerState) -> None:
+        """Make one step without guard; see :class:`~.protocols.TweezerControl`."""
+        self._control.step(state)
+
+    def confirm(self, state: TweezerState) -> AppliedLight:
+        """Read the light back after steps that ended at a state."""
+        return self._control.confirm(state)
 
     def read(self) -> AppliedLight:
         """Read the light back from the devices."""
@@ -212,24 +199,99 @@ class GuardedLight:
         """Turn the trap light off: the particles are lost."""
         self._control.release()
 
+    # -- before anything is sent ----------------------------------------------------------------
+
+    def _way(self, goal: TweezerState, allow_untrapped: bool) -> _Way:
+        """Way to a goal, after every check."""
+        self._control.check(goal)
+        try:
+            start = self._control.read().state
+        except LightUnknownError:
+            start = None
+        way = _Way(start, goal, 0.0 if start is None else self._seconds(start, goal))
+        if way.seconds > 0.0:
+            self._check_separations(way)
+        if self.trap is not None and not allow_untrapped:
+            require_trapped(self.trap, self._points(way, self.trap))
+        return way
+
+    def _seconds(self, start: TweezerState, goal: TweezerState) -> float:
+        """Time that the way takes at the allowed slew rates, s."""
+        limits, seconds = self.limits, [0.0]
+        for a, b in zip(start.sites, goal.sites, strict=True):
+            seconds.append(abs(b.power - a.power) / limits.power_slew)
+            seconds.append(math.dist(a.position, b.position) / limits.position_slew)
+        if max(seconds) > limits.longest:
+            raise InputError(
+                f"this change takes {max(seconds):.3g} s at the allowed slew rate, at most "
+                f"{limits.longest:g} s: move in smaller steps"
+            )
+        return max(seconds)
+
+    def _check_separations(self, way: _Way) -> None:
+        """Refuse a way on which tweezers pass each other closer than allowed.
+
+        The start may be too close itself: then the distance must not shrink.
+        """
+        assert way.start is not None
+        low, high = self.capabilities.separation_range
+        ends = list(zip(way.start.sites, way.goal.sites, strict=True))
+        for (i, (a, c)), (j, (b, d)) in combinations(enumerate(ends, start=1), 2):
+            first = np.subtract(a.position, b.position)
+            change = np.subtract(c.position, d.position) - first
+            square = float(change @ change)
+            share = 0.0 if square == 0.0 else min(max(-float(first @ change) / square, 0.0), 1.0)
+            closest = float(np.linalg.norm(first + share * change))
+            least = min(low, float(np.linalg.norm(first)), float(np.linalg.norm(first + change)))
+            if closest < least * (1.0 - _SLACK):
+                require_range(
+                    f"separation of tweezers {i} and {j} on the way there, after {share:.0%},",
+                    closest, low, high, "m",
+                )  # fmt: skip
+
+    @staticmethod
+    def _points(way: _Way, trap: TrapArray) -> list[tuple[float, TweezerState]]:
+        """Light at which the model is asked: the goal, and the way of a ramp of held particles."""
+        points = [(1.0, way.goal)]
+        if way.seconds > 0.0 and way.start is not None and traps(trap, way.start):
+            points += [(n / _POINTS, way.at(n / _POINTS)) for n in range(_POINTS)]
+        return points
+
+    # -- on the way -----------------------------------------------------------------------------
+
+    def _ramp(self, way: _Way, stop: threading.Event) -> None:
+        """Make the steps, each no larger than the time since the last one allows."""
+        sleep = stop.wait if self._sleep is None else self._sleep
+        pace = RampPace(way.seconds, self.limits.step_time, clock=self._clock, sleep=sleep)
+        share = 0.0
+        while share < 1.0:
+            reached, share = share, pace.wait()
+            if stop.is_set():
+                raise Stopped(
+                    f"the light was stopped after {reached:.0%} of the way and stays there: "
+                    "set it again when nothing else is under way"
+                )
+            self._control.step(way.at(share))
+            pace.written()
+
     def _compare(self, wanted: TweezerState, applied: AppliedLight) -> None:
         """Raise DeviceError if the devices have other values than asked for."""
         limits = self.limits
         for number, (asked, found) in enumerate(
             zip(wanted.sites, applied.state.sites, strict=True), start=1
         ):
-            if abs(found.power - asked.power) > limits.power_tolerance * asked.power:
+            if not abs(found.power - asked.power) <= limits.power_tolerance * asked.power:
                 raise DeviceError(
                     f"power of tweezer {number} was set to {asked.power:.4g} W but reads back "
                     f"{found.power:.4g} W: check source and calibration"
                 )
             distance = math.dist(asked.position, found.position)
-            if distance > limits.position_tolerance:
+            if not distance <= limits.position_tolerance:
                 raise DeviceError(
                     f"tweezer {number} stands {distance:.3g} m from where it was set: "
                     "check device and calibration"
                 )
-        if applied.beat == 0.0 and applied.phase_error > limits.phase_tolerance:
+        if applied.beat == 0.0 and not applied.phase_error <= limits.phase_tolerance:
             raise DeviceError(
                 f"φ is off by {applied.phase_error:.3g} rad (tolerance "
                 f"{limits.phase_tolerance:g} rad): check that the source is aligned"

@@ -1,12 +1,14 @@
 """What the suite asks of each family of devices; drivers and simulated twins satisfy these.
 
 ``connect`` reads a device's state and writes nothing. No call waits without a timeout; a failure is
-a :class:`~optobind.models.errors.DeviceError` whose text names the device and the remedy. All
-devices are driven from one thread (the runner's).
+a :class:`~optobind.models.errors.DeviceError` whose text names the device and the remedy. A device
+is driven by one thread at a time: the runner's, while the light changes the light's, a gauge by one
+of its own; only ``disconnect`` of a gauge may come from another thread, to end a call that hangs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, Protocol, runtime_checkable
@@ -27,6 +29,8 @@ from .capabilities import (
 
 __all__ = [
     "AppliedLight",
+    "ChecksPattern",
+    "ChecksTones",
     "Device",
     "DeviceReport",
     "DeviceState",
@@ -46,6 +50,7 @@ __all__ = [
     "SlmCapabilities",
     "SpotPattern",
     "SpotSLM",
+    "StepsTones",
     "TweezerControl",
 ]
 
@@ -194,6 +199,15 @@ class SpotSLM(Device, Protocol):
         ...
 
 
+@runtime_checkable
+class ChecksPattern(Protocol):
+    """A :class:`SpotSLM` that knows beforehand which patterns it would refuse; optional."""
+
+    def check_pattern(self, pattern: SpotPattern) -> None:
+        """Raise InputError if ``show`` would; sends nothing."""
+        ...
+
+
 @dataclass(frozen=True)
 class RFTone:
     """One channel of an RF source: frequency (Hz), amplitude (V peak), phase (rad), output on."""
@@ -222,6 +236,28 @@ class RFSource(Device, Protocol):
 
     def read_tone(self, channel: int) -> RFTone:
         """Read one channel back from the device."""
+        ...
+
+
+@runtime_checkable
+class ChecksTones(Protocol):
+    """An :class:`RFSource` with limits beyond the ranges of its capabilities; optional."""
+
+    def check_tones(self, tones: Sequence[RFTone]) -> None:
+        """Raise InputError if setting channel 0, 1, … one after the other would; sends nothing."""
+        ...
+
+
+@runtime_checkable
+class StepsTones(Protocol):
+    """An :class:`RFSource` that can set a channel without asking it before and after; optional.
+
+    Ramps use it, since on a slow link the questions take longer than the step. A source without it
+    is ramped by ``set_tone``.
+    """
+
+    def step_tone(self, channel: int, tone: RFTone, before: RFTone | None) -> None:
+        """Send what differs from ``before``, everything if that is None; nothing is read back."""
         ...
 
 
@@ -290,6 +326,16 @@ class TweezerControl(Protocol):
         """What can be set, and within which ranges."""
         ...
 
+    def check(self, state: TweezerState) -> None:
+        """Refuse what :meth:`apply` would refuse; may read devices, writes nothing.
+
+        Raises
+        ------
+        InputError
+            For a value that is out of range, no number or cannot be set here.
+        """
+        ...
+
     def apply(self, state: TweezerState) -> AppliedLight:
         """Set the light.
 
@@ -298,16 +344,42 @@ class TweezerControl(Protocol):
         InputError
             If a value is out of range or cannot be set here; nothing has been changed then.
         DeviceError
-            If a device fails; the last good set-point stays.
+            If a device fails; the last good set-point stays, except that no power that had been
+            raised is lowered again.
         """
         ...
 
+    def step(self, state: TweezerState) -> None:
+        """Make one step of a ramp towards a state that was checked; ``read`` comes before it.
+
+        Only what has changed since the last ``read`` or ``step`` is sent, and nothing read back.
+        Powers below the allowed range are set: a ramp may begin in the dark.
+
+        Raises
+        ------
+        InputError, DeviceError
+            As :meth:`apply`; the light stays at the step before.
+        """
+        ...
+
+    def confirm(self, state: TweezerState) -> AppliedLight:
+        """Read the light back after steps that ended at ``state``; phase error and settling."""
+        ...
+
     def read(self) -> AppliedLight:
-        """Read the light back from the devices."""
+        """Read the light back from the devices.
+
+        Raises
+        ------
+        LightUnknownError
+            If the devices answer but do not know what they show.
+        DeviceError
+            If a device fails.
+        """
         ...
 
     def release(self) -> None:
-        """Switch all trap light off: the particles are lost. No other call ever lowers it.
+        """Switch all trap light off: the particles are lost. No fault ever lowers it.
 
         Raises
         ------

@@ -9,7 +9,10 @@ from typing import Any, Literal
 from ..models.array import TrapArray
 from .protocols import Device, Digitizer, Gate, Gauge, RFSource, SpotSLM, TweezerControl
 
-__all__ = ["DetectorChannel", "Rig"]
+__all__ = ["SLOW_FAMILIES", "DetectorChannel", "Rig"]
+
+SLOW_FAMILIES = ("gauge",)
+"""Families that take their time: a thread of their own asks them, nobody waits for them."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,10 @@ class Rig:
             device = getattr(self, family)
             if device is not None:
                 yield family, device
+
+    def driven(self) -> Iterator[tuple[str, Device]]:
+        """Devices that the runner's thread drives: all but the slow ones."""
+        return (pair for pair in self.devices() if pair[0] not in SLOW_FAMILIES)
 
     def channels(self, role: str = "out_of_loop") -> tuple[DetectorChannel, ...]:
         """Detectors of one role, ordered by particle."""

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
 
 from ..models.errors import InputError
 from ..models.light import TweezerState
-from ..models.ranges import require_range
-from .protocols import LightCapabilities
+from ..models.ranges import require_finite, require_range
+from .protocols import (
+    ChecksPattern,
+    ChecksTones,
+    LightCapabilities,
+    RFSource,
+    RFTone,
+    SpotPattern,
+    SpotSLM,
+)
 
-__all__ = ["check_light", "phase_error", "wrapped_phase"]
+__all__ = [
+    "check_light",
+    "check_numbers",
+    "check_pattern",
+    "check_same_phases",
+    "check_tones",
+    "phase_error",
+    "wrapped_phase",
+]
+
+# Relative phases that are asked for count as those that are if they are this close, rad.
+_SAME_PHASE = 1e-6
 
 
 def wrapped_phase(phase: float) -> float:
@@ -24,6 +44,85 @@ def phase_error(wanted: TweezerState, actual: TweezerState) -> float:
         wrapped_phase(a.phase - b.phase) for a, b in zip(actual.sites, wanted.sites, strict=True)
     ]
     return max(abs(wrapped_phase(error - errors[0])) for error in errors)
+
+
+def check_numbers(state: TweezerState, sites: int) -> None:
+    """Refuse light of the wrong number of sites, or with a value that is no finite number.
+
+    Raises
+    ------
+    InputError
+        Names the value.
+    """
+    if len(state.sites) != sites:
+        raise InputError(
+            f"this rig has {sites} tweezers, the light asked for has {len(state.sites)}"
+        )
+    for number, site in enumerate(state.sites, start=1):
+        if len(site.position) != 3:
+            raise InputError(
+                f"position of tweezer {number} needs (x, y, z) in m, got {site.position!r}"
+            )
+        for axis, value in zip("xyz", site.position, strict=True):
+            require_finite(f"{axis} of tweezer {number}", value, "m")
+        require_finite(f"power of tweezer {number}", site.power, "W")
+        require_range(f"phase of tweezer {number}", site.phase, -1e5, 1e5, "rad")
+        require_finite(f"detuning of tweezer {number}", site.detuning, "Hz")
+
+
+def check_same_phases(wanted: TweezerState, now: TweezerState, why: str) -> None:
+    """Refuse relative phases other than those that are, where none can be set.
+
+    Parameters
+    ----------
+    wanted, now : TweezerState
+        Light asked for, and light read back.
+    why : str
+        Who cannot set phases, for the message.
+
+    Raises
+    ------
+    InputError
+        Names the site and the change of its phase relative to the first site's.
+    """
+    first = wanted.sites[0].phase - now.sites[0].phase
+    for number, (a, b) in enumerate(zip(wanted.sites, now.sites, strict=True), start=1):
+        change = wrapped_phase(a.phase - b.phase - first)
+        if abs(change) > _SAME_PHASE:
+            raise InputError(
+                f"phase cannot be set here: {why}; tweezer {number} was asked to turn by "
+                f"{change:.4g} rad relative to tweezer 1, allowed: 0 rad"
+            )
+
+
+def check_tones(rf: RFSource, tones: Sequence[RFTone]) -> None:
+    """Refuse tones that the source would refuse; tone j is that of channel j.
+
+    Raises
+    ------
+    InputError
+        Names the value, the allowed range and the unit.
+    """
+    limits = rf.capabilities
+    for channel, tone in enumerate(tones, start=1):
+        who = f"{rf.name} channel {channel}"
+        require_range(f"frequency of {who}", tone.frequency, *limits.frequency_range, "Hz")
+        require_range(f"amplitude of {who}", tone.amplitude, *limits.amplitude_range, "V")
+        require_finite(f"phase of {who}", tone.phase, "rad")
+    if isinstance(rf, ChecksTones):
+        rf.check_tones(tones)
+
+
+def check_pattern(slm: SpotSLM, pattern: SpotPattern) -> None:
+    """Refuse a pattern that the SLM would refuse, as far as it can say so beforehand.
+
+    Raises
+    ------
+    InputError
+        From the SLM.
+    """
+    if isinstance(slm, ChecksPattern):
+        slm.check_pattern(pattern)
 
 
 def check_light(
@@ -54,14 +153,10 @@ def check_light(
     InputError
         Names the value, the allowed range and the unit.
     """
-    if len(state.sites) != sites:
-        raise InputError(
-            f"this rig has {sites} tweezers, the light asked for has {len(state.sites)}"
-        )
+    check_numbers(state, sites)
     half = 0.5 * field_of_view
     for number, site in enumerate(state.sites, start=1):
         require_range(f"power of tweezer {number}", site.power, *capabilities.power_range, "W")
-        require_range(f"phase of tweezer {number}", site.phase, -1e5, 1e5, "rad")
         for axis, value in zip("xyz", site.position, strict=True):
             require_range(f"{axis} of tweezer {number}", value, -half, half, "m")
     detunings = [site.detuning for site in state.sites]

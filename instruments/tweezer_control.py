@@ -6,12 +6,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..models.errors import DeviceError, InputError
+from ..models.errors import InputError, LightUnknownError
 from ..models.light import Site, TweezerState
 from .control.calibration import AomCalibration
-from .control.tones import set_tones
+from .control.tones import read_tones, set_tones, switch_off, within
 from .protocols import AppliedLight, LightCapabilities, RFSource, RFTone, SpotPattern, SpotSLM
-from .setpoints import check_light, phase_error, wrapped_phase
+from .setpoints import (
+    check_light,
+    check_pattern,
+    check_same_phases,
+    check_tones,
+    phase_error,
+    wrapped_phase,
+)
 
 __all__ = ["SlmRfControl"]
 
@@ -45,6 +52,10 @@ class SlmRfControl:
         self._slm, self._rf, self._calibrations = slm, rf, tuple(calibrations)
         self._sites = sites = len(self._calibrations)
         self._separation_range, self._least_power = separation_range, least_power
+        # As read or set last, None when not known; and what the SLM made of a pattern asked for.
+        self._known: tuple[SpotPattern, list[RFTone]] | None = None
+        self._made: tuple[SpotPattern, SpotPattern] | None = None
+        self._settling = 0.0
         if rf.capabilities.channels < sites:
             raise InputError(
                 f"{rf.name} has {rf.capabilities.channels} channels, {sites} tweezers need {sites}"
@@ -74,6 +85,24 @@ class SlmRfControl:
             missing=missing,
         )
 
+    def check(self, state: TweezerState) -> None:
+        """Refuse what cannot be set; reads devices without phases, writes nothing.
+
+        Raises
+        ------
+        InputError
+            If a value is out of range or cannot be set here.
+        """
+        fov = self._slm.capabilities.field_of_view
+        check_light(state, self.capabilities, sites=self._sites, field_of_view=fov)
+        pattern = self._pattern(state)
+        check_tones(self._rf, self._tones(state, pattern))
+        if "phase" in self.capabilities.missing:
+            why = f"neither {self._slm.name} nor {self._rf.name} sets phases"
+            check_same_phases(state, self.read().state, why)
+        if self._made is None or pattern != self._made[0]:
+            check_pattern(self._slm, pattern)
+
     def apply(self, state: TweezerState) -> AppliedLight:
         """Set the light.
 
@@ -82,49 +111,47 @@ class SlmRfControl:
         InputError
             If a value is out of range; nothing has been changed then.
         DeviceError
-            If a device fails; the last good set-point has been restored as far as the devices obey.
+            If a device fails; the last good set-point has been restored as far as the devices
+            obey, except for what had been raised.
         """
-        check_light(
-            state,
-            self.capabilities,
-            sites=self._sites,
-            field_of_view=self._slm.capabilities.field_of_view,
-        )
-        before = self._slm.read()
-        tones = [self._rf.read_tone(j) for j in range(self._sites)]
-        pattern = SpotPattern(
-            tuple(site.position for site in state.sites),
-            (1.0 / self._sites,) * self._sites,
-            tuple(site.phase for site in state.sites),
-        )
-        try:
-            shown = self._slm.show(pattern)
-            self._set_tones(state, shown)
-        except (DeviceError, InputError):
-            self._restore(before, tones)
-            raise
+        self.check(state)
+        self._known = None
+        self._set(state, self._slm.read(), None)
+        return self.confirm(state)
+
+    def step(self, state: TweezerState) -> None:
+        """Make one step of a ramp: send what has changed, read nothing back."""
+        if self._known is None:
+            self.read()
+        known, self._known = self._known, None
+        assert known is not None
+        self._known = self._set(state, *known)
+
+    def confirm(self, state: TweezerState) -> AppliedLight:
+        """Read the light back after steps that ended at a state."""
         applied = self.read()
-        settling = self._slm.capabilities.settling_time if shown != before else 0.0
-        return replace(
-            applied, phase_error=phase_error(state, applied.state), settling_time=settling
-        )
+        error = phase_error(state, applied.state)
+        return replace(applied, phase_error=error, settling_time=self._settling)
 
     def read(self) -> AppliedLight:
         """Read the light back from the devices.
 
         Raises
         ------
+        LightUnknownError
+            If the SLM shows a pattern that it does not know.
         DeviceError
-            If a device fails, or the SLM shows a pattern that it does not know.
+            If a device fails.
         """
         pattern, sites = self._slm.read(), []
         if len(pattern.positions) != self._sites:
-            raise DeviceError(
+            raise LightUnknownError(
                 f"{self._slm.name} shows {len(pattern.positions)} known spots, this rig has "
                 f"{self._sites}: set the light first"
             )
-        for j, calibration in enumerate(self._calibrations):
-            tone = self._rf.read_tone(j)
+        tones = read_tones(self._rf, self._sites)
+        self._known = (pattern, tones)
+        for j, (calibration, tone) in enumerate(zip(self._calibrations, tones, strict=True)):
             power = calibration.power(tone.amplitude) * pattern.weights[j] * self._sites
             sites.append(
                 Site(
@@ -144,20 +171,20 @@ class SlmRfControl:
         DeviceError
             If channels do not answer; names them.
         """
-        failures = []
-        for j in range(self._rf.capabilities.channels):
-            try:
-                self._rf.set_tone(j, replace(self._rf.read_tone(j), enabled=False))
-            except DeviceError as error:
-                failures.append(f"channel {j + 1}: {error}")
-        if failures:
-            raise DeviceError(
-                "trap light may still be on, block the beam by hand: " + "; ".join(failures)
-            )
+        known = None if self._known is None else self._known[1]
+        switch_off(self._rf, self._rf.capabilities.channels, known)
 
-    def _set_tones(self, state: TweezerState, shown: SpotPattern) -> None:
-        """Set powers and what the SLM left of the phases."""
-        tones = [
+    def _pattern(self, state: TweezerState) -> SpotPattern:
+        """Pattern of a state."""
+        return SpotPattern(
+            tuple(site.position for site in state.sites),
+            (1.0 / self._sites,) * self._sites,
+            tuple(site.phase for site in state.sites),
+        )
+
+    def _tones(self, state: TweezerState, shown: SpotPattern) -> list[RFTone]:
+        """Powers and what the SLM left of the phases."""
+        return [
             RFTone(
                 c.frequency(site.detuning),
                 c.amplitude(site.power),
@@ -165,18 +192,31 @@ class SlmRfControl:
             )
             for c, site, phase in zip(self._calibrations, state.sites, shown.phases, strict=True)
         ]
-        set_tones(self._rf, tones)
 
-    def _restore(self, pattern: SpotPattern, tones: list[RFTone]) -> None:
-        """Go back to the last good set-point, each device on its own."""
+    def _set(
+        self, state: TweezerState, before: SpotPattern, known: list[RFTone] | None
+    ) -> tuple[SpotPattern, list[RFTone]]:
+        """Set pattern and tones; return what both devices have then."""
+        wanted = self._pattern(state)
+        try:
+            if self._made is not None and self._made == (wanted, before):
+                shown = before
+            else:
+                shown = self._slm.show(wanted)
+            tones = [within(self._rf, tone) for tone in self._tones(state, shown)]
+            tones = set_tones(self._rf, tones, known)
+        except Exception:
+            self._restore(before)
+            raise
+        self._settling = self._slm.capabilities.settling_time if shown != before else 0.0
+        self._made = (wanted, shown)
+        return shown, tones
+
+    def _restore(self, pattern: SpotPattern) -> None:
+        """Show the pattern before, if the SLM still obeys; the tones see to themselves."""
+        self._made = None
         try:
             if pattern.positions and self._slm.read() != pattern:
                 self._slm.show(pattern)
-        except DeviceError:
-            pass
-        for j, tone in enumerate(tones):
-            try:
-                if self._rf.read_tone(j) != tone:
-                    self._rf.set_tone(j, tone)
-            except DeviceError:
-                continue
+        except Exception:
+            return  # what it shows is unknown; the error that is raised says so

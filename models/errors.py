@@ -7,6 +7,7 @@ __all__ = [
     "DeviceError",
     "FileError",
     "InputError",
+    "LightUnknownError",
     "NotTrappedError",
     "OptobindError",
     "UnstableModelError",
@@ -56,3 +57,7 @@ class DeviceError(OptobindError):
     """A device, driver or its link that failed (exit code 4)."""
 
     exit_code = 4
+
+
+class LightUnknownError(DeviceError):
+    """Devices that answer, but whose light is not known until it is set (exit code 4)."""

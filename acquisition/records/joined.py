@@ -60,7 +60,7 @@ def _one_after_the_other(records: Sequence[Record]) -> Record:
     source = _Sequence([record.source for record in records])
     files = {"files": [str(record.path) for record in records]}
     provenance = {**records[0].provenance, **files}
-    return replace(records[0], source=source, provenance=provenance)
+    return replace(records[0], source=source, provenance=provenance, worth=None)
 
 
 def _side_by_side(records: Sequence[Record]) -> Record:

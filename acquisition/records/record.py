@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...models.blocks import Block, BlockStatus
 from ...models.errors import FileError, InputError
+from ..worth import RunWorth
 
 __all__ = ["Range", "Record", "SampleSource", "checked_rate"]
 
@@ -97,6 +98,8 @@ class Record:
         Columns that are fitted unless others are chosen: out-of-loop detectors, by particle.
     provenance : mapping
         Kept in the results of fits.
+    worth : RunWorth or None
+        What of a run's plan can be used; None for other formats and several files.
 
     Examples
     --------
@@ -120,6 +123,7 @@ class Record:
     usual: tuple[int, ...]
     source: SampleSource = field(repr=False)
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    worth: RunWorth | None = field(default=None, repr=False)
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -108,7 +108,7 @@ def run_record(path: Path) -> Record:
     """
     with RunFile.open(path) as run:
         manifest, names, stored, dtype = run.manifest, run.channels, run.scale, run.dtype
-        rate, stored_unit = run.sample_rate, run.unit
+        rate, stored_unit, worth = run.sample_rate, run.unit, run.worth()
     detectors = {int(entry["channel"]): entry for entry in manifest["detectors"]}
     config = manifest["config"]
     calibrated = bool(config.get("calibrated", False)) and len(detectors) == len(names)
@@ -133,7 +133,14 @@ def run_record(path: Path) -> Record:
         masses=tuple(masses),
         usual=_usual_columns(detectors.values(), len(names)),
         source=RunSource(path, dtype),
-        provenance={"file": str(path), "format": "run", "rig": config.get("name")},
+        provenance={
+            "file": str(path),
+            "format": "run",
+            "rig": config.get("name"),
+            "gaps": worth.gaps,
+            "lost_samples": worth.lost_samples,
+        },
+        worth=worth,
     )
 
 
@@ -181,10 +188,10 @@ def _usable_releases(run: RunFile) -> list[Range]:
     """Usable releases of a run."""
     releases = run.releases()
     if not releases:
-        found = len(run.all_releases())
+        count = run.worth().releases
         raise InputError(
-            f"{run.path} holds no usable release: {found} were recorded"
-            if found
+            f"{run.path} holds no usable release: {count.words()}"
+            if count is not None and count.made
             else f"{run.path} holds no releases: it is a plain record, fit it as spectra"
         )
     return [(release.first_sample, release.end_sample) for release in releases]

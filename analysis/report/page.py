@@ -230,6 +230,7 @@ def _run_table(
         ("sample rate", _with_prefix(float(info["sample_rate"]), "Hz")),
         ("duration", f"{info['duration']:.3f} s"),
         ("gaps", f"{info['gaps']} ({info['lost_samples']} samples lost)"),
+        ("worth", info["worth"] or "nothing lost"),
         ("seed", "–" if manifest["seed"] is None else manifest["seed"]),
     ]
     if pressures:

@@ -76,14 +76,11 @@ class ReheatingModel:
 
     def view(self, snapshot: ReheatingSnapshot) -> ReheatingView:
         """Turn a snapshot into curves; noise that the detector adds is taken off E_1 and E_2."""
-        done, planned = snapshot.repetitions_done, snapshot.repetitions_planned
-        counter = f"repetition {done} of {planned}" if planned else f"{done} repetitions"
+        counter = _counter(snapshot)
         estimate = snapshot.estimate
         if estimate is None:
             note = snapshot.error or "Curves appear after the second repetition."
             return ReheatingView((), (), (), "quanta", counter, note)
-        if snapshot.excluded:
-            counter += f" · {len(snapshot.excluded)} excluded"
         offset = estimate.noise_offset
         shift = np.array([offset[0], offset[1], 0.0, 0.0])[:, None]
         data = estimate.curves() - shift
@@ -170,6 +167,16 @@ class ReheatingModel:
         )
         self._fitted = (result, estimate, curves)
         return np.asarray(curves)
+
+
+def _counter(snapshot: ReheatingSnapshot) -> str:
+    """How far the step is, and what of it can be used where that is not all."""
+    done, planned = snapshot.repetitions_done, snapshot.repetitions_planned
+    text = f"repetition {min(done, planned)} of {planned}" if planned else f"{done} repetitions"
+    count = snapshot.releases
+    if count is not None and count.left_out:
+        text += f" · {count.words(so_far=True)}"
+    return text
 
 
 def _line(t: Floats, curves: Floats | None, row: int) -> Curve:

@@ -164,12 +164,11 @@ class RunModel:
 
 def outcome_text(outcome: RunOutcome) -> str:
     """How a run ended, in one line."""
-    text = f"run {outcome.outcome}"
-    if outcome.reason:
-        text += f": {outcome.reason}"
-    if outcome.gaps:
-        text += f"; GAPS: {outcome.gaps} samples lost"
-    return text
+    said = outcome.worth.words()
+    parts = [outcome.reason] if outcome.reason else []
+    if said and not outcome.reason.startswith(said):
+        parts.append(said)
+    return f"run {outcome.outcome}" + (f": {'; '.join(parts)}" if parts else "")
 
 
 def duration_text(seconds: float | None) -> str:

@@ -54,9 +54,6 @@ def status_cells(status: SessionStatus) -> StatusCells:
     if status.lost:
         word_text, severity = f"{word_text} · particle lost", "error"
     late = status.streaming and status.lag > 0.5
-    gaps = Cell("no gaps", "", "samples that the recorder lost")
-    if status.gaps > 0:
-        gaps = Cell(f"GAPS {status.gaps} samples", "error", "the run file marks where they are")
     return StatusCells(
         mode,
         Cell(word_text, severity, status.message),
@@ -66,9 +63,23 @@ def status_cells(status: SessionStatus) -> StatusCells:
             "age of the newest block",
         ),
         Cell(f"skipped {status.dropped}", "", "blocks that the display skipped; none was lost"),
-        gaps,
+        _gaps(status),
         _recording(status),
         _disk(status.disk_seconds),
+    )
+
+
+def _gaps(status: SessionStatus) -> Cell:
+    """Gaps in the run file, and what they leave of the releases."""
+    count = status.releases
+    usable = "" if count is None or not count.left_out else count.words(so_far=True)
+    if status.gaps == 0:
+        return Cell("no gaps", "", usable or "samples that are missing in the run file")
+    tip = "the run file marks where they are"
+    return Cell(
+        f"GAPS {status.gaps} · {status.lost_samples} samples lost",
+        "error",
+        f"{tip}; {usable}" if usable else tip,
     )
 
 

@@ -16,9 +16,15 @@ from ...models.light import Site, TweezerState
 from ...models.ranges import require_range
 from ..capabilities import LightCapabilities
 from ..protocols import AppliedLight, RFSource, RFTone
-from ..setpoints import phase_error, wrapped_phase
+from ..setpoints import (
+    check_numbers,
+    check_same_phases,
+    check_tones,
+    phase_error,
+    wrapped_phase,
+)
 from .calibration import AodCalibration, EfficiencyCurve, frequencies_of
-from .tones import read_tones, set_tones
+from .tones import read_tones, set_tones, switch_off, within
 
 __all__ = ["AodControl"]
 
@@ -71,6 +77,7 @@ class AodControl:
         self._rf, self._axes, self._curve = rf, tuple(calibrations), curve
         self._site_power, self._sites, self._rest = site_power, sites, rest
         self._separation_range, self._least_power = separation_range, least_power
+        self._known: list[RFTone] | None = None  # as read or set last; None after a fault
 
     @property
     def capabilities(self) -> LightCapabilities:
@@ -92,6 +99,33 @@ class AodControl:
             phase_rate=rf.update_rate,
         )
 
+    def check(self, state: TweezerState) -> None:
+        """Refuse what cannot be set; reads a source that has no phases, writes nothing.
+
+        Raises
+        ------
+        InputError
+            For a value out of range, or a detuning that contradicts its position.
+        """
+        limits, low_high = self.capabilities, self._rf.capabilities.frequency_range
+        check_numbers(state, self._sites)
+        for number, site in enumerate(state.sites, start=1):
+            require_range(f"power of tweezer {number}", site.power, *limits.power_range, "W")
+            self._check_place(number, site)
+            frequencies = frequencies_of(self._axes, site.position)
+            for frequency in frequencies:
+                require_range(f"RF frequency of tweezer {number}", frequency, *low_high, "Hz")
+            implied = self._detuning(frequencies)
+            if site.detuning != 0.0 and abs(site.detuning - implied) > _SAME_DETUNING:
+                raise InputError(
+                    f"tweezer {number} at this position is detuned by {implied:.6g} Hz, "
+                    f"{site.detuning:.6g} Hz cannot be set: an AOD ties frequency to position"
+                )
+        self._check_distances(state)
+        check_tones(self._rf, self._tones(state))
+        if self._rf.capabilities.phase == "absent":
+            check_same_phases(state, self.read().state, f"{self._rf.name} has no phase command")
+
     def apply(self, state: TweezerState) -> AppliedLight:
         """Set the light; the state returned holds the optical detunings that the positions bring.
 
@@ -101,10 +135,26 @@ class AodControl:
             If a value is out of range or a detuning contradicts its position; nothing has been
             changed then.
         DeviceError
-            If the source fails; the last good set-point stays.
+            If the source fails; the last good set-point stays, except for what had been raised.
         """
-        tones = self._tones(state)
-        set_tones(self._rf, tones)
+        self.check(state)
+        self._known = None
+        set_tones(self._rf, self._tones(state))
+        return self.confirm(state)
+
+    def step(self, state: TweezerState) -> None:
+        """Make one step of a ramp: send what has changed, read nothing back.
+
+        Detunings follow from the positions of the step, not from those of the goal.
+        """
+        if self._known is None:
+            self.read()
+        known, self._known = self._known, None
+        tones = [within(self._rf, tone) for tone in self._tones(state)]
+        self._known = set_tones(self._rf, tones, known)
+
+    def confirm(self, state: TweezerState) -> AppliedLight:
+        """Read the light back after steps that ended at a state."""
         applied = self.read()
         error = phase_error(state, applied.state) if applied.beat == 0.0 else 0.0
         return replace(applied, phase_error=error)
@@ -112,7 +162,7 @@ class AodControl:
     def read(self) -> AppliedLight:
         """Read the light back from the source."""
         axes, sites = len(self._axes), []
-        tones = read_tones(self._rf, self._sites * axes)
+        tones = self._known = read_tones(self._rf, self._sites * axes)
         for j in range(self._sites):
             own = tones[axes * j : axes * (j + 1)]
             place, shares = list(self._rest), 1.0
@@ -132,9 +182,14 @@ class AodControl:
         return AppliedLight(TweezerState(tuple(sites)))
 
     def release(self) -> None:
-        """Turn the trap light off: the particles are lost."""
-        for channel, tone in enumerate(read_tones(self._rf, self._sites * len(self._axes))):
-            self._rf.set_tone(channel, replace(tone, enabled=False))
+        """Turn the trap light off: the particles are lost.
+
+        Raises
+        ------
+        DeviceError
+            If channels do not obey; names them, the others are off.
+        """
+        switch_off(self._rf, self._sites * len(self._axes), self._known)
 
     def _power(self, amplitude: float) -> float:
         """Power of a site whose tones all have this amplitude, W."""
@@ -146,30 +201,16 @@ class AodControl:
         return 0.0 if abs(shift) < 1e-3 else shift  # rounding of crossed shifts that cancel
 
     def _tones(self, state: TweezerState) -> list[RFTone]:
-        """Tones of a state, after every check."""
-        limits, low_high = self.capabilities, self._rf.capabilities.frequency_range
-        if len(state.sites) != self._sites:
-            raise InputError(f"this rig has {self._sites} tweezers, got {len(state.sites)}")
+        """Tones of a state."""
         tones = []
-        for number, site in enumerate(state.sites, start=1):
-            require_range(f"power of tweezer {number}", site.power, *limits.power_range, "W")
-            self._check_place(number, site)
+        for site in state.sites:
             frequencies = frequencies_of(self._axes, site.position)
-            for frequency in frequencies:
-                require_range(f"RF frequency of tweezer {number}", frequency, *low_high, "Hz")
-            implied = self._detuning(frequencies)
-            if site.detuning != 0.0 and abs(site.detuning - implied) > _SAME_DETUNING:
-                raise InputError(
-                    f"tweezer {number} at this position is detuned by {implied:.6g} Hz, "
-                    f"{site.detuning:.6g} Hz cannot be set: an AOD ties frequency to position"
-                )
             share = (site.power / self._site_power) ** (1.0 / len(self._axes))
             amplitude = self._curve.amplitude(min(share, self._curve.most))
             phases = [wrapped_phase(-self._axes[0].order * site.phase)] + [0.0] * len(
                 self._axes[1:]
             )
             tones += [RFTone(f, amplitude, p) for f, p in zip(frequencies, phases, strict=True)]
-        self._check_distances(state)
         return tones
 
     def _check_place(self, number: int, site: Site) -> None:

@@ -10,9 +10,16 @@ from ...models.errors import InputError
 from ...models.light import Site, TweezerState
 from ..capabilities import LightCapabilities
 from ..protocols import AppliedLight, RFSource, RFTone
-from ..setpoints import check_light, phase_error, wrapped_phase
+from ..setpoints import (
+    check_light,
+    check_numbers,
+    check_same_phases,
+    check_tones,
+    phase_error,
+    wrapped_phase,
+)
 from .calibration import AomCalibration
-from .tones import read_tones, set_tones
+from .tones import read_tones, set_tones, switch_off, within
 
 __all__ = ["AomControl"]
 
@@ -53,6 +60,7 @@ class AomControl:
         self._rf, self._calibrations = rf, tuple(calibrations)
         self._positions, self._least_power = tuple(positions), least_power
         self._allow_beat = allow_beat
+        self._known: list[RFTone] | None = None  # as read or set last; None after a fault
 
     @property
     def capabilities(self) -> LightCapabilities:
@@ -79,51 +87,15 @@ class AomControl:
             phase_rate=rf.update_rate,
         )
 
-    def apply(self, state: TweezerState) -> AppliedLight:
-        """Set the light.
+    def check(self, state: TweezerState) -> None:
+        """Refuse what cannot be set; reads a source that has no phases, writes nothing.
 
         Raises
         ------
         InputError
-            If a value is out of range or cannot be set here; nothing has been changed then.
-        DeviceError
-            If a device fails; the last good set-point stays.
+            For a value out of range, another position, or a phase that cannot be set.
         """
-        self._check(state)
-        tones = [
-            RFTone(c.frequency(site.detuning), c.amplitude(site.power), wrapped_phase(phase))
-            for c, site, phase in (
-                (c, site, c.rf_phase(site.phase))
-                for c, site in zip(self._calibrations, state.sites, strict=True)
-            )
-        ]
-        set_tones(self._rf, tones)
-        applied = self.read()
-        return replace(applied, phase_error=phase_error(state, applied.state))
-
-    def read(self) -> AppliedLight:
-        """Read the light back from the source."""
-        tones = read_tones(self._rf, len(self._calibrations))
-        sites = tuple(
-            Site(
-                position=place,
-                power=c.power(tone.amplitude) if tone.enabled else 0.0,
-                phase=c.optical_phase(tone.phase),
-                detuning=c.detuning(tone.frequency),
-            )
-            for c, place, tone in zip(self._calibrations, self._positions, tones, strict=True)
-        )
-        return AppliedLight(TweezerState(sites))
-
-    def release(self) -> None:
-        """Turn the trap light off: the particles are lost."""
-        for channel, tone in enumerate(read_tones(self._rf, len(self._calibrations))):
-            self._rf.set_tone(channel, replace(tone, enabled=False))
-
-    def _check(self, state: TweezerState) -> None:
-        count = len(self._positions)
-        if len(state.sites) != count:
-            raise InputError(f"this rig has {count} tweezers, got {len(state.sites)}")
+        check_numbers(state, len(self._positions))
         for number, (site, place) in enumerate(
             zip(state.sites, self._positions, strict=True), start=1
         ):
@@ -138,11 +110,69 @@ class AomControl:
             field_of_view=math.inf,
             static=not self._allow_beat,
         )
+        check_tones(self._rf, self._tones(state))
         if self._rf.capabilities.phase == "absent":
-            wanted = [site.phase for site in state.sites]
-            now = [site.phase for site in self.read().state.sites]
-            if any(
-                abs(wrapped_phase(a - b - wanted[0] + now[0])) > 1e-6
-                for a, b in zip(wanted, now, strict=True)
-            ):
-                raise InputError(f"phase cannot be set here: {self._rf.name} has no phase command")
+            check_same_phases(state, self.read().state, f"{self._rf.name} has no phase command")
+
+    def apply(self, state: TweezerState) -> AppliedLight:
+        """Set the light.
+
+        Raises
+        ------
+        InputError
+            If a value is out of range or cannot be set here; nothing has been changed then.
+        DeviceError
+            If a device fails; the last good set-point stays, except for what had been raised.
+        """
+        self.check(state)
+        self._known = None
+        set_tones(self._rf, self._tones(state))
+        return self.confirm(state)
+
+    def step(self, state: TweezerState) -> None:
+        """Make one step of a ramp: send what has changed, read nothing back."""
+        if self._known is None:
+            self.read()
+        known, self._known = self._known, None
+        tones = [within(self._rf, tone) for tone in self._tones(state)]
+        self._known = set_tones(self._rf, tones, known)
+
+    def confirm(self, state: TweezerState) -> AppliedLight:
+        """Read the light back after steps that ended at a state."""
+        applied = self.read()
+        return replace(applied, phase_error=phase_error(state, applied.state))
+
+    def read(self) -> AppliedLight:
+        """Read the light back from the source."""
+        tones = self._known = read_tones(self._rf, len(self._calibrations))
+        sites = tuple(
+            Site(
+                position=place,
+                power=c.power(tone.amplitude) if tone.enabled else 0.0,
+                phase=c.optical_phase(tone.phase),
+                detuning=c.detuning(tone.frequency),
+            )
+            for c, place, tone in zip(self._calibrations, self._positions, tones, strict=True)
+        )
+        return AppliedLight(TweezerState(sites))
+
+    def release(self) -> None:
+        """Turn the trap light off: the particles are lost.
+
+        Raises
+        ------
+        DeviceError
+            If channels do not obey; names them, the others are off.
+        """
+        switch_off(self._rf, len(self._calibrations), self._known)
+
+    def _tones(self, state: TweezerState) -> list[RFTone]:
+        """Tones of a state."""
+        return [
+            RFTone(
+                c.frequency(site.detuning),
+                c.amplitude(site.power),
+                wrapped_phase(c.rf_phase(site.phase)),
+            )
+            for c, site in zip(self._calibrations, state.sites, strict=True)
+        ]

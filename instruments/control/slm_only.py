@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...models.errors import DeviceError, InputError
+from ...models.errors import DeviceError, InputError, LightUnknownError
 from ...models.light import Site, TweezerState
 from ...models.ranges import require_range
 from ..capabilities import LightCapabilities
 from ..protocols import AppliedLight, SpotPattern, SpotSLM
-from ..setpoints import check_light, phase_error
+from ..setpoints import check_light, check_pattern, check_same_phases, phase_error
 
 __all__ = ["SlmControl"]
 
@@ -46,6 +46,9 @@ class SlmControl:
         self._total = require_range("total_power", total_power, 1e-6, 100.0, "W")
         self._slm, self._sites = slm, sites
         self._separation_range, self._least_power = separation_range, least_power
+        # As read or shown last; None when not known.
+        self._known: SpotPattern | None = None
+        self._settling = 0.0
 
     @property
     def capabilities(self) -> LightCapabilities:
@@ -63,16 +66,13 @@ class SlmControl:
             phase_rate=slm.frame_rate,
         )
 
-    def apply(self, state: TweezerState) -> AppliedLight:
-        """Set the light.
+    def check(self, state: TweezerState) -> None:
+        """Refuse what cannot be shown; an SLM without phases is read, nothing is written.
 
         Raises
         ------
         InputError
-            If a value is out of range or the powers add up to more than there is; nothing has been
-            changed then.
-        DeviceError
-            If the SLM fails; the last good set-point stays.
+            If a value is out of range or the powers add up to more than there is.
         """
         fov = self._slm.capabilities.field_of_view
         check_light(state, self.capabilities, sites=self._sites, field_of_view=fov)
@@ -83,36 +83,63 @@ class SlmControl:
             raise InputError(
                 f"the powers add up to {total:.4g} W, at most {self._total:.4g} W can be shared out"
             )
-        before = self._slm.read()
-        pattern = SpotPattern(
-            tuple(site.position for site in state.sites),
-            tuple(site.power / max(total, self._total) for site in state.sites),
-            tuple(site.phase for site in state.sites),
-        )
+        if not self._slm.capabilities.phase_per_spot:
+            check_same_phases(state, self.read().state, f"{self._slm.name} sets none per spot")
+        check_pattern(self._slm, self._pattern(state))
+
+    def apply(self, state: TweezerState) -> AppliedLight:
+        """Set the light.
+
+        Raises
+        ------
+        InputError
+            If a value is out of range or the powers add up to more than there is; nothing has been
+            changed then.
+        DeviceError
+            If the SLM fails; the last good set-point is shown again if it still obeys.
+        """
+        self.check(state)
+        self._known = self._slm.read()
+        self.step(state)
+        return self.confirm(state)
+
+    def step(self, state: TweezerState) -> None:
+        """Show one step of a ramp; nothing is read back."""
+        if self._known is None:
+            self.read()
+        before, self._known = self._known, None
+        assert before is not None
         try:
-            shown = self._slm.show(pattern)
-        except DeviceError:
+            shown = self._slm.show(self._pattern(state))
+        except Exception:
             self._restore(before)
             raise
+        self._settling = self._slm.capabilities.settling_time if shown != before else 0.0
+        self._known = shown
+
+    def confirm(self, state: TweezerState) -> AppliedLight:
+        """Read the light back after steps that ended at a state."""
         applied = self.read()
-        settling = self._slm.capabilities.settling_time if shown != before else 0.0
         error = phase_error(state, applied.state)
-        return replace(applied, phase_error=error, settling_time=settling)
+        return replace(applied, phase_error=error, settling_time=self._settling)
 
     def read(self) -> AppliedLight:
         """Read the light back from the SLM.
 
         Raises
         ------
+        LightUnknownError
+            If the SLM shows a pattern that it does not know.
         DeviceError
-            If the SLM fails, or shows a pattern that it does not know.
+            If the SLM fails.
         """
         pattern = self._slm.read()
         if len(pattern.positions) != self._sites:
-            raise DeviceError(
+            raise LightUnknownError(
                 f"{self._slm.name} shows {len(pattern.positions)} known spots, this rig has "
                 f"{self._sites}: set the light first"
             )
+        self._known = pattern
         return AppliedLight(
             TweezerState(
                 tuple(
@@ -125,14 +152,45 @@ class SlmControl:
         )
 
     def release(self) -> None:
-        """Turn the trap light off: the particles are lost."""
-        pattern = self._slm.read()
-        self._slm.show(replace(pattern, weights=(0.0,) * len(pattern.weights)))
+        """Turn the trap light off: the particles are lost.
+
+        Raises
+        ------
+        DeviceError
+            If the SLM does not obey.
+        """
+        try:
+            pattern = self._slm.read()
+        except DeviceError:
+            pattern = SpotPattern((), (), ())
+        if len(pattern.positions) != self._sites:  # it cannot say what it shows
+            pattern = self._known or self._row()
+        try:
+            self._slm.show(replace(pattern, weights=(0.0,) * self._sites))
+        except Exception as error:
+            raise DeviceError(
+                f"trap light may still be on, block the beam by hand: {error}"
+            ) from error
+
+    def _pattern(self, state: TweezerState) -> SpotPattern:
+        """Pattern of a state."""
+        total = sum(site.power for site in state.sites)
+        return SpotPattern(
+            tuple(site.position for site in state.sites),
+            tuple(site.power / max(total, self._total) for site in state.sites),
+            tuple(site.phase for site in state.sites),
+        )
+
+    def _row(self) -> SpotPattern:
+        """Spots side by side, for an SLM of which nothing is known."""
+        step = self._separation_range[0]
+        places = tuple((step * (j - 0.5 * (self._sites - 1)), 0.0, 0.0) for j in range(self._sites))
+        return SpotPattern(places, (0.0,) * self._sites, (0.0,) * self._sites)
 
     def _restore(self, pattern: SpotPattern) -> None:
         """Show the pattern before, if the SLM still obeys."""
         try:
             if pattern.positions and self._slm.read() != pattern:
                 self._slm.show(pattern)
-        except DeviceError:
+        except Exception:
             return  # what it shows is unknown; the error that is raised says so

@@ -45,8 +45,7 @@ class AgilentGauge(GaugeDriver):
             raise InputError(f"code must be T1 … T9 or I1 … I9, got {code!r}")
         self._code = code
 
-    def _open(self) -> str:
-        self._link.open()
+    def _greet(self) -> str:
         version = self._ask("05")
         self._unit()
         self._entries()

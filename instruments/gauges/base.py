@@ -6,7 +6,8 @@ device gave with a bad status, in a unit that is not known, or for another gas.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from ...models.errors import DeviceError
@@ -16,7 +17,9 @@ from ..driver import Driver
 from ..links.base import LinkError, TextLink
 from ..links.visa import LinkOptions, make_link
 from ..protocols import GaugeReading
-from .species import SENSORS, check_sensor, correction
+from .line import GaugeLine
+from .species import check_sensor, correction
+from .validity import judge, sensor_range
 
 __all__ = ["PASCALS", "GaugeDriver", "GaugeOptions", "unless_refused"]
 
@@ -28,6 +31,11 @@ PASCALS = {
     "micron": 101325.0 / 760.0 * 1e-3,
 }
 """Pa in one unit."""
+
+# A gauge that was just powered up sends readings by itself or answers the question before: it is
+# asked again when the line has been quiet. Once if it refuses or is silent, more often if it talks.
+_GREETINGS = 5
+_FIRST_PAUSE = 0.1
 
 
 def unless_refused(ask: Callable[[str], str], question: str) -> str | None:
@@ -47,6 +55,7 @@ class GaugeOptions(LinkOptions, total=False):
     gas: str
     sensor: str | None
     device_corrects: bool
+    pressure_range: Sequence[float] | None
 
 
 class GaugeDriver(Driver):
@@ -68,6 +77,9 @@ class GaugeDriver(Driver):
     device_corrects : bool
         The controller itself is set to this gas: its readings are taken as they are. Otherwise a
         controller that is not set to air/N2 is refused, lest the gas is corrected for twice.
+    pressure_range : (low, high), optional
+        Range of the sensor by its data sheet, Pa, in air equivalents; otherwise the usual one of
+        its kind. A number outside is no reading.
     timeout : float
         Longest wait for an answer, s; 0.01 … 60.
     baud_rate : int, optional
@@ -97,6 +109,7 @@ class GaugeDriver(Driver):
         gas: str = "air",
         sensor: str | None = None,
         device_corrects: bool = False,
+        pressure_range: Sequence[float] | None = None,
         timeout: float = 2.0,
         baud_rate: int | None = None,
         backend: str = "@py",
@@ -107,7 +120,10 @@ class GaugeDriver(Driver):
         self._channel = int(require_range("channel", channel, 1, self.channels))
         self._gas, self._sensor = gas, sensor
         self._device_corrects = device_corrects
-        self._link = make_link(
+        self._given_range = None if pressure_range is None else tuple(pressure_range)
+        sensor_range(sensor, self._given_range)
+        self._timeout = timeout
+        made = make_link(
             name,
             address,
             link,
@@ -116,14 +132,13 @@ class GaugeDriver(Driver):
             baud_rate=self.baud if baud_rate is None else baud_rate,
             backend=backend,
         )
+        self._link = GaugeLine(made, self.ends[1])
 
     @property
     def capabilities(self) -> GaugeCapabilities:
-        """Usual range of the sensor, Pa, and whether it depends on the gas."""
-        low = min(low for low, _ in SENSORS.values())
-        high = max(high for _, high in SENSORS.values())
+        """Range in which readings are believed, Pa, and whether they depend on the gas."""
         return GaugeCapabilities(
-            pressure_range=SENSORS.get(self._sensor or "", (low, high)),
+            pressure_range=sensor_range(self._sensor, self._given_range),
             depends_on_gas=self._sensor != "capacitance",
             update_rate=self.rate,
         )
@@ -141,10 +156,10 @@ class GaugeDriver(Driver):
         self._require_link()
         with self._talking():
             indicated, status = self._measure()
+        if indicated is not None:
+            indicated, status = judge(indicated, sensor_range(self._sensor, self._given_range))
         if indicated is None:
             return GaugeReading(None, self._gas, status)
-        if indicated <= 0.0:
-            return GaugeReading(None, self._gas, "under range")
         if self._device_corrects:
             return GaugeReading(indicated, self._gas)
         factor = correction(self._gas, self._sensor, indicated)
@@ -152,6 +167,30 @@ class GaugeDriver(Driver):
             what = "of an unknown sensor" if self._sensor is None else f"of a {self._sensor} sensor"
             return GaugeReading(None, self._gas, f"no correction {what} for {self._gas} here")
         return GaugeReading(factor * indicated, self._gas)
+
+    def _open(self) -> str:
+        """Open the link and ask who is there, until it is understood; see ``_GREETINGS``."""
+        self._link.open()
+        deadline = time.monotonic() + 1.5 * self._timeout
+        refusal: DeviceError | None = None
+        for attempt in range(_GREETINGS):
+            try:
+                return self._greet()
+            except DeviceError as error:
+                if refusal is not None:
+                    raise refusal from None
+                if not isinstance(error, LinkError):
+                    refusal = error
+                pause = _FIRST_PAUSE * 2.0**attempt
+                if attempt == _GREETINGS - 1 or time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause)
+            self._link.flush()
+        raise AssertionError("the last attempt returns or raises")
+
+    def _greet(self) -> str:
+        """Ask an open link for the identity and for what the controller is set to."""
+        raise AttributeError(f"{type(self).__name__} lacks _greet")
 
     def _measure(self) -> tuple[float | None, str]:
         """Return the indicated pressure in Pa with status "ok", or None and what is wrong."""

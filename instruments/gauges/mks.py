@@ -49,8 +49,7 @@ class MksGauge(GaugeDriver):
         super().__init__(name, address, **options)
         self._unit_address = int(require_range("unit_address", unit_address, 1, 254))
 
-    def _open(self) -> str:
-        self._link.open()
+    def _greet(self) -> str:
         model, serial = unless_refused(self._ask, "MD?"), unless_refused(self._ask, "SN?")
         self._unit()
         if not self._device_corrects:

@@ -38,8 +38,7 @@ class PfeifferGauge(GaugeDriver):
     ends: ClassVar[tuple[str, str]] = ("\r", "\r\n")
     channels = 6
 
-    def _open(self) -> str:
-        self._link.open()
+    def _greet(self) -> str:
         # After power-up the controller sends readings by itself, until spoken to.
         self._link.write_raw(_ETX)
         self._link.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any, TypedDict
@@ -18,6 +19,8 @@ _LONGEST = 65536  # an answer longer than this is no answer
 # Bytes asked for at once: one at a time costs 40 µs each, many would let a trickle of bytes outlast
 # the timeout, which pyvisa-py looks at only when nothing arrives.
 _CHUNK = 32
+# Links are opened in several threads; two managers made at once would close each other's links.
+_MANAGER = threading.Lock()
 _QUIET = 20  # ms without a byte after which nothing waits any more
 
 
@@ -76,7 +79,9 @@ class VisaLink:
         try:
             with self._errors("cannot be opened"):
                 # All links share the manager of their back end: closing it would close them all.
-                self._resource = pyvisa.ResourceManager(self._backend).open_resource(
+                with _MANAGER:
+                    manager = pyvisa.ResourceManager(self._backend)
+                self._resource = manager.open_resource(
                     self._address, open_timeout=int(1e3 * self._timeout)
                 )
                 self._resource.timeout = int(1e3 * self._timeout)

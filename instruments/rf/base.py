@@ -121,6 +121,24 @@ class RFDriver(Driver):
                 raise self._taken_back(channel, before, error) from error
             self._asked[channel] = tone.frequency
 
+    def step_tone(self, channel: int, tone: RFTone, before: RFTone | None) -> None:
+        """Send what differs from ``before``; neither reads before nor after.
+
+        Raises
+        ------
+        InputError
+            For a value out of range; nothing has been sent then.
+        DeviceError
+            If the device refuses the tone in its answer.
+        """
+        self._require_link()
+        self._require_channel(channel)
+        if tone.enabled:
+            self._check(tone, before)
+        with self._talking():
+            self._write_tone(channel, tone, before)
+        self._asked[channel] = tone.frequency
+
     def align(self) -> None:
         """Align the phases of all channels; needed after every change of frequency."""
         self._require_link()

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...models.array import TrapArray
 from ...models.errors import InputError
+from ..guard import GuardedLight, LightLimits
 from ..rig import Rig
 from ..tweezer_control import SlmRfControl
 from .devices import SimulatedGate, SimulatedGauge, SimulatedRFSource, SimulatedSLM
@@ -72,7 +73,9 @@ def build_simulated_rig(
         digitizer=SimulatedDigitizer(world),
         detectors=tuple(d.channel(i) for i, d in enumerate(settings.detectors)),
         trap=trap,
-        light=SlmRfControl(slm, rf, [calibration(settings)] * len(trap.spheres)),
+        light=GuardedLight(
+            SlmRfControl(slm, rf, [calibration(settings)] * len(trap.spheres)), LightLimits(), trap
+        ),
         gate=SimulatedGate(world),
         gauge=SimulatedGauge(world),
         slm=slm,

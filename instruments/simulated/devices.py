@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from ...models.errors import InputError
 from ...models.ranges import require_range
@@ -51,6 +54,11 @@ class SimulatedSLM(SimulatedDevice):
             For the wrong number of spots, a spot outside the field, or weights that add up to
             more than 1; nothing has changed then.
         """
+        self.check_pattern(pattern)
+        return self._path.show(pattern)
+
+    def check_pattern(self, pattern: SpotPattern) -> None:
+        """Raise InputError for a pattern that :meth:`show` would refuse; changes nothing."""
         self._require_link()
         count = len(self._path.pattern.positions)
         if not len(pattern.positions) == len(pattern.weights) == len(pattern.phases) == count:
@@ -65,7 +73,7 @@ class SimulatedSLM(SimulatedDevice):
             require_range("spot weight", weight, 0.0, 1.0)
         if sum(pattern.weights) > 1.0 + 1e-9:
             raise InputError(f"spot weights add up to {sum(pattern.weights):.6g}, at most 1")
-        return self._path.show(pattern)
+        self._path.check(pattern, self._path.tones)
 
     def read(self) -> SpotPattern:
         """Return the pattern shown last."""
@@ -106,10 +114,23 @@ class SimulatedRFSource(SimulatedDevice):
         """
         self._require_link()
         self._check_channel(channel)
+        self._check_tone(tone)
+        self._path.emit(channel, tone)
+
+    def check_tones(self, tones: Sequence[RFTone]) -> None:
+        """Raise InputError if :meth:`set_tone`, channel by channel, would; changes nothing."""
+        self._require_link()
+        present = list(self._path.tones)
+        for channel, tone in enumerate(tones):
+            self._check_channel(channel)
+            self._check_tone(tone)
+            present[channel] = tone
+            self._path.check(self._path.pattern, present)
+
+    def _check_tone(self, tone: RFTone) -> None:
         require_range("frequency", tone.frequency, *self._settings.frequency_range, "Hz")
         require_range("amplitude", tone.amplitude, *self._settings.amplitude_range, "V")
         require_range("phase", tone.phase, -1e6, 1e6, "rad")
-        self._path.emit(channel, tone)
 
     def align(self) -> None:
         """Align the phases of all channels."""
@@ -129,6 +150,9 @@ class SimulatedGauge(SimulatedDevice):
     def __init__(self, world: SimulatedWorld, name: str = "gauge") -> None:
         super().__init__(name)
         self._world = world
+        # Of its own: how often a thread asks for the pressure must not change what the light does.
+        seed = world.device_rng.bit_generator.seed_seq.spawn(1)[0]  # type: ignore[attr-defined]
+        self._rng = np.random.default_rng(seed)
 
     def read(self) -> GaugeReading:
         """Read the pressure; below 1e-11 mbar the gauge is under range."""
@@ -139,7 +163,7 @@ class SimulatedGauge(SimulatedDevice):
         if gas.pressure < 1e-11 * _PASCAL_PER_MBAR:
             return GaugeReading(None, gas.species, "under range")
         spread = self._world.settings.gauge_accuracy
-        factor = math.exp(spread * float(self._world.device_rng.standard_normal()))
+        factor = math.exp(spread * float(self._rng.standard_normal()))
         return GaugeReading(gas.pressure * factor, gas.species)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...models.errors import InputError
@@ -113,9 +114,16 @@ class OpticalPath:
 
     def state(self, time: float) -> TweezerState:
         """Light at a world time, s."""
-        spots = self._spots.at(time, self._settings.slm.time_constant)
+        return self._light(self._spots.at(time, self._settings.slm.time_constant), self.tones)
+
+    def check(self, pattern: SpotPattern, tones: Sequence[RFTone]) -> None:
+        """Raise InputError for light that the world cannot describe; changes nothing."""
+        light = self._light(self.quantise(pattern), [self.round_tone(tone) for tone in tones])
+        self._world.require_describable(light)
+
+    def _light(self, spots: SpotPattern, tones: Sequence[RFTone]) -> TweezerState:
         sites = []
-        for j, tone in enumerate(self.tones):
+        for j, tone in enumerate(tones):
             power = self.calibration.power(tone.amplitude) * spots.weights[j] * self._sites
             sites.append(
                 Site(
@@ -131,36 +139,38 @@ class OpticalPath:
 
     def show(self, pattern: SpotPattern) -> SpotPattern:
         """Send a pattern to the SLM; the light follows from the next sample on."""
-        old = self._spots
-        constant, now = self._settings.slm.time_constant, self._world.time
-        shown = self.quantise(pattern)
-        self._spots = _Transition(old.at(now, constant), shown, now)
-        try:
-            self._world.follow(lambda t: self.state(now + t), SETTLED * constant)
-        except InputError:
-            self._spots = old
-            raise
-        if self._world.idle:
-            self._spots = _Transition(shown, shown)
+        constant, shown = self._settings.slm.time_constant, self.quantise(pattern)
+        with self._world.lock:
+            old, now = self._spots, self._world.time
+            self._spots = _Transition(old.at(now, constant), shown, now)
+            try:
+                self._world.follow(lambda t: self.state(now + t), SETTLED * constant)
+            except InputError:
+                self._spots = old
+                raise
+            if self._world.idle:
+                self._spots = _Transition(shown, shown)
         return shown
 
     def emit(self, channel: int, tone: RFTone) -> None:
         """Change one RF channel; the light changes at the next sample."""
-        old, slips = self.tones[channel], list(self._slips)
-        self.tones[channel] = self.round_tone(tone)
-        if tone.frequency != old.frequency:
-            self._slips[channel] = float(self._world.device_rng.uniform(-math.pi, math.pi))
-        try:
-            self._follow_jump()
-        except InputError:
-            self.tones[channel], self._slips = old, slips
-            raise
+        with self._world.lock:
+            old, slips = self.tones[channel], list(self._slips)
+            self.tones[channel] = self.round_tone(tone)
+            if tone.frequency != old.frequency:
+                self._slips[channel] = float(self._world.device_rng.uniform(-math.pi, math.pi))
+            try:
+                self._follow_jump()
+            except InputError:
+                self.tones[channel], self._slips = old, slips
+                raise
 
     def align(self) -> None:
         """Take out the unknown phases of channels whose frequency was changed."""
-        if any(self._slips):
-            self._slips = [0.0] * self._sites
-            self._follow_jump()
+        with self._world.lock:
+            if any(self._slips):
+                self._slips = [0.0] * self._sites
+                self._follow_jump()
 
     def _follow_jump(self) -> None:
         """Jump to the present light and follow what the SLM has still to do."""

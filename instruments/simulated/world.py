@@ -57,7 +57,7 @@ class SimulatedWorld:
     idle : bool
         True while nobody samples: then light settles at once and the particles follow it.
     device_rng : numpy.random.Generator
-        For the noise of gauge and RF source.
+        For the noise of the RF source; the gauge's generator is a child of it.
 
     Raises
     ------
@@ -88,6 +88,11 @@ class SimulatedWorld:
     def settings(self) -> WorldSettings:
         """Set-up."""
         return self._settings
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held while samples are produced: what devices change together changes under it."""
+        return self._lock
 
     @property
     def position(self) -> int:
@@ -221,7 +226,7 @@ class SimulatedWorld:
         """
         with self._lock:
             final = path(duration)
-            self._require_describable(final)
+            self.require_describable(final)
             self._engine.rest(self.equilibrium)
             self._knots.clear()
             self._path = None
@@ -237,6 +242,14 @@ class SimulatedWorld:
                 sample = max(sample + 1, wanted)
                 self._knots.append((sample, time))
             self._begin_segment()
+
+    def require_describable(self, light: TweezerState) -> None:
+        """Raise InputError for light that is wrong in itself, not if it loses particles."""
+        with self._lock:
+            try:
+                self._mechanics.operating_point(light, self._gas, self._engine.present)
+            except NotTrappedError:
+                return
 
     def reload(self) -> None:
         """Put lost particles back into their traps, as cold as feedback keeps them.
@@ -311,13 +324,6 @@ class SimulatedWorld:
             self.advance(scratch[: samples - done])
 
     # -- inner workings ---------------------------------------------------------------------------
-
-    def _require_describable(self, light: TweezerState) -> None:
-        """Raise InputError for light that is wrong in itself, not if it loses particles."""
-        try:
-            self._mechanics.operating_point(light, self._gas, self._engine.present)
-        except NotTrappedError:
-            return
 
     def _candidates(self) -> Iterator[tuple[bool, ...]]:
         """Yield the sets of particles to try: those present, then without one of them."""

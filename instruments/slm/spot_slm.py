@@ -52,6 +52,8 @@ class HologramSLM(Driver):
         self._optics: HologramOptics | None = None
         self._pattern = _NOTHING
         self._hologram: Hologram | None = None
+        # What was asked for and found good last, so that showing it computes nothing again.
+        self._checked: tuple[SpotPattern, Hologram] | None = None
         if pitch is not None:
             self._field_of_view(pitch)  # refuse options that leave no field
 
@@ -110,6 +112,20 @@ class HologramSLM(Driver):
             settings=self._options.feedback,
         )
 
+    def check_pattern(self, pattern: SpotPattern) -> None:
+        """Compute the hologram of a pattern that is to be shown; shows nothing.
+
+        Raises
+        ------
+        InputError
+            For a pattern that :meth:`show` would refuse.
+        DeviceError
+            Unless connected.
+        """
+        self._require_link()
+        if pattern.positions and self._good(pattern) is None:
+            self._checked = (pattern, self._computed(pattern))
+
     def show(self, pattern: SpotPattern) -> SpotPattern:
         """Show a pattern and return the one that results.
 
@@ -125,12 +141,9 @@ class HologramSLM(Driver):
             If the panel fails.
         """
         self._require_link()
-        hologram = self._hologram
-        if hologram is None and pattern == self._pattern and pattern.positions:
+        if self._hologram is None and pattern == self._pattern and pattern.positions:
             return pattern  # held by the panel from an earlier session
-        if hologram is None or pattern != hologram.pattern:
-            hologram = self.predict(pattern)
-            self._refuse_bad(hologram.report)
+        hologram = self._good(pattern) or self._computed(pattern)
         with self._talking():
             self._panel.show_image(hologram.image, _note(hologram))
         self._hologram, self._pattern = hologram, hologram.pattern
@@ -148,6 +161,7 @@ class HologramSLM(Driver):
             self._optics = self._options.optics(info.pixels, info.pitch, info.bits, info.lut)
         except InputError as error:  # a file that is gone, or does not fit this panel
             raise DeviceError(str(error)) from error
+        self._checked = None  # of other optics, perhaps
         held = _pattern_of(info.note)
         if held != self._pattern:  # another session's, or lost with the panel
             self._pattern, self._hologram = held, None
@@ -170,6 +184,19 @@ class HologramSLM(Driver):
         edge = 0.48 * fov
         corners = [(sx * edge, sy * edge, 0.0) for sx in (1.0, -1.0) for sy in (1.0, -1.0)]
         return max(corners, key=lambda c: min(math.dist(c, p) for p in pattern.positions))
+
+    def _good(self, pattern: SpotPattern) -> Hologram | None:
+        """Hologram of a pattern that is on show or was checked last."""
+        if self._hologram is not None and self._hologram.pattern == pattern:
+            return self._hologram
+        checked = self._checked
+        return checked[1] if checked is not None and checked[0] == pattern else None
+
+    def _computed(self, pattern: SpotPattern) -> Hologram:
+        """Hologram of a pattern, unless its predicted errors are too large."""
+        hologram = self.predict(pattern)
+        self._refuse_bad(hologram.report)
+        return hologram
 
     def _refuse_bad(self, report: HologramReport) -> None:
         """Raise InputError for a hologram that is too far off."""

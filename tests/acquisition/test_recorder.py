@@ -437,7 +437,7 @@ def test_releases_that_cannot_be_used_say_why(tmp_path):
         usable = [r.repetition for r in run.releases()]
     assert usable == [1]
     assert reasons == {
-        0: "gap in the record, or not recorded to its end",
+        0: "samples were lost: gap in the record",
         1: None,
         2: "detector saturated",
         3: "weak",

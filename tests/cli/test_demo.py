@@ -48,7 +48,9 @@ def test_the_outcome_is_printed_and_the_progress_goes_to_stderr(finished):
 def test_results_are_strict_json_with_truth_and_predictions(finished):
     text = (finished[0] / "results.json").read_text(encoding="ascii")
     results = json.loads(text, parse_constant=pytest.fail)
-    assert set(results) == {"truth", "predicted", "spectrum", "reheating"}
+    assert set(results) == {"truth", "predicted", "record", "spectrum", "reheating"}
+    assert results["record"]["gaps"] == results["record"]["lost_samples"] == 0
+    assert results["record"]["releases"]["usable"] == results["record"]["releases"]["planned"]
     assert set(results["truth"]) == {*FLAT, "reheating"}
     assert set(results["truth"]["reheating"]) == FLAT
     assert set(results["predicted"]) == {"exact", "far_field"}

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
 import pytest
+
+from optobind.cli import run as run_command
+from optobind.instruments.fakes import FakeGauge, Fault
+from optobind.instruments.protocols import GaugeReading
 
 FAST = ("--set", "simulation.clock=fast")
 UNSTABLE = (
@@ -181,3 +186,39 @@ def test_display_that_does_not_answer_is_refused(optobind, monkeypatch):
     answer = optobind("gui", "--rig", "simulated-pair")
     assert answer.is_one_line_error(2), answer
     assert "DISPLAY=:77" in answer.err
+
+
+def with_gauge(monkeypatch, faults) -> None:
+    """Let rigs have a gauge with these faults."""
+    build = run_command.build_rig
+
+    def built(loaded):
+        gauge = FakeGauge([GaugeReading(1e-4)], faults=faults)
+        return replace(build(loaded), gauge=gauge)
+
+    monkeypatch.setattr(run_command, "build_rig", built)
+
+
+def test_run_sums_up_what_a_gauge_left_out(optobind, tmp_path, monkeypatch):
+    with_gauge(monkeypatch, {"connect": {n: Fault("disconnect") for n in range(10**4)}})
+    answer = optobind(*MONITOR, "--out", tmp_path)
+    assert answer.code == 0
+    first, *_, last = answer.err.splitlines()
+    assert first.startswith("warning: gauge was disconnected: check its cable")
+    assert last.startswith("warning: gauge: ")
+    assert "to the end" in last
+    info = optobind("info", tmp_path / "run.h5", "--json")
+    assert info.json["events"]["fault"] == 1
+
+
+def test_run_that_needs_the_pressure_is_refused_without_a_gauge(optobind, tmp_path, monkeypatch):
+    needs = ("--set", "plan.require_gauge=true", "--out", tmp_path / "x")
+    without = optobind(*MONITOR, "--set", "devices.gauge={}", *needs)
+    assert without.code == 2
+    with_gauge(monkeypatch, {"connect": {n: Fault("disconnect") for n in range(10**4)}})
+    answer = optobind(*MONITOR, *needs)
+    assert answer.code == 4
+    assert "needs the pressure, which gauge does not give" in answer.err.splitlines()[-1]
+    assert not (tmp_path / "x").exists()
+    monkeypatch.undo()
+    assert optobind(*MONITOR, *needs).code == 0

@@ -157,6 +157,9 @@ SIMULATED_RF = ['devices.rf={driver="simulated"}']
         (REAL, ["devices.rf.amplitude_range=[0, 1]"], "needs a unit, such as"),
         (REAL, ["devices.gauge.sensor=thermometer"], 'sensor must be one of "pirani"'),
         (REAL, ["devices.gauge.channel=99"], "channel must lie in 1 … "),
+        (REAL, ['devices.gauge.pressure_range=["1 Pa", "1 kg"]'], "unit 'kg'"),
+        (REAL, ['devices.gauge.pressure_range=["1 Pa", "0.1 Pa"]'], "must rise, got 1 … 0.1 Pa"),
+        (REAL, ['devices.gauge.pressure_range=["1 Pa"]'], "pressure_range"),
         (REAL, ["devices.slm.zernike.defocus=0.1"], "zernike terms need zernike_radius"),
     ],
 )  # fmt: skip
@@ -164,6 +167,12 @@ def test_what_does_not_go_together_is_refused_in_one_line(rig, settings, message
     with pytest.raises(InputError, match=message) as caught:
         build_rig(load_rig(rig, settings))
     assert "\n" not in str(caught.value)
+
+
+def test_range_of_a_gauge_is_given_with_units():
+    setting = 'devices.gauge.pressure_range=["1e-9 mbar", "0.01 mbar"]'
+    gauge = build_rig(load_rig(REAL, [setting])).gauge
+    assert gauge.capabilities.pressure_range == pytest.approx((1e-7, 1.0))
 
 
 @pytest.mark.parametrize("family", ["rf", "slm"])

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from optobind.acquisition.releases import ReleaseCount
 from optobind.acquisition.snapshots import (
     FitSnapshot,
     LightSnapshot,
@@ -313,6 +314,7 @@ class FakeSession:
             single,
             result,
             single_numbers=tuple(range(repetitions - 7, repetitions + 1)),
+            releases=ReleaseCount(500, repetitions, repetitions),
         )
 
     def _releases(self, values: dict[str, float], repetitions: int) -> np.ndarray:

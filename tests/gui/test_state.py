@@ -3,13 +3,17 @@
 import math
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from fake_session import PAIR, FakeSession
 
+from optobind.acquisition.outcome import RunOutcome
 from optobind.acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan
+from optobind.acquisition.releases import LeftOut, ReleaseCount
 from optobind.acquisition.snapshots import LightSnapshot, SessionStatus
+from optobind.acquisition.worth import RunWorth, StepWorth
 from optobind.gui.viewmodels import run
 from optobind.gui.viewmodels.curves import Curve
 from optobind.gui.viewmodels.fit import fit_rows, fit_table, strip
@@ -227,10 +231,17 @@ def test_buttons_follow_the_state(state, acting):
 
 def test_gaps_and_a_full_disk_are_shown_as_errors():
     status = SessionStatus(
-        mode="LIVE", streaming=True, gaps=12, disk_seconds=30.0, recording="runs/a/run.h5"
+        mode="LIVE",
+        streaming=True,
+        gaps=2,
+        lost_samples=12,
+        releases=ReleaseCount(500, 40, 38, {LeftOut.LOST_SAMPLES: 2}),
+        disk_seconds=30.0,
+        recording="a/run.h5",
     )
     cells = status_cells(status)
-    assert (cells.gaps.text, cells.gaps.severity) == ("GAPS 12 samples", "error")
+    assert (cells.gaps.text, cells.gaps.severity) == ("GAPS 2 · 12 samples lost", "error")
+    assert "38 of 500 releases usable (2 after lost samples)" in cells.gaps.tip
     assert cells.disk.severity == "error"
     assert "a/run.h5" in cells.recording.text
 
@@ -268,6 +279,28 @@ def test_banners_say_what_goes_on():
     model.frozen = False
     assert "SATURATED" in model.banner(SessionStatus(mode="SIM", saturated=True))[0]
     assert "LOST" in model.banner(SessionStatus(mode="SIM", lost=True))[0]
+
+
+def test_the_window_says_how_many_releases_are_usable(source):
+    count = ReleaseCount(500, 60, 57, {LeftOut.LOST_SAMPLES: 2, LeftOut.EXCLUDED: 1})
+    words = "57 of 500 releases usable (2 after lost samples, 1 excluded by hand)"
+    snapshot = replace(source.make_reheating(60), releases=count)
+    assert ReheatingModel().view(snapshot).counter == f"repetition 60 of 500 · {words}"
+    empty = replace(snapshot, estimate=None)
+    assert words in ReheatingModel().view(empty).counter
+    repeats = replace(snapshot, repetitions_done=510)
+    assert ReheatingModel().view(repeats).counter.startswith("repetition 500 of 500 · ")
+
+
+def test_an_outcome_says_once_what_the_run_is_worth():
+    count = ReleaseCount(1000, 1000, 64, {LeftOut.LOST_SAMPLES: 936})
+    worth = RunWorth(10, 3, 900, (StepWorth(0, "reheating", None, 10, 900, count),))
+    words = "64 of 1000 releases usable (936 after lost samples); 3 gaps, 900 samples lost in all"
+    path = Path("run.h5")
+    incomplete = RunOutcome(path, "incomplete", f"{words}; run the plan again", worth, 4)
+    assert run.outcome_text(incomplete) == f"run incomplete: {words}; run the plan again"
+    assert run.outcome_text(RunOutcome(path, "complete", "", worth)) == f"run complete: {words}"
+    assert run.outcome_text(RunOutcome(path, "complete", "", RunWorth(10, 0, 0))) == "run complete"
 
 
 def test_reheating_curves_are_freed_of_detector_noise_and_carry_the_fit(source):

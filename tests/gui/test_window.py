@@ -5,7 +5,7 @@ import math
 import weakref
 from concurrent.futures import Future
 from dataclasses import replace
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 from fake_session import FakeSession
@@ -15,6 +15,9 @@ from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
 
 from optobind.acquisition.events import Event, EventKind
+from optobind.acquisition.outcome import RunOutcome
+from optobind.acquisition.releases import LeftOut, ReleaseCount
+from optobind.acquisition.worth import RunWorth
 from optobind.gui import layout
 from optobind.gui.closing import CloseChoice
 from optobind.gui.releasing import ReleaseDialog
@@ -514,13 +517,14 @@ def test_the_end_of_a_run_is_shown_with_its_gaps(window, session):
     window.panels["run"].start()
     session.change(state="running")
     tick(window)
-    outcome = SimpleNamespace(
-        outcome="stopped", reason="asked for", gaps=7, samples=100, path="runs/a/run.h5"
-    )
+    worth = RunWorth(100, 7, 900)
+    outcome = RunOutcome(Path("runs/a/run.h5"), "stopped", "asked for", worth)
     running.set_result(outcome)
     session.change(state="idle")
     tick(window, 2)
-    assert window.panels["run"].message.text() == "run stopped: asked for; GAPS: 7 samples lost"
+    assert window.panels["run"].message.text() == (
+        "run stopped: asked for; 7 gaps, 900 samples lost in all"
+    )
     assert window.panels["run"].path.text() == "runs/a/run.h5"
 
 
@@ -588,10 +592,15 @@ def test_a_right_click_on_a_repetition_excludes_it_with_a_reason(window, session
     assert len(asked) == 1
     ((_, number, reason),) = commands(session, "exclude_repetition")
     assert (number, reason) == (asked[0], "hit by a flash")
-    session._reheating = replace(session._reheating, sequence=99, excluded=(number,))
+    count = ReleaseCount(500, 40, 39, {LeftOut.EXCLUDED: 1})
+    session._reheating = replace(
+        session._reheating, sequence=99, excluded=(number,), releases=count
+    )
     tick(window)
     assert [s.excluded for s in panel._singles if s.number == asked[0]] == [True]
-    assert panel.counter.text() == "repetition 40 of 500 · 1 excluded"
+    assert panel.counter.text() == (
+        "repetition 40 of 500 · 39 of 500 releases usable (1 excluded by hand)"
+    )
     assert "hit by a flash" in panel.counter.toolTip()
 
 

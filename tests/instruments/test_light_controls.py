@@ -127,13 +127,19 @@ def test_relative_phases_are_applied_again_after_an_alignment():
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_a_failing_channel_leaves_the_last_good_set_point(number):
+def test_a_failing_channel_leaves_the_last_good_set_point_but_for_what_was_raised(number):
     rf = source(faults={"set_tone": {number: Fault("timeout")}})
     before = [rf.read_tone(j) for j in (0, 1)]
     control, _ = aoms(rf=rf)
+    raised = control._tones(light())[0].amplitude
     with pytest.raises(DeviceError):
         control.apply(light())
-    assert [rf.read_tone(j) for j in (0, 1)] == before
+    after = [rf.read_tone(j) for j in (0, 1)]
+    assert [(t.frequency, t.phase, t.enabled) for t in after] == [
+        (t.frequency, t.phase, t.enabled) for t in before
+    ]
+    # A fault never lowers light, not even back to where it was.
+    assert [t.amplitude for t in after] == [raised if number == 1 else 0.3, 0.3]
 
 
 def deflector(axes: int = 1) -> tuple[AodControl, FakeRFSource]:

@@ -201,6 +201,20 @@ def test_slm_settles_over_the_record_and_rf_acts_at_once():
     assert rig.world.light.relative_phase == pytest.approx(1.1, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    "detunings", [(1e5, 1e5), (0.0, 1e5), (math.nan, 0.0)], ids=["on the way", "slow", "nan"]
+)
+def test_light_that_the_world_cannot_describe_is_refused_before_any_device_moves(detunings):
+    rig = make_rig()
+    before = rig.world.light, rig.slm.read(), [rig.rf.read_tone(j) for j in (0, 1)]
+    goal = rig.light.read().state.with_pair(separation=3.5e-6, phi=1.0)
+    for site, detuning in enumerate(detunings):
+        goal = goal.with_site(site, detuning=detuning)
+    with pytest.raises(InputError):
+        rig.light.apply(goal)
+    assert (rig.world.light, rig.slm.read(), [rig.rf.read_tone(j) for j in (0, 1)]) == before
+
+
 def test_rf_frequency_change_loses_the_phase_until_aligned():
     rig = make_rig()
     before = rig.world.light.relative_phase

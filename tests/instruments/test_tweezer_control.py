@@ -102,14 +102,16 @@ def test_absurd_set_points_are_refused_and_nothing_changes(change, match):
     assert RIG.world.light == world
 
 
-def test_failing_rf_source_leaves_the_last_good_set_point():
+def test_failing_rf_source_leaves_the_last_good_set_point_but_for_what_was_raised():
     control, slm, rf = fake_control(rf={"set_tone": {1: Fault("timeout")}})
     before = control.read()
+    goal = LIGHT.with_pair(phi=1.5, separation=4e-6, balance=0.2)
     with pytest.raises(DeviceError, match="did not answer"):
-        control.apply(LIGHT.with_pair(phi=1.5, separation=4e-6, balance=0.2))
-    assert control.read() == before
+        control.apply(goal)
+    kept = before.state.with_site(0, power=pytest.approx(goal.sites[0].power))
+    assert control.read().state == kept  # a fault never lowers light
     assert slm.calls["show"] == 2
-    assert rf.calls["set_tone"] == 3
+    assert rf.calls["set_tone"] == 2  # the SLM took the phase back
 
 
 def test_failing_slm_changes_nothing():

@@ -106,10 +106,10 @@ def test_controller_that_corrects_itself_is_refused_or_believed():
         gauge.connect()
     begin = [ACK, "302-510-A", ACK, "PKR,noSEn", ACK, "2"]
     gauge, _ = make(
-        ACK, "2", ACK, "0,+4.0000E-05", begin=begin, gas="Ar", sensor="pirani", device_corrects=True
+        ACK, "2", ACK, "0,+4.0000E-01", begin=begin, gas="Ar", sensor="pirani", device_corrects=True
     )
     gauge.connect()
-    assert gauge.read() == GaugeReading(pytest.approx(4e-5), "Ar", "ok")
+    assert gauge.read() == GaugeReading(pytest.approx(0.4), "Ar", "ok")
 
 
 @pytest.mark.parametrize(

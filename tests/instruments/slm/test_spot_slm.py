@@ -147,6 +147,19 @@ def test_a_refusal_leaves_the_device_ready_with_its_last_pattern():
     assert slm.read() == shown
 
 
+def test_a_check_shows_nothing_and_what_it_computed_is_shown(monkeypatch):
+    panel = KeepingPanel()
+    slm = make_slm(panel)
+    slm.connect()
+    computed = []
+    original = slm.predict
+    monkeypatch.setattr(slm, "predict", lambda p: (computed.append(p), original(p))[1])
+    slm.check_pattern(PATTERN)
+    assert slm.read().positions == ()
+    assert slm.show(PATTERN).positions == PATTERN.positions
+    assert computed == [PATTERN]
+
+
 def test_another_program_learns_what_the_panel_holds_and_shows_nothing_to_know_it():
     panel = KeepingPanel()
     first = make_slm(panel)
