@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from .events import Event, EventKind
 from .plans import Plan, plan_to_dict
 from .recorder import Recorder
 from .recorder_thread import RecorderThread
-from .runfile_format import Manifest
+from .runfile_format import Manifest, SlowRecord
 from .stream import Stream
 
 __all__ = ["Recording"]
@@ -87,13 +88,13 @@ class Recording:
     def event(self, event: Event) -> None:
         """Write an event."""
         if self._thread.is_alive():
-            self._thread.post(lambda: self._recorder.event(event))
+            self._thread.post(event)
         else:
             self._recorder.event(event)
 
     def slow(self, sample: int, name: str, value: float, unit: str, status: str) -> None:
         """Write a slow reading."""
-        self._thread.post(lambda: self._recorder.slow(sample, name, value, unit, status=status))
+        self._thread.post(SlowRecord(sample, name, value, unit, status, time.time()))
 
     def new_conditions(self, status: BlockStatus) -> list[EventKind]:
         """Return the events for a particle that was lost since the last block."""

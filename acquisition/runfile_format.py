@@ -7,7 +7,7 @@ writer is killed. An event whose JSON does not fit one record goes on in the nex
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -25,8 +25,10 @@ __all__ = [
     "STRETCH_TYPE",
     "Manifest",
     "SlowRecord",
+    "cut_text",
     "decode_events",
     "encode_event",
+    "encode_slow",
     "json_text",
 ]
 
@@ -136,6 +138,20 @@ def encode_event(event: Event) -> NDArray[np.void]:
         kind = event.kind.value.encode("ascii")
         records[i] = (event.sample, event.host_time, kind, 0 if last else 1, piece)
     return records
+
+
+def encode_slow(readings: Sequence[SlowRecord]) -> NDArray[np.void]:
+    """Turn slow readings into records."""
+    records = np.zeros(len(readings), SLOW_TYPE)
+    for i, r in enumerate(readings):
+        name, unit, status = cut_text(r.name, 32), cut_text(r.unit, 16), cut_text(r.status, 32)
+        records[i] = (r.sample, r.host_time, r.value, name, unit, status)
+    return records
+
+
+def cut_text(text: str, width: int) -> bytes:
+    """Encode as at most ``width`` bytes of UTF-8."""
+    return text.encode("utf-8")[:width].decode("utf-8", "ignore").encode("utf-8")
 
 
 def decode_events(records: Iterable[Any]) -> list[Event]:

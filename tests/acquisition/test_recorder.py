@@ -249,8 +249,8 @@ def test_write_that_fails_in_the_middle_leaves_no_rows_of_zeros(tmp_path, monkey
         def id(self):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    real = recorder._samples
-    monkeypatch.setattr(recorder, "_samples", Full(real))
+    store = recorder._samples
+    monkeypatch.setattr(store, "_dataset", Full(store._dataset))
     with pytest.raises(FileError, match="disk full; its 100 samples are preserved"):
         recorder.write(block(100, 10))
     recorder.close("failed")
@@ -448,7 +448,7 @@ def test_releases_that_cannot_be_used_say_why(tmp_path):
 
 
 def test_thread_records_all_that_goes_through_a_ring(tmp_path):
-    with Ring.create(500, 2, "int16", 16, MANIFEST.scale, 2e6) as ring:
+    with Ring.create(500, 2, "int16", 8000, MANIFEST.scale, 2e6) as ring:
         recorder = Recorder(tmp_path / "run.h5", MANIFEST, chunk_rows=512)
         thread = RecorderThread(recorder, ring.cursor("recorder"))
         thread.start()
@@ -467,7 +467,7 @@ def test_thread_records_all_that_goes_through_a_ring(tmp_path):
 
 
 def test_overrun_of_the_recorder_is_a_gap_of_the_recorder(tmp_path):
-    with Ring.create(10, 2, "int16", 4, MANIFEST.scale, 2e6) as ring:
+    with Ring.create(10, 2, "int16", 40, MANIFEST.scale, 2e6) as ring:
         recorder = Recorder(tmp_path / "run.h5", MANIFEST)
         cursor = ring.cursor("recorder")
 
@@ -495,7 +495,7 @@ def test_overrun_of_the_recorder_is_a_gap_of_the_recorder(tmp_path):
 
 def test_failing_disk_releases_the_ring_and_is_reported(tmp_path, monkeypatch):
     errors = []
-    with Ring.create(100, 2, "int16", 4, MANIFEST.scale, 2e6) as ring:
+    with Ring.create(100, 2, "int16", 400, MANIFEST.scale, 2e6) as ring:
         recorder = Recorder(tmp_path / "run.h5", MANIFEST)
         thread = RecorderThread(recorder, ring.cursor("recorder"), errors.append)
         monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 0))
