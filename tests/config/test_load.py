@@ -155,7 +155,7 @@ def test_settings_are_applied_in_turn_and_may_fill_in_tables(rig_file):
         ("gas.species=Kr", "'Kr' is not known; known: Ar, He, N2, Ne, Xe, air"),
         ("wavelength=1 m", "wavelength must lie in 200 nm … 20 µm"),
         ("simulation.seed=1.5", "must be a whole number"),
-        ("simulation.clock=slow", 'must be one of "real-time", "fast"'),
+        ("simulation.clock=slow", 'must be one of "auto", "real-time", "fast"'),
         ("devices.digitizer.driver=nidaqmx", "unknown driver 'nidaqmx'.*known: .*\"replay\""),
         (
             "devices.slm.driver=holoeye",
