@@ -35,7 +35,7 @@ from .runfile_format import (
     Manifest,
     SlowRecord,
     cut_text,
-    encode_event,
+    encode_events,
     encode_slow,
 )
 from .sample_store import SampleStore
@@ -285,9 +285,7 @@ class Recorder:
         """Write a batch: what tells where samples belong comes before them."""
         assert self._samples is not None
         append_records(self._stretches, np.array(batch.stretches, STRETCH_TYPE))
-        if batch.events:
-            records = [encode_event(event) for event in batch.events]
-            append_records(self._events, np.concatenate(records))
+        append_records(self._events, encode_events(batch.events))
         append_records(self._slow, encode_slow(slow))
         self._samples.append(batch.pieces)
 
