@@ -59,8 +59,8 @@ class ConditionWatch:
             if not self._lags:
                 self._log.add(
                     "warning",
-                    f"{SIMULATION_LAGS}: {lost} samples skipped before sample {sample}, and as "
-                    "many as it takes from now on; the gaps are marked in the record; use --set "
+                    f"{SIMULATION_LAGS}: {lost} samples skipped before sample {sample}, and "
+                    "further ones as need be, each gap is marked in the record; use --set "
                     'simulation.clock="fast" or a lower sample rate, or close other programs',
                 )
             self._lags = True

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from optobind.acquisition.ring import Ring
 from optobind.models.blocks import BlockStatus
@@ -277,6 +279,85 @@ def test_block_of_too_many_rows_is_refused(ring):
     ring.commit(5, 0)
     with pytest.raises(InputError, match="no block to commit"):
         ring.commit(5, 5)
+
+
+def test_short_blocks_wait_as_long_as_long_ones():
+    with Ring.create(400, 2, "int16", 4000, (1, 1), 1e3) as ring:
+        cursor = ring.cursor("a")
+        for first in range(0, 3999, 3):
+            ring.writable(3)[:] = pattern(first // 3, 3, 2)
+            assert ring.commit(3, first) or first > 3600
+        assert (cursor.behind, cursor.behind_samples) == (1333, 3999)
+        for number in range(1333):
+            block = cursor.next(0)
+            assert np.array_equal(block.samples, pattern(number, 3, 2))
+        assert cursor.missed == 0
+        assert cursor.next(0) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    data=st.data(),
+    rows=st.integers(1, 40),
+    capacity=st.integers(40, 300),
+)
+def test_nothing_within_the_capacity_is_missed_and_everything_else_is_counted(data, rows, capacity):
+    """Blocks of any length, views larger than what is committed, readers of any speed."""
+    with Ring.create(rows, 1, "int16", capacity, (1,), 1e6) as ring:
+        cursor = ring.cursor("a")
+        written = read = 0
+        for _ in range(data.draw(st.integers(1, 60))):
+            wanted = data.draw(st.integers(1, rows))
+            used = data.draw(st.integers(1, wanted))
+            ring.writable(wanted)[:] = -1
+            view = ring.writable(wanted)
+            view[:used, 0] = np.arange(written, written + used)
+            ring.commit(used, written)
+            written += used
+            for _ in range(data.draw(st.integers(0, 3))):
+                whole = cursor.behind_samples <= capacity
+                block = cursor.next(0)
+                if block is None:
+                    break
+                assert block.samples[:, 0].tolist() == list(
+                    range(block.first_sample, block.end_sample)
+                )
+                missed = 0 if cursor.overrun is None else cursor.overrun.missed_samples
+                assert block.first_sample == read + missed
+                assert not (whole and missed)
+                read = block.end_sample
+        assert cursor.behind_samples == written - read
+
+
+def test_view_that_was_wider_than_the_block_that_followed_leaves_no_torn_block(ring):
+    """What an abandoned view allowed to be overwritten is given up for good."""
+    cursor = ring.cursor("a")
+    first = 0
+    while cursor.behind_samples + 32 <= ring.capacity + 2 * ring.rows:
+        put(ring, first, value=first // 16)
+        first += 16
+    ring.writable()
+    ring.writable()[:] = 99  # the digitizer brought nothing after all
+    ring.writable(1)[:] = 7
+    ring.commit(1, first)
+    while (block := cursor.next(0)) is not None:
+        assert (
+            block.samples == (7 if block.first_sample == first else block.first_sample // 16)
+        ).all()
+    assert cursor.behind_samples == 0
+
+
+def test_more_blocks_than_the_table_holds_are_missed_and_not_mixed_up(monkeypatch):
+    monkeypatch.setattr("optobind.acquisition.ring_layout.MAX_BLOCKS", 8)
+    with Ring.create(16, 2, "int16", 1000, (1, 1), 1e6) as ring:
+        cursor = ring.cursor("a")
+        for number in range(20):
+            ring.writable(2)[:] = number
+            assert ring.commit(2, 2 * number) == (number < 7)
+        block = cursor.next(0)
+        assert block.samples[0, 0] == block.sequence >= 12
+        assert cursor.overrun.missed_blocks == block.sequence
+        assert cursor.overrun.missed_samples == block.first_sample
 
 
 def write_stress(ring, blocks, wait):
