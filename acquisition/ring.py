@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..models.blocks import Block, BlockStatus
 from ..models.errors import InputError
@@ -56,15 +56,9 @@ class Ring:
 
     Attributes
     ----------
-    rows, channels : int
-        Most rows of a block, and its columns.
-    capacity : int
-        Samples that can wait to be read, at least, while the writer fills a further block; of no
-        more than 65536 blocks.
-    scale : ndarray, shape (channels,)
-        V per count.
-    sample_rate : float
-        Hz.
+    rows, channels, capacity, scale, sample_rate
+        As given to :meth:`create`; ``capacity`` samples can wait while the writer fills a further
+        block, of no more than 65536 blocks.
     """
 
     def __init__(self, descriptor: RingDescriptor, segment: SharedSegment, owner: bool) -> None:
@@ -93,7 +87,7 @@ class Ring:
         channels: int,
         dtype: Literal["int16", "float32"],
         capacity: int,
-        scale: Sequence[float] | NDArray[np.float64],
+        scale: ArrayLike,
         sample_rate: float,
     ) -> Ring:
         """Make a ring; this process writes to it and removes it.
@@ -106,7 +100,7 @@ class Ring:
             Type of the samples.
         capacity : int
             Samples that can wait to be read, at least ``rows``.
-        scale : sequence of float, shape (channels,)
+        scale : array_like, shape (channels,)
             V per count.
         sample_rate : float
             Hz.
@@ -116,7 +110,7 @@ class Ring:
         InputError
             If a size is out of range or there is not enough memory.
         """
-        rate, volts = float(sample_rate), tuple(float(s) for s in scale)
+        rate, volts = float(sample_rate), tuple(np.asarray(scale, np.float64).tolist())
         draft = RingDescriptor("", rows, channels, dtype, capacity, volts, rate)
         segment = SharedSegment(size=ring_bytes(draft))
         descriptor = replace(draft, name=segment.name)
@@ -166,7 +160,7 @@ class Ring:
         """
         self._check_open()
         wanted = self.rows if rows is None else rows
-        self._check_rows(wanted, self.rows)
+        _check_rows(wanted, self.rows)
         place = self._place_for(wanted)
         # Never lowered: what an earlier view allowed to be written may have been.
         self._state[CLAIMED] = max(int(self._state[CLAIMED]), place + wanted)
@@ -215,7 +209,7 @@ class Ring:
         if self._filling is None:
             raise InputError("there is no block to commit: call writable() first")
         place, most = self._filling
-        self._check_rows(rows, most)
+        _check_rows(rows, most)
         number = self.committed
         header = self._headers[number % self._blocks]
         header[FIRST], header[ROWS] = first_sample, rows
@@ -351,17 +345,10 @@ class Ring:
         self._segment.close()
 
     # -- inside -----------------------------------------------------------------------------------
-
     def _check_open(self) -> None:
         """Raise InputError when closed."""
         if self._closed:
             raise InputError("the ring is closed")
-
-    @staticmethod
-    def _check_rows(rows: int, most: int) -> None:
-        """Raise InputError for a block of too few or too many rows."""
-        if not 1 <= rows <= most:
-            raise InputError(f"a block must have 1 … {most} rows, got {rows}")
 
     def _place_for(self, rows: int) -> int:
         """Where the next block begins: behind the newest, or with the next turn if it is in one."""
@@ -405,3 +392,9 @@ class Ring:
             raise InputError(f"cursor {name!r} is not known; the ring's creator made: {listed}")
         entry: NDArray[np.int64] = self._cursors[known[name]]
         return entry
+
+
+def _check_rows(rows: int, most: int) -> None:
+    """Raise InputError for a block of too few or too many rows."""
+    if not 1 <= rows <= most:
+        raise InputError(f"a block must have 1 … {most} rows, got {rows}")

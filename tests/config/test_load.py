@@ -294,3 +294,17 @@ def test_replayed_path_is_relative_to_the_rig_file(tmp_path):
     assert changed is not None
     assert changed.digitizer is not None
     assert changed.digitizer.path == "other.npz"
+
+
+def test_the_clock_of_a_simulation_follows_who_watches_unless_it_is_fixed():
+    from optobind.config.build import build_rig
+
+    def real_time(settings, watched):
+        rig = build_rig(load_rig("simulated-pair", settings), watched=watched)
+        assert rig.config["clock"] == ("real-time" if rig.digitizer.info.real_time else "fast")
+        return rig.digitizer.info.real_time
+
+    assert [real_time([], watched) for watched in (True, False)] == [True, False]
+    for clock in ("real-time", "fast"):
+        fixed = [real_time([f"simulation.clock={clock}"], watched) for watched in (True, False)]
+        assert fixed == [clock == "real-time"] * 2
