@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..models.blocks import BlockStatus
 from .fakes import FakeDigitizer, Fault
-from .protocols import DigitizerInfo, ReadResult
+from .protocols import DeviceState, DigitizerInfo, ReadResult
 
 __all__ = ["FakeCard"]
 
@@ -73,7 +73,15 @@ class FakeCard(FakeDigitizer):
         self._begin = time.monotonic()
 
     def read_into(self, buffer: NDArray[np.int16] | NDArray[np.float32]) -> ReadResult:
-        """Fill the buffer when its last sample has been taken."""
+        """Fill the buffer when its last sample has been taken.
+
+        Raises
+        ------
+        DeviceError
+            If the card is not running.
+        """
+        if self._state is not DeviceState.RUNNING:
+            return super().read_into(buffer)  # which says what is wrong
         rows = len(buffer)
         due = self._begin + (self._index + rows) / self._rate
         self._stopped.wait(max(0.0, due - time.monotonic()))
