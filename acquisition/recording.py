@@ -13,7 +13,7 @@ from .outcome import Outcome
 from .plans import Plan, plan_to_dict
 from .recorder import Recorder
 from .recorder_thread import RecorderThread
-from .runfile_format import Manifest
+from .runfile_format import Manifest, SlowRecord
 from .stream import Stream
 
 __all__ = ["Recording"]
@@ -102,7 +102,7 @@ class Recording:
     def event(self, event: Event) -> None:
         """Write an event."""
         if self._thread.is_alive():
-            self._thread.post(lambda: self._recorder.event(event))
+            self._thread.post(event)
         else:
             self._recorder.event(event)
 
@@ -116,11 +116,8 @@ class Recording:
         host_time: float,
     ) -> None:
         """Write a slow reading, with the time (s since the epoch) at which it was read."""
-        self._thread.post(
-            lambda: self._recorder.slow(
-                sample, name, value, unit, status=status, host_time=host_time
-            )
-        )
+        number = float("nan") if value is None else value
+        self._thread.post(SlowRecord(sample, name, number, unit, status, host_time))
 
     def new_conditions(self, status: BlockStatus) -> list[EventKind]:
         """Return the events for a particle that was lost since the last block."""

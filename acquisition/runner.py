@@ -395,6 +395,8 @@ class Runner(threading.Thread):
                 self.update_growth()  # of the particles that are left
 
         self.stream = Stream(digitizer, self._block_seconds, watch.lost_samples, see)
+        if digitizer.info.real_time:
+            watch.short_ring(self.stream.ring_seconds)
         self._on_stream(self.stream)
         if self.current_run is not None:
             self.slow.begin()

@@ -12,11 +12,22 @@ from typing import Any
 
 from ..models.errors import InputError
 
-__all__ = ["SharedSegment"]
+__all__ = ["SharedSegment", "free_shared_bytes"]
 
 _register_lock = threading.Lock()
 # Closed while arrays looked at them; unmapped at the next opportunity.
 _lingering: list[shared_memory.SharedMemory] = []
+
+
+def free_shared_bytes() -> int | None:
+    """Bytes of shared memory that are free; None where the system sets no limit of its own."""
+    if sys.platform != "linux":
+        return None
+    try:
+        found = os.statvfs("/dev/shm")
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize
 
 
 class SharedSegment:

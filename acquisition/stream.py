@@ -11,13 +11,19 @@ from numpy.typing import NDArray
 
 from ..instruments.protocols import Digitizer, ReadResult
 from ..models.blocks import BlockStatus
+from ..models.errors import InputError
 from .ring import Ring
+from .shared_segment import free_shared_bytes
 
-__all__ = ["Stream"]
+__all__ = ["RING_SECONDS", "Stream"]
 
-# Slots must outlast a slow consumer: seconds of data, within a modest amount of memory.
-_BUFFER_SECONDS = 4.0
-_MINIMUM_SLOTS = 64
+# The ring outlasts a disk that stalls: so many seconds of samples, within a bounded part of the
+# memory; at very high rates it is shorter, but never so short that the next stall costs samples.
+RING_SECONDS = 8.0
+_LEAST_SECONDS = 0.5
+_MOST_BYTES = 512e6
+_SHARE_OF_FREE = 0.5
+_LEAST_BLOCKS = 64
 
 
 class Stream:
@@ -38,6 +44,13 @@ class Stream:
     ----------
     mark : BlockStatus
         Flags that every block gets from now on, such as FEEDBACK_OFF.
+    ring_seconds : float
+        Samples that the ring holds for a reader that is late, s: 8 unless memory is scarce.
+
+    Raises
+    ------
+    InputError
+        If too little shared memory is free for half a second of samples.
     """
 
     def __init__(
@@ -52,12 +65,13 @@ class Stream:
         self._digitizer = digitizer
         self._on_gap, self._on_mark = on_gap, on_mark
         self.block_rows = max(16, round(block_seconds * info.sample_rate))
-        slots = max(_MINIMUM_SLOTS, round(_BUFFER_SECONDS / block_seconds))
+        capacity = self._capacity()
+        self.ring_seconds = capacity / info.sample_rate
         self.ring = Ring.create(
             rows=self.block_rows,
             channels=len(info.channels),
             dtype=info.dtype,
-            slots=slots,
+            capacity=capacity,
             scale=info.scale,
             sample_rate=info.sample_rate,
         )
@@ -90,7 +104,7 @@ class Stream:
         keep : ndarray, shape (rows, channels), optional
             Receives a copy of the samples.
         """
-        view = self.ring.writable()[:rows]
+        view = self.ring.writable(rows)
         result = self._digitizer.read_into(view)
         now = time.monotonic()
         self.finished = result.finished
@@ -128,6 +142,30 @@ class Stream:
         if ask is None or not self.info.real_time:
             return self.position
         return max(self.position, int(ask()))
+
+    def _capacity(self) -> int:
+        """Samples that the ring is to hold: RING_SECONDS of them where memory allows."""
+        rate, least_rows = self.info.sample_rate, _LEAST_BLOCKS * self.block_rows
+        bytes_per_row = self.bytes_per_second / rate
+        free = free_shared_bytes()
+        most = _MOST_BYTES if free is None else min(_MOST_BYTES, _SHARE_OF_FREE * free)
+        rows = min(max(least_rows, round(RING_SECONDS * rate)), int(most / bytes_per_row))
+        least = max(self.block_rows, round(_LEAST_SECONDS * rate))
+        if rows >= least:
+            return rows
+        needed = least * bytes_per_row
+        if needed > _MOST_BYTES or free is None:
+            raise InputError(
+                f"{self.bytes_per_second / 1e6:.0f} MB/s of samples are more than this computer "
+                f"can hold for {_LEAST_SECONDS:g} s (at most {_MOST_BYTES / 1e6:.0f} MB): lower "
+                "the sample rate or use fewer channels"
+            )
+        raise InputError(
+            f"{_LEAST_SECONDS:g} s of samples need {needed / 1e6:.1f} MB of shared memory, of "
+            f"which {free / 1e6:.1f} MB are free and {_SHARE_OF_FREE:.0%} may be used: close other "
+            "programs or lower the sample rate (Docker gives 64 MB unless it is started with "
+            "--shm-size)"
+        )
 
     @property
     def bytes_per_second(self) -> float:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..acquisition.plans import Plan
     from ..acquisition.run import RunOutcome
     from ..acquisition.session import Session
+    from ..instruments.rig import Rig
 
 __all__ = ["carry_out", "run_plan_on_rig"]
 
@@ -39,15 +40,17 @@ def run_plan_on_rig(
     plan: str, rig: str, out: Path | None, settings: Sequence[str], as_json: bool
 ) -> int:
     """Load, run and print the path of the run file; return the exit code."""
+    from ..acquisition.conditions import SIMULATION_LAGS
     from ..acquisition.session import Session
 
     of_rig, of_plan = split_overrides(settings)
     loaded_plan = _load_plan(plan, of_plan)
-    built = build_rig(load_rig(rig, of_rig))
+    built = build_rig(load_rig(rig, of_rig), watched=False)
     session = Session(built, live_fits=False)
     try:
         path = None if out is None else out / "run.h5"
         outcome, interruption = carry_out(session, loaded_plan.config.to_plan(), path)
+        lags = [e.text for e in session.take_log() if e.text.startswith(SIMULATION_LAGS)]
     finally:
         session.close()
     warn(session.slow_summary())
@@ -55,10 +58,11 @@ def run_plan_on_rig(
         raise _failure(outcome)
     incidents = _incidents(outcome)
     warn(_INCIDENTS[kind].format(n) for kind, n in incidents.items() if kind in _INCIDENTS)
+    warn(lags)
     if interruption:
         _print_kept(outcome, interruption)
         return interruption
-    _print_outcome(outcome, incidents, as_json)
+    _print_outcome(outcome, incidents, _clock(built), as_json)
     _print_losses(outcome)
     return outcome.exit_code
 
@@ -154,7 +158,8 @@ def _show_progress(session: Session, future: Future[Any], pass_on: Callable[[], 
         while not future.done():
             pass_on()  # a signal may have come before the run could take it
             status = session.status()
-            detail = f"{status.mode}  {status.recorded:,} samples"
+            fast = ", fast clock" if _clock(session.rig) == "fast" else ""
+            detail = f"{status.mode}{fast}  {status.recorded:,} samples"
             if status.lost_samples:
                 detail += f"  {status.lost_samples:,} lost"
             if status.releases is not None and status.releases.left_out:
@@ -167,6 +172,11 @@ def _show_progress(session: Session, future: Future[Any], pass_on: Callable[[], 
                 detail=detail,
             )
             _wait(future)
+
+
+def _clock(rig: Rig) -> str:
+    """Which clock the samples follow: the "real-time" of cards and of the wall, or "fast"."""
+    return str(rig.config.get("clock", "real-time"))
 
 
 def _wait(future: Future[Any]) -> None:
@@ -225,15 +235,19 @@ def _print_losses(outcome: RunOutcome) -> None:
         warn([worth.words()])
 
 
-def _print_outcome(outcome: RunOutcome, incidents: dict[str, int], as_json: bool) -> None:
+def _print_outcome(
+    outcome: RunOutcome, incidents: dict[str, int], clock: str, as_json: bool
+) -> None:
     values = {
         "path": str(outcome.path),
         "outcome": outcome.outcome,
         "reason": outcome.reason,
         **outcome.worth.to_dict(),
+        "clock": clock,
         "incidents": incidents,
     }
     if as_json:
         print_json(values)
         return
-    print_result(f"{outcome.path}\n{_kept(outcome)}")
+    fast = ", fast clock" if clock == "fast" else ""
+    print_result(f"{outcome.path}\n{_kept(outcome)}{fast}")
