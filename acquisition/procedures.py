@@ -77,6 +77,11 @@ class Procedure(Protocol):
         ...
 
     @property
+    def paused_samples(self) -> int:
+        """Samples recorded while the run was paused; they count for no plan."""
+        ...
+
+    @property
     def stopping(self) -> bool:
         """Whether the run is to end after this repetition."""
         ...
@@ -122,9 +127,9 @@ def _monitor(procedure: Procedure, plan: MonitorPlan) -> bool:
         return True
     total = max(1, round(plan.duration * procedure.sample_rate))
     procedure.progress(0.0, f"monitoring for {plan.duration:g} s")
-    start = procedure.position
+    start = procedure.position - procedure.paused_samples
     procedure.acquire(total)
-    return procedure.position - start >= total
+    return procedure.position - procedure.paused_samples - start >= total
 
 
 @dataclass
@@ -146,10 +151,14 @@ class _Reheating:
         try:
             for number in range(plan.repetitions):
                 do.wait_while_paused()
+                if do.stopping:  # no further release
+                    break
                 do.progress(
                     number / plan.repetitions, f"repetition {number + 1} of {plan.repetitions}"
                 )
                 cooled = do.acquire(warm + cool, keep=True)
+                if do.stopping and cooled is not None and len(cooled) < warm + cool:
+                    break  # no samples come: nothing could be released
                 self.check(None if cooled is None else cooled[warm:], number)
                 start = do.feedback(False)
                 do.event(EventKind.RELEASE, at=start, repetition=number, samples=free)

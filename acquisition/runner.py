@@ -378,10 +378,16 @@ class Runner(threading.Thread):
             if watch.see(status, sample):
                 self.update_growth()  # of the particles that are left
 
-        self.stream = Stream(digitizer, self._block_seconds, watch.lost_samples, see)
+        self.stream = Stream(
+            digitizer, self._block_seconds, watch.lost_samples, see, self._note_waiting
+        )
         self._on_stream(self.stream)
         self._next_gauge = 0.0
         return self.stream
+
+    def _note_waiting(self, awaited: str) -> None:
+        text = f"waiting for {awaited}" if awaited else "the first samples have come"
+        self.log.add("info", text)
 
     def end_stream(self) -> None:
         """Stop the digitizer. Safe to call at any time."""

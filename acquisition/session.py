@@ -31,7 +31,7 @@ from .live_fit import FitProcess
 from .live_reheating import LiveReheating
 from .plans import Plan, ReheatingPlan
 from .prediction import LightPrediction
-from .run import RunOutcome
+from .run import Run, RunOutcome
 from .runner import Runner
 from .slots import LogBook
 from .snapshots import (
@@ -67,6 +67,13 @@ def new_run_path(directory: Path, kind: str) -> Path:
     raise InputError(f"{directory} holds a thousand runs of this second: choose another folder")
 
 
+def _message(run: Run | None, stream: Stream | None) -> str:
+    """What is being done, or waited for."""
+    if stream is not None and stream.waiting:
+        return f"waiting for {stream.waiting}"
+    return "" if run is None else run.message
+
+
 class Session:
     """An experiment on one rig.
 
@@ -97,7 +104,7 @@ class Session:
         self.run_directory = run_directory
         self._log = LogBook()
         self._events: deque[Event] = deque(maxlen=5000)
-        self._fits = FitProcess() if live_fits else None
+        self._fits = FitProcess(self._on_lost_fits) if live_fits else None
         self._live = LiveAnalysis(rig, self._log, self._fits, spectrum_segment)
         self._reheating = LiveReheating(rig, self._fits)
         self._prediction = LightPrediction(rig)
@@ -229,15 +236,17 @@ class Session:
             run.request_abort()
 
     def pause(self) -> None:
-        """Hold a reheating run between repetitions, feedback on."""
-        run = self._runner.current_run
-        if run is not None:
+        """Hold the run, feedback on: at once, a reheating between two repetitions.
+
+        What is recorded meanwhile is in the file and does not count for the plan; it lies between
+        the notes "paused" and "resumed". Also holds a run that is yet to begin.
+        """
+        for run in self._runner.runs():
             run.request_pause(True)
 
     def resume(self) -> None:
         """Go on with a paused run."""
-        run = self._runner.current_run
-        if run is not None:
+        for run in self._runner.runs():
             run.request_pause(False)
 
     def set_fit(
@@ -294,7 +303,7 @@ class Session:
             dropped=self._live.skipped,
             gaps=0 if run is None else run.gaps,
             progress=None if run is None else run.fraction,
-            message="" if run is None else run.message,
+            message=_message(run, stream),
             held_by=runner.held_by,
             lost=bool(status & BlockStatus.PARTICLE_LOST),
             saturated=bool(status & BlockStatus.SATURATED),
@@ -359,6 +368,12 @@ class Session:
             self._live.leave()
         else:
             self._live.follow(stream.ring, stream.info.sample_rate)
+
+    def _on_lost_fits(self) -> None:
+        self._log.add(
+            "warning",
+            "the process of the live fits ended (killed, or short of memory): a new one takes over",
+        )
 
     def _on_event(self, event: Event) -> None:
         self._events.append(event)

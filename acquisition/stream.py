@@ -33,6 +33,8 @@ class Stream:
         Called with (sample, lost) when the device lost samples.
     on_mark : callable
         Called with (status, first sample) of each block that the device marked.
+    on_wait : callable
+        Called with what the device waits for, in words, and with "" when that is over.
 
     Attributes
     ----------
@@ -46,11 +48,12 @@ class Stream:
         block_seconds: float,
         on_gap: Callable[[int, int], None],
         on_mark: Callable[[BlockStatus, int], None] = lambda status, sample: None,
+        on_wait: Callable[[str], None] = lambda awaited: None,
     ) -> None:
         info = digitizer.info
         self.info = info
         self._digitizer = digitizer
-        self._on_gap, self._on_mark = on_gap, on_mark
+        self._on_gap, self._on_mark, self._on_wait = on_gap, on_mark, on_wait
         self.block_rows = max(16, round(block_seconds * info.sample_rate))
         slots = max(_MINIMUM_SLOTS, round(_BUFFER_SECONDS / block_seconds))
         self.ring = Ring.create(
@@ -64,6 +67,7 @@ class Stream:
         self.position = 0
         self.gaps = 0
         self.finished = False
+        self.waiting = ""
         self.status = BlockStatus.OK
         self.mark = BlockStatus.OK
         self.newest_time = time.monotonic()
@@ -79,7 +83,7 @@ class Stream:
         stop: Callable[[], bool],
         keep: NDArray[Any] | None = None,
     ) -> ReadResult:
-        """Read one block of at most ``rows`` samples into the ring.
+        """Read one block of at most ``rows`` samples into the ring; without samples, nothing.
 
         Parameters
         ----------
@@ -94,6 +98,9 @@ class Stream:
         result = self._digitizer.read_into(view)
         now = time.monotonic()
         self.finished = result.finished
+        if result.waiting != self.waiting:
+            self.waiting = result.waiting
+            self._on_wait(result.waiting)
         status = result.status | self.mark
         if result.first_sample > self.position:
             lost = result.first_sample - self.position

@@ -11,8 +11,9 @@ import time
 
 import pytest
 
-from optobind.cli.errors import Interrupted, guarded, one_line
+from optobind.cli.errors import guarded, one_line
 from optobind.cli.output import as_json
+from optobind.cli.signals import Interrupted
 from optobind.models.errors import ConvergenceError, DeviceError, InputError
 
 COMMAND = [sys.executable, "-m", "optobind"]
