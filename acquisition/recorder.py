@@ -37,6 +37,7 @@ from .runfile_format import (
     encode_event,
     json_text,
 )
+from .swmr import write_swmr
 
 __all__ = ["Recorder"]
 
@@ -270,24 +271,27 @@ class Recorder:
         }.items():
             attributes[name] = np.bytes_(json_text(value))
         columns = len(m.channels)
-        self._samples = self._file.create_dataset(
+        self._file.create_dataset(
             "samples",
             shape=(0, columns),
             maxshape=(None, columns),
             chunks=(self._chunk_rows, columns),
             dtype=self._dtype,
         )
-        self._events = self._growing("events", EVENT_TYPE)
-        self._slow = self._growing("slow", SLOW_TYPE)
-        self._stretches = self._growing("stretches", STRETCH_TYPE)
-        self._file.flush()
-        self._file.swmr_mode = True
+        for name, kind in (
+            ("events", EVENT_TYPE),
+            ("slow", SLOW_TYPE),
+            ("stretches", STRETCH_TYPE),
+        ):
+            self._growing(name, kind)
+        self._file.close()
+        self._file = write_swmr(self.path)
+        self._samples, self._events = self._file["samples"], self._file["events"]
+        self._slow, self._stretches = self._file["slow"], self._file["stretches"]
 
-    def _growing(self, name: str, dtype: np.dtype[Any]) -> Any:
+    def _growing(self, name: str, dtype: np.dtype[Any]) -> None:
         """Make an empty dataset of records."""
-        return self._file.create_dataset(
-            name, shape=(0,), maxshape=(None,), chunks=(64,), dtype=dtype
-        )
+        self._file.create_dataset(name, shape=(0,), maxshape=(None,), chunks=(64,), dtype=dtype)
 
     def _begin_stretch(self, first_sample: int, overrun: Overrun | None) -> None:
         """Note where the next stretch begins, and the gap before it; a seam loses nothing."""

@@ -162,7 +162,7 @@ class Run:
             raise
         outcome: Outcome = "complete"
         reason, code = "", 0
-        bug: Exception | None = None
+        bug: BaseException | None = None
         try:
             self._begin()
             whole = run_plan(self, self._plan)
@@ -172,7 +172,7 @@ class Run:
                 outcome, reason = "stopped", "the record that is played ended before the plan"
         except Aborted:
             outcome, reason = "aborted", "aborted on request"
-        except Exception as error:  # a bug of ours: finalise first, then let it out
+        except BaseException as error:  # a bug, of a driver perhaps: finalise, then let it out
             outcome, (reason, code) = "failed", in_words(error)
             bug = None if isinstance(error, OptobindError) else error
         result, late_bug = self._finalise(outcome, reason, code)
@@ -222,13 +222,13 @@ class Run:
 
     def _finalise(
         self, outcome: Outcome, reason: str, code: int
-    ) -> tuple[RunOutcome, Exception | None]:
+    ) -> tuple[RunOutcome, BaseException | None]:
         """Feedback on, file closed, digitizer stopped: each is tried independently.
 
         Returns
         -------
         RunOutcome
-        Exception or None
+        BaseException or None
             The first error that is none of ours: a bug, of a driver perhaps.
         """
         self.state = "stopping"
@@ -249,7 +249,7 @@ class Run:
             close,
             self._runner.end_stream,
         )
-        bug: Exception | None = None
+        bug: BaseException | None = None
         for step in steps:
             error = attempt(step)
             if error is None:
@@ -333,7 +333,7 @@ class Run:
         stream, recording = self._open_stream(), self._recording
         assert recording is not None
         recording.raise_error()
-        result = stream.read(rows, self._abort.is_set, keep)
+        result = stream.read(rows, lambda: self._abort.is_set() or recording.stuck(), keep)
         for kind in recording.new_conditions(result.status):
             self.event(kind, at=result.first_sample, samples=result.samples)
         if recording.missed > self._missed:

@@ -146,14 +146,20 @@ class Runner(threading.Thread):
 
     def run(self) -> None:
         """Serve commands and keep the stream flowing until closed."""
-        while not self._closing.is_set():
-            self.serve(wait=self.stream is None)
-            if self.stream is not None:
-                self._read_idle()
-            self._look_after()
-        self.end_stream()
-        self.restore_feedback()
-        self._refuse_queued()
+        try:
+            while not self._closing.is_set():
+                self.serve(wait=self.stream is None)
+                if self.stream is not None:
+                    self._read_idle()
+                self._look_after()
+        except BaseException as error:  # a bug between two runs: nobody would answer any more
+            self.log.add("error", f"internal error: {error!r}; restart the program")
+            raise
+        finally:
+            self._closing.set()
+            self.end_stream()
+            self.restore_feedback()
+            self._refuse_queued()
 
     def serve(self, *, wait: bool = False) -> None:
         """Carry out the commands that wait; with ``wait``, give the first one a moment to come."""

@@ -277,6 +277,14 @@ class Session:
         if self._runner.is_alive():  # it still owns the devices
             self._log.add("error", f"a device or the disk did not answer within {timeout:g} s")
             return
+        leaving = threading.Thread(target=self._disconnect, name="disconnect", daemon=True)
+        leaving.start()
+        leaving.join(timeout)
+        if leaving.is_alive():
+            self._log.add("error", f"a device did not disconnect within {timeout:g} s")
+
+    def _disconnect(self) -> None:
+        """Disconnect what is still connected, after the runner's end."""
         for _, device in self.rig.devices():
             try:
                 device.disconnect()
