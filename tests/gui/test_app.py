@@ -70,18 +70,27 @@ def test_a_signal_closes_the_window_before_anything_has_begun(session, monkeypat
 def test_signals_end_a_run_as_they_say_and_close_unasked(session, heard, asked):
     session.snapshot = replace(session.status(), state="running", recording="run.h5")
     session.status = lambda: session.snapshot
-    for number, urgency in enumerate(heard):
-        QTimer.singleShot(100 + 300 * number, lambda u=urgency: said.append(u))
     said: list[int] = []
 
-    def end_run() -> None:
-        session.snapshot = replace(session.snapshot, state="idle", recording=None)
+    def asked_for() -> list[str]:
+        names = [call[0] for call in session.calls]
+        return [name for name in names if name in ("stop_after_repetition", "abort")]
 
-    QTimer.singleShot(900, end_run)
+    def go_on() -> None:  # the next signal once the last one was heard, then the end of the run
+        if len(asked_for()) < len(said):
+            return
+        if len(said) < len(heard):
+            said.append(heard[len(said)])
+        elif asked_for():
+            session.snapshot = replace(session.snapshot, state="idle", recording=None)
+
+    timer = QTimer()
+    timer.timeout.connect(go_on)
+    timer.start(50)
     assert app.run_window(session, urgency=lambda: max(said, default=0)) == 0
-    names = [call[0] for call in session.calls]
-    assert [name for name in names if name in ("stop_after_repetition", "abort")] == asked
-    assert names[-1] == "close"
+    timer.stop()
+    assert asked_for() == asked
+    assert session.calls[-1] == ("close",)
 
 
 @pytest.mark.usefixtures("_own_settings")
