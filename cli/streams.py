@@ -79,16 +79,16 @@ def silence(stream: TextIO) -> None:
 def forgiving_streams() -> Iterator[None]:
     """Replace meanwhile what a console's code page cannot show, and streams that are closed."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _made_forgiving(sys.stdout, False), _made_forgiving(sys.stderr, True)
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = before
+    with open(os.devnull, "w", encoding="utf-8") as nothing:  # for a program without a console
+        sys.stdout = _made_forgiving(sys.stdout or nothing, False)
+        sys.stderr = _made_forgiving(sys.stderr or nothing, True)
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
 
 
-def _made_forgiving(stream: TextIO | None, anything: bool) -> TextIO:
-    if stream is None:
-        stream = open(os.devnull, "w", encoding="utf-8")  # a program without a console
+def _made_forgiving(stream: TextIO, anything: bool) -> TextIO:
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         with contextlib.suppress(OSError, ValueError):

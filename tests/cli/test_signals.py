@@ -49,11 +49,11 @@ def terminals():
         terminal.end()
 
 
-def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+def wait_for(path: Path, process: subprocess.Popen[bytes], terminal=None) -> None:
     deadline = time.monotonic() + 120.0
     while not path.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert path.exists(), "the run did not begin"
+    assert path.exists(), "the run did not begin" if terminal is None else terminal.text
 
 
 def assert_whole_and_cooled(path: Path, outcome: str) -> None:
@@ -190,6 +190,62 @@ def test_the_window_closes_unasked_with_the_code_of_the_signal(terminals, tmp_pa
     assert terminal.wait() == 128 + number
     assert terminal.remains() == []
     assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
+
+
+@posix
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code", "outcome"),
+    [(signal.SIGINT, 130, "stopped"), (signal.SIGTERM, 143, "aborted")],
+)
+def test_a_trigger_that_never_comes_obeys_signals(terminals, tmp_path, number, code, outcome):
+    pytest.importorskip("nidaqmx")
+    pytest.importorskip("grpc")
+    from optobind.config.build import build_rig
+    from optobind.config.load import load_rig
+    from optobind.instruments.virtual.ni_server import serve_ni
+
+    loaded = load_rig("simulated-pair", ["simulation.clock=real-time"])
+    server = serve_ni(build_rig(loaded), silent_triggers=("PFI0",))
+    try:
+        rig, out = tmp_path / "rig.toml", tmp_path / "out"
+        rig.write_text(rig_on(server, loaded.source), encoding="utf-8")
+        terminal = terminals("run", "reheating", "--rig", rig, *ENDLESS, out)
+        wait_for(out / "run.h5", terminal.process, terminal)
+        deadline = time.monotonic() + 30.0
+        while b"waiting for the start trigger" not in terminal.text:
+            assert time.monotonic() < deadline, terminal.text
+            time.sleep(0.05)
+        time.sleep(2.0)  # longer than the device's own timeout
+        assert terminal.process.poll() is None, terminal.text
+        os.killpg(terminal.process.pid, number)
+        begin = time.monotonic()
+        assert terminal.wait() == code, terminal.text
+        print(f"ended {time.monotonic() - begin:.2f} s after the signal")
+    finally:
+        server.stop(None)
+    with RunFile.open(out / "run.h5") as run:
+        assert (run.complete, run.info()["outcome"]) == (True, outcome)
+        assert EventKind.RELEASE not in [event.kind for event in run.events()]
+
+
+def rig_on(server, source: dict) -> str:
+    """A rig on a served card that waits for its trigger."""
+    from optobind.config.toml_writer import to_toml
+
+    document = {k: v for k, v in source.items() if k not in ("simulation", "devices")}
+    options = server.digitizer_options
+    card = {"driver": "ni", "device": "Dev1", "grpc": server.address}
+    digitizer = {
+        **card,
+        "channels": options["channels"],
+        "sample_rate": f"{options['sample_rate']} Hz",
+        "full_scale": f"{options['full_scale']} V",
+        "start_trigger": "PFI0",
+        "timeout": "1 s",
+    }
+    document["devices"] = {"digitizer": digitizer, "gate": card}
+    return to_toml(document)
 
 
 # -- the rules, one by one ------------------------------------------------------------------------
