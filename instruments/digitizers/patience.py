@@ -13,7 +13,7 @@ from ...models.errors import DeviceError
 
 __all__ = ["LONGEST_SILENCE", "Patience"]
 
-LONGEST_SILENCE = 0.25
+LONGEST_SILENCE = 0.1
 """Longest wait of one read without a sample, and for the end of one that is late, s."""
 
 

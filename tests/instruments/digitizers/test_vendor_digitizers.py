@@ -314,7 +314,7 @@ def test_spectrum_errors(spcm):
     buffer = np.zeros((100, 2), np.int16)
     spcm.failure = SpcmTimeout()
     with pytest.raises(DeviceError, match="0 of 100 samples came"):
-        digitizer.read_into(buffer)
+        [digitizer.read_into(buffer) for _ in range(100)]
     spcm.failure = SpcmError("ERR_FIFOHWOVERRUN")
     with pytest.raises(DeviceError, match="ERR_FIFOHWOVERRUN"):
         digitizer.read_into(buffer)
