@@ -22,6 +22,7 @@ from .runfile_format import (
     Manifest,
     json_text,
 )
+from .swmr import write_swmr
 
 __all__ = ["append_records", "create_run_file"]
 
@@ -56,9 +57,8 @@ def create_run_file(path: Path, manifest: Manifest, chunk_rows: int) -> Any:
     )
     for name, dtype in {"events": EVENT_TYPE, "slow": SLOW_TYPE, "stretches": STRETCH_TYPE}.items():
         file.create_dataset(name, shape=(0,), maxshape=(None,), chunks=(64,), dtype=dtype)
-    file.flush()
-    file.swmr_mode = True
-    return file
+    file.close()
+    return write_swmr(path)
 
 
 def append_records(dataset: Any, records: NDArray[np.void]) -> None:

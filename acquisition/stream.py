@@ -39,6 +39,8 @@ class Stream:
         Called with (sample, lost) when the device lost samples.
     on_mark : callable
         Called with (status, first sample) of each block that the device marked.
+    on_wait : callable
+        Called with what the device waits for, in words, and with "" when that is over.
 
     Attributes
     ----------
@@ -59,11 +61,12 @@ class Stream:
         block_seconds: float,
         on_gap: Callable[[int, int], None],
         on_mark: Callable[[BlockStatus, int], None] = lambda status, sample: None,
+        on_wait: Callable[[str], None] = lambda awaited: None,
     ) -> None:
         info = digitizer.info
         self.info = info
         self._digitizer = digitizer
-        self._on_gap, self._on_mark = on_gap, on_mark
+        self._on_gap, self._on_mark, self._on_wait = on_gap, on_mark, on_wait
         self.block_rows = max(16, round(block_seconds * info.sample_rate))
         capacity = self._capacity()
         self.ring_seconds = capacity / info.sample_rate
@@ -78,6 +81,7 @@ class Stream:
         self.position = 0
         self.gaps = 0
         self.finished = False
+        self.waiting = ""
         self.status = BlockStatus.OK
         self.mark = BlockStatus.OK
         self.newest_time = time.monotonic()
@@ -93,7 +97,7 @@ class Stream:
         stop: Callable[[], bool],
         keep: NDArray[Any] | None = None,
     ) -> ReadResult:
-        """Read one block of at most ``rows`` samples into the ring.
+        """Read one block of at most ``rows`` samples into the ring; without samples, nothing.
 
         Parameters
         ----------
@@ -108,6 +112,9 @@ class Stream:
         result = self._digitizer.read_into(view)
         now = time.monotonic()
         self.finished = result.finished
+        if result.waiting != self.waiting:
+            self.waiting = result.waiting
+            self._on_wait(result.waiting)
         status = result.status | self.mark
         if result.first_sample > self.position:
             lost = result.first_sample - self.position

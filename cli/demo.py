@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..acquisition.run import RunOutcome
 from ..acquisition.runfile_results import write_results
-from ..acquisition.session import Session, new_run_path
+from ..acquisition.session import new_run_path
 from ..config.build import build_rig
 from ..config.load import load_plan, load_rig
 from ..models.errors import ConvergenceError, FileError, InputError, OptobindError
@@ -19,11 +19,11 @@ from .analysis import SpectrumAnalysis, analyse_reheating, analyse_spectrum
 from .comparison import compare, in_hertz, measured, plain_symbol, predictions, pull_text
 from .comparison_figure import ComparedValue
 from .couplings import couplings_of
-from .errors import Interrupted
+from .following import measure
 from .output import console_for_progress, print_result, warn, write_json
 from .records import open_record
 from .report import ReportContent, write_report
-from .run import carry_out
+from .signals import Interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -167,11 +167,7 @@ def _run_path(out: Path | None) -> Path:
 
 def _measure(rig: Rig, plan: Any, path: Path) -> RunOutcome:
     """Carry the plan out; only a complete run is analysed."""
-    session = Session(rig, live_fits=False)
-    try:
-        outcome, interruption = carry_out(session, plan, path)
-    finally:
-        session.close()
+    outcome, interruption = measure(rig, plan, path)
     if interruption:
         raise Interrupted(interruption)
     if outcome.outcome != "complete":
