@@ -243,19 +243,19 @@ def test_a_file_that_somebody_damages_does_not_hang_the_run(begin, tmp_path, how
 def test_a_disk_that_never_answers_ends_the_run_within_bounds(begin, monkeypatch):
     answer = threading.Event()
     monkeypatch.setattr(recording_module, "_LONGEST_STALL", 0.5)
-    real, written = Recorder.write, []
+    real, written = Recorder.append, []
 
-    def write(self, block, overrun=None):
-        written.append(block)
-        if len(written) > 5:
+    def append(self, *arguments, **named):
+        written.append(arguments)
+        if len(written) > 2:
             answer.wait(120.0)
-        real(self, block, overrun)
+        real(self, *arguments, **named)
 
     finish = recording_module.RecorderThread.finish
     monkeypatch.setattr(
         recording_module.RecorderThread, "finish", lambda self, end=None: finish(self, end, 0.5)
     )
-    monkeypatch.setattr(Recorder, "write", write)
+    monkeypatch.setattr(Recorder, "append", append)
     session, future = begin(RELEASES)
     outcome = future.result(60)
     assert outcome.outcome == "failed"

@@ -237,9 +237,9 @@ def with_gauge(monkeypatch, faults) -> None:
     """Let rigs have a gauge with these faults."""
     build = run_command.build_rig
 
-    def built(loaded):
+    def built(loaded, **named):
         gauge = FakeGauge([GaugeReading(1e-4)], faults=faults)
-        return replace(build(loaded), gauge=gauge)
+        return replace(build(loaded, **named), gauge=gauge)
 
     monkeypatch.setattr(run_command, "build_rig", built)
 

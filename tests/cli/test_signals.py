@@ -406,7 +406,7 @@ def test_a_display_that_fails_aborts_the_run_and_finalises_it(
 class Silent:
     """A device whose connect does not return."""
 
-    name = "gauge"
+    name = "gate"
 
     def __init__(self) -> None:
         from optobind.instruments.protocols import DeviceState
@@ -431,9 +431,9 @@ def silent_rig(monkeypatch):
 
     silent = Silent()
 
-    def build(loaded):
+    def build(loaded, **named):
         rig = build_rig(loaded)
-        rig.gauge = silent
+        rig.gate = silent
         return rig
 
     monkeypatch.setattr(run, "build_rig", build)
@@ -457,7 +457,7 @@ def test_a_device_that_does_not_connect_is_named(optobind, tmp_path, silent_rig,
     monkeypatch.setattr(following, "_CONNECT_SECONDS", 0.5)
     answer = optobind(*RUN, *ENDLESS, tmp_path)
     assert answer.is_one_line_error(4), answer
-    assert "gauge did not answer within 0.5 s" in answer.err
+    assert "gate did not answer within 0.5 s" in answer.err
 
 
 def test_signals_outside_the_main_thread_are_left_alone():
