@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from types import FrameType
+
+from .cli.signals import handling, word_of
 
 __all__ = ["main"]
 
@@ -21,11 +21,11 @@ _THREAD_VARIABLES = (
 )
 
 
-def _leave_quietly(_number: int, _frame: FrameType | None) -> None:
-    """Answer Ctrl-C while the first modules are imported: nothing has been opened yet."""
+def _leave_quietly(number: int, _frame: FrameType | None) -> None:
+    """Answer a signal while the first modules are imported: nothing has been opened yet."""
     with contextlib.suppress(OSError):
-        os.write(2, b"optobind: interrupted\n")
-    os._exit(130)
+        os.write(2, f"optobind: {word_of(128 + number)}\n".encode("ascii"))
+    os._exit(128 + number)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,18 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 done, 1 bug, 2 input, 3 fit not converged, 4 device, 130 interrupted, 143 terminated.
+        0 done, 1 bug, 2 input, 3 fit not converged, 4 device; after a signal 128 and its number:
+        129 closed terminal, 130 interrupted, 131 quit, 143 terminated.
     """
-    early = threading.current_thread() is threading.main_thread() and (
-        signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    )
-    if early:
-        signal.signal(signal.SIGINT, _leave_quietly)
-    try:
+    with handling(_leave_quietly):
         return _run(sys.argv[1:] if argv is None else list(argv))
-    finally:
-        if early:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -8,8 +8,11 @@ from ..instruments.rig import Rig
 from ..models.blocks import BlockStatus
 from .slots import LogBook
 
-__all__ = ["ConditionWatch", "recorder_gap_text"]
+__all__ = ["SIMULATION_LAGS", "ConditionWatch", "recorder_gap_text"]
 
+SIMULATION_LAGS = "the simulation cannot keep up with real time on this computer"
+
+_COMFORTABLE_SECONDS = 4.0  # twice a stall of 2 s, as disks have
 _QUIET_SECONDS = 3.0  # without a mark; the next one is a new onset
 
 
@@ -30,6 +33,7 @@ class ConditionWatch:
         self._rig, self._log = rig, log
         self._quiet = round(_QUIET_SECONDS * sample_rate)
         self._seen: dict[str, int] = {}
+        self._lags = False
 
     def see(self, status: BlockStatus, sample: int) -> bool:
         """Take in the marks of the block that begins at ``sample``.
@@ -47,13 +51,36 @@ class ConditionWatch:
         return gone
 
     def lost_samples(self, sample: int, lost: int) -> None:
-        """Note that the digitizer lost samples before ``sample``."""
+        """Note that the digitizer lost samples before ``sample``.
+
+        A simulation that is slower than the clock says so once a stream: no card lost anything.
+        """
+        if self._rig.world is not None:
+            if not self._lags:
+                self._log.add(
+                    "warning",
+                    f"{SIMULATION_LAGS}: {lost} samples skipped before sample {sample}, and "
+                    "further ones as need be, each gap is marked in the record; use --set "
+                    'simulation.clock="fast" or a lower sample rate, or close other programs',
+                )
+            self._lags = True
+            return
         self._log.add(
             "error",
             f"the digitizer lost {lost} samples before sample {sample}: the gap is marked in the "
             "record, spectra and releases across it are left out; if it happens again, close other "
             "programs or lower the sample rate",
         )
+
+    def short_ring(self, seconds: float) -> None:
+        """Say what a ring that holds so few seconds of samples means, s."""
+        if seconds < _COMFORTABLE_SECONDS:
+            self._log.add(
+                "warning",
+                f"the ring between digitizer and disk holds {seconds:.2g} s of samples: a disk "
+                "that stalls for longer costs samples; free shared memory (Docker: --shm-size) or "
+                "lower the sample rate",
+            )
 
     def _note(self, level: Literal["warning", "error"], text: str, sample: int) -> bool:
         """Write the line unless it goes on; return whether it was written."""

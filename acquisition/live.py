@@ -38,7 +38,7 @@ _BIN_WIDTH = 150.0
 _MINIMUM_AVERAGES = 8
 _BAD_FIT = 1e-4  # p-value below which the next fit searches anew
 _SEARCH_SECONDS = 5.0
-_BEHIND = 25  # blocks after which the display skips to the newest
+_BEHIND_SECONDS = 0.5  # of samples, after which the display skips to the newest
 _UNUSABLE = BlockStatus.SATURATED | BlockStatus.PARTICLE_LOST | BlockStatus.FEEDBACK_OFF
 
 
@@ -225,7 +225,8 @@ class _Follower:
     def run(self) -> None:
         """Follow until told to stop."""
         try:
-            with closing(self._ring.cursor("live", lossless=False, max_behind=_BEHIND)) as cursor:
+            behind = round(_BEHIND_SECONDS * self._rate)
+            with closing(self._ring.cursor("live", lossless=False, max_behind=behind)) as cursor:
                 self._follow(cursor)
         except Exception as error:  # a display that dies in silence would pass for a frozen one
             text = str(error) if isinstance(error, OptobindError) else f"internal error: {error!r}"

@@ -20,6 +20,7 @@ from ..models.errors import OptobindError
 from ..models.inference.reheating_estimate import ReheatingEstimate
 from ..models.inference.result import FitResult
 from ..models.spectra import CsdEstimate
+from .children import deaf_to_the_terminal, start_tracker
 
 if TYPE_CHECKING:  # lmfit takes seconds to load; only the worker needs it
     import lmfit
@@ -179,9 +180,15 @@ class FitProcess:
     """One worker process; at most one spectrum and one reheating fit wait at a time.
 
     Once closed it refuses to fit: a late caller must not start a worker that nobody ends.
+
+    Parameters
+    ----------
+    on_lost : callable
+        Called when the worker was found dead; a new one takes over.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_lost: Callable[[], object] = lambda: None) -> None:
+        self._on_lost = on_lost
         self._executor: ProcessPoolExecutor | None = None
         self._lock = threading.RLock()
         self._closed = False
@@ -203,20 +210,27 @@ class FitProcess:
         """Submit, or return a future that fails: whoever analyses live data goes on without."""
         with self._lock:
             try:
-                return self._started().submit(function, argument)
+                return self._submitted(function, argument)
             except BrokenProcessPool:
                 self._end_worker()  # it was killed or ran out of memory: a new one takes over
+                self._on_lost()
             except (OSError, RuntimeError) as error:
                 return _failed(error)
             try:
-                return self._started().submit(function, argument)
+                return self._submitted(function, argument)
             except (OSError, RuntimeError) as error:  # a BrokenProcessPool is a RuntimeError
                 return _failed(error)
+
+    def _submitted(self, function: Callable[[A], R], argument: A) -> Future[R]:
+        """Submit to the worker; the pool starts it with the first task."""
+        with deaf_to_the_terminal():
+            return self._started().submit(function, argument)
 
     def _started(self) -> ProcessPoolExecutor:
         if self._closed:
             raise RuntimeError("the fits have been closed")
         if self._executor is None:
+            start_tracker()  # before the pool's semaphores would
             os.environ.setdefault("OMP_NUM_THREADS", "1")
             os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
             self._executor = ProcessPoolExecutor(

@@ -74,16 +74,16 @@ def verdict(worth: RunWorth, mode: str) -> tuple[Outcome, str, int]:
     return "incomplete", reason, DeviceError.exit_code
 
 
-def attempt(step: Callable[[], object]) -> Exception | None:
-    """Do one step of finalise; whatever a driver raises, the next one must follow."""
+def attempt(step: Callable[[], object]) -> BaseException | None:
+    """Do one step of finalise; whatever a driver raises, SystemExit too, the next must follow."""
     try:
         step()
-    except Exception as error:
+    except BaseException as error:
         return error
     return None
 
 
-def in_words(error: Exception) -> tuple[str, int]:
+def in_words(error: BaseException) -> tuple[str, int]:
     """Text and exit code of an error; anything but our own errors is a bug."""
     if isinstance(error, OptobindError):
         return str(error), error.exit_code

@@ -87,6 +87,11 @@ class Procedure(Protocol):
         ...
 
     @property
+    def paused_samples(self) -> int:
+        """Samples recorded while the run was paused; they count for no plan."""
+        ...
+
+    @property
     def stopping(self) -> bool:
         """Whether the run is to end after this repetition."""
         ...
@@ -133,9 +138,9 @@ def _monitor(procedure: Procedure, plan: MonitorPlan) -> bool:
         return True
     total = max(1, round(plan.duration * procedure.sample_rate))
     procedure.progress(0.0, f"monitoring for {plan.duration:g} s")
-    start = procedure.position
+    start = procedure.position - procedure.paused_samples
     procedure.acquire(total)
-    return procedure.position - start >= total
+    return procedure.position - procedure.paused_samples - start >= total
 
 
 @dataclass

@@ -1,49 +1,65 @@
 """The lossless recorder: one HDF5 run file, readable while it grows and after a kill.
 
-Every block is flushed before it is acknowledged, in the single-writer-multiple-reader mode of HDF5:
+Samples are flushed before they are acknowledged, in the single-writer-multiple-reader mode of HDF5:
 whatever the writer's end, all acknowledged samples can be read. Datasets and attributes therefore
 exist before the first sample. ``/stretches`` holds the row and the sample index at which each
 contiguous stretch begins; it is written before the samples that follow it.
+
+A resize and a flush cost the same for one sample as for a million, so what waits is written
+together: one of each per dataset and :meth:`Recorder.append`, however many blocks and events.
 """
 
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from importlib import metadata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from ..models.blocks import Block, BlockStatus
 from ..models.errors import FileError, InputError
-from ..models.json_values import json_text
 from .disk_space import free_bytes
 from .events import Event, EventKind
 from .outcome import Outcome
 from .ring_cursor import Overrun
+from .runfile_create import append_records, create_run_file
 from .runfile_format import (
     EVENT_TYPE,
-    SCHEMA,
-    SCHEMA_VERSION,
     SLOW_TYPE,
     STRETCH_TYPE,
     Manifest,
     SlowRecord,
-    encode_event,
+    cut_text,
+    encode_events,
+    encode_slow,
 )
+from .sample_store import SampleStore
 
 __all__ = ["Recorder"]
 
 _CHUNK_BYTES = 1 << 17
 # What stays free: closing needs some room, and HDF5 does not survive a write that fails.
 _RESERVE_BYTES = 1 << 20
+
+
+@dataclass
+class _Batch:
+    """What one append writes, and the numbers that hold once it is written."""
+
+    rows: int
+    next: int | None
+    lost: int = 0
+    gaps: int = 0
+    pieces: list[NDArray[Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    stretches: list[tuple[int, int]] = field(default_factory=list)
+    refused: InputError | None = None
 
 
 class Recorder:
@@ -58,8 +74,17 @@ class Recorder:
     manifest : Manifest
         What is known when the run begins.
     chunk_rows : int, optional
-        Rows of a storage chunk; blocks of a multiple of it are stored fastest, far shorter ones
-        slowest, because a chunk is written as a whole.
+        Rows of a storage chunk, which is written as a whole; appends of a multiple of it are stored
+        fastest.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    manifest : Manifest
+        As given.
+    bytes_per_sample : int
+        Size of a row of all channels.
 
     Raises
     ------
@@ -73,14 +98,13 @@ class Recorder:
         self.path = Path(path)
         self.manifest = manifest
         self._dtype = np.dtype(manifest.dtype)
-        row_bytes = self._dtype.itemsize * len(manifest.channels)
-        self._chunk_rows = chunk_rows or max(64, _CHUNK_BYTES // row_bytes)
-        self._row_bytes = row_bytes
-        self._tail = np.zeros((self._chunk_rows, len(manifest.channels)), self._dtype)
+        self.bytes_per_sample = self._dtype.itemsize * len(manifest.channels)
+        self._chunk_rows = chunk_rows or max(64, _CHUNK_BYTES // self.bytes_per_sample)
         self._lock = threading.RLock()
         self._failure: str | None = None
         self._closed = False
-        self._rows = self._lost = self._gaps = 0
+        self._lost = self._gaps = 0
+        self._samples: SampleStore | None = None
         self._next: int | None = None
         with self._guard():
             exists, directory = self.path.exists(), self.path.parent.is_dir()
@@ -90,14 +114,17 @@ class Recorder:
             raise FileError(f"{self.path.parent} is not a directory: cannot write {self.path.name}")
         self._require_room(0)
         with self._guard():
-            self._create()
+            self._file = create_run_file(self.path, manifest, self._chunk_rows)
+            self._samples = SampleStore(self._file["samples"])
+            self._events, self._slow = self._file["events"], self._file["slow"]
+            self._stretches = self._file["stretches"]
 
     # -- numbers ----------------------------------------------------------------------------------
 
     @property
     def samples(self) -> int:
         """Rows in the file, acknowledged: flushed, and readable whatever happens."""
-        return self._rows
+        return 0 if self._samples is None else self._samples.rows
 
     @property
     def gaps(self) -> int:
@@ -116,62 +143,53 @@ class Recorder:
 
     # -- writing ----------------------------------------------------------------------------------
 
-    def write(self, block: Block, overrun: Overrun | None = None) -> None:
-        """Append a block and flush; a jump of its sample index becomes a recorded gap.
+    def append(
+        self,
+        blocks: Sequence[tuple[Block, Overrun | None]] = (),
+        events: Sequence[Event] = (),
+        slow: Sequence[SlowRecord] = (),
+    ) -> None:
+        """Append what waits and flush; a jump of the sample index becomes a recorded gap.
 
         Saturated blocks are marked by an event each.
 
         Parameters
         ----------
-        block : Block
-            Of the manifest's type and channels.
-        overrun : Overrun, optional
-            What the reader missed before this block: tells a gap of ours from one of the device.
+        blocks : sequence of (Block, Overrun or None)
+            Of the manifest's type and channels, in order, each with what the reader missed before
+            it: that tells a gap of ours from one of the device.
+        events : sequence of Event
+            Their order in the file.
+        slow : sequence of SlowRecord
+            Slow readings.
 
         Raises
         ------
         InputError
-            If the block does not fit the file or goes back in time.
+            If a block does not fit the file or goes back in time; what stands before it is written.
         FileError
             If it cannot be written; what was acknowledged before is preserved.
         """
-        samples = block.samples
-        shape = (samples.shape[0], len(self.manifest.channels))
-        if samples.shape != shape or samples.dtype != self._dtype:
-            raise InputError(
-                f"block of {samples.dtype} {samples.shape} does not fit a file of {self._dtype} "
-                f"with {shape[1]} channels"
-            )
         with self._lock:
             self._require_open()
-            if self._next is not None and block.first_sample < self._next:
-                raise InputError(
-                    f"sample index {block.first_sample} goes back: expected {self._next} or later"
-                )
-            self._require_room(samples.nbytes)
+            batch = self._arrange(blocks)
+            batch.events.extend(events)
+            size = sum(piece.nbytes for piece in batch.pieces)
+            size += len(batch.events) * EVENT_TYPE.itemsize + len(slow) * SLOW_TYPE.itemsize
+            self._require_room(size)
             with self._guard():
-                if block.first_sample != self._next or block.status & BlockStatus.GAP_BEFORE:
-                    self._begin_stretch(block.first_sample, overrun)
-                if block.status & BlockStatus.SATURATED:
-                    payload = {"samples": shape[0]}
-                    self._put(Event(block.first_sample, EventKind.SATURATED, payload, time.time()))
-                self._append(samples)
-            self._rows += shape[0]
-            self._next = block.end_sample
+                self._write(batch, slow)
+            self._next, self._lost, self._gaps = batch.next, batch.lost, batch.gaps
+            if batch.refused is not None:
+                raise batch.refused
+
+    def write(self, block: Block, overrun: Overrun | None = None) -> None:
+        """Append one block and flush, see :meth:`append`."""
+        self.append([(block, overrun)])
 
     def event(self, event: Event) -> None:
-        """Append an event and flush.
-
-        Raises
-        ------
-        FileError
-            If it cannot be written.
-        """
-        with self._lock:
-            self._require_open()
-            self._require_room(EVENT_TYPE.itemsize)
-            with self._guard():
-                self._put(event)
+        """Append one event and flush, see :meth:`append`."""
+        self.append(events=[event])
 
     def slow(
         self,
@@ -192,21 +210,7 @@ class Recorder:
         """
         stamp = time.time() if host_time is None else host_time
         number = float("nan") if value is None else float(value)
-        entry = SlowRecord(sample, name, number, unit, status, stamp)
-        record = np.zeros(1, SLOW_TYPE)
-        record[0] = (
-            entry.sample,
-            entry.host_time,
-            entry.value,
-            _cut(name, 32),
-            _cut(unit, 16),
-            _cut(status, 32),
-        )
-        with self._lock:
-            self._require_open()
-            self._require_room(SLOW_TYPE.itemsize)
-            with self._guard():
-                _extend(self._slow, record)
+        self.append(slow=[SlowRecord(sample, name, number, unit, status, stamp)])
 
     def close(
         self,
@@ -228,7 +232,7 @@ class Recorder:
             self._closed = True
             with self._guard():
                 attributes = self._file.attrs
-                said = _cut(reason or self._failure or "", 400)
+                said = cut_text(reason or self._failure or "", 400)
                 attributes.modify("outcome", np.array(outcome.encode("ascii"), "S16"))
                 attributes.modify("reason", np.array(said, "S400"))
                 attributes.modify("ended", time.time())
@@ -244,86 +248,47 @@ class Recorder:
 
     # -- inside -----------------------------------------------------------------------------------
 
-    def _create(self) -> None:
-        """Make the file with all its datasets and attributes and switch to append mode."""
-        m = self.manifest
-        # Version 1.10 of the format is the oldest that allows reading while writing.
-        self._file = h5py.File(self.path, "x", libver=("v110", "v110"))
-        attributes = self._file.attrs
-        for name, text in {"schema": SCHEMA, "unit": m.unit, "mode": m.mode}.items():
-            attributes[name] = np.bytes_(text.encode("utf-8") or b" ")
-        attributes["schema_version"] = SCHEMA_VERSION
-        attributes["sample_rate"] = float(m.sample_rate)
-        attributes["scale"] = np.asarray(m.scale, np.float64)
-        attributes["created"] = time.time()
-        attributes["ended"] = 0.0
-        attributes["state"] = np.array(b"interrupted", "S16")
-        attributes["outcome"] = np.array(b"", "S16")
-        attributes["reason"] = np.array(b"", "S400")
-        for name, value in {
-            "channels": m.channels,
-            "config": m.config,
-            "plan": m.plan,
-            "detectors": m.detectors,
-            "calibration": m.calibration,
-            "versions": {**_versions(), **m.versions},
-            "seed": m.seed,
-        }.items():
-            attributes[name] = np.bytes_(json_text(value).encode("ascii"))
-        columns = len(m.channels)
-        self._samples = self._file.create_dataset(
-            "samples",
-            shape=(0, columns),
-            maxshape=(None, columns),
-            chunks=(self._chunk_rows, columns),
-            dtype=self._dtype,
-        )
-        self._events = self._growing("events", EVENT_TYPE)
-        self._slow = self._growing("slow", SLOW_TYPE)
-        self._stretches = self._growing("stretches", STRETCH_TYPE)
-        self._file.flush()
-        self._file.swmr_mode = True
+    def _arrange(self, blocks: Sequence[tuple[Block, Overrun | None]]) -> _Batch:
+        """Lay out blocks with their stretches and events, up to the first one that is wrong."""
+        batch = _Batch(self.samples, self._next, self._lost, self._gaps)
+        for block, overrun in blocks:
+            try:
+                self._check(block, batch.next)
+            except InputError as error:
+                batch.refused = error
+                break
+            if block.first_sample != batch.next or block.status & BlockStatus.GAP_BEFORE:
+                _begin_stretch(batch, block.first_sample, overrun)
+            rows = block.samples.shape[0]
+            if block.status & BlockStatus.SATURATED:
+                payload = {"samples": rows}
+                saturated = Event(block.first_sample, EventKind.SATURATED, payload, time.time())
+                batch.events.append(saturated)
+            batch.pieces.append(block.samples)
+            batch.rows += rows
+            batch.next = block.end_sample
+        return batch
 
-    def _growing(self, name: str, dtype: np.dtype[Any]) -> Any:
-        """Make an empty dataset of records."""
-        return self._file.create_dataset(
-            name, shape=(0,), maxshape=(None,), chunks=(64,), dtype=dtype
-        )
+    def _check(self, block: Block, expected: int | None) -> None:
+        """Raise InputError for a block of another shape or type, or of an earlier time."""
+        shape = (block.samples.shape[0], len(self.manifest.channels))
+        if block.samples.shape != shape or block.samples.dtype != self._dtype:
+            raise InputError(
+                f"block of {block.samples.dtype} {block.samples.shape} does not fit a file of "
+                f"{self._dtype} with {shape[1]} channels"
+            )
+        if expected is not None and block.first_sample < expected:
+            raise InputError(
+                f"sample index {block.first_sample} goes back: expected {expected} or later"
+            )
 
-    def _begin_stretch(self, first_sample: int, overrun: Overrun | None) -> None:
-        """Note where the next stretch begins, and the gap before it; a seam loses nothing."""
-        lost = 0 if self._next is None else first_sample - self._next
-        if self._next is not None and lost:
-            payload: dict[str, Any] = {
-                "lost": lost,
-                "cause": "digitizer" if overrun is None else "recorder",
-            }
-            self._put(Event(self._next, EventKind.GAP, payload, time.time()))
-            self._gaps += 1
-            self._lost += lost
-        _extend(self._stretches, np.array([(self._rows, first_sample)], STRETCH_TYPE))
-
-    def _append(self, samples: NDArray[Any]) -> None:
-        """Append rows chunk by chunk, past HDF5's cache; a part is written as a whole chunk."""
-        start, end, size = self._rows, self._rows + samples.shape[0], self._chunk_rows
-        self._samples.resize(end, axis=0)
-        row = start
-        while row < end:
-            chunk = row - row % size
-            stop = min(end, chunk + size)
-            piece = np.ascontiguousarray(samples[row - start : stop - start])
-            if stop - row < size:
-                if row == chunk:
-                    self._tail[:] = 0
-                self._tail[row - chunk : stop - chunk] = piece
-                piece = self._tail
-            self._samples.id.write_direct_chunk((chunk, 0), piece)
-            row = stop
-        self._samples.flush()
-
-    def _put(self, event: Event) -> None:
-        """Append an event's records."""
-        _extend(self._events, encode_event(event))
+    def _write(self, batch: _Batch, slow: Sequence[SlowRecord]) -> None:
+        """Write a batch: what tells where samples belong comes before them."""
+        assert self._samples is not None
+        append_records(self._stretches, np.array(batch.stretches, STRETCH_TYPE))
+        append_records(self._events, encode_events(batch.events))
+        append_records(self._slow, encode_slow(slow))
+        self._samples.append(batch.pieces)
 
     def _require_open(self) -> None:
         """Raise when nothing can be written any more."""
@@ -334,9 +299,9 @@ class Recorder:
 
     def _require_room(self, size: int) -> None:
         """Raise FileError in time: HDF5 cannot close a file that met a full disk."""
-        # A block may touch two partly filled chunks, each written as a whole.
-        needed = size + 4 * self._chunk_rows * self._row_bytes
-        needed = _RESERVE_BYTES + (needed if self._rows or size else 0)
+        # Samples may touch two partly filled chunks, each written as a whole.
+        needed = size + 4 * self._chunk_rows * self.bytes_per_sample
+        needed = _RESERVE_BYTES + (needed if self.samples or size else 0)
         try:
             free = free_bytes(self.path)
         except OSError as error:
@@ -353,35 +318,25 @@ class Recorder:
             text = " ".join(str(error).split())
             if "No space left" in text or "errno = 28" in text:
                 text = "disk full"
-            # Rows that were announced and not written would read as zeros.
             with contextlib.suppress(OSError, RuntimeError, AttributeError, ValueError):
-                self._samples.resize(self._rows, axis=0)
+                if self._samples is not None:
+                    self._samples.truncate()
             self._fail(text)
 
     def _fail(self, reason: str) -> None:
         """Remember and raise a failure."""
-        preserved = f"; its {self._rows} samples are preserved" if self._rows else ""
+        preserved = f"; its {self.samples} samples are preserved" if self.samples else ""
         self._failure = f"cannot write {self.path}: {reason}{preserved}"
         raise FileError(self._failure)
 
 
-def _extend(dataset: Any, records: NDArray[np.void]) -> None:
-    """Append records and flush."""
-    start = dataset.shape[0]
-    dataset.resize(start + records.size, axis=0)
-    dataset[start:] = records
-    dataset.flush()
-
-
-def _cut(text: str, width: int) -> bytes:
-    """Encode as at most ``width`` bytes."""
-    return text.encode("utf-8")[:width].decode("utf-8", "ignore").encode("utf-8")
-
-
-def _versions() -> dict[str, str]:
-    """Versions of what wrote the file."""
-    found = {"python": sys.version.split()[0], "hdf5": h5py.version.hdf5_version}
-    for name in ("optobind", "numpy", "scipy", "numba", "h5py"):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+def _begin_stretch(batch: _Batch, first_sample: int, overrun: Overrun | None) -> None:
+    """Note where the next stretch begins, and the gap before it; a seam loses nothing."""
+    lost = 0 if batch.next is None else first_sample - batch.next
+    if batch.next is not None and lost:
+        cause = "digitizer" if overrun is None else "recorder"
+        payload: dict[str, Any] = {"lost": lost, "cause": cause}
+        batch.events.append(Event(batch.next, EventKind.GAP, payload, time.time()))
+        batch.gaps += 1
+        batch.lost += lost
+    batch.stretches.append((batch.rows, first_sample))

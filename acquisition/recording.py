@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from .outcome import Outcome
 from .plans import Plan, plan_to_dict
 from .recorder import Recorder
 from .recorder_thread import RecorderThread
-from .runfile_format import Manifest
+from .runfile_format import Manifest, SlowRecord
 from .stream import Stream
 
 __all__ = ["Recording"]
+
+_LONGEST_STALL = 20.0  # s without a sample on the disk: longer than any disk that goes on again
 
 
 class Recording:
@@ -63,6 +66,7 @@ class Recording:
         self._thread = RecorderThread(self._recorder, stream.ring.cursor("recorder"))
         self._thread.start()
         self._marked = BlockStatus.OK
+        self._moved = (0, time.monotonic())
 
     @property
     def samples(self) -> int:
@@ -94,15 +98,29 @@ class Recording:
         """Samples that were overwritten before this recorder took them; part of the gaps."""
         return self._thread.missed
 
+    def stuck(self) -> bool:
+        """Whether samples wait and none has reached the disk for long: it may never answer."""
+        now, done = time.monotonic(), self._recorder.samples
+        before, since = self._moved
+        if done != before or (self._recorder.next_sample or 0) >= self._stream.position:
+            self._moved = (done, now)
+            return False
+        return now - since > _LONGEST_STALL
+
     def raise_error(self) -> None:
-        """Raise what ended the recorder, if anything did."""
+        """Raise what ended the recorder, if anything did, or that it is stuck."""
         if self._thread.error is not None:
             raise self._thread.error
+        if self.stuck():
+            raise FileError(
+                f"{self._recorder.path}: the disk has taken no sample for {_LONGEST_STALL:g} s; "
+                f"{self._recorder.samples} samples are preserved; is its drive still there?"
+            )
 
     def event(self, event: Event) -> None:
         """Write an event."""
         if self._thread.is_alive():
-            self._thread.post(lambda: self._recorder.event(event))
+            self._thread.post(event)
         else:
             self._recorder.event(event)
 
@@ -116,11 +134,8 @@ class Recording:
         host_time: float,
     ) -> None:
         """Write a slow reading, with the time (s since the epoch) at which it was read."""
-        self._thread.post(
-            lambda: self._recorder.slow(
-                sample, name, value, unit, status=status, host_time=host_time
-            )
-        )
+        number = float("nan") if value is None else value
+        self._thread.post(SlowRecord(sample, name, number, unit, status, host_time))
 
     def new_conditions(self, status: BlockStatus) -> list[EventKind]:
         """Return the events for a particle that was lost since the last block."""
@@ -141,5 +156,13 @@ class Recording:
         self._thread.finish(self._stream.position if self._stream.position else None)
 
     def close(self, outcome: Outcome, reason: str) -> None:
-        """Close the file in good order."""
+        """Close the file in good order.
+
+        Raises
+        ------
+        FileError
+            If its recorder hangs, which has the file; it stays readable, marked as interrupted.
+        """
+        if self._thread.is_alive():
+            raise FileError(f"{self._recorder.path} cannot be closed: the disk does not answer")
         self._recorder.close(outcome, reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,8 @@ from .records.opening import open_record
 from .records.record import Range, Record
 
 __all__ = ["ReplayDigitizer"]
+
+_LONGEST_WAIT = 0.25  # s of one read: a run must be ended meanwhile
 
 
 class ReplayDigitizer:
@@ -144,7 +147,7 @@ class ReplayDigitizer:
             self._state = DeviceState.READY
 
     def read_into(self, buffer: NDArray[np.int16] | NDArray[np.float32]) -> ReadResult:
-        """Fill ``buffer`` (rows, channels); fewer rows come before a gap and at the end.
+        """Fill ``buffer`` (rows, channels); fewer come before a gap, at the end and late.
 
         Raises
         ------
@@ -158,12 +161,16 @@ class ReplayDigitizer:
             raise DeviceError(f"{self._name}: start first")
         if buffer.ndim != 2 or buffer.shape[1] != len(record.names):
             raise InputError(f"buffer of shape {buffer.shape} must be (n, {len(record.names)})")
+        soon = self._soon(record.sample_rate)
+        if not soon:
+            time.sleep(_LONGEST_WAIT)
+            return ReadResult(0, self._index)
         status = self._enter_range()
         first = self._index
         if self._range >= len(self._ranges):
             return ReadResult(0, first, finished=True)
         low, high = self._ranges[self._range]
-        rows = min(buffer.shape[0], high - low - self._position)
+        rows = min(buffer.shape[0], high - low - self._position, soon)
         start = low + self._position
         buffer[:rows] = record.source.counts(start, start + rows)
         self._position += rows
@@ -199,6 +206,13 @@ class ReplayDigitizer:
         if recorded_gap:
             self._index += self._ranges[self._range][0] - high
         return BlockStatus.GAP_BEFORE
+
+    def _soon(self, rate: float) -> int:
+        """Samples that fall due while a read may wait; all of them with a virtual clock."""
+        if not self._real_time:
+            return sys.maxsize
+        due = (time.monotonic() + _LONGEST_WAIT - self._started) * rate * self._speed
+        return max(0, int(due) - self._played)
 
     def _pace(self, rate: float) -> None:
         """Wait until the samples handed out would have been taken."""

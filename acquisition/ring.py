@@ -1,81 +1,64 @@
-"""Ring of blocks in shared memory: one writer, several readers, in one process or many.
+"""Ring of samples in shared memory: one writer, several readers, in one process or many.
 
-The writer never waits unless told to. Each slot carries the running number of its block, which is
-taken away before the slot is overwritten and set when the block is whole; a reader copies the block
-and looks at the number before and after. A reader that was overtaken therefore never sees a torn
+Blocks of any length lie one behind the other, each in one piece; a table says where. What the ring
+holds is therefore a number of samples, of seconds, however short the blocks are.
+
+The writer never waits unless told to. Before it fills a place it raises the mark up to which it may
+write, counted through all turns; a reader copies a block and looks at that mark, and at the number
+of the block's header, before and after. A reader that was overtaken therefore never sees a torn
 block, and learns exactly what it missed from the running count of samples kept with each block.
 
-The order of stores matters: number last. x86-64 keeps it, and between two stores of an interpreter
-there is always enough of a barrier on other machines.
+The order of stores matters: mark first, number last. x86-64 keeps it, and between two stores of an
+interpreter there is always enough of a barrier on other machines.
 """
 
 from __future__ import annotations
 
-import math
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..models.blocks import Block, BlockStatus
 from ..models.errors import InputError
 from .ring_cursor import ACTIVE, CURSOR_FIELDS, EXPECTED, POSITION, Cursor
+from .ring_layout import (
+    BEFORE,
+    CLAIMED,
+    COMMITTED,
+    FINISHED,
+    FIRST,
+    HOST_TIME,
+    MAX_CURSORS,
+    NAME_BYTES,
+    PLACE,
+    ROWS,
+    SEQUENCE,
+    STATUS,
+    TOTAL,
+    RingArrays,
+    RingDescriptor,
+    ring_bytes,
+)
 from .shared_segment import SharedSegment
 
 __all__ = ["Ring", "RingDescriptor"]
 
-_COMMITTED, _FINISHED, _TOTAL, _WRITERS = range(4)
-_SEQUENCE, _FIRST, _ROWS, _BEFORE, _STATUS, _HOST_TIME = range(6)
-_MAX_CURSORS = 16
-_NAME_BYTES = 32
-_ALIGN = 64
 _POLL = 0.0005
 
 
-@dataclass(frozen=True)
-class RingDescriptor:
-    """What another process needs to attach to a ring; can be pickled.
-
-    Attributes
-    ----------
-    name : str
-        Name of the shared memory.
-    rows, channels : int
-        Size of a slot.
-    dtype : {"int16", "float32"}
-        Type of the samples.
-    slots : int
-        Number of slots.
-    scale : tuple of float
-        V per count of each channel.
-    sample_rate : float
-        Hz.
-    """
-
-    name: str
-    rows: int
-    channels: int
-    dtype: Literal["int16", "float32"]
-    slots: int
-    scale: tuple[float, ...]
-    sample_rate: float
-
-
 class Ring:
-    """A ring of blocks; made by :meth:`create` or :meth:`attach`.
+    """A ring of samples; made by :meth:`create` or :meth:`attach`.
 
     Attributes
     ----------
-    rows, channels, slots : int
-        Most rows of a block, channels, number of slots.
-    scale : ndarray, shape (channels,)
-        V per count.
-    sample_rate : float
-        Hz.
+    rows, channels, capacity, scale, sample_rate
+        As given to :meth:`create`; ``capacity`` samples can wait while the writer fills a further
+        block, of no more than 65536 blocks.
     """
 
     def __init__(self, descriptor: RingDescriptor, segment: SharedSegment, owner: bool) -> None:
@@ -85,9 +68,17 @@ class Ring:
         self._lock = threading.Lock()
         self._closed = False
         self.rows, self.channels = descriptor.rows, descriptor.channels
-        self.slots, self.sample_rate = descriptor.slots, descriptor.sample_rate
+        self.capacity, self.sample_rate = descriptor.capacity, descriptor.sample_rate
         self.scale = np.array(descriptor.scale, dtype=np.float64)
-        self._map(segment.buffer)
+        self._length, self._blocks = descriptor.length, descriptor.blocks
+        # Writer only: where the newest block ends and the next begins, counted through all turns.
+        self._end = 0
+        self._filling: tuple[int, int] | None = None
+        arrays = RingArrays(segment.buffer, descriptor)
+        self._state, self._cursors, self._names = arrays.state, arrays.cursors, arrays.names
+        self._headers, self._times, self._data = arrays.headers, arrays.times, arrays.data
+        if owner:
+            self._headers[:, SEQUENCE] = -1
 
     @classmethod
     def create(
@@ -95,36 +86,34 @@ class Ring:
         rows: int,
         channels: int,
         dtype: Literal["int16", "float32"],
-        slots: int,
-        scale: Sequence[float] | NDArray[np.float64],
+        capacity: int,
+        scale: ArrayLike,
         sample_rate: float,
     ) -> Ring:
         """Make a ring; this process writes to it and removes it.
+
+        Parameters
+        ----------
+        rows, channels : int
+            Most rows of a block, and its columns.
+        dtype : {"int16", "float32"}
+            Type of the samples.
+        capacity : int
+            Samples that can wait to be read, at least ``rows``.
+        scale : array_like, shape (channels,)
+            V per count.
+        sample_rate : float
+            Hz.
 
         Raises
         ------
         InputError
             If a size is out of range or there is not enough memory.
         """
-        if rows < 1 or channels < 1 or slots < 2:
-            raise InputError(
-                f"a ring needs rows ≥ 1, channels ≥ 1, slots ≥ 2; got {rows}, {channels}, {slots}"
-            )
-        if dtype not in ("int16", "float32"):
-            raise InputError(f"dtype {dtype!r} is not known; known: int16, float32")
-        if len(scale) != channels:
-            raise InputError(f"scale must hold {channels} values, got {len(scale)}")
-        layout = _layout(rows, channels, np.dtype(dtype), slots)
-        segment = SharedSegment(size=layout[-1])
-        descriptor = RingDescriptor(
-            segment.name,
-            rows,
-            channels,
-            dtype,
-            slots,
-            tuple(float(s) for s in scale),
-            float(sample_rate),
-        )
+        rate, volts = float(sample_rate), tuple(np.asarray(scale, np.float64).tolist())
+        draft = RingDescriptor("", rows, channels, dtype, capacity, volts, rate)
+        segment = SharedSegment(size=ring_bytes(draft))
+        descriptor = replace(draft, name=segment.name)
         return cls(descriptor, segment, owner=True)
 
     @classmethod
@@ -150,20 +139,35 @@ class Ring:
 
     # -- writer -----------------------------------------------------------------------------------
 
-    def writable(self) -> NDArray[Any]:
-        """View (rows, channels) of the next slot, to be filled before :meth:`commit`.
+    def writable(self, rows: int | None = None) -> NDArray[Any]:
+        """View of the place of the next block, to be filled before :meth:`commit`.
 
-        The oldest block is given up; a reader still copying it notices.
+        The oldest blocks are given up; a reader still copying one notices.
+
+        Parameters
+        ----------
+        rows : int, optional
+            Rows wanted, at most ``self.rows``, which is the default.
+
+        Returns
+        -------
+        ndarray, shape (rows, channels)
 
         Raises
         ------
         InputError
-            If the ring is closed.
+            If the ring is closed or a block of so many rows does not fit.
         """
         self._check_open()
-        index = self.committed % self.slots
-        self._headers[index, _SEQUENCE] = -1
-        view: NDArray[Any] = self._data[index]
+        wanted = self.rows if rows is None else rows
+        _check_rows(wanted, self.rows)
+        place = self._place_for(wanted)
+        # Never lowered: what an earlier view allowed to be written may have been.
+        self._state[CLAIMED] = max(int(self._state[CLAIMED]), place + wanted)
+        self._headers[self.committed % self._blocks, SEQUENCE] = -1
+        self._filling = place, wanted
+        start = place % self._length
+        view: NDArray[Any] = self._data[start : start + wanted]
         return view
 
     def commit(
@@ -177,12 +181,12 @@ class Ring:
         stop: Callable[[], bool] | None = None,
         timeout: float | None = None,
     ) -> bool:
-        """Publish the slot filled last.
+        """Publish the block filled last.
 
         Parameters
         ----------
         rows : int
-            Rows filled.
+            Rows filled, of those that :meth:`writable` gave.
         first_sample : int
             Index of the first row.
         host_time : float
@@ -202,23 +206,36 @@ class Ring:
             Whether there is room for one more block.
         """
         self._check_open()
-        if not 1 <= rows <= self.rows:
-            raise InputError(f"a block must have 1 … {self.rows} rows, got {rows}")
+        if self._filling is None:
+            raise InputError("there is no block to commit: call writable() first")
+        place, most = self._filling
+        _check_rows(rows, most)
         number = self.committed
-        header = self._headers[number % self.slots]
-        header[_FIRST], header[_ROWS] = first_sample, rows
-        header[_BEFORE], header[_STATUS] = self._state[_TOTAL], int(status)
-        self._times[number % self.slots, _HOST_TIME] = host_time
-        header[_SEQUENCE] = number
-        self._state[_TOTAL] += rows
-        self._state[_COMMITTED] = number + 1
+        header = self._headers[number % self._blocks]
+        header[FIRST], header[ROWS] = first_sample, rows
+        header[BEFORE], header[STATUS] = self._state[TOTAL], int(status)
+        header[PLACE] = place
+        self._times[number % self._blocks, HOST_TIME] = host_time
+        header[SEQUENCE] = number
+        self._end, self._filling = place + rows, None
+        self._state[TOTAL] += rows
+        self._state[COMMITTED] = number + 1
         return self.wait_for_room(timeout, stop) if wait else self.has_room()
 
     def has_room(self) -> bool:
         """Whether the next block overwrites nothing that a lossless cursor still has to read."""
         active = self._cursors[:, ACTIVE] != 0
         positions = self._cursors[active, POSITION]
-        return bool(positions.size == 0 or self.committed - positions.min() < self.slots - 1)
+        if positions.size == 0:
+            return True
+        oldest, number = int(positions.min()), self.committed
+        if oldest >= number:
+            return True
+        header = self._headers[oldest % self._blocks]
+        if number - oldest >= self._blocks or header[SEQUENCE] != oldest:
+            return False
+        end = self._place_for(self.rows) + self.rows
+        return bool(end <= int(header[PLACE]) + self._length)
 
     def wait_for_room(
         self, timeout: float | None = None, stop: Callable[[], bool] | None = None
@@ -238,19 +255,24 @@ class Ring:
     def finish(self) -> None:
         """Tell the readers that no further block will come."""
         if not self._closed:
-            self._state[_FINISHED] = 1
+            self._state[FINISHED] = 1
 
     # -- readers ----------------------------------------------------------------------------------
 
     @property
     def committed(self) -> int:
         """Number of blocks published so far."""
-        return int(self._state[_COMMITTED])
+        return int(self._state[COMMITTED])
 
     @property
     def finished(self) -> bool:
         """Whether no further block will come."""
-        return self._closed or bool(self._state[_FINISHED])
+        return self._closed or bool(self._state[FINISHED])
+
+    @property
+    def total(self) -> int:
+        """Number of samples published so far."""
+        return int(self._state[TOTAL])
 
     def cursor(self, name: str, *, lossless: bool = True, max_behind: int | None = None) -> Cursor:
         """Make a reader that starts with the next block.
@@ -265,8 +287,8 @@ class Ring:
             A lossless cursor that was overtaken goes on with old blocks, to lose no more than
             necessary; any other takes the newest, and holds nobody up.
         max_behind : int, optional
-            Blocks that a lossy cursor may lie behind before it skips to the newest; half the
-            slots by default.
+            Samples that a lossy cursor may lie behind before it skips to the newest block; half
+            the capacity by default.
 
         Raises
         ------
@@ -274,10 +296,10 @@ class Ring:
             For a name that is in use, too long or (attached) not known.
         """
         self._check_open()
-        behind = self.slots // 2 if max_behind is None else max_behind
+        behind = self.capacity // 2 if max_behind is None else max_behind
         if not lossless:
             entry = np.zeros(CURSOR_FIELDS, np.int64)
-            self._place(entry)
+            self._put_behind_newest(entry)
             return Cursor(self, name, entry, lossless=False, max_behind=behind)
         with self._lock:
             entry = self._claim(name) if self._owner else self._find(name)
@@ -285,19 +307,30 @@ class Ring:
 
     def read(self, number: int) -> tuple[Block, int] | None:
         """Copy block ``number`` and the count of samples before it; None if it is not there."""
-        index = number % self.slots
-        header = self._headers[index]
-        if header[_SEQUENCE] != number:
+        header = self._headers[number % self._blocks]
+        sequence, first, rows, before, status, place, *_ = header.tolist()
+        if sequence != number or not 1 <= rows <= self.rows or self._is_given_up(place):
             return None
-        _, first, rows, before, status, _ = (int(value) for value in header)
-        if not 1 <= rows <= self.rows:
-            return None
-        samples = self._data[index, :rows].copy()
-        host_time = float(self._times[index, _HOST_TIME])
-        if header[_SEQUENCE] != number:
+        start = place % self._length
+        samples = self._data[start : start + rows].copy()
+        host_time = float(self._times[number % self._blocks, HOST_TIME])
+        if header[SEQUENCE] != number or self._is_given_up(place):
             return None
         block = Block(first, samples, self.scale, number, host_time, BlockStatus(status))
         return block, before
+
+    def oldest_within(self, samples: int) -> int:
+        """Number of the oldest block of those that hold the newest ``samples`` samples."""
+        end = self.committed
+        low, high = max(0, end - self._blocks + 1), max(0, end - 1)
+        target = self.total - samples
+        while low < high:
+            middle = (low + high) // 2
+            if self._headers[middle % self._blocks, BEFORE] < target:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
     def close(self) -> None:
         """Leave the ring; its creator also ends and removes it. May be called again, in any order.
@@ -307,57 +340,46 @@ class Ring:
         if self._closed:
             return
         if self._owner:
-            self._state[_FINISHED] = 1
+            self._state[FINISHED] = 1
         self._closed = True
         self._segment.close()
 
     # -- inside -----------------------------------------------------------------------------------
-
-    def _map(self, buffer: memoryview) -> None:
-        """Lay the arrays over the shared memory."""
-        slots, dtype = self.slots, np.dtype(self._descriptor.dtype)
-        cursors, names, headers, data, _ = _layout(self.rows, self.channels, dtype, slots)
-
-        def view(kind: np.dtype[Any], offset: int, *shape: int) -> NDArray[Any]:
-            # frombuffer, unlike ndarray(buffer=…), keeps the memory mapped while the array lives.
-            return np.frombuffer(buffer, kind, math.prod(shape), offset).reshape(shape)
-
-        integer, real = np.dtype(np.int64), np.dtype(np.float64)
-        self._state = view(integer, 0, _WRITERS)
-        self._cursors = view(integer, cursors, _MAX_CURSORS, CURSOR_FIELDS)
-        self._names = view(np.dtype(f"S{_NAME_BYTES}"), names, _MAX_CURSORS)
-        self._headers = view(integer, headers, slots, 6)
-        self._times = view(real, headers, slots, 6)
-        self._data = view(dtype, data, slots, self.rows, self.channels)
-        if self._owner:
-            self._headers[:, _SEQUENCE] = -1
-
     def _check_open(self) -> None:
         """Raise InputError when closed."""
         if self._closed:
             raise InputError("the ring is closed")
 
-    def _place(self, entry: NDArray[np.int64]) -> None:
+    def _place_for(self, rows: int) -> int:
+        """Where the next block begins: behind the newest, or with the next turn if it is in one."""
+        left = self._length - self._end % self._length
+        return self._end if rows <= left else self._end + left
+
+    def _is_given_up(self, place: int) -> bool:
+        """Whether the writer may have written over a block that begins at ``place``."""
+        return int(self._state[CLAIMED]) > place + self._length
+
+    def _put_behind_newest(self, entry: NDArray[np.int64]) -> None:
         """Set a cursor behind the newest block."""
         entry[:] = 0
-        entry[EXPECTED] = self._state[_TOTAL]
-        entry[POSITION] = self._state[_COMMITTED]
+        entry[EXPECTED] = self._state[TOTAL]
+        entry[POSITION] = self._state[COMMITTED]
 
     def _claim(self, name: str) -> NDArray[np.int64]:
         """Take a free place for a lossless cursor."""
         encoded = name.encode("utf-8")
-        if not 0 < len(encoded) <= _NAME_BYTES:
-            raise InputError(f"cursor name {name!r} must have 1 … {_NAME_BYTES} bytes")
+        if not 0 < len(encoded) <= NAME_BYTES:
+            raise InputError(f"cursor name {name!r} must have 1 … {NAME_BYTES} bytes")
         active = self._cursors[:, ACTIVE] != 0
         if encoded in self._names[active].tolist():
             raise InputError(f"cursor {name!r} is in use")
         free = np.flatnonzero(~active)
         if free.size == 0:
-            raise InputError(f"a ring holds at most {_MAX_CURSORS} lossless cursors")
+            raise InputError(f"a ring holds at most {MAX_CURSORS} lossless cursors")
         index = int(free[0])
         self._names[index] = encoded
         entry: NDArray[np.int64] = self._cursors[index]
-        self._place(entry)
+        self._put_behind_newest(entry)
         entry[ACTIVE] = 1
         return entry
 
@@ -372,18 +394,7 @@ class Ring:
         return entry
 
 
-def _layout(rows: int, channels: int, dtype: np.dtype[Any], slots: int) -> tuple[int, ...]:
-    """Offsets of cursors, names, headers and data, and the size of the whole, in bytes."""
-    sizes = [
-        8 * _WRITERS,
-        8 * CURSOR_FIELDS * _MAX_CURSORS,
-        _NAME_BYTES * _MAX_CURSORS,
-        8 * 6 * slots,
-        slots * rows * channels * dtype.itemsize,
-    ]
-    offsets: list[int] = []
-    position = 0
-    for size in sizes:
-        position += -(-size // _ALIGN) * _ALIGN
-        offsets.append(position)
-    return tuple(offsets)
+def _check_rows(rows: int, most: int) -> None:
+    """Raise InputError for a block of too few or too many rows."""
+    if not 1 <= rows <= most:
+        raise InputError(f"a block must have 1 … {most} rows, got {rows}")

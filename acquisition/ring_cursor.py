@@ -18,6 +18,7 @@ ACTIVE, POSITION, EXPECTED, MISSED_SAMPLES, MISSED_BLOCKS = range(5)
 CURSOR_FIELDS = 8
 
 _POLL_FAST, _POLL_SLOW = 0.0002, 0.002
+_ATTEMPTS = 8  # to read a block that the writer is about to overwrite
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,16 @@ class Overrun:
 class _Source(Protocol):
     """What a cursor needs of its ring."""
 
-    slots: int
+    capacity: int
 
     @property
     def committed(self) -> int: ...
     @property
+    def total(self) -> int: ...
+    @property
     def finished(self) -> bool: ...
     def read(self, number: int) -> tuple[Block, int] | None: ...
+    def oldest_within(self, samples: int) -> int: ...
 
 
 class Cursor:
@@ -74,10 +78,7 @@ class Cursor:
         self._ring = ring
         self._entry = entry
         self._lossless = lossless
-        # While the writer fills a slot, one block less than there are slots can be read.
-        self._limit = ring.slots - 1 if lossless else min(max(1, max_behind), ring.slots - 1)
-        # From the middle, a reader that was overtaken has time to recover.
-        self._restart = max(1, ring.slots // 2) if lossless else 1
+        self._max_behind = max_behind
         self._end = -1
 
     @property
@@ -94,6 +95,11 @@ class Cursor:
     def behind(self) -> int:
         """Blocks still to be read."""
         return self._ring.committed - int(self._entry[POSITION])
+
+    @property
+    def behind_samples(self) -> int:
+        """Samples still to be read."""
+        return self._ring.total - int(self._entry[EXPECTED])
 
     @property
     def finished(self) -> bool:
@@ -117,25 +123,22 @@ class Cursor:
         pause = _POLL_FAST
         while True:
             ended = self._ring.finished
-            position = int(self._entry[POSITION])
-            behind = self._ring.committed - position
+            behind = self.behind
             if behind > 0:
-                if behind > self._limit:
-                    position = self._ring.committed - self._restart
-                block = self._take(position)
+                block = self._take_next()
                 if block is not None:
                     return block
             if ended and behind <= 0:
                 return None
             if deadline is not None and time.monotonic() >= deadline:
                 return None
-            if behind <= 0:
-                time.sleep(pause)
-                pause = min(_POLL_SLOW, 1.5 * pause)
+            # Also when the writer has just begun to fill the place of the only block.
+            time.sleep(pause)
+            pause = min(_POLL_SLOW, 1.5 * pause)
 
     def newest(self) -> Block | None:
         """Return the newest block if it was not read yet; what lies between counts as missed."""
-        for _ in range(self._ring.slots):
+        for _ in range(_ATTEMPTS):
             newest = self._ring.committed - 1
             if newest < int(self._entry[POSITION]):
                 return None
@@ -147,6 +150,21 @@ class Cursor:
     def close(self) -> None:
         """Give up the place: the writer no longer waits for it."""
         self._entry[ACTIVE] = 0
+
+    def _take_next(self) -> Block | None:
+        """Read the next block, or where the reader was overtaken the one to go on with."""
+        position = int(self._entry[POSITION])
+        if self._lossless:
+            block = self._take(position)
+            if block is not None:
+                return block
+            # From the middle, a reader that was overtaken has time to recover.
+            return self._take(max(position, self._ring.oldest_within(self._ring.capacity // 2)))
+        if self.behind_samples <= self._max_behind:
+            block = self._take(position)
+            if block is not None:
+                return block
+        return self._take(self._ring.committed - 1)
 
     def _take(self, position: int) -> Block | None:
         """Read one block, book what lies before it as missed, and step on; None if overtaken."""

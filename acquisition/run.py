@@ -42,6 +42,8 @@ if TYPE_CHECKING:  # HDF5 is loaded when a run begins
 
 __all__ = ["Run", "RunHost", "RunOutcome"]
 
+_LONGEST_READ = 0.25  # s of samples in one read: a stop and an abort are heard between two
+
 
 class RunHost(ReleaseHost, Protocol):
     """What a run needs of the runner that carries it out."""
@@ -90,6 +92,7 @@ class Run:
         self._gate_closed: bool | None = None
         self._ledger = RunReleases(runner, plan, path)
         self._missed = 0
+        self.paused_samples = 0
         self.name = f"run {number}"
         self.state: RunState = "preparing"
         self.fraction: float | None = None
@@ -106,7 +109,7 @@ class Run:
         self._abort.set()
 
     def request_pause(self, paused: bool) -> None:
-        """Hold a reheating run between repetitions, feedback on, or go on."""
+        """Hold the run, feedback on, or go on; a reheating run between two repetitions."""
         (self._pause.set if paused else self._pause.clear)()
 
     def exclude(self, plan: ReheatingPlan, number: int, reason: str) -> bool:
@@ -165,7 +168,7 @@ class Run:
             raise
         outcome: Outcome = "complete"
         reason, code = "", 0
-        bug: Exception | None = None
+        bug: BaseException | None = None
         try:
             self._begin()
             whole = run_plan(self, self._plan)
@@ -175,7 +178,7 @@ class Run:
                 outcome, reason = "stopped", "the record that is played ended before the plan"
         except Aborted:
             outcome, reason = "aborted", "aborted on request"
-        except Exception as error:  # a bug of ours: finalise first, then let it out
+        except BaseException as error:  # a bug, of a driver perhaps: finalise, then let it out
             outcome, (reason, code) = "failed", in_words(error)
             bug = None if isinstance(error, OptobindError) else error
         result, late_bug = self._finalise(outcome, reason, code)
@@ -230,13 +233,13 @@ class Run:
 
     def _finalise(
         self, outcome: Outcome, reason: str, code: int
-    ) -> tuple[RunOutcome, Exception | None]:
+    ) -> tuple[RunOutcome, BaseException | None]:
         """Feedback on, file closed, digitizer stopped: each is tried independently.
 
         Returns
         -------
         RunOutcome
-        Exception or None
+        BaseException or None
             The first error that is none of ours: a bug, of a driver perhaps.
         """
         self.state = "stopping"
@@ -266,7 +269,7 @@ class Run:
             close,
             self._runner.end_stream,
         )
-        bug: Exception | None = None
+        bug: BaseException | None = None
         for step in steps:
             error = attempt(step)
             if error is None:
@@ -300,26 +303,39 @@ class Run:
         return tuple(d.channel for d in self._rig.channels("out_of_loop"))
 
     def acquire(self, samples: int, *, keep: bool = False) -> NDArray[np.float64] | None:
-        """Acquire so many samples; return them in volts when asked (then never cut by a stop)."""
+        """Acquire so many samples; return them in volts when asked.
+
+        Then a stop cuts them short only where none come. Without, a pause does not count.
+        """
         stream = self._open_stream()
         kept = None
         if keep:
             kept = np.empty((samples, len(stream.info.channels)), dtype=stream.info.dtype)
-        done = 0
+        done, silent = 0, False
         while done < samples and not stream.finished:
-            if self._interrupted() and not keep:
+            if self._interrupted() and (silent or not keep):
                 break
-            rows = min(stream.block_rows, samples - done)
-            done += self._read(rows, None if kept is None else kept[done : done + rows])
+            if not keep and self._pause.is_set():
+                self.wait_while_paused()
+                continue
+            rows = min(self._rows_of_a_read(), samples - done)
+            came = self._read(rows, None if kept is None else kept[done : done + rows])
+            done, silent = done + came, came == 0
             if not keep:
                 self.fraction = done / samples
         return None if kept is None else kept[:done] * np.asarray(stream.info.scale)
 
     def acquire_while(self, go_on: Callable[[], bool]) -> None:
-        """Acquire blocks while ``go_on()``."""
+        """Acquire blocks while ``go_on()``; a pause is marked in the record."""
         stream = self._open_stream()
         while go_on() and not self._interrupted() and not stream.finished:
-            self._read(stream.block_rows, None)
+            self.wait_while_paused()
+            self._read(self._rows_of_a_read(), None)
+
+    def _rows_of_a_read(self) -> int:
+        """Rows that last no longer than a stop may wait, also at a low rate."""
+        stream = self._open_stream()
+        return min(stream.block_rows, max(1, round(_LONGEST_READ * stream.info.sample_rate)))
 
     def _open_stream(self) -> Stream:
         assert self._stream is not None
@@ -337,7 +353,7 @@ class Run:
         assert recording is not None
         recording.raise_error()
         before = stream.position
-        result = stream.read(rows, self._abort.is_set, keep)
+        result = stream.read(rows, lambda: self._abort.is_set() or recording.stuck(), keep)
         self._ledger.read(before, result, keep)
         for kind in recording.new_conditions(result.status):
             self.event(kind, at=result.first_sample, samples=result.samples)
@@ -424,11 +440,17 @@ class Run:
         """Go on recording, feedback on, while the run is paused."""
         if not self._pause.is_set():
             return
-        self.state = "paused"
+        stream, began, message = self._open_stream(), self.position, self.message
+        self.state, self.message = "paused", f"paused: {message}" if message else "paused"
         self.event(EventKind.NOTE, text="paused")
-        self.acquire_while(self._pause.is_set)
-        self.event(EventKind.NOTE, text="resumed")
-        self.state = "running"
+        self._runner.log.add("info", f"{self.name} is paused, feedback on: resume or stop it")
+        try:
+            while self._pause.is_set() and not self._interrupted() and not stream.finished:
+                self._read(self._rows_of_a_read(), None)
+        finally:
+            self.event(EventKind.NOTE, text="resumed")
+            self.paused_samples += self.position - began
+            self.state, self.message = "running", message
 
     @property
     def stopping(self) -> bool:

@@ -7,7 +7,7 @@ writer is killed. An event whose JSON does not fit one record goes on in the nex
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,8 +26,10 @@ __all__ = [
     "STRETCH_TYPE",
     "Manifest",
     "SlowRecord",
+    "cut_text",
     "decode_events",
-    "encode_event",
+    "encode_events",
+    "encode_slow",
 ]
 
 SCHEMA = "optobind-run"
@@ -121,16 +123,31 @@ class SlowRecord:
     host_time: float = 0.0
 
 
-def encode_event(event: Event) -> NDArray[np.void]:
-    """Turn an event into one or more records."""
-    text = json_text(dict(event.payload)).encode("ascii")
-    pieces = [text[i : i + _TEXT_WIDTH] for i in range(0, len(text), _TEXT_WIDTH)]
-    records = np.zeros(len(pieces), EVENT_TYPE)
-    for i, piece in enumerate(pieces):
-        last = i == len(pieces) - 1
+def encode_events(events: Sequence[Event]) -> NDArray[np.void]:
+    """Turn events into records, one or more each."""
+    rows = []
+    for event in events:
+        text = json_text(dict(event.payload)).encode("ascii")
         kind = event.kind.value.encode("ascii")
-        records[i] = (event.sample, event.host_time, kind, 0 if last else 1, piece)
+        for i in range(0, len(text), _TEXT_WIDTH):
+            goes_on = int(i + _TEXT_WIDTH < len(text))
+            piece = text[i : i + _TEXT_WIDTH]
+            rows.append((event.sample, event.host_time, kind, goes_on, piece))
+    return np.array(rows, EVENT_TYPE)
+
+
+def encode_slow(readings: Sequence[SlowRecord]) -> NDArray[np.void]:
+    """Turn slow readings into records."""
+    records = np.zeros(len(readings), SLOW_TYPE)
+    for i, r in enumerate(readings):
+        name, unit, status = cut_text(r.name, 32), cut_text(r.unit, 16), cut_text(r.status, 32)
+        records[i] = (r.sample, r.host_time, r.value, name, unit, status)
     return records
+
+
+def cut_text(text: str, width: int) -> bytes:
+    """Encode as at most ``width`` bytes of UTF-8."""
+    return text.encode("utf-8")[:width].decode("utf-8", "ignore").encode("utf-8")
 
 
 def decode_events(records: Iterable[Any]) -> list[Event]:

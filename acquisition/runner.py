@@ -166,16 +166,22 @@ class Runner(threading.Thread):
 
     def run(self) -> None:
         """Serve commands and keep the stream flowing until closed."""
-        while not self._closing.is_set():
-            self.serve(wait=self.stream is None)
-            if self.stream is not None:
-                self._read_idle()
-            self._look_after()
-        self.end_stream()
-        self.restore_feedback()
-        self._light.close()
-        self.slow.close()
-        self._refuse_queued()
+        try:
+            while not self._closing.is_set():
+                self.serve(wait=self.stream is None)
+                if self.stream is not None:
+                    self._read_idle()
+                self._look_after()
+        except BaseException as error:  # a bug between two runs: nobody would answer any more
+            self.log.add("error", f"internal error: {error!r}; restart the program")
+            raise
+        finally:
+            self._closing.set()
+            self.end_stream()
+            self.restore_feedback()
+            self._light.close()
+            self.slow.close()
+            self._refuse_queued()
 
     def serve(self, *, wait: bool = False) -> None:
         """Carry out the commands that wait; with ``wait``, give the first one a moment to come."""
@@ -394,11 +400,19 @@ class Runner(threading.Thread):
             if watch.see(status, sample):
                 self.update_growth()  # of the particles that are left
 
-        self.stream = Stream(digitizer, self._block_seconds, watch.lost_samples, see)
+        self.stream = Stream(
+            digitizer, self._block_seconds, watch.lost_samples, see, self._note_waiting
+        )
+        if digitizer.info.real_time:
+            watch.short_ring(self.stream.ring_seconds)
         self._on_stream(self.stream)
         if self.current_run is not None:
             self.slow.begin()
         return self.stream
+
+    def _note_waiting(self, awaited: str) -> None:
+        text = f"waiting for {awaited}" if awaited else "the first samples have come"
+        self.log.add("info", text)
 
     def end_stream(self) -> None:
         """Stop the digitizer. Safe to call at any time."""

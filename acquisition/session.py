@@ -33,7 +33,7 @@ from .live_reheating import LiveReheating
 from .plans import Plan, ReheatingPlan
 from .prediction import LightPrediction
 from .releases import Release
-from .run import RunOutcome
+from .run import Run, RunOutcome
 from .runner import Runner
 from .slots import LogBook
 from .snapshots import (
@@ -69,6 +69,13 @@ def new_run_path(directory: Path, kind: str) -> Path:
     raise InputError(f"{directory} holds a thousand runs of this second: choose another folder")
 
 
+def _message(run: Run | None, stream: Stream | None) -> str:
+    """What is being done, or waited for."""
+    if stream is not None and stream.waiting:
+        return f"waiting for {stream.waiting}"
+    return "" if run is None else run.message
+
+
 class Session:
     """An experiment on one rig.
 
@@ -99,7 +106,7 @@ class Session:
         self.run_directory = run_directory
         self._log = LogBook()
         self._events: deque[Event] = deque(maxlen=5000)
-        self._fits = FitProcess() if live_fits else None
+        self._fits = FitProcess(self._on_lost_fits) if live_fits else None
         self._live = LiveAnalysis(rig, self._log, self._fits, spectrum_segment)
         self._reheating = LiveReheating(rig, self._fits)
         self._prediction = LightPrediction(rig)
@@ -241,15 +248,17 @@ class Session:
             run.request_abort()
 
     def pause(self) -> None:
-        """Hold a reheating run between repetitions, feedback on."""
-        run = self._runner.current_run
-        if run is not None:
+        """Hold the run, feedback on: at once, a reheating between two repetitions.
+
+        What is recorded meanwhile is in the file and does not count for the plan; it lies between
+        the notes "paused" and "resumed". Also holds a run that is yet to begin.
+        """
+        for run in self._runner.runs():
             run.request_pause(True)
 
     def resume(self) -> None:
         """Go on with a paused run."""
-        run = self._runner.current_run
-        if run is not None:
+        for run in self._runner.runs():
             run.request_pause(False)
 
     def set_fit(
@@ -280,6 +289,14 @@ class Session:
         if self._runner.is_alive():  # it still owns the devices
             self._log.add("error", f"a device or the disk did not answer within {timeout:g} s")
             return
+        leaving = threading.Thread(target=self._disconnect, name="disconnect", daemon=True)
+        leaving.start()
+        leaving.join(timeout)
+        if leaving.is_alive():
+            self._log.add("error", f"a device did not disconnect within {timeout:g} s")
+
+    def _disconnect(self) -> None:
+        """Disconnect what is still connected, after the runner's end."""
         for _, device in self.rig.driven():  # slow ones belong to their threads
             try:
                 device.disconnect()
@@ -308,7 +325,7 @@ class Session:
             lost_samples=0 if run is None else run.lost_samples,
             releases=None if run is None else run.releases,
             progress=None if run is None else run.fraction,
-            message="" if run is None else run.message,
+            message=_message(run, stream),
             held_by=runner.held_by,
             lost=bool(status & BlockStatus.PARTICLE_LOST),
             saturated=bool(status & BlockStatus.SATURATED),
@@ -381,6 +398,12 @@ class Session:
             self._live.leave()
         else:
             self._live.follow(stream.ring, stream.info.sample_rate)
+
+    def _on_lost_fits(self) -> None:
+        self._log.add(
+            "warning",
+            "the process of the live fits ended (killed, or short of memory): a new one takes over",
+        )
 
     def _on_event(self, event: Event) -> None:
         self._events.append(event)

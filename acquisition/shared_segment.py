@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import secrets
 import sys
 import threading
 import weakref
@@ -11,20 +13,32 @@ from multiprocessing import resource_tracker, shared_memory
 from typing import Any
 
 from ..models.errors import InputError
+from .children import start_tracker
 
-__all__ = ["SharedSegment"]
+__all__ = ["SharedSegment", "free_shared_bytes"]
 
 _register_lock = threading.Lock()
 # Closed while arrays looked at them; unmapped at the next opportunity.
 _lingering: list[shared_memory.SharedMemory] = []
 
 
+def free_shared_bytes() -> int | None:
+    """Bytes of shared memory that are free; None where the system sets no limit of its own."""
+    if sys.platform != "linux":
+        return None
+    try:
+        found = os.statvfs("/dev/shm")
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize
+
+
 class SharedSegment:
     """A block of memory that processes share by name.
 
     Whoever created it removes it, on ``close``, when it is collected, or at exit; when the creator
-    is killed, Python's resource tracker does. An attached process never removes it, whatever its
-    end.
+    is killed, Python's resource tracker does, and when that was killed, too, the next segment that
+    is made on this computer. An attached process never removes it, whatever its end.
 
     Parameters
     ----------
@@ -99,7 +113,9 @@ def _nothing() -> None:
 
 def _create(size: int) -> shared_memory.SharedMemory:
     """Make a segment whose pages exist: Linux kills the process that writes to a missing one."""
-    memory = shared_memory.SharedMemory(create=True, size=size)
+    start_tracker()
+    _remove_orphans()
+    memory = shared_memory.SharedMemory(_new_name(), create=True, size=size)
     descriptor = getattr(memory, "_fd", -1)
     if sys.platform == "linux" and descriptor >= 0:
         try:
@@ -109,6 +125,35 @@ def _create(size: int) -> shared_memory.SharedMemory:
             memory.close()
             raise
     return memory
+
+
+def _namespace() -> int:
+    """Which processes count their numbers together with us."""
+    return os.stat("/proc/self/ns/pid").st_ino
+
+
+def _new_name() -> str | None:
+    """Name a segment by its owner where orphans can be found by it; None for one of Python's."""
+    if sys.platform != "linux":
+        return None
+    with contextlib.suppress(OSError):
+        return f"optobind-{_namespace()}-{os.getpid()}-{secrets.token_hex(6)}"
+    return None
+
+
+def _remove_orphans() -> None:
+    """Remove what was left by owners that were killed together with their resource tracker."""
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):
+        here = _namespace()
+        for name in os.listdir("/dev/shm"):
+            found = re.fullmatch(r"optobind-(\d+)-(\d+)-[0-9a-f]+", name)
+            if found is None or int(found[1]) != here:
+                continue
+            if not os.path.exists(f"/proc/{found[2]}"):
+                with contextlib.suppress(OSError):
+                    os.unlink(f"/dev/shm/{name}")
 
 
 def _attach(name: str) -> shared_memory.SharedMemory:

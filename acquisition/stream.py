@@ -11,13 +11,19 @@ from numpy.typing import NDArray
 
 from ..instruments.protocols import Digitizer, ReadResult
 from ..models.blocks import BlockStatus
+from ..models.errors import InputError
 from .ring import Ring
+from .shared_segment import free_shared_bytes
 
-__all__ = ["Stream"]
+__all__ = ["RING_SECONDS", "Stream"]
 
-# Slots must outlast a slow consumer: seconds of data, within a modest amount of memory.
-_BUFFER_SECONDS = 4.0
-_MINIMUM_SLOTS = 64
+# The ring outlasts a disk that stalls: so many seconds of samples, within a bounded part of the
+# memory; at very high rates it is shorter, but never so short that the next stall costs samples.
+RING_SECONDS = 8.0
+_LEAST_SECONDS = 0.5
+_MOST_BYTES = 512e6
+_SHARE_OF_FREE = 0.5
+_LEAST_BLOCKS = 64
 
 
 class Stream:
@@ -33,11 +39,20 @@ class Stream:
         Called with (sample, lost) when the device lost samples.
     on_mark : callable
         Called with (status, first sample) of each block that the device marked.
+    on_wait : callable
+        Called with what the device waits for, in words, and with "" when that is over.
 
     Attributes
     ----------
     mark : BlockStatus
         Flags that every block gets from now on, such as FEEDBACK_OFF.
+    ring_seconds : float
+        Samples that the ring holds for a reader that is late, s: 8 unless memory is scarce.
+
+    Raises
+    ------
+    InputError
+        If too little shared memory is free for half a second of samples.
     """
 
     def __init__(
@@ -46,24 +61,27 @@ class Stream:
         block_seconds: float,
         on_gap: Callable[[int, int], None],
         on_mark: Callable[[BlockStatus, int], None] = lambda status, sample: None,
+        on_wait: Callable[[str], None] = lambda awaited: None,
     ) -> None:
         info = digitizer.info
         self.info = info
         self._digitizer = digitizer
-        self._on_gap, self._on_mark = on_gap, on_mark
+        self._on_gap, self._on_mark, self._on_wait = on_gap, on_mark, on_wait
         self.block_rows = max(16, round(block_seconds * info.sample_rate))
-        slots = max(_MINIMUM_SLOTS, round(_BUFFER_SECONDS / block_seconds))
+        capacity = self._capacity()
+        self.ring_seconds = capacity / info.sample_rate
         self.ring = Ring.create(
             rows=self.block_rows,
             channels=len(info.channels),
             dtype=info.dtype,
-            slots=slots,
+            capacity=capacity,
             scale=info.scale,
             sample_rate=info.sample_rate,
         )
         self.position = 0
         self.gaps = 0
         self.finished = False
+        self.waiting = ""
         self.status = BlockStatus.OK
         self.mark = BlockStatus.OK
         self.newest_time = time.monotonic()
@@ -79,7 +97,7 @@ class Stream:
         stop: Callable[[], bool],
         keep: NDArray[Any] | None = None,
     ) -> ReadResult:
-        """Read one block of at most ``rows`` samples into the ring.
+        """Read one block of at most ``rows`` samples into the ring; without samples, nothing.
 
         Parameters
         ----------
@@ -90,10 +108,13 @@ class Stream:
         keep : ndarray, shape (rows, channels), optional
             Receives a copy of the samples.
         """
-        view = self.ring.writable()[:rows]
+        view = self.ring.writable(rows)
         result = self._digitizer.read_into(view)
         now = time.monotonic()
         self.finished = result.finished
+        if result.waiting != self.waiting:
+            self.waiting = result.waiting
+            self._on_wait(result.waiting)
         status = result.status | self.mark
         if result.first_sample > self.position:
             lost = result.first_sample - self.position
@@ -128,6 +149,30 @@ class Stream:
         if ask is None or not self.info.real_time:
             return self.position
         return max(self.position, int(ask()))
+
+    def _capacity(self) -> int:
+        """Samples that the ring is to hold: RING_SECONDS of them where memory allows."""
+        rate, least_rows = self.info.sample_rate, _LEAST_BLOCKS * self.block_rows
+        bytes_per_row = self.bytes_per_second / rate
+        free = free_shared_bytes()
+        most = _MOST_BYTES if free is None else min(_MOST_BYTES, _SHARE_OF_FREE * free)
+        rows = min(max(least_rows, round(RING_SECONDS * rate)), int(most / bytes_per_row))
+        least = max(self.block_rows, round(_LEAST_SECONDS * rate))
+        if rows >= least:
+            return rows
+        needed = least * bytes_per_row
+        if needed > _MOST_BYTES or free is None:
+            raise InputError(
+                f"{self.bytes_per_second / 1e6:.0f} MB/s of samples are more than this computer "
+                f"can hold for {_LEAST_SECONDS:g} s (at most {_MOST_BYTES / 1e6:.0f} MB): lower "
+                "the sample rate or use fewer channels"
+            )
+        raise InputError(
+            f"{_LEAST_SECONDS:g} s of samples need {needed / 1e6:.1f} MB of shared memory, of "
+            f"which {free / 1e6:.1f} MB are free and {_SHARE_OF_FREE:.0%} may be used: close other "
+            "programs or lower the sample rate (Docker gives 64 MB unless it is started with "
+            "--shm-size)"
+        )
 
     @property
     def bytes_per_second(self) -> float:

@@ -1,4 +1,4 @@
-"""Opens files that a writer has open, or had when it was killed, without waiting for ever."""
+"""Run files of HDF5 that may be damaged while they are used: none is waited for without end."""
 
 from __future__ import annotations
 
@@ -11,11 +11,31 @@ from h5py._objects import phil
 
 from ..models.errors import FileError
 
-__all__ = ["left_open", "open_swmr"]
+__all__ = ["left_open", "open_swmr", "write_swmr"]
 
 # HDF5 reads metadata of a wrong checksum again, in case the writer was at it, and doubles the pause
 # from 1 ns each time. Its 100 attempts outlast the user; thirty end after a second.
 _ATTEMPTS = 30
+# Nobody else writes to a writer's file: what it reads back wrong has been damaged.
+_ATTEMPTS_OF_WRITER = 2
+
+
+def write_swmr(path: Path) -> h5py.File:
+    """Open a file, whose datasets exist, to append in SWMR mode.
+
+    Damage by others then fails: a file that is switched to this mode while it is open would read
+    100 times what it finds damaged, and hang.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    """
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
+    _limit_attempts(access, _ATTEMPTS_OF_WRITER)
+    flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
+    return h5py.File(h5py.h5f.open(os.fsencode(path), flags, access))
 
 
 def open_swmr(path: Path) -> h5py.File:
@@ -29,7 +49,7 @@ def open_swmr(path: Path) -> h5py.File:
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_libver_bounds(h5py.h5f.LIBVER_EARLIEST, h5py.h5f.LIBVER_LATEST)
     access.set_file_locking(False, True)
-    _limit_attempts(access)
+    _limit_attempts(access, _ATTEMPTS)
     flags = h5py.h5f.ACC_RDONLY | h5py.h5f.ACC_SWMR_READ
     return h5py.File(h5py.h5f.open(os.fsencode(path), flags, access))
 
@@ -55,7 +75,7 @@ def left_open(path: Path) -> bool:
     return head[8] == 3 and head[11] != 0
 
 
-def _limit_attempts(access: h5py.h5p.PropFAID) -> None:
+def _limit_attempts(access: h5py.h5p.PropFAID, attempts: int) -> None:
     """Set what h5py has no call for; where its library cannot be reached, HDF5's default stays."""
     try:
         library = ctypes.CDLL(h5py.h5p.__file__)  # its symbols include those of HDF5
@@ -64,4 +84,4 @@ def _limit_attempts(access: h5py.h5p.PropFAID) -> None:
         return
     call.argtypes, call.restype = [ctypes.c_int64, ctypes.c_uint], ctypes.c_int
     with phil:  # HDF5 takes one call at a time
-        call(access.id, _ATTEMPTS)
+        call(access.id, attempts)

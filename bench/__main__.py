@@ -19,7 +19,17 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from bench import chain, csd, fit, hologram, moments, ni, nonlinear, stepping  # noqa: E402
+from bench import (  # noqa: E402
+    chain,
+    csd,
+    fit,
+    hologram,
+    moments,
+    ni,
+    nonlinear,
+    reheating_chain,
+    stepping,
+)
 
 SUBJECTS = {
     "csd": csd,
@@ -29,6 +39,7 @@ SUBJECTS = {
     "nonlinear": nonlinear,
     "hologram": hologram,
     "chain": chain,
+    "reheating": reheating_chain,
     "ni": ni,
 }
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..acquisition.records.opening import open_record
 from ..acquisition.run import RunOutcome
 from ..acquisition.runfile_results import write_results
-from ..acquisition.session import Session, new_run_path
+from ..acquisition.session import new_run_path
 from ..analysis.comparison import compare, in_hertz, measured, plain_symbol, predictions, pull_text
 from ..analysis.figures.comparison import ComparedValue
 from ..analysis.reheating import analyse_reheating
@@ -22,9 +22,9 @@ from ..config.load import load_plan, load_rig
 from ..models.errors import ConvergenceError, FileError, InputError, OptobindError
 from ..models.inference.spectral import fit_pair, pair_parameters
 from .couplings import couplings_of
-from .errors import Interrupted
+from .following import measure
 from .output import console_for_progress, print_result, warn, write_json
-from .run import carry_out
+from .signals import Interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -168,11 +168,7 @@ def _run_path(out: Path | None) -> Path:
 
 def _measure(rig: Rig, plan: Any, path: Path) -> RunOutcome:
     """Carry the plan out; only a complete run is analysed."""
-    session = Session(rig, live_fits=False)
-    try:
-        outcome, interruption = carry_out(session, plan, path)
-    finally:
-        session.close()
+    outcome, interruption = measure(rig, plan, path)
     if interruption:
         raise Interrupted(interruption)
     if outcome.outcome != "complete":

@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import tempfile
-import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-__all__ = ["Interrupted", "guarded", "one_line", "silence_stdout"]
+from .signals import Interrupted, console_watched, handling, word_of
+from .streams import forgiving_streams, silence
 
-_INTERRUPTED = 128 + signal.SIGINT
-
-
-class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM; the argument parser would answer KeyboardInterrupt with its own line.
-
-    Parameters
-    ----------
-    exit_code : int
-        130 after Ctrl-C, 143 after SIGTERM.
-    """
-
-    def __init__(self, exit_code: int = _INTERRUPTED) -> None:
-        super().__init__()
-        self.exit_code = int(exit_code)
+__all__ = ["guarded", "one_line"]
 
 
 def one_line(text: object) -> str:
@@ -51,36 +36,8 @@ def _say(text: str) -> None:
         sys.stderr.flush()
 
 
-def _on_interrupt(number: int, _frame: FrameType | None) -> None:
+def _interrupt(number: int, _frame: FrameType | None) -> None:
     raise Interrupted(128 + number)
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into :class:`Interrupted` where a handler can be set."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, _on_interrupt) for number in signals]
-    try:
-        yield
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _use_forgiving_streams() -> None:
-    """Replace what a console's code page cannot show, and closed streams, instead of failing."""
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")
-    if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
-            with contextlib.suppress(OSError, ValueError):
-                reconfigure(errors="replace")
 
 
 def _debug() -> bool:
@@ -101,14 +58,6 @@ def _report_bug(error: BaseException) -> None:
         _say(f"{text}; set OPTOBIND_DEBUG=1 for the traceback")
 
 
-def silence_stdout() -> None:
-    """Point stdout at nothing after its reader has gone."""
-    with contextlib.suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
-
-
 def _describe_os_error(error: OSError) -> str:
     """Say which file could not be used, and why."""
     reason = error.strerror or str(error) or type(error).__name__
@@ -125,10 +74,14 @@ def guarded(command: Callable[[Sequence[str]], int], arguments: Sequence[str]) -
     arguments : sequence of str
         Without the program's name.
     """
-    _use_forgiving_streams()
     # Commands draw into files; what a notebook or an editor left here may not exist in this venv.
     os.environ["MPLBACKEND"] = "agg"
-    with _interrupts(), warnings.catch_warnings():
+    with (
+        forgiving_streams(),
+        handling(_interrupt),
+        console_watched(),
+        warnings.catch_warnings(),
+    ):
         if not (sys.warnoptions or _debug()):
             warnings.simplefilter("ignore")  # libraries' warnings are not for the user
         try:
@@ -149,12 +102,12 @@ def _answer(error: BaseException) -> int:
         _say(str(error))
         return error.exit_code
     if isinstance(error, Interrupted | KeyboardInterrupt):
-        code = error.exit_code if isinstance(error, Interrupted) else _INTERRUPTED
-        _say("interrupted" if code == _INTERRUPTED else "terminated")
+        code = (error if isinstance(error, Interrupted) else Interrupted()).exit_code
+        _say(word_of(code))
         return code
     if isinstance(error, BrokenPipeError | SystemExit):
         # The parser and its help end the process when the reader of stdout has gone.
-        silence_stdout()
+        silence(sys.stdout)
         return 0
     if isinstance(error, MemoryError):
         _say("not enough memory: use a shorter record or fewer samples per segment")

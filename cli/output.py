@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..models.errors import FileError
 from ..models.json_values import json_text
-from .errors import silence_stdout
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -39,12 +38,9 @@ def print_text(text: str) -> None:
 
 
 def _write(text: str) -> None:
-    """Write to stdout; a reader that has gone (``| head``) is no error."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        silence_stdout()
+    """Write to stdout; a reader that has gone (``| head``) is no error, see ``streams.py``."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def require_makeable(directory: Path | None) -> None:

@@ -14,6 +14,7 @@ from ..config.load import LoadedRig, load_rig, rig_from_dict
 from ..config.toml_writer import to_toml
 from ..instruments.virtual.laboratory import VirtualLaboratory
 from .output import console_for_progress, print_text
+from .signals import Endings, collected_endings
 
 __all__ = ["LabOptions", "client_rig", "serve_rig"]
 
@@ -58,20 +59,26 @@ def serve_rig(rig: str, settings: Sequence[str], options: LabOptions) -> None:
         For a rig that is not simulated, or an unknown dialect.
     DeviceError
         If a port cannot be had or a package is missing.
+    Interrupted
+        After a signal, when the laboratory has ended in good order.
     """
     chosen = list(settings)
     if options.real_time is not None:
         chosen.append(f"simulation.clock={'real-time' if options.real_time else 'fast'}")
     loaded = load_rig(rig, chosen)
     built = build_rig(loaded)
-    with VirtualLaboratory(
-        built, rf=options.rf, gauge=options.gauge, host=options.host, serial=options.serial
-    ) as laboratory:
+    with (
+        collected_endings() as endings,
+        VirtualLaboratory(
+            built, rf=options.rf, gauge=options.gauge, host=options.host, serial=options.serial
+        ) as laboratory,
+    ):
         text = to_toml(client_rig(loaded, laboratory))
         if options.out is not None:
             options.out.write_text(text, encoding="utf-8", newline="\n")
         print_text(text)
-        _wait(options)
+        _wait(options, endings)
+    endings.raise_if_any()
 
 
 def client_rig(loaded: LoadedRig, laboratory: VirtualLaboratory) -> dict[str, Any]:
@@ -87,12 +94,12 @@ def client_rig(loaded: LoadedRig, laboratory: VirtualLaboratory) -> dict[str, An
     return document
 
 
-def _wait(options: LabOptions) -> None:
-    """Wait for the end; Ctrl-C comes as an exception."""
+def _wait(options: LabOptions, endings: Endings) -> None:
+    """Wait for the end of the duration, or for a signal."""
     console = console_for_progress()
     where = "" if options.out is None else f"; rig file: {options.out}"
     until = "Ctrl-C ends it" if options.duration is None else f"for {options.duration:g} s"
     console.print(f"virtual laboratory is running, {until}{where}", soft_wrap=True, markup=False)
     end = None if options.duration is None else time.monotonic() + options.duration
-    while end is None or time.monotonic() < end:
+    while not endings.numbers and (end is None or time.monotonic() < end):
         time.sleep(0.1 if end is None else min(0.1, max(0.0, end - time.monotonic())))

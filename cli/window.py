@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+
+from .signals import collected_endings
 
 __all__ = ["open_window"]
 
@@ -39,37 +39,19 @@ def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> 
     from ..gui.check import require_display
 
     require_display()
-    session = Session(built)
+    # Qt ends the process for an exception within its loop: signals are collected.
+    with collected_endings() as endings:
+        session = Session(built)
 
-    def begin() -> None:
-        session.connect()
-        session.stream(True)
+        def begin() -> None:
+            session.connect()
+            session.stream(True)
 
-    # Nothing real is touched by a simulation or a replay: show traces at once. Hardware waits for
-    # the user's click.
-    background = None if built.mode == "LIVE" else begin
-    try:
-        with _closes_on_sigterm() as received:
-            code = run_window(session, shot=shot, begin=background)
-        return 128 + received[-1] if received else code
-    finally:
-        session.close()
-
-
-@contextlib.contextmanager
-def _closes_on_sigterm() -> Iterator[list[int]]:
-    """Close the window as Ctrl-C does, orderly and unasked.
-
-    Qt ends the process for an exception within its loop: nothing is raised here.
-    """
-    received: list[int] = []
-
-    def handler(number: int, _frame: object) -> None:
-        received.append(number)
-        signal.raise_signal(signal.SIGINT)
-
-    before = signal.signal(signal.SIGTERM, handler)
-    try:
-        yield received
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        # Nothing real is touched by a simulation or a replay: show traces at once. Hardware waits
+        # for the user's click.
+        background = None if built.mode == "LIVE" else begin
+        try:
+            code = run_window(session, shot=shot, begin=background, urgency=lambda: endings.urgency)
+        finally:
+            session.close()
+    return endings.exit_code or code

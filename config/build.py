@@ -92,8 +92,15 @@ def build_trap(config: RigConfig) -> TrapArray:
     )
 
 
-def build_rig(loaded: LoadedRig) -> Rig:
+def build_rig(loaded: LoadedRig, *, watched: bool = True) -> Rig:
     """Make the devices of a rig; nothing is connected yet.
+
+    Parameters
+    ----------
+    loaded : LoadedRig
+        From :func:`~.load.load_rig`.
+    watched : bool
+        Whether somebody watches: decides what ``simulation.clock = "auto"`` means.
 
     Raises
     ------
@@ -119,7 +126,7 @@ def build_rig(loaded: LoadedRig) -> Rig:
         return _replay_rig(loaded, devices.digitizer, devices)
     require_one_world(loaded.name, devices)
     if isinstance(devices.digitizer, SimulatedDigitizer):
-        return _simulated_rig(loaded, devices.digitizer, devices)
+        return _simulated_rig(loaded, devices.digitizer, devices, watched)
     from .live import build_live_rig
 
     return build_live_rig(loaded, build_trap(config))
@@ -149,16 +156,18 @@ def require_one_world(name: str, devices: DevicesConfig) -> None:
         )
 
 
-def _simulated_rig(loaded: LoadedRig, digitizer: SimulatedDigitizer, devices: DevicesConfig) -> Rig:
+def _simulated_rig(
+    loaded: LoadedRig, digitizer: SimulatedDigitizer, devices: DevicesConfig, watched: bool
+) -> Rig:
     """Build the simulated laboratory; families that the rig leaves out do not exist."""
     from ..instruments.simulated.build import build_simulated_rig
 
     config = loaded.config
-    settings = world_settings(config, digitizer, devices)
+    settings = world_settings(config, digitizer, devices, watched=watched)
     trap = build_trap(config)
-    rig = build_simulated_rig(
-        trap, settings, name=loaded.name, config=run_record(loaded, trap, "SIM", calibrated=True)
-    )
+    clock = "real-time" if settings.real_time else "fast"
+    record = run_record(loaded, trap, "SIM", calibrated=True, clock=clock)
+    rig = build_simulated_rig(trap, settings, name=loaded.name, config=record)
     present = {family: getattr(devices, family) is not None for family in _FAMILIES}
     return replace(
         rig,
@@ -205,14 +214,18 @@ def _replay_rig(loaded: LoadedRig, replay: ReplayConfig, devices: DevicesConfig)
         detectors=detector_channels(detectors, names),
         trap=trap,
         drivers={"digitizer": "replay"},
-        config=run_record(loaded, trap, "REPLAY", calibrated=scaled),
+        config=run_record(loaded, trap, "REPLAY", calibrated=scaled, clock=replay.speed),
     )
 
 
 def world_settings(
-    config: RigConfig, digitizer: SimulatedDigitizer, devices: DevicesConfig
+    config: RigConfig,
+    digitizer: SimulatedDigitizer,
+    devices: DevicesConfig,
+    *,
+    watched: bool = True,
 ) -> WorldSettings:
-    """Translate the configuration for the simulated laboratory."""
+    """Translate the configuration for the simulated laboratory; ``watched`` as in build_rig."""
     from ..instruments.simulated.settings import (
         FeedbackSettings,
         RfSettings,
@@ -228,7 +241,7 @@ def world_settings(
     return WorldSettings(
         sample_rate=digitizer.sample_rate,
         seed=config.simulation.seed,
-        real_time=config.simulation.clock == "real-time",
+        real_time=config.simulation.real_time(watched=watched),
         adc_range=digitizer.full_scale,
         adc_bits=digitizer.bits,
         detectors=tuple(_detector_settings(detector) for detector in detectors),

@@ -64,10 +64,18 @@ def _one_or_many(value: object) -> object:
 
 
 class SimulationConfig(Table):
-    """Settings of the simulated laboratory as a whole: seed and clock."""
+    """Settings of the simulated laboratory as a whole: seed and clock.
+
+    ``clock = "auto"`` is real-time in the window and in a virtual laboratory, as fast as possible
+    in ``optobind run``, where nobody watches. The record depends on the seed, not on the clock.
+    """
 
     seed: Seed = 1
-    clock: Literal["real-time", "fast"] = "real-time"
+    clock: Literal["auto", "real-time", "fast"] = "auto"
+
+    def real_time(self, *, watched: bool) -> bool:
+        """Whether the clock is that of the wall, with or without somebody who watches."""
+        return self.clock == "real-time" or (self.clock == "auto" and watched)
 
 
 class SimulatedDigitizer(Table):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,16 +13,19 @@ from ..models.errors import FileError
 from .check import require_display
 
 if TYPE_CHECKING:
+    from PyQt6.QtCore import QTimer
     from PyQt6.QtWidgets import QApplication
 
     from .viewmodels.port import SessionPort
     from .window import MainWindow
 
-__all__ = ["run_window"]
+__all__ = ["end_with_session", "run_window"]
 
 _SHOT_DELAY_MS = 6000
 # The first picture is on the screen by then; 0 would come before it.
 _BEGIN_DELAY_MS = 60
+_LOOK_MS = 50  # between two looks whether a signal asks to close
+_LOGOUT_SECONDS = 4.0  # a system that shuts down ends the program some seconds later
 
 
 def run_window(
@@ -30,6 +33,7 @@ def run_window(
     *,
     shot: Path | None = None,
     begin: Callable[[], object] | None = None,
+    urgency: Callable[[], int] = lambda: 0,
 ) -> int:
     """Show the window until it is closed.
 
@@ -41,6 +45,9 @@ def run_window(
         Save a picture of the window there after a few seconds, and close.
     begin : callable, optional
         Called once the window can be seen: what works in the background would delay it.
+    urgency : callable
+        Asked all the time whether the window is to close unasked, as signals do: 0 no, 1 when the
+        run has come to the end of its repetition, 2 at once.
 
     Returns
     -------
@@ -57,6 +64,8 @@ def run_window(
     require_display()
     from PyQt6.QtCore import QTimer
 
+    from .excepthook import reporting_bugs
+
     # OpenCV points Qt to its own plugins, which do not fit PyQt6.
     os.environ.pop("QT_QPA_PLATFORM_PLUGIN_PATH", None)
     app = make_application()
@@ -64,19 +73,51 @@ def run_window(
     window.open()
     if begin is not None:
         QTimer.singleShot(_BEGIN_DELAY_MS, lambda: None if window.closer.closing else begin())
-    previous = signal.signal(signal.SIGINT, lambda *_: window.close_unasked())
+    watch = _closing_unasked(app, window, urgency)
     saved: list[bool] = []
     if shot is not None:
         _schedule_shot(window, shot, saved)
     try:
-        app.exec()
+        with reporting_bugs(window):
+            app.exec()
     finally:
-        signal.signal(signal.SIGINT, previous)
+        watch.stop()
         window.bridge.stop()
         session.close()
     if shot is not None and not all(saved):
         raise FileError(f"the picture {str(shot)!r} cannot be written; choose a folder that exists")
     return 0
+
+
+def _closing_unasked(app: QApplication, window: MainWindow, urgency: Callable[[], int]) -> QTimer:
+    """Close the window at signals and when the user's session ends; return the timer that looks."""
+    from PyQt6.QtCore import QTimer
+
+    asked = 0
+
+    def look() -> None:
+        nonlocal asked
+        now = urgency()
+        if now > asked:
+            asked = now
+            window.close_unasked(at_once=now > 1)
+        if asked and window.closer.done:
+            app.quit()  # also where a hidden window would keep the loop
+
+    watch = QTimer(window)
+    watch.timeout.connect(look)
+    watch.start(_LOOK_MS)
+    app.commitDataRequest.connect(lambda _: end_with_session(window))
+    return watch
+
+
+def end_with_session(window: MainWindow, seconds: float = _LOGOUT_SECONDS) -> None:
+    """Close at once and wait for it: at logout the program is ended when this returns."""
+    window.close_unasked(at_once=True)
+    deadline = time.monotonic() + seconds
+    while not window.closer.done and time.monotonic() < deadline:
+        window.closer.poll()
+        time.sleep(0.02)
 
 
 def make_application() -> QApplication:

@@ -102,10 +102,11 @@ class Closer:
             return "stopping the run, then closing …" if self._stopping else "closing after the run"
         return ""
 
-    def request(self, *, unasked: bool = False) -> bool:
+    def request(self, *, unasked: bool = False, at_once: bool = False) -> bool:
         """The user wants to close; True if the window may close at once.
 
-        ``unasked`` stops a run orderly, and aborts it when that is under way already.
+        ``unasked`` stops a run orderly, and aborts it when that is under way already or ``at_once``
+        is wanted.
         """
         if self.done:
             return True
@@ -114,7 +115,7 @@ class Closer:
         if not self.recording:
             self._close_session()
             return False
-        usual = CloseChoice.ABORT if self._stopping else CloseChoice.STOP
+        usual = CloseChoice.ABORT if self._stopping or at_once else CloseChoice.STOP
         choice = usual if unasked else self.ask(self._stopping)
         if choice is CloseChoice.CANCEL:
             return False

@@ -272,12 +272,14 @@ class MainWindow(QMainWindow):
             line="session.reload_particles()",
         )
 
-    def close_unasked(self) -> None:
-        """Close on a signal: a run is stopped orderly, at the second signal at once.
+    def close_unasked(self, *, at_once: bool = False) -> None:
+        """Close on a signal: a run is stopped orderly, at the second signal or ``at_once`` aborted.
 
-        Nobody may be there to answer a question.
+        Nobody may be there to answer a question: those that are open are taken back.
         """
-        self.closer.request(unasked=True)
+        while (question := QApplication.activeModalWidget()) is not None and question.close():
+            pass
+        self.closer.request(unasked=True, at_once=at_once)
         if self.closer.message:
             self.log.write("info", self.closer.message)
 

@@ -12,17 +12,16 @@ With ``writes=False`` nothing is set, for a device that must not be disturbed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ..models.blocks import BlockStatus
-from ..models.errors import DeviceError, InputError, OptobindError
+from ..models.errors import DeviceError, InputError
 from .catalogue import Family
+from .contract_base import ContractError, Make, connected, refuses, require
+from .digitizer_contract import check_digitizer, check_trigger
 from .protocols import (
     ChecksPattern,
     ChecksTones,
@@ -34,9 +33,6 @@ from .protocols import (
 )
 from .setpoints import wrapped_phase
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 __all__ = [
     "ContractError",
     "check_contract",
@@ -46,14 +42,8 @@ __all__ = [
     "check_life_cycle",
     "check_rf_source",
     "check_slm",
+    "check_trigger",
 ]
-
-Make = Callable[[], Any]
-_SENTINEL = 12345
-
-
-class ContractError(AssertionError):
-    """A promise of the family that a device does not keep."""
 
 
 def check_contract(family: Family, make: Make, *, writes: bool = True, strict: bool = True) -> None:
@@ -88,36 +78,6 @@ def check_contract(family: Family, make: Make, *, writes: bool = True, strict: b
         check_gate(make, writes=writes)
 
 
-def _require(good: bool, promise: str) -> None:
-    if not good:
-        raise ContractError(promise)
-
-
-def _refuses(kind: type[OptobindError], promise: str, action: Callable[[], Any]) -> None:
-    """See that an action raises an error of a kind with a text that says something."""
-    try:
-        action()
-    except kind as error:
-        _require(bool(str(error).strip()), f"{promise}: the error has no text")
-        return
-    except Exception as error:
-        raise ContractError(
-            f"{promise}: raised {type(error).__name__} ({error}), not {kind.__name__}"
-        ) from error
-    raise ContractError(f"{promise}: nothing was raised")
-
-
-@contextmanager
-def _connected(make: Make) -> Iterator[Any]:
-    """Connect a new object and disconnect it in any case."""
-    device = make()
-    device.connect()
-    try:
-        yield device
-    finally:
-        device.disconnect()
-
-
 def check_life_cycle(make: Make) -> None:
     """States, repeated calls and identity.
 
@@ -128,92 +88,22 @@ def check_life_cycle(make: Make) -> None:
     """
     device = make()
     try:
-        _require(device.state is DeviceState.DISCONNECTED, "a new device is disconnected")
-        _require(bool(device.name), "a device has a name")
+        require(device.state is DeviceState.DISCONNECTED, "a new device is disconnected")
+        require(bool(device.name), "a device has a name")
         device.disconnect()
-        _require(device.state is DeviceState.DISCONNECTED, "disconnect is safe in any state")
+        require(device.state is DeviceState.DISCONNECTED, "disconnect is safe in any state")
         for _ in range(2):
             identity = device.connect()
             told = isinstance(identity, str) and bool(identity.strip())
-            _require(told, "connect returns the identity")
-            _require(device.state is DeviceState.READY, "a connected device is ready")
+            require(told, "connect returns the identity")
+            require(device.state is DeviceState.READY, "a connected device is ready")
             device.connect()
-            _require(device.state is DeviceState.READY, "connecting twice does no harm")
+            require(device.state is DeviceState.READY, "connecting twice does no harm")
             device.disconnect()
             device.disconnect()
-            _require(device.state is DeviceState.DISCONNECTED, "disconnect ends in disconnected")
+            require(device.state is DeviceState.DISCONNECTED, "disconnect ends in disconnected")
     finally:
         device.disconnect()
-
-
-# -- digitizer ------------------------------------------------------------------------------------
-
-
-def check_digitizer(make: Make, *, rows: int | None = None, strict: bool = True) -> None:
-    """Samples are counted from start, of the type that ``info`` says, and none is repeated.
-
-    Parameters
-    ----------
-    make : callable
-        Makes the digitizer.
-    rows : int, optional
-        Rows of a block; by default those of about 10 ms, at most 4096.
-    strict : bool
-        Whether a second start and a buffer that does not fit must be refused.
-
-    Raises
-    ------
-    ContractError
-        Names the promise that is broken.
-    """
-    device = make()
-    _refuses(DeviceError, "a digitizer that is not connected does not start", device.start)
-    device.stop()
-    with _connected(make) as device:
-        info = device.info
-        _require(len(info.channels) == len(info.scale) > 0, "each channel has a name and a scale")
-        scales = all(math.isfinite(s) and s > 0.0 for s in info.scale)
-        _require(scales, "scales are positive")
-        _require(info.sample_rate > 0.0, "the sample rate is positive")
-        count = rows or int(min(max(16, 0.01 * info.sample_rate), 4096))
-        buffer: Any = np.empty((count, len(info.channels)), dtype=info.dtype)
-        _refuses(
-            DeviceError, "a digitizer that is not started does not read",
-            lambda: device.read_into(buffer),
-        )  # fmt: skip
-        for _ in range(2):
-            device.start()
-            try:
-                _require(device.state is DeviceState.RUNNING, "a started digitizer is running")
-                if strict:
-                    _refuses(DeviceError, "a running digitizer does not start again", device.start)
-                _read_blocks(device, buffer, strict)
-            finally:
-                device.stop()
-                device.stop()
-            _require(device.state is DeviceState.READY, "a stopped digitizer is ready")
-
-
-def _read_blocks(device: Any, buffer: Any, strict: bool) -> None:
-    """Read some blocks; each begins where the last one ended, or says that samples are lost."""
-    expected = 0
-    for number in range(4):
-        buffer[...] = _SENTINEL
-        result = device.read_into(buffer)
-        _require(0 <= result.samples <= len(buffer), "a read brings at most what was asked for")
-        gap = bool(result.status & BlockStatus.GAP_BEFORE)
-        good = result.first_sample > expected if gap else result.first_sample == expected
-        _require(good, f"block {number} begins at sample {expected}, or says that there is a gap")
-        if result.samples < len(buffer):
-            _require(result.finished, "a short read is the end of the record")
-            return
-        stale = (buffer == _SENTINEL).all(axis=0)
-        _require(not stale.any(), "every column is filled")
-        expected = result.first_sample + result.samples
-    if not strict:
-        return
-    wrong: Any = np.empty((len(buffer), buffer.shape[1] + 1), dtype=buffer.dtype)
-    _refuses(DeviceError, "a buffer that does not fit is refused", lambda: device.read_into(wrong))
 
 
 # -- RF source ------------------------------------------------------------------------------------
@@ -227,27 +117,27 @@ def check_rf_source(make: Make, *, writes: bool = True, strict: bool = True) -> 
     ContractError
         Names the promise that is broken.
     """
-    _refuses(
+    refuses(
         DeviceError, "a source that is not connected reads no tone", lambda: make().read_tone(0)
     )
-    with _connected(make) as device:
+    with connected(make) as device:
         limits = device.capabilities
-        _require(limits.channels >= 1, "a source has channels")
+        require(limits.channels >= 1, "a source has channels")
         before = [device.read_tone(i) for i in range(limits.channels)]
-        _require(
+        require(
             before == [device.read_tone(i) for i in range(limits.channels)],
             "reading changes nothing",
         )
         for channel in (-1, limits.channels):
-            _refuses(
+            refuses(
                 InputError, f"channel {channel} is refused",
                 partial(device.read_tone, channel),
             )  # fmt: skip
         if strict and writes:
             _refuse_bad_tones(device, before[0])
-    with _connected(make) as device:
+    with connected(make) as device:
         after = [device.read_tone(i) for i in range(limits.channels)]
-        _require(after == before, "connecting and disconnecting change no tone")
+        require(after == before, "connecting and disconnecting change no tone")
         if writes:
             for channel, tone in enumerate(before):
                 _set_and_put_back(device, channel, tone)
@@ -265,9 +155,9 @@ def _refuse_bad_tones(device: Any, tone: RFTone) -> None:
     ]
     for wrong in bad:
         if isinstance(device, ChecksTones):
-            _refuses(InputError, f"{wrong} is found", partial(device.check_tones, [wrong]))
-        _refuses(InputError, f"{wrong} is refused", partial(device.set_tone, 0, wrong))
-        _require(device.read_tone(0) == tone, f"{wrong} is refused before anything is sent")
+            refuses(InputError, f"{wrong} is found", partial(device.check_tones, [wrong]))
+        refuses(InputError, f"{wrong} is refused", partial(device.set_tone, 0, wrong))
+        require(device.read_tone(0) == tone, f"{wrong} is refused before anything is sent")
 
 
 def _set_and_put_back(device: Any, channel: int, old: RFTone) -> None:
@@ -286,15 +176,15 @@ def _set_and_put_back(device: Any, channel: int, old: RFTone) -> None:
             device.step_tone(channel, replace(wanted, amplitude=old.amplitude), wanted)
             device.step_tone(channel, wanted, replace(wanted, amplitude=old.amplitude))
             stepped = device.read_tone(channel)
-            _require(stepped == found, "a step sets what set_tone sets")
+            require(stepped == found, "a step sets what set_tone sets")
     finally:
         device.set_tone(channel, old)
     step = max(limits.amplitude_resolution, 0.012 * amplitude)
-    _require(found.frequency == old.frequency, "a frequency that stays is read back as it was")
-    _require(abs(found.amplitude - amplitude) <= step, "the amplitude is read back")
+    require(found.frequency == old.frequency, "a frequency that stays is read back as it was")
+    require(abs(found.amplitude - amplitude) <= step, "the amplitude is read back")
     error = abs(wrapped_phase(found.phase - wanted.phase))
-    _require(error <= max(limits.phase_resolution, 2e-3), "the phase is read back")
-    _require(found.enabled == old.enabled, "the output stays as it was")
+    require(error <= max(limits.phase_resolution, 2e-3), "the phase is read back")
+    require(found.enabled == old.enabled, "the output stays as it was")
 
 
 # -- SLM ------------------------------------------------------------------------------------------
@@ -308,35 +198,35 @@ def check_slm(make: Make, *, writes: bool = True, strict: bool = True) -> None:
     ContractError
         Names the promise that is broken.
     """
-    _refuses(DeviceError, "an SLM that is not connected reads no pattern", lambda: make().read())
-    with _connected(make) as device:
+    refuses(DeviceError, "an SLM that is not connected reads no pattern", lambda: make().read())
+    with connected(make) as device:
         before = device.read()
-        _require(device.read() == before, "reading changes nothing")
+        require(device.read() == before, "reading changes nothing")
         if not writes:
             return
         half = min(1.3e-6, 0.25 * device.capabilities.field_of_view)
         pattern = SpotPattern(((-half, 0.0, 0.0), (half, 0.0, 0.0)), (0.5, 0.5), (0.4, 0.0))
         shown = device.show(pattern)
-        _require(device.read() == shown, "read gives what show returned")
-        _require(device.show(shown) == shown, "what was shown can be shown again")
+        require(device.read() == shown, "read gives what show returned")
+        require(device.show(shown) == shown, "what was shown can be shown again")
         near = np.allclose(shown.positions, pattern.positions, rtol=0.0, atol=5e-8)
-        _require(near, "spots stand where they were asked for")
+        require(near, "spots stand where they were asked for")
         if device.capabilities.phase_per_spot:
             (a, b), (p, q) = shown.phases, pattern.phases
             step = 2.0 * math.pi / device.capabilities.phase_levels
             error = abs(wrapped_phase(a - b - p + q))
-            _require(error <= max(step, 0.02), "the relative phase is as asked for")
+            require(error <= max(step, 0.02), "the relative phase is as asked for")
         if strict:
             out = 10.0 * device.capabilities.field_of_view
             wrong = replace(pattern, positions=((out, 0.0, 0.0), (0.0, 0.0, 0.0)))
             if isinstance(device, ChecksPattern):
                 device.check_pattern(shown)
-                _refuses(
+                refuses(
                     InputError, "a spot outside the field is found",
                     lambda: device.check_pattern(wrong),
                 )  # fmt: skip
-            _refuses(InputError, "a spot outside the field is refused", lambda: device.show(wrong))
-            _require(device.read() == shown, "a refused pattern changes nothing")
+            refuses(InputError, "a spot outside the field is refused", lambda: device.show(wrong))
+            require(device.read() == shown, "a refused pattern changes nothing")
         if len(before.positions) > 0:
             device.show(before)
 
@@ -352,19 +242,19 @@ def check_gauge(make: Make) -> None:
     ContractError
         Names the promise that is broken.
     """
-    _refuses(DeviceError, "a gauge that is not connected reads nothing", lambda: make().read())
-    with _connected(make) as device:
+    refuses(DeviceError, "a gauge that is not connected reads nothing", lambda: make().read())
+    with connected(make) as device:
         for _ in range(2):
             _check_reading(device.read())
 
 
 def _check_reading(reading: GaugeReading) -> None:
     valid = reading.pressure is not None
-    _require(valid == (reading.status == "ok"), "a value comes with status ok, and only then")
-    _require(bool(reading.species), "a reading says for which gas it holds")
+    require(valid == (reading.status == "ok"), "a value comes with status ok, and only then")
+    require(bool(reading.species), "a reading says for which gas it holds")
     if reading.pressure is not None:
         good = math.isfinite(reading.pressure) and reading.pressure > 0.0
-        _require(good, "a pressure is positive, in Pa")
+        require(good, "a pressure is positive, in Pa")
 
 
 def check_gate(make: Make, *, writes: bool = True) -> None:
@@ -375,25 +265,25 @@ def check_gate(make: Make, *, writes: bool = True) -> None:
     ContractError
         Names the promise that is broken.
     """
-    _refuses(DeviceError, "a gate that is not connected reads nothing", lambda: make().read())
+    refuses(DeviceError, "a gate that is not connected reads nothing", lambda: make().read())
     if writes:
-        _refuses(DeviceError, "a gate that is not connected sets nothing", lambda: make().set(True))
-    with _connected(make) as device:
+        refuses(DeviceError, "a gate that is not connected sets nothing", lambda: make().set(True))
+    with connected(make) as device:
         before = device.read()
-        _require(isinstance(before, bool), "a gate is open (False) or closed (True)")
-    with _connected(make) as device:
-        _require(device.read() is before, "connecting and disconnecting do not switch")
+        require(isinstance(before, bool), "a gate is open (False) or closed (True)")
+    with connected(make) as device:
+        require(device.read() is before, "connecting and disconnecting do not switch")
         if not writes:
             return
         try:
             for closed in (not before, before, before):
                 device.set(closed)
-                _require(device.read() is closed, "the gate is read back")
+                require(device.read() is closed, "the gate is read back")
             device.set(not before)
         except BaseException:
             device.set(before)
             raise
-    with _connected(make) as device:
+    with connected(make) as device:
         stayed = device.read() is not before
         device.set(before)
-        _require(stayed, "a gate stays as it is when disconnected")
+        require(stayed, "a gate stays as it is when disconnected")

@@ -6,6 +6,7 @@ The same contract tests run on fakes, on the simulated laboratory and on real de
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from .protocols import (
 
 __all__ = ["FakeDigitizer", "FakeGate", "FakeGauge", "FakeRFSource", "FakeSLM", "Fault"]
 
+_PATIENCE = 0.25  # s that a read waits for a sample
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -36,15 +39,16 @@ class Fault:
 
     Attributes
     ----------
-    kind : {"timeout", "disconnect", "short", "overflow", "saturated", "end"}
+    kind : {"timeout", "disconnect", "short", "silent", "overflow", "saturated", "end"}
         "timeout" and "disconnect" raise DeviceError, the latter leaves the device faulted;
-        "short" ends the recording within this read; "overflow" loses samples before it;
-        "saturated" clips; "end" finishes with nothing.
+        "short" ends the recording within this read; "silent" brings a part, or nothing, after the
+        longest wait; "overflow" loses samples before it; "saturated" clips; "end" finishes with
+        nothing.
     samples : int
-        Rows of a short read, or samples lost by an overflow.
+        Rows of a short or silent read, or samples lost by an overflow.
     """
 
-    kind: Literal["timeout", "disconnect", "short", "overflow", "saturated", "end"]
+    kind: Literal["timeout", "disconnect", "short", "silent", "overflow", "saturated", "end"]
     samples: int = 0
 
 
@@ -113,6 +117,8 @@ class FakeDigitizer(_Scripted):
         Begin anew at the end; otherwise the recording finishes.
     pause : float
         Waiting time of each read, s.
+    trigger : Event, optional
+        Samples begin when it is set.
     """
 
     def __init__(
@@ -124,10 +130,12 @@ class FakeDigitizer(_Scripted):
         volts_per_count: float = 1.0 / 32768.0,
         loop: bool = True,
         pause: float = 0.0,
+        trigger: threading.Event | None = None,
         name: str = "digitizer",
     ) -> None:
         super().__init__(name, faults)
         self._samples, self._loop, self._pause = samples, loop, pause
+        self._trigger = trigger
         channels = samples.shape[1]
         self._info = DigitizerInfo(
             sample_rate=sample_rate,
@@ -155,12 +163,17 @@ class FakeDigitizer(_Scripted):
         if self._state is not DeviceState.RUNNING:
             raise DeviceError(f"{self.name} is not running: start it before reading")
         time.sleep(self._pause)
+        if self._trigger is not None and not self._trigger.wait(_PATIENCE):
+            return ReadResult(0, self._index, waiting="the trigger of the script")
         rows, status, last = len(buffer), BlockStatus.OK, False
         if fault is not None and fault.kind == "overflow":
             self._index += fault.samples
             status = BlockStatus.GAP_BEFORE
         elif fault is not None and fault.kind == "saturated":
             status = BlockStatus.SATURATED
+        elif fault is not None and fault.kind == "silent":
+            time.sleep(_PATIENCE)
+            rows = min(rows, fault.samples)
         elif fault is not None:
             rows, last = (min(rows, fault.samples) if fault.kind == "short" else 0), True
         if not self._loop and self._index + rows >= len(self._samples):

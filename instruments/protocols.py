@@ -127,19 +127,25 @@ class ReadResult:
     Attributes
     ----------
     samples : int
-        Rows written; fewer than asked for only at the end of a recording.
+        Rows written; fewer than asked for, perhaps none, where the rest did not come in time,
+        before a gap and at the end of a recording.
     first_sample : int
         Index of the first row since ``start``; a jump is a gap (samples that the device lost).
+        Without a row it is the index of the next one.
     status : BlockStatus
         Saturation and, for the simulated laboratory, a lost particle.
     finished : bool
         Whether no further sample will come.
+    waiting : str
+        What the device waits for before its first sample, such as "the start trigger at PFI0";
+        empty when it runs.
     """
 
     samples: int
     first_sample: int
     status: BlockStatus = BlockStatus.OK
     finished: bool = False
+    waiting: str = ""
 
 
 class Digitizer(Device, Protocol):
@@ -155,7 +161,17 @@ class Digitizer(Device, Protocol):
         ...
 
     def read_into(self, buffer: NDArray[np.int16] | NDArray[np.float32]) -> ReadResult:
-        """Fill ``buffer`` (rows, channels), C-contiguous, waiting for the samples."""
+        """Fill ``buffer`` (rows, channels), C-contiguous, or its beginning.
+
+        A read must not keep a run from being ended: it waits for the first sample, and for one that
+        is late, 0.25 s at most, and returns with what has come, also with nothing. While a start
+        trigger is awaited that goes on for ever and ``waiting`` says so.
+
+        Raises
+        ------
+        DeviceError
+            If the device was running and has been silent for longer than its own timeout.
+        """
         ...
 
     def stop(self) -> None:

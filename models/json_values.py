@@ -37,4 +37,9 @@ def json_values(value: Any) -> Any:
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """Encode as strict JSON in ASCII."""
+    if indent is None:
+        try:  # what a run writes by the thousand is plain already
+            return json.dumps(value, ensure_ascii=True, allow_nan=False)
+        except (TypeError, ValueError):
+            pass
     return json.dumps(json_values(value), ensure_ascii=True, allow_nan=False, indent=indent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from ..capabilities import DigitizerCapabilities
 from ..driver import Driver
 from ..links.base import LinkError
 from ..protocols import DeviceState, DigitizerInfo, ReadResult
+from .patience import Patience
 
 __all__ = ["BufferedDigitizer", "RowQueue"]
 
@@ -70,19 +70,22 @@ class BufferedDigitizer(Driver):
     """A digitizer that fetches pieces until a block is full.
 
     Subclasses give ``_open`` (which sets ``_info`` and ``_capabilities``), ``_begin``, ``_fetch``
-    and ``_halt``.
+    and ``_halt``. ``_awaited`` says in words which trigger the first sample waits for, ``_piece``
+    how much time lies between two pieces, s.
 
     Parameters
     ----------
     name : str
         Name in the rig.
     timeout : float
-        Longest wait beyond the duration of a block, s.
+        Longest silence beyond the time between two pieces, s.
     """
 
     def __init__(self, name: str, timeout: float) -> None:
         super().__init__(name)
         self._timeout = require_range("timeout", timeout, 0.01, 60.0, "s")
+        self._patience = Patience(self._timeout)
+        self._awaited, self._piece = "", 0.0
         self._info: DigitizerInfo | None = None
         self._capabilities: DigitizerCapabilities | None = None
         self._queue = RowQueue()
@@ -121,7 +124,7 @@ class BufferedDigitizer(Driver):
         raise AttributeError(f"{type(self).__name__} lacks _begin")
 
     def _fetch(self, queue: RowQueue) -> None:
-        """Put what has come into the queue; may wait, at most for the timeout."""
+        """Put what has come into the queue; waits for some hundredths of a second at most."""
         raise AttributeError(f"{type(self).__name__} lacks _fetch")
 
     def _halt(self) -> None:
@@ -140,15 +143,16 @@ class BufferedDigitizer(Driver):
         self._queue, self._expected, self._saturated = RowQueue(), 0, False
         with self._using():
             self._begin()
+        self._patience.start(self._awaited, self._piece)
         self._state = DeviceState.RUNNING
 
     def read_into(self, buffer: NDArray[np.int16] | NDArray[np.float32]) -> ReadResult:
-        """Fill ``buffer`` (rows, channels), or its beginning if the device lost samples after it.
+        """Fill ``buffer`` (rows, channels), or its beginning if the rest is lost or late.
 
         Raises
         ------
         DeviceError
-            After a timeout, or if the device answers with an error.
+            If it runs and stays silent for the timeout, or answers with an error.
         LinkError
             If the device is gone; the digitizer is faulted then.
         """
@@ -163,6 +167,8 @@ class BufferedDigitizer(Driver):
             )
         with self._using():
             rows = self._wait(len(buffer))
+        if not rows:
+            return ReadResult(0, self._expected, waiting=self._patience.awaited)
         first = self._queue.take(buffer[:rows])
         status = BlockStatus.SATURATED if self._saturated else BlockStatus.OK
         if first != self._expected:
@@ -171,17 +177,18 @@ class BufferedDigitizer(Driver):
         return ReadResult(rows, first, status)
 
     def _wait(self, rows: int) -> int:
-        """Fetch until ``rows`` samples are there, or fewer and a gap; return how many."""
-        deadline = time.monotonic() + rows / self.info.sample_rate + self._timeout
+        """Fetch until ``rows`` samples are there, or fewer and a gap or silence; say how many."""
+        self._patience.begin(rows / self.info.sample_rate)
+        end = self._queue.end
         while True:
             there, gap = self._queue.contiguous()
+            if self._queue.end > end:
+                self._patience.news()
+                end = self._queue.end
             if there >= rows or gap:
                 return min(there, rows)
-            if time.monotonic() > deadline:
-                raise DeviceError(
-                    f"{there} of {rows} samples came within {self._timeout:g} s more "
-                    "than they last: check trigger, clock and cable"
-                )
+            if self._patience.spent(there, rows):
+                return there
             try:
                 self._fetch(self._queue)
             except DeviceError as error:

@@ -169,12 +169,17 @@ class _Reader:
 
     def read(self, rows: int) -> NDArray[np.float64]:
         """Read at most as many rows as a stretch has."""
-        result = self._digitizer.read_into(self._buffer[:rows])
-        if result.samples < rows:
+        done = 0
+        while done < rows:
+            result = self._digitizer.read_into(self._buffer[done:rows])
             end = result.first_sample + result.samples
-            raise DeviceError(f"{self._digitizer.name} ended a block early, at sample {end}")
-        self.lost += result.first_sample - self._position
-        self._position = result.first_sample + rows
+            if result.finished:
+                raise DeviceError(f"{self._digitizer.name} ended a block early, at sample {end}")
+            if result.waiting:
+                raise DeviceError(f"{self._digitizer.name} waits for {result.waiting}: let it come")
+            self.lost += result.first_sample - self._position
+            self._position = end
+            done += result.samples
         return self._buffer[:rows, self._channel].astype(np.float64)
 
     def catch_up(self, present: Callable[[], int], enough: int) -> int:

@@ -8,6 +8,7 @@ sample clock is never restarted.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -26,11 +27,13 @@ from ..protocols import DeviceState, DigitizerInfo, ReadResult
 from .daqmx import INPUT_OVERWRITTEN, NOT_YET_AVAILABLE, DaqSystem, code_of
 from .ni_capabilities import InputPlan, input_doubts, read_capabilities
 from .ni_input import Reader, configured_input, input_facts
+from .patience import LONGEST_SILENCE, Patience
 
 __all__ = ["NiDigitizer"]
 
 _LEAST_BUFFER = 2.0  # s
 _ATTEMPTS = 5
+_LOOKS = (0.0005, 0.02)  # shortest and longest time between two looks whether samples have come, s
 _TERMINALS = ("default", "RSE", "NRSE", "Diff", "PseudoDiff")
 
 
@@ -75,7 +78,7 @@ class NiDigitizer(Driver):
     grpc : str or None
         ``host:port`` of an NI gRPC device server.
     timeout : float
-        Longest wait beyond the duration of a block, s.
+        Longest silence of a card that runs, s.
     real_time : bool
         False for a virtual laboratory whose clock waits for the reader.
     """
@@ -125,6 +128,7 @@ class NiDigitizer(Driver):
         self._raw, self._real_time = raw, real_time
         bytewise = grpc is not None if transfer == "auto" else transfer == "bytes"
         self._mode = ("bytes" if bytewise else "binary") if raw else "scaled"
+        self._patience = Patience(self._timeout)
         self._system = DaqSystem(name, grpc, timeout)
         self._info: DigitizerInfo | None = None
         self._capabilities: DigitizerCapabilities | None = None
@@ -133,6 +137,8 @@ class NiDigitizer(Driver):
         self._task: Any = None
         self._reader: Reader | None = None
         self._index = 0
+        self._acquired = 0  # samples that the card is known to have
+        self._on_demand = False  # whether it makes its samples when they are asked for
 
     @property
     def info(self) -> DigitizerInfo:
@@ -226,8 +232,20 @@ class NiDigitizer(Driver):
         except DeviceError:
             self._clear()
             raise
-        self._index = 0
+        self._index = self._acquired = 0
+        self._on_demand = not self._real_time
+        self._patience.start(self._awaited())
         self._state = DeviceState.RUNNING
+
+    def _awaited(self) -> str:
+        """What the first sample waits for, in words."""
+        plan = self._plan
+        awaited = []
+        if plan.start_trigger is not None:
+            awaited.append(f"the start trigger at {plan.start_trigger}")
+        if plan.sample_clock is not None:
+            awaited.append(f"the sample clock at {plan.sample_clock}")
+        return " and ".join(awaited)
 
     def stop(self) -> None:
         """Stop sampling; what the driver still holds is thrown away."""
@@ -248,19 +266,23 @@ class NiDigitizer(Driver):
         """
         if self._state is not DeviceState.RUNNING or self._task is None:
             raise DeviceError(f"{self._name} is not running: start it first")
-        with self._talking(), self._system.errors():
+        with self._talking():
+            return self._total()
+
+    def _total(self) -> int:
+        """Samples per channel that the card has taken."""
+        with self._system.errors():
             return int(self._task.in_stream.total_samp_per_chan_acquired)
 
     # -- samples ----------------------------------------------------------------------------------
 
     def read_into(self, buffer: NDArray[np.int16] | NDArray[np.float32]) -> ReadResult:
-        """Fill ``buffer`` (rows, channels), waiting for its duration and at most the timeout more.
+        """Fill ``buffer`` (rows, channels), or its beginning where the rest is late.
 
         Raises
         ------
         DeviceError
-            If the card answers with an error. After a timeout it goes on running; what the driver
-            had handed out by then shows as a gap.
+            If the card answers with an error. After a timeout it goes on running.
         LinkError
             If card or server are gone; the digitizer is faulted then.
         """
@@ -278,28 +300,73 @@ class NiDigitizer(Driver):
             rows = min(rows, self._finite - self._index)
             if rows <= 0:
                 return ReadResult(0, self._index, finished=True)
-        view = buffer[:rows]
         status = BlockStatus.OK
         with self._talking():
-            if self._read(reader, view):
+            rows, wait = self._wait(rows)
+            view = buffer[:rows]
+            if rows and self._read(reader, view, wait):
                 status |= BlockStatus.GAP_BEFORE
+        if not rows or not self._acquired:
+            return ReadResult(0, self._index, waiting=self._patience.awaited)
         first = self._index
         self._index += rows
         if view.max() >= self._limits[1] or view.min() <= self._limits[0]:
             status |= BlockStatus.SATURATED
         return ReadResult(rows, first, status, finished=self._index == self._finite)
 
-    def _read(self, reader: Reader, view: NDArray[Any]) -> bool:
-        """Read the rows, after a jump if the buffer has overflowed; return whether it jumped."""
-        wait = len(view) / self.info.sample_rate + self._timeout
+    def _wait(self, rows: int) -> tuple[int, float]:
+        """Wait until the card has ``rows`` samples, or is silent or late.
+
+        What is not there is not asked for: a read that times out loses what it got.
+
+        Returns
+        -------
+        int
+            Samples to be read now.
+        float
+            How long the driver may wait for them, s.
+        """
+        duration = rows / self.info.sample_rate
+        if self._on_demand:
+            return rows, duration + self._timeout if self._acquired else LONGEST_SILENCE
+        self._patience.begin(duration)
+        while self._acquired < self._index + rows:
+            present = self._total()
+            if present > self._acquired:
+                self._acquired = present
+                self._patience.news()
+            there = max(0, self._acquired - self._index)
+            if there >= rows:
+                break
+            try:
+                if self._patience.spent(there, rows):
+                    idle = not self._acquired and not self._patience.awaited
+                    return (rows, LONGEST_SILENCE) if idle else (there, self._timeout)
+            except DeviceError:
+                return rows, 0.0  # the card itself is to say what is wrong
+            missing = (rows - there) / self.info.sample_rate
+            time.sleep(min(max(missing, _LOOKS[0]), _LOOKS[1]))
+        return rows, self._timeout
+
+    def _read(self, reader: Reader, view: NDArray[Any], wait: float) -> bool:
+        """Read the rows, after a jump if the buffer has overflowed; return whether it jumped.
+
+        Before the first sample it may be tried in vain: nothing is known to be acquired then.
+        """
         try:
             with self._system.errors():
                 reader.read(view, wait)
-                return False
+            if self._acquired < self._index + len(view):
+                # It had not said that it has them: its clock waits for the reader.
+                self._on_demand, self._acquired = True, self._index + len(view)
+            self._patience.news()
+            return False
         except DeviceError as error:
             if code_of(error) == NOT_YET_AVAILABLE:
                 # What came before the timeout is taken out of the driver's buffer, and lost.
                 self._index += getattr(error.__cause__, "samps_per_chan_read", 0)
+                if not self._acquired and wait > 0.0:
+                    return False
                 raise
             if code_of(error) != INPUT_OVERWRITTEN or self._finite is not None:
                 self._give_up(error)

@@ -31,6 +31,7 @@ __all__ = ["BUFFER", "RedPitayaDigitizer"]
 
 BUFFER = 16384  # samples that the board holds of each input
 _POLL = 0.001
+_STAGES = (("ACQ:TRIG:STAT?", "TD"), ("ACQ:TRIG:FILL?", "1"))  # asked until so answered
 _GAINS = {1.0: "LV", 20.0: "HV"}
 _LONGEST_LINE = 4096
 
@@ -165,6 +166,8 @@ class RedPitayaDigitizer(BufferedDigitizer):
         self._full, self._host, self._port = full_scale, host, port
         self._link: _Link | None = None
         self._began = 0.0
+        self._filling: float | None = None  # since when the board fills its buffer
+        self._stage = 0
 
     def _open(self) -> str:
         self._link = _Link(self._host, self._port, self._timeout)
@@ -214,7 +217,9 @@ class RedPitayaDigitizer(BufferedDigitizer):
         taken = link.query("ACQ:DEC?")
         if taken != str(self._decimation):
             raise DeviceError(f"the board took decimation {taken!r}, not {self._decimation}")
-        self._began = 0.0
+        self._began, self._filling = 0.0, None
+        # The board itself is given until then to fill its buffer.
+        self._piece = BUFFER / self.info.sample_rate + self._timeout
 
     def _check(self, command: str) -> None:
         """Read the error queue."""
@@ -226,22 +231,33 @@ class RedPitayaDigitizer(BufferedDigitizer):
             raise DeviceError(f"error {code} after {command}: {text.strip()}")
 
     def _fetch(self, queue: RowQueue) -> None:
-        """Fill the board's buffer once and take it."""
+        """Have the board fill its buffer, ask once whether it has, and take it then."""
         link, info = self._require(), self.info
-        link.write("ACQ:START")
-        now = time.monotonic()
-        link.write("ACQ:TRIG NOW")
-        self._began = self._began or now
-        deadline = now + BUFFER / info.sample_rate + self._timeout
-        for question, wanted in (("ACQ:TRIG:STAT?", "TD"), ("ACQ:TRIG:FILL?", "1")):
-            while (answer := link.query(question)) != wanted:
-                if answer not in ("WAIT", "0"):
-                    raise LinkError(f"{question} was answered by {answer!r}")
-                if time.monotonic() > deadline:
-                    raise DeviceError("the buffer did not fill in time: restart it")
+        if self._filling is None:
+            link.write("ACQ:START")
+            self._filling, self._stage = time.monotonic(), 0
+            link.write("ACQ:TRIG NOW")
+            self._began = self._began or self._filling
+        while self._stage < len(_STAGES):
+            question, wanted = _STAGES[self._stage]
+            answer = link.query(question)
+            if answer != wanted:
+                self._require_filling(question, answer)
                 time.sleep(_POLL)
-        first = max(queue.end, round((now - self._began) * info.sample_rate))
+                return
+            self._stage += 1
+        since, self._filling = self._filling, None
+        first = max(queue.end, round((since - self._began) * info.sample_rate))
         queue.put(first, self._volts(link))
+
+    def _require_filling(self, question: str, answer: str) -> None:
+        """Raise if the board does something else than to fill its buffer."""
+        assert self._filling is not None
+        if answer not in ("WAIT", "0"):
+            raise LinkError(f"{question} was answered by {answer!r}")
+        longest = BUFFER / self.info.sample_rate + self._timeout
+        if time.monotonic() > self._filling + longest:
+            raise DeviceError("the buffer did not fill in time: restart it")
 
     def _volts(self, link: _Link) -> NDArray[Any]:
         """Take the buffers of all channels: big-endian 32-bit floats."""

@@ -165,6 +165,8 @@ class SpectrumDigitizer(BufferedDigitizer):
             transfer.start_buffer_transfer(spcm.M2CMD_DATA_STARTDMA)
             card.start(spcm.M2CMD_CARD_ENABLETRIGGER)
             self._transfer = transfer
+        self._awaited = "an edge at the external trigger input" if self._external else ""
+        self._piece = _NOTIFY / self._rate
 
     def _fetch(self, queue: RowQueue) -> None:
         """Take a piece; an overrun of the card's memory ends the acquisition with an error."""
@@ -173,7 +175,7 @@ class SpectrumDigitizer(BufferedDigitizer):
             try:
                 transfer.wait_dma()
             except self._spcm.SpcmTimeout:
-                return  # nothing yet: the deadline of the read decides
+                return  # nothing yet: the patience of the read decides
             position = int(transfer.avail_user_pos())
             whole = transfer.buffer
             if position + _NOTIFY > whole.shape[1]:

@@ -16,16 +16,15 @@ from .world import SimulatedWorld
 
 __all__ = ["SimulatedDigitizer"]
 
-# A longer absence than this is a jump of the index only: the world does not live through it.
-_LONGEST_CATCH_UP = 5.0
-
 
 class SimulatedDigitizer(SimulatedDevice):
     """Voltages of the world's detectors.
 
     In real time a read waits until its last sample is due, in one sleep, and produces the samples
-    then. A late reader gets everything from the driver's buffer as fast as it can be produced;
-    beyond the buffer samples are lost: ``first_sample`` jumps. While stopped, world time rests.
+    then. A late reader gets everything from the driver's buffer as fast as it can be produced; once
+    the buffer is full it is lost as a whole: ``first_sample`` jumps to the present, so that a
+    computer too slow for the world has long gaps rather than one before each block. The world does
+    not live through what is lost (it would come later still), nor through the time while stopped.
 
     Parameters
     ----------
@@ -115,9 +114,7 @@ class SimulatedDigitizer(SimulatedDevice):
             self._stopped.wait(remaining)
             return 0
         behind = int((time.monotonic() - self._begin) * rate) - self._index
-        lost = behind - max(rows, int(self._world.settings.driver_buffer * rate))
-        if lost <= 0:
+        if behind <= max(rows, int(self._world.settings.driver_buffer * rate)):
             return 0
-        self._world.skip(min(lost, int(_LONGEST_CATCH_UP * rate)))
-        self._index += lost
-        return lost
+        self._index += behind - rows
+        return behind - rows

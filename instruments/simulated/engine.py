@@ -14,7 +14,7 @@ from ...models.rng import new_stream
 from .closed_loop import ClosedLoop, build_closed_loop
 from .detection import all_detectors, detection_chain, in_loop_detectors, lower_root
 from .feedback import design_loop, held_force_input, ring_length
-from .kernels import Dynamics, Memory, advance_many, advance_pair
+from .kernels import Chain, Dynamics, Memory, advance_many, advance_pair
 from .mechanics import OperatingPoint
 from .settings import WorldSettings
 from .truth import fit_truth
@@ -85,6 +85,7 @@ class Engine:
             drift=drift,
             limits=point.limits / point.lengths,
         )
+        self._chains: dict[bool, Chain] = {}
         self._detect()
         self._loop = design_loop(
             self._settings,
@@ -102,10 +103,12 @@ class Engine:
         self._detect()
 
     def _detect(self) -> None:
-        """Compute the arrays of the detection kernel."""
-        self._chain, self._floor = detection_chain(
-            self._settings, self._detectors, self.point, self._floor, self.present, self.gate
-        )
+        """Compute the arrays of the detection kernel, once for each position of the gate."""
+        if self.gate not in self._chains:
+            self._chains[self.gate], self._floor = detection_chain(
+                self._settings, self._detectors, self.point, self._floor, self.present, self.gate
+            )
+        self._chain = self._chains[self.gate]
 
     def install(
         self, point: OperatingPoint, present: tuple[bool, ...], *, keep_deviation: bool

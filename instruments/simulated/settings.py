@@ -199,7 +199,8 @@ class WorldSettings:
     adc_bits : int
         2 … 16.
     driver_buffer : float
-        Samples that a late reader still gets, s; at least 2 for real time.
+        Samples that a late reader still gets, s; at least 2 for real time. When there are more, all
+        are lost.
     detectors : tuple of DetectorSettings
         In the order of the digitizer's channels.
     cross_talk : tuple of tuple of float

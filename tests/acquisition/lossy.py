@@ -70,12 +70,11 @@ class StalledDisk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.stalled = False
-        name = "append" if hasattr(Recorder, "append") else "write"
-        original = getattr(Recorder, name)
+        original = Recorder.append
 
         def write(recorder: Recorder, *arguments: Any, **named: Any) -> None:
             while self.stalled:
                 time.sleep(0.001)
             original(recorder, *arguments, **named)
 
-        monkeypatch.setattr(Recorder, name, write)
+        monkeypatch.setattr(Recorder, "append", write)

@@ -1,4 +1,4 @@
-"""Writes a run file without end and says after each block what is acknowledged; to be killed."""
+"""Writes a run file without end and says after each append what is acknowledged; to be killed."""
 
 import sys
 
@@ -15,20 +15,25 @@ def counts(first, rows):
     return np.stack([index % 30011, -(index % 29989)], axis=1).astype(np.int16)
 
 
-def main(path, rows):
+def main(path, rows, batch="1"):
+    """Append ``batch`` blocks of ``rows`` samples at a time, with gaps and events among them."""
     rows = int(rows)
     recorder = Recorder(
         path, Manifest(1e6, ("a", "b"), (1e-3, 2e-3), plan={"kind": "monitor"}), chunk_rows=4096
     )
     first = number = 0
     while True:
-        if number % 50 == 49:
-            first += 1000
-        recorder.write(Block(first, counts(first, rows), np.ones(2), number))
-        first += rows
-        if number % 10 == 0:
-            recorder.event(Event(first, EventKind.NOTE, {"text": "x" * 1000, "number": number}))
-        number += 1
+        blocks, events = [], []
+        for _ in range(int(batch)):
+            if number % 50 == 49:
+                first += 1000
+            blocks.append((Block(first, counts(first, rows), np.ones(2), number), None))
+            first += rows
+            if number % 10 == 0:
+                payload = {"text": "x" * 1000, "number": number}
+                events.append(Event(first, EventKind.NOTE, payload))
+            number += 1
+        recorder.append(blocks, events)
         print(recorder.samples, number, flush=True)
 
 

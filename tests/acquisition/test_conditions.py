@@ -81,3 +81,34 @@ def test_a_gap_says_what_was_done_and_what_to_do(tmp_path, text):
         assert "lost 123 samples before sample" in text
     assert "the gap is marked" in text
     assert "lower the sample rate" in text
+
+
+def test_a_simulation_that_is_slower_than_the_clock_says_so_once_and_what_to_do():
+    watcher, log = watch("SIM", (False, False))
+    watcher.lost_samples(2000, 300)
+    watcher.lost_samples(9000, 500)
+    (line,) = log.take()
+    assert (line.level, line.count) == ("warning", 1)
+    assert line.text.startswith(
+        "the simulation cannot keep up with real time on this computer: 300 samples skipped before "
+        "sample 2000"
+    )
+    assert 'use --set simulation.clock="fast" or a lower sample rate' in line.text
+
+
+def test_a_card_that_lost_samples_says_so_each_time():
+    watcher, log = watch()
+    watcher.lost_samples(2000, 300)
+    watcher.lost_samples(9000, 500)
+    first, second = log.take()
+    assert first.text.startswith("the digitizer lost 300 samples before sample 2000")
+    assert second.text.startswith("the digitizer lost 500 samples before sample 9000")
+
+
+def test_a_ring_of_few_seconds_is_said_aloud():
+    watcher, log = watch()
+    watcher.short_ring(8.0)
+    assert log.take() == []
+    watcher.short_ring(1.5)
+    (line,) = log.take()
+    assert "holds 1.5 s of samples" in line.text

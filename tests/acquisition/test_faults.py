@@ -248,7 +248,7 @@ def test_a_bug_of_the_recorder_ends_the_run_instead_of_going_on_unrecorded(
     session = Session(simulated_rig(), run_directory=tmp_path, live_fits=False)
     try:
         session.connect().result(30)
-        monkeypatch.setattr("optobind.acquisition.recorder.Recorder.write", broken)
+        monkeypatch.setattr("optobind.acquisition.recorder.Recorder.append", broken)
         with pytest.raises(KeyError, match="a bug"):
             session.start(MonitorPlan(duration=None)).result(20)
         assert session.rig.world.gate_closed

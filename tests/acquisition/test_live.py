@@ -42,7 +42,12 @@ def commit(ring: Ring, first_block: int, blocks: int, amplitude: int) -> None:
 
 def made_ring() -> Ring:
     return Ring.create(
-        rows=ROWS, channels=2, dtype="int16", slots=256, scale=(1e-3, 1e-3), sample_rate=RATE
+        rows=ROWS,
+        channels=2,
+        dtype="int16",
+        capacity=256 * ROWS,
+        scale=(1e-3, 1e-3),
+        sample_rate=RATE,
     )
 
 

@@ -85,13 +85,15 @@ def test_a_closed_process_refuses_and_starts_nothing():
     assert workers() == []
 
 
-def test_a_killed_worker_is_replaced():
-    fits = FitProcess()
+def test_a_killed_worker_is_replaced_and_that_is_said_once():
+    lost = []
+    fits = FitProcess(lambda: lost.append(True))
     try:
         assert isinstance(fits.spectrum(task()).result(60.0), FittedCurve)
         multiprocessing.active_children()[0].kill()
         time.sleep(0.3)
         assert isinstance(fits.spectrum(task()).result(60.0), FittedCurve)
+        assert lost == [True]
     finally:
         fits.close()
 

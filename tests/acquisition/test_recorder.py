@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -23,8 +24,9 @@ from optobind.acquisition.recover import recover
 from optobind.acquisition.ring import Ring
 from optobind.acquisition.ring_cursor import Overrun
 from optobind.acquisition.runfile import RunFile
-from optobind.acquisition.runfile_format import Manifest
+from optobind.acquisition.runfile_format import Manifest, SlowRecord
 from optobind.acquisition.runfile_results import write_results
+from optobind.acquisition.sample_store import SampleStore
 from optobind.models.blocks import Block, BlockStatus
 from optobind.models.errors import FileError, InputError
 
@@ -70,6 +72,110 @@ def test_blocks_of_any_length_come_back_bit_for_bit(tmp_path_factory, sizes, chu
     write_plain(path, sizes, chunk_rows=chunk_rows)
     with RunFile.open(path) as run:
         np.testing.assert_array_equal(run.samples(0, sum(sizes)), counts(0, sum(sizes)))
+
+
+class Counting:
+    """Counts what is called of a dataset."""
+
+    def __init__(self, dataset, calls, name):
+        self._dataset, self._calls, self._name = dataset, calls, name
+
+    def __getattr__(self, name):
+        if name in ("resize", "flush"):
+            self._calls.append((self._name, name))
+        return getattr(self._dataset, name)
+
+    def __setitem__(self, key, value):
+        self._dataset[key] = value
+
+
+def count_calls(recorder):
+    calls = []
+    for name in ("_events", "_slow", "_stretches"):
+        setattr(recorder, name, Counting(getattr(recorder, name), calls, name))
+    store = recorder._samples
+    store._dataset = Counting(store._dataset, calls, "_samples")
+    return calls
+
+
+def test_what_waits_is_written_with_one_resize_and_one_flush_a_dataset(tmp_path):
+    blocks = [(block(10 * k + 5 * (k > 50), 10), None) for k in range(300)]
+    events = [Event(10 * k, EventKind.NOTE, {"k": k}) for k in range(500)]
+    slow = [SlowRecord(k, "pressure", 1e-4 * k, "Pa") for k in range(20)]
+    with Recorder(tmp_path / "run.h5", MANIFEST, chunk_rows=64) as recorder:
+        calls = count_calls(recorder)
+        recorder.append(blocks, events, slow)
+        assert recorder.samples == 3000
+        assert sorted(calls) == sorted(
+            (name, call)
+            for name in ("_events", "_samples", "_slow", "_stretches")
+            for call in ("flush", "resize")
+        )
+        # What says where the samples belong is on its way before them.
+        assert calls.index(("_stretches", "flush")) < calls.index(("_samples", "resize"))
+        calls.clear()
+        recorder.append(blocks=[(block(3005, 10), None)])
+        assert calls == [("_samples", "resize"), ("_samples", "flush")]
+    with RunFile.open(tmp_path / "run.h5") as run:
+        assert [(s.row, s.first_sample, s.samples) for s in run.stretches()] == [
+            (0, 0, 510),
+            (510, 515, 2500),
+        ]
+        np.testing.assert_array_equal(run.samples(515, 3015), counts(515, 2500))
+        notes = [e for e in run.events() if e.kind is EventKind.NOTE]
+        assert [e.payload["k"] for e in notes] == list(range(500))
+        assert len(run.slow()) == 20
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    batches=st.lists(st.lists(st.integers(1, 150), max_size=8), min_size=1, max_size=8),
+    chunk_rows=st.sampled_from([64, 100]),
+)
+def test_batches_of_blocks_of_any_length_come_back_bit_for_bit(
+    tmp_path_factory, batches, chunk_rows
+):
+    path, first = tmp_path_factory.mktemp("runs") / "run.h5", 0
+    with Recorder(path, MANIFEST, chunk_rows=chunk_rows) as recorder:
+        for sizes in batches:
+            blocks = []
+            for size in sizes:
+                blocks.append((block(first, size), None))
+                first += size
+            recorder.append(blocks)
+            assert recorder.samples == first
+    with RunFile.open(path) as run:
+        assert run.rows == first
+        if first:
+            np.testing.assert_array_equal(run.samples(0, first), counts(0, first))
+
+
+def test_a_wrong_block_costs_none_of_those_before_it(tmp_path):
+    with Recorder(tmp_path / "run.h5", MANIFEST) as recorder:
+        blocks = [(block(0, 100), None), (block(100, 50), None), (block(120, 50), None)]
+        with pytest.raises(InputError, match="120 goes back: expected 150"):
+            recorder.append(blocks)
+        assert (recorder.samples, recorder.next_sample) == (150, 150)
+    with RunFile.open(tmp_path / "run.h5") as run:
+        np.testing.assert_array_equal(run.samples(0, 150), counts(0, 150))
+
+
+def test_a_batch_that_fails_leaves_what_was_acknowledged_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "run.h5"
+    recorder = Recorder(path, MANIFEST, chunk_rows=64)
+    recorder.append([(block(0, 100), None)])
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(SampleStore, "_write", full)
+    with pytest.raises(FileError, match="disk full; its 100 samples are preserved"):
+        recorder.append([(block(200, 100), None), (block(400, 100), None)])
+    assert (recorder.samples, recorder.gaps, recorder.lost) == (100, 0, 0)
+    recorder.close("failed")
+    with RunFile.open(path) as run:
+        assert [(s.first_sample, s.samples) for s in run.stretches()] == [(0, 100)]
+        np.testing.assert_array_equal(run.samples(0, 100), counts(0, 100))
 
 
 def test_float_samples_are_stored_as_they_are(tmp_path):
@@ -249,8 +355,8 @@ def test_write_that_fails_in_the_middle_leaves_no_rows_of_zeros(tmp_path, monkey
         def id(self):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    real = recorder._samples
-    monkeypatch.setattr(recorder, "_samples", Full(real))
+    store = recorder._samples
+    monkeypatch.setattr(store, "_dataset", Full(store._dataset))
     with pytest.raises(FileError, match="disk full; its 100 samples are preserved"):
         recorder.write(block(100, 10))
     recorder.close("failed")
@@ -283,14 +389,18 @@ def test_limited_file_size_ends_the_run_without_a_crash(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
-@pytest.mark.parametrize("rows", [4096, 5000, 333])
-def test_killed_run_keeps_everything_acknowledged_and_is_recovered(tmp_path, rows):
+@pytest.mark.parametrize(
+    ("rows", "batch"), [(4096, 1), (5000, 1), (333, 1), (333, 170), (20, 400), (5000, 60)]
+)
+def test_killed_run_keeps_everything_acknowledged_and_is_recovered(tmp_path, rows, batch):
     path = tmp_path / "run.h5"
     writer = subprocess.Popen(
-        [sys.executable, str(WORKER), str(path), str(rows)], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(WORKER), str(path), str(rows), str(batch)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     with writer.stdout:
-        for _ in range(120):
+        for _ in range(max(3, 120 // batch)):
             line = writer.stdout.readline()
         writer.kill()
         writer.wait()
@@ -448,7 +558,7 @@ def test_releases_that_cannot_be_used_say_why(tmp_path):
 
 
 def test_thread_records_all_that_goes_through_a_ring(tmp_path):
-    with Ring.create(500, 2, "int16", 16, MANIFEST.scale, 2e6) as ring:
+    with Ring.create(500, 2, "int16", 8000, MANIFEST.scale, 2e6) as ring:
         recorder = Recorder(tmp_path / "run.h5", MANIFEST, chunk_rows=512)
         thread = RecorderThread(recorder, ring.cursor("recorder"))
         thread.start()
@@ -466,8 +576,44 @@ def test_thread_records_all_that_goes_through_a_ring(tmp_path):
         assert run.info()["gaps"] == 0
 
 
+def test_a_lag_is_made_up_for_in_few_writes_however_many_blocks_and_events_wait(tmp_path):
+    """A disk that was away for seconds: 4000 blocks of a millisecond, 8000 events."""
+    with Ring.create(2000, 2, "int16", 410_000, MANIFEST.scale, 2e6) as ring:
+        recorder = Recorder(tmp_path / "run.h5", MANIFEST, chunk_rows=2000)
+        thread = RecorderThread(recorder, ring.cursor("recorder"))
+        calls = count_calls(recorder)
+        for number in range(4000):
+            ring.writable(100)[:] = counts(100 * number, 100)
+            assert ring.commit(100, 100 * number)
+            for kind in (EventKind.RELEASE, EventKind.RECAPTURE):
+                thread.post(Event(100 * number, kind, {"repetition": number}))
+        thread.start()
+        thread.finish(end_sample=400_000)
+        assert thread.missed == 0
+        assert recorder.samples == 400_000
+        assert len(calls) <= 20
+        recorder.close()
+    with RunFile.open(tmp_path / "run.h5") as run:
+        assert len(run.events()) == 8000
+        np.testing.assert_array_equal(run.samples(0, 400_000), counts(0, 400_000))
+
+
+def test_events_alone_are_written_without_waiting_for_samples(tmp_path):
+    with Ring.create(100, 2, "int16", 400, MANIFEST.scale, 2e6) as ring:
+        recorder = Recorder(tmp_path / "run.h5", MANIFEST)
+        thread = RecorderThread(recorder, ring.cursor("recorder"))
+        thread.start()
+        thread.post(Event(0, EventKind.NOTE, {"text": "now"}))
+        deadline = time.monotonic() + 30.0
+        while not recorder._events.shape[0]:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        thread.finish()
+        recorder.close()
+
+
 def test_overrun_of_the_recorder_is_a_gap_of_the_recorder(tmp_path):
-    with Ring.create(10, 2, "int16", 4, MANIFEST.scale, 2e6) as ring:
+    with Ring.create(10, 2, "int16", 40, MANIFEST.scale, 2e6) as ring:
         recorder = Recorder(tmp_path / "run.h5", MANIFEST)
         cursor = ring.cursor("recorder")
 
@@ -495,7 +641,7 @@ def test_overrun_of_the_recorder_is_a_gap_of_the_recorder(tmp_path):
 
 def test_failing_disk_releases_the_ring_and_is_reported(tmp_path, monkeypatch):
     errors = []
-    with Ring.create(100, 2, "int16", 4, MANIFEST.scale, 2e6) as ring:
+    with Ring.create(100, 2, "int16", 400, MANIFEST.scale, 2e6) as ring:
         recorder = Recorder(tmp_path / "run.h5", MANIFEST)
         thread = RecorderThread(recorder, ring.cursor("recorder"), errors.append)
         monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 0))

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from optobind.acquisition.ring import Ring
 from optobind.models.blocks import BlockStatus
@@ -30,7 +32,7 @@ pattern = _worker.pattern
 
 @pytest.fixture
 def ring():
-    with Ring.create(16, 2, "int16", 8, (1e-3, 2e-3), 1e6) as made:
+    with Ring.create(16, 2, "int16", 128, (1e-3, 2e-3), 1e6) as made:
         yield made
 
 
@@ -112,7 +114,7 @@ def test_gap_of_the_digitizer_is_not_booked_as_missed(ring):
 
 
 def test_lossy_reader_that_lies_behind_takes_the_newest_and_counts(ring):
-    cursor = ring.cursor("gui", lossless=False, max_behind=3)
+    cursor = ring.cursor("gui", lossless=False, max_behind=48)
     for i in range(3):
         put(ring, 16 * i)
     assert cursor.next(0).sequence == 0
@@ -144,7 +146,7 @@ def test_waiting_writer_stops_when_asked_and_goes_on_when_there_is_room(ring):
     sent = 0
     while put(ring, 16 * sent, wait=True, timeout=0.0):
         sent += 1
-    assert cursor.behind == ring.slots - 1
+    assert ring.capacity <= cursor.behind_samples <= ring.capacity + 2 * ring.rows
     assert not ring.wait_for_room(stop=lambda: True)
     reader = threading.Thread(target=cursor.next)
     reader.start()
@@ -191,7 +193,7 @@ def test_closing_the_ring_ends_readers_in_other_threads(ring):
 
 
 def test_what_a_closed_ring_holds_can_still_be_read():
-    ring = Ring.create(16, 2, "int16", 8, (1, 1), 1e6)
+    ring = Ring.create(16, 2, "int16", 128, (1, 1), 1e6)
     cursor = ring.cursor("a")
     put(ring, 0, value=5)
     ring.close()
@@ -203,7 +205,7 @@ def test_what_a_closed_ring_holds_can_still_be_read():
 def test_segment_is_gone_after_close_and_after_collection():
     names = []
     for closing in (True, False):
-        ring = Ring.create(64, 2, "float32", 4, (1, 1), 1e6)
+        ring = Ring.create(64, 2, "float32", 256, (1, 1), 1e6)
         names.append(ring.descriptor().name)
         if closing:
             view = ring.writable()
@@ -258,7 +260,7 @@ def test_names_of_cursors_are_checked(ring):
     ("arguments", "message"),
     [
         ((0, 1, "int16", 4, (1,), 1e6), "rows ≥ 1"),
-        ((4, 1, "int16", 1, (1,), 1e6), "slots ≥ 2"),
+        ((4, 1, "int16", 3, (1,), 1e6), "capacity ≥ rows"),
         ((4, 1, "int32", 4, (1,), 1e6), "known: int16, float32"),
         ((4, 2, "int16", 4, (1,), 1e6), "scale must hold 2 values"),
     ],
@@ -270,7 +272,92 @@ def test_sizes_out_of_range_are_named(arguments, message):
 
 def test_block_of_too_many_rows_is_refused(ring):
     with pytest.raises(InputError, match=r"1 … 16 rows, got 17"):
-        ring.commit(17, 0)
+        ring.writable(17)
+    ring.writable(5)
+    with pytest.raises(InputError, match=r"1 … 5 rows, got 6"):
+        ring.commit(6, 0)
+    ring.commit(5, 0)
+    with pytest.raises(InputError, match="no block to commit"):
+        ring.commit(5, 5)
+
+
+def test_short_blocks_wait_as_long_as_long_ones():
+    with Ring.create(400, 2, "int16", 4000, (1, 1), 1e3) as ring:
+        cursor = ring.cursor("a")
+        for first in range(0, 3999, 3):
+            ring.writable(3)[:] = pattern(first // 3, 3, 2)
+            assert ring.commit(3, first) or first > 3600
+        assert (cursor.behind, cursor.behind_samples) == (1333, 3999)
+        for number in range(1333):
+            block = cursor.next(0)
+            assert np.array_equal(block.samples, pattern(number, 3, 2))
+        assert cursor.missed == 0
+        assert cursor.next(0) is None
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    data=st.data(),
+    rows=st.integers(1, 40),
+    capacity=st.integers(40, 300),
+)
+def test_nothing_within_the_capacity_is_missed_and_everything_else_is_counted(data, rows, capacity):
+    """Blocks of any length, views larger than what is committed, readers of any speed."""
+    with Ring.create(rows, 1, "int16", capacity, (1,), 1e6) as ring:
+        cursor = ring.cursor("a")
+        written = read = 0
+        for _ in range(data.draw(st.integers(1, 60))):
+            wanted = data.draw(st.integers(1, rows))
+            used = data.draw(st.integers(1, wanted))
+            ring.writable(wanted)[:] = -1
+            view = ring.writable(wanted)
+            view[:used, 0] = np.arange(written, written + used)
+            ring.commit(used, written)
+            written += used
+            for _ in range(data.draw(st.integers(0, 3))):
+                whole = cursor.behind_samples <= capacity
+                block = cursor.next(0)
+                if block is None:
+                    break
+                assert block.samples[:, 0].tolist() == list(
+                    range(block.first_sample, block.end_sample)
+                )
+                missed = 0 if cursor.overrun is None else cursor.overrun.missed_samples
+                assert block.first_sample == read + missed
+                assert not (whole and missed)
+                read = block.end_sample
+        assert cursor.behind_samples == written - read
+
+
+def test_view_that_was_wider_than_the_block_that_followed_leaves_no_torn_block(ring):
+    """What an abandoned view allowed to be overwritten is given up for good."""
+    cursor = ring.cursor("a")
+    first = 0
+    while cursor.behind_samples + 32 <= ring.capacity + 2 * ring.rows:
+        put(ring, first, value=first // 16)
+        first += 16
+    ring.writable()
+    ring.writable()[:] = 99  # the digitizer brought nothing after all
+    ring.writable(1)[:] = 7
+    ring.commit(1, first)
+    while (block := cursor.next(0)) is not None:
+        assert (
+            block.samples == (7 if block.first_sample == first else block.first_sample // 16)
+        ).all()
+    assert cursor.behind_samples == 0
+
+
+def test_more_blocks_than_the_table_holds_are_missed_and_not_mixed_up(monkeypatch):
+    monkeypatch.setattr("optobind.acquisition.ring_layout.MAX_BLOCKS", 8)
+    with Ring.create(16, 2, "int16", 1000, (1, 1), 1e6) as ring:
+        cursor = ring.cursor("a")
+        for number in range(20):
+            ring.writable(2)[:] = number
+            assert ring.commit(2, 2 * number) == (number < 7)
+        block = cursor.next(0)
+        assert block.samples[0, 0] == block.sequence >= 12
+        assert cursor.overrun.missed_blocks == block.sequence
+        assert cursor.overrun.missed_samples == block.first_sample
 
 
 def write_stress(ring, blocks, wait):
@@ -285,7 +372,7 @@ def write_stress(ring, blocks, wait):
 
 
 def test_processes_read_every_block_whole_while_the_writer_waits_for_them():
-    with Ring.create(256, 2, "int16", 8, (1, 1), 1e6) as ring:
+    with Ring.create(256, 2, "int16", 2048, (1, 1), 1e6) as ring:
         for name in ("a", "b"):
             ring.cursor(name)
         readers = [start_reader(ring, name, "lossless") for name in ("a", "b")]
@@ -295,7 +382,7 @@ def test_processes_read_every_block_whole_while_the_writer_waits_for_them():
 
 
 def test_overtaken_process_never_sees_a_torn_block_and_accounts_for_every_sample():
-    with Ring.create(512, 4, "int16", 4, (1, 1, 1, 1), 1e6) as ring:
+    with Ring.create(512, 4, "int16", 2048, (1, 1, 1, 1), 1e6) as ring:
         cursor = ring.cursor("a")
         reader = start_reader(ring, "a", "lossless")
         ring.writable()[:1] = pattern(0, 1, 4)
@@ -319,7 +406,7 @@ def test_overtaken_process_never_sees_a_torn_block_and_accounts_for_every_sample
 
 
 def test_crash_of_a_reader_leaves_the_ring_alive():
-    with Ring.create(256, 2, "int16", 8, (1, 1), 1e6) as ring:
+    with Ring.create(256, 2, "int16", 2048, (1, 1), 1e6) as ring:
         crashing = ring.cursor("crash")
         reader = start_reader(ring, "crash", "lossless", "crash")
         first, room = 0, True
@@ -340,7 +427,7 @@ def test_crash_of_a_reader_leaves_the_ring_alive():
 
 def test_spawned_child_attaches_and_leaves_nothing_behind(capfd):
     context = multiprocessing.get_context("spawn")
-    ring = Ring.create(16, 2, "int16", 8, (1, 1), 1e6)
+    ring = Ring.create(16, 2, "int16", 128, (1, 1), 1e6)
     child = context.Process(target=Ring.attach, args=(ring.descriptor(),))
     child.start()
     child.join(30.0)
@@ -362,6 +449,8 @@ def test_too_little_shared_memory_is_an_error_and_not_a_bus_error(
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(InputError, match=r"cannot share .* MB of memory: No space left"):
-        Ring.create(rows=64, channels=2, dtype="int16", slots=4, scale=(1.0, 1.0), sample_rate=1e6)
+        Ring.create(
+            rows=64, channels=2, dtype="int16", capacity=256, scale=(1.0, 1.0), sample_rate=1e6
+        )
     (inode,) = tried
     assert inode not in {entry.inode() for entry in os.scandir("/dev/shm")}

@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from optobind.cli.errors import Interrupted, guarded, one_line
+from optobind.cli.errors import guarded, one_line
+from optobind.cli.signals import Interrupted
 from optobind.models.errors import ConvergenceError, DeviceError, InputError
 from optobind.models.json_values import json_text
 
@@ -173,8 +174,6 @@ def test_closed_streams_are_no_error(monkeypatch):
         patch.setattr(sys, "stderr", None)
         assert guarded(lambda _: print("x") or 0, []) == 0
         assert guarded(lambda _: sys.stderr.write("x") and 2, []) == 2
-        sys.stdout.close()
-        sys.stderr.close()
 
 
 def test_pictures_are_drawn_whatever_the_environment_says_of_backends(tmp_path):

@@ -9,6 +9,8 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from optobind.acquisition.conditions import SIMULATION_LAGS
+from optobind.acquisition.runfile import RunFile
 from optobind.cli import run as run_command
 from optobind.instruments.fakes import FakeGauge, Fault
 from optobind.instruments.protocols import GaugeReading
@@ -33,6 +35,49 @@ def test_run_records_and_tells_where(optobind, tmp_path):
     again = optobind(*MONITOR, "--out", tmp_path / "new")
     assert again.is_one_line_error(2)
     assert "never overwritten" in again.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "clock"),
+    [
+        ((), "fast"),
+        (("--set", "simulation.clock=auto"), "fast"),
+        (("--set", "simulation.clock=real-time"), "real-time"),
+        (("--set", "simulation.clock=fast"), "fast"),
+    ],
+)
+def test_where_nobody_watches_a_simulation_runs_fast_unless_told_otherwise(
+    optobind, tmp_path, settings, clock
+):
+    plan = ("run", "monitor", "--rig", "simulated-pair", "--set", "plan.duration=20 ms")
+    answer = optobind(*plan, *settings, "--out", tmp_path / "a", "--json")
+    assert answer.code == 0, answer
+    assert answer.json["clock"] == clock
+    with RunFile.open(tmp_path / "a" / "run.h5") as run:
+        assert run.manifest["config"]["clock"] == clock
+    plain = optobind(*plan, *settings, "--out", tmp_path / "b").out
+    assert ("fast clock" in plain) == (clock == "fast")
+
+
+def test_a_clock_that_the_rig_fixes_is_kept(optobind, tmp_path):
+    path = tmp_path / "rig.toml"
+    text = (
+        resources.files("optobind.config.rigs").joinpath("simulated-pair.toml").read_text("utf-8")
+    )
+    path.write_text(text.replace('clock = "auto"', 'clock = "real-time"'), encoding="utf-8")
+    plan = ("run", "monitor", "--rig", path, "--set", "plan.duration=20 ms")
+    assert optobind(*plan, "--out", tmp_path / "a", "--json").json["clock"] == "real-time"
+
+
+def test_a_simulation_that_is_too_slow_is_warned_of_on_stderr(optobind, tmp_path, monkeypatch):
+    from optobind.acquisition.session import Session
+    from optobind.acquisition.snapshots import LogEntry
+
+    text = f"{SIMULATION_LAGS}: 300 samples skipped before sample 2000"
+    monkeypatch.setattr(Session, "take_log", lambda _: [LogEntry(0.0, "warning", text)])
+    answer = optobind(*MONITOR, "--out", tmp_path)
+    assert answer.code == 0
+    assert f"warning: {text}" in " ".join(answer.err.split())
 
 
 def test_run_without_directory_makes_one_for_itself(optobind, tmp_path, monkeypatch):
@@ -192,9 +237,9 @@ def with_gauge(monkeypatch, faults) -> None:
     """Let rigs have a gauge with these faults."""
     build = run_command.build_rig
 
-    def built(loaded):
+    def built(loaded, **named):
         gauge = FakeGauge([GaugeReading(1e-4)], faults=faults)
-        return replace(build(loaded), gauge=gauge)
+        return replace(build(loaded, **named), gauge=gauge)
 
     monkeypatch.setattr(run_command, "build_rig", built)
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from optobind.acquisition.session import Session
-from optobind.cli.run import carry_out
+from optobind.cli.following import carry_out
 from optobind.cli.virtual_lab import client_rig
 from optobind.config.build import build_rig
 from optobind.config.load import LoadedRig, load_plan, load_rig, rig_from_dict

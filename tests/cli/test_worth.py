@@ -58,6 +58,11 @@ def run(optobind: Any, out: Any, repetitions: int, *settings: str) -> Any:
     return optobind(*RUN, *plan, *settings, "--out", out)
 
 
+def said_of(answer):
+    """Lines on stderr, without that of a simulation whose digitizer lost samples."""
+    return [line for line in answer.err.splitlines() if "cannot keep up with real" not in line]
+
+
 def test_an_incomplete_run_ends_with_exit_code_4_one_line_and_its_path(optobind, tmp_path, losses):
     losses["chosen"] = lambda number: number % 10 > 0
     answer = run(optobind, tmp_path, 100, "--json")
@@ -78,7 +83,7 @@ def test_an_incomplete_run_ends_with_exit_code_4_one_line_and_its_path(optobind,
     }
     assert values["incidents"] == {"gap": 108}
     words = "12 of 100 releases usable (108 after lost samples, 20 repeats made)"
-    lines = answer.err.splitlines()
+    lines = said_of(answer)
     assert len(lines) == 1, lines
     assert lines[0].startswith(f"optobind: the run is incomplete: {words}")
     assert "run the plan again" in lines[0]
@@ -101,7 +106,7 @@ def test_text_of_a_run_says_how_many_releases_are_usable(optobind, tmp_path, los
     assert path == str(tmp_path / "run.h5")
     assert said.startswith("complete: ")
     assert words in said
-    assert answer.err.splitlines() == [f"warning: {words}"]
+    assert said_of(answer) == [f"warning: {words}"]
 
 
 def test_repeats_that_make_up_for_all_losses_leave_a_complete_run(optobind, tmp_path, losses):

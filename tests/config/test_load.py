@@ -155,7 +155,7 @@ def test_settings_are_applied_in_turn_and_may_fill_in_tables(rig_file):
         ("gas.species=Kr", "'Kr' is not known; known: Ar, He, N2, Ne, Xe, air"),
         ("wavelength=1 m", "wavelength must lie in 200 nm … 20 µm"),
         ("simulation.seed=1.5", "must be a whole number"),
-        ("simulation.clock=slow", 'must be one of "real-time", "fast"'),
+        ("simulation.clock=slow", 'must be one of "auto", "real-time", "fast"'),
         ("devices.digitizer.driver=nidaqmx", "unknown driver 'nidaqmx'.*known: .*\"replay\""),
         (
             "devices.slm.driver=holoeye",
@@ -294,3 +294,17 @@ def test_replayed_path_is_relative_to_the_rig_file(tmp_path):
     assert changed is not None
     assert changed.digitizer is not None
     assert changed.digitizer.path == "other.npz"
+
+
+def test_the_clock_of_a_simulation_follows_who_watches_unless_it_is_fixed():
+    from optobind.config.build import build_rig
+
+    def real_time(settings, watched):
+        rig = build_rig(load_rig("simulated-pair", settings), watched=watched)
+        assert rig.config["clock"] == ("real-time" if rig.digitizer.info.real_time else "fast")
+        return rig.digitizer.info.real_time
+
+    assert [real_time([], watched) for watched in (True, False)] == [True, False]
+    for clock in ("real-time", "fast"):
+        fixed = [real_time([f"simulation.clock={clock}"], watched) for watched in (True, False)]
+        assert fixed == [clock == "real-time"] * 2

@@ -17,6 +17,7 @@ from unittest.mock import patch
 import numpy as np
 
 from optobind.instruments.catalogue import make_device
+from optobind.instruments.fake_card import FakeCard
 from optobind.instruments.fakes import (
     FakeDigitizer,
     FakeGate,
@@ -56,6 +57,13 @@ def fake(family: str) -> Iterator[Make]:
         "gauge": lambda: FakeGauge([GaugeReading(1e-6)]),
         "gate": lambda: FakeGate(),
     }[family]()
+    yield lambda: device
+
+
+@contextmanager
+def card(family: str) -> Iterator[Make]:
+    """The stand-in that takes samples by the wall's clock."""
+    device = FakeCard(np.arange(400, dtype=np.int16).reshape(100, 4), 1e5)
     yield lambda: device
 
 
@@ -150,6 +158,7 @@ _ALL = ("digitizer", "slm", "rf", "gauge", "gate")
 # (name, family, maker, whether it refuses values out of range)
 MAKERS: list[tuple[str, str, Callable[[str], Any], bool]] = [
     *(("fake", family, fake, False) for family in _ALL),
+    ("card", "digitizer", card, False),
     *(("simulated", family, simulated, True) for family in _ALL),
     ("template", "rf", template, True),
     *((driver, "rf", served(driver), True) for driver in RF_DIALECTS),

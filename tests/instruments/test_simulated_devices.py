@@ -152,11 +152,13 @@ def test_late_reader_catches_up_within_the_buffer_and_loses_samples_beyond(monke
     assert [r.first_sample for r in results] == [0, 100_000, 200_000]
     clock.now += 2.6
     _, late = read(rig, 100_000)
-    # 4.5 s have passed, 0.3 s were read, 2 s are still in the buffer.
-    assert late.first_sample == 2_500_000
+    # 4.5 s have passed, 0.3 s were read, 2 s fit the buffer: the next block is the newest.
+    assert late.first_sample == 4_400_000
     assert late.status & BlockStatus.GAP_BEFORE
-    assert read(rig, 100_000)[1].first_sample == 2_600_000
-    assert rig.world.position == 2_700_000
+    following = read(rig, 100_000)[1]
+    assert following.first_sample == 4_500_000
+    assert not following.status & BlockStatus.GAP_BEFORE
+    assert rig.world.position == 500_000  # it is no later for what was lost
 
 
 def test_stop_ends_a_waiting_read(monkeypatch):

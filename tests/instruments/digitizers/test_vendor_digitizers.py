@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from optobind.instruments.contracts import check_trigger
 from optobind.instruments.digitizers.picoscope import PicoScopeDigitizer
 from optobind.instruments.digitizers.spectrum import SpectrumDigitizer
 from optobind.instruments.digitizers.zurich import ZurichDigitizer
@@ -313,7 +314,7 @@ def test_spectrum_errors(spcm):
     buffer = np.zeros((100, 2), np.int16)
     spcm.failure = SpcmTimeout()
     with pytest.raises(DeviceError, match="0 of 100 samples came"):
-        digitizer.read_into(buffer)
+        [digitizer.read_into(buffer) for _ in range(100)]
     spcm.failure = SpcmError("ERR_FIFOHWOVERRUN")
     with pytest.raises(DeviceError, match="ERR_FIFOHWOVERRUN"):
         digitizer.read_into(buffer)
@@ -322,6 +323,48 @@ def test_spectrum_errors(spcm):
     too_many = SpectrumDigitizer("spc", channels=(0, 2))
     with pytest.raises(InputError, match="channels 0 … 1"):
         too_many.connect()
+
+
+def test_spectrum_waits_for_its_external_trigger_without_a_timeout(spcm):
+    digitizer = SpectrumDigitizer("spc", external_trigger=True, timeout=0.1)
+
+    def tick() -> None:
+        spcm.failure = SpcmTimeout()  # the driver waits for its 50 ms, and nothing has come
+
+    tick()
+    # Connecting fails while the stand-in fails: the trigger is awaited once it has been started.
+    spcm.failure = None
+    begin = digitizer.start
+
+    def start() -> None:
+        begin()
+        tick()
+
+    digitizer.start = start
+    check_trigger(lambda: digitizer, lambda: setattr(spcm, "failure", None))
+
+
+@pytest.mark.parametrize("timeout", [0.1, 1.0])
+def test_a_device_that_runs_and_is_silent_fails_after_its_own_timeout_in_short_reads(pico, timeout):
+    digitizer = PicoScopeDigitizer("pico", timeout=timeout)
+    digitizer.connect()
+    digitizer.start()
+    buffer = np.zeros((100, 2), np.int16)
+    assert digitizer.read_into(buffer).samples == 100
+    digitizer._queue.take(np.zeros((digitizer._queue.contiguous()[0], 2), np.int16))
+    pico.stream_status = 39  # busy for ever
+    empty: list[int] = []
+
+    def listen() -> None:
+        while len(empty) < 100:
+            result = digitizer.read_into(buffer)
+            assert (result.samples, result.finished, result.waiting) == (0, False, "")
+            empty.append(result.first_sample)
+
+    with pytest.raises(DeviceError, match="0 of 100 samples came within"):
+        listen()
+    assert len(empty) >= (2 if timeout > 0.5 else 0)
+    assert len(set(empty)) <= 1, "a read without samples leaves the index alone"
 
 
 # -- Zurich ----------------------------------------------------------------------------------------

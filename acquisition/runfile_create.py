@@ -1,0 +1,104 @@
+"""Makes a run file with all its datasets and attributes, and grows its tables of records."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.json_values import json_text
+from .runfile_format import (
+    EVENT_TYPE,
+    SCHEMA,
+    SCHEMA_VERSION,
+    SLOW_TYPE,
+    STRETCH_TYPE,
+    Manifest,
+)
+from .swmr import write_swmr
+
+__all__ = ["append_records", "create_run_file"]
+
+
+def create_run_file(path: Path, manifest: Manifest, chunk_rows: int) -> Any:
+    """Make a file and switch it to the mode in which it can be read while it grows.
+
+    Parameters
+    ----------
+    path : Path
+        File to make.
+    manifest : Manifest
+        What is known when the run begins.
+    chunk_rows : int
+        Rows of a chunk of samples.
+
+    Returns
+    -------
+    h5py.File
+        With the empty datasets ``samples``, ``events``, ``slow`` and ``stretches``.
+    """
+    # Version 1.10 of the format is the oldest that allows reading while writing.
+    file = h5py.File(path, "x", libver=("v110", "v110"))
+    _write_attributes(file.attrs, manifest)
+    columns = len(manifest.channels)
+    file.create_dataset(
+        "samples",
+        shape=(0, columns),
+        maxshape=(None, columns),
+        chunks=(chunk_rows, columns),
+        dtype=np.dtype(manifest.dtype),
+    )
+    for name, dtype in {"events": EVENT_TYPE, "slow": SLOW_TYPE, "stretches": STRETCH_TYPE}.items():
+        file.create_dataset(name, shape=(0,), maxshape=(None,), chunks=(64,), dtype=dtype)
+    file.close()
+    return write_swmr(path)
+
+
+def append_records(dataset: Any, records: NDArray[np.void]) -> None:
+    """Append records with one resize and one flush; nothing happens for none."""
+    if not records.size:
+        return
+    start = dataset.shape[0]
+    dataset.resize(start + records.size, axis=0)
+    dataset[start:] = records
+    dataset.flush()
+
+
+def _write_attributes(attributes: Any, m: Manifest) -> None:
+    """Write what is known now, and room for what will be known at the end."""
+    for name, text in {"schema": SCHEMA, "unit": m.unit, "mode": m.mode}.items():
+        attributes[name] = np.bytes_(text.encode("utf-8") or b" ")
+    attributes["schema_version"] = SCHEMA_VERSION
+    attributes["sample_rate"] = float(m.sample_rate)
+    attributes["scale"] = np.asarray(m.scale, np.float64)
+    attributes["created"] = time.time()
+    attributes["ended"] = 0.0
+    attributes["state"] = np.array(b"interrupted", "S16")
+    attributes["outcome"] = np.array(b"", "S16")
+    attributes["reason"] = np.array(b"", "S400")
+    for name, value in {
+        "channels": m.channels,
+        "config": m.config,
+        "plan": m.plan,
+        "detectors": m.detectors,
+        "calibration": m.calibration,
+        "versions": {**_versions(), **m.versions},
+        "seed": m.seed,
+    }.items():
+        attributes[name] = np.bytes_(json_text(value).encode("ascii"))
+
+
+def _versions() -> dict[str, str]:
+    """Versions of what wrote the file."""
+    found = {"python": sys.version.split()[0], "hdf5": h5py.version.hdf5_version}
+    for name in ("optobind", "numpy", "scipy", "numba", "h5py"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
