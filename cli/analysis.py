@@ -17,16 +17,16 @@ from ..acquisition.csd import CsdEstimator
 from ..models.blocks import Block
 from ..models.constants import HBAR
 from ..models.errors import InputError
-from ..models.inference.choose import choose_band, choose_segment
 from ..models.inference.convention import in_quanta
-from ..models.inference.reheating import fit_reheating
-from ..models.inference.reheating_estimate import (
+from ..models.inference.reheating.estimate import (
     ReheatingEstimate,
     estimate_reheating,
 )
-from ..models.inference.reheating_samples import line_frequencies
+from ..models.inference.reheating.fits import fit_reheating
+from ..models.inference.reheating.samples import line_frequencies
 from ..models.inference.result import FitResult, FittedParameter
-from ..models.inference.spectral import fit_pair, fit_single
+from ..models.inference.spectral.choose import choose_band, choose_segment
+from ..models.inference.spectral.fits import fit_pair, fit_single
 from ..models.spectra import CsdEstimate
 from .records import Record
 

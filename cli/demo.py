@@ -14,7 +14,7 @@ from ..acquisition.session import Session, new_run_path
 from ..config.build import build_rig
 from ..config.load import load_plan, load_rig
 from ..models.errors import ConvergenceError, FileError, InputError, OptobindError
-from ..models.inference.spectral import fit_pair, pair_parameters
+from ..models.inference.spectral.fits import fit_pair, pair_parameters
 from .analysis import SpectrumAnalysis, analyse_reheating, analyse_spectrum
 from .comparison import compare, in_hertz, measured, plain_symbol, predictions, pull_text
 from .comparison_figure import ComparedValue

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..linear import LinearModel
-from .modes import DriftDerivatives
+from .spectral.modes import DriftDerivatives
 
 __all__ = [
     "NAMES",

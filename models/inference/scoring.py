@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .wishart import Evaluation, SpectralProblem
+from .spectral.wishart import Evaluation, SpectralProblem
 
 __all__ = ["Optimum", "maximise"]
 
