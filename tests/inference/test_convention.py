@@ -9,7 +9,7 @@ from simulated_spectra import csd_of, record
 from optobind.models.constants import HBAR
 from optobind.models.errors import InputError
 from optobind.models.inference.convention import fit_convention, in_quanta
-from optobind.models.inference.parameters import model_pair
+from optobind.models.inference.matrices import model_pair
 from optobind.models.inference.spectral.fits import fit_pair, fit_single
 from optobind.models.linear import LinearModel
 from optobind.models.pair import PairConstants

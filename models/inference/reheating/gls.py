@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from ...errors import ConvergenceError
+from ...errors import ConvergenceError, InputError
+from ..matrices import NAMES
+from ..parameters import PARAMETERS
 from .covariance import (
     ANOMALOUS_COUNT,
     anomalous_covariance,
@@ -29,30 +31,11 @@ from .covariance import (
 )
 from .estimate import ReheatingEstimate
 from .moments import amplitude_moments, initial_covariance
-from .transitions import NONLINEAR, natural_scale, physical
+from .transitions import natural_scale, physical
 
-__all__ = ["NAMES", "GlsProblem"]
+__all__ = ["CurvePoint", "GlsProblem"]
 
 _Array = NDArray[np.float64]
-
-NAMES = (
-    "D11",
-    "D22",
-    "re_D12",
-    "g_r",
-    "g_a",
-    "omega_1",
-    "omega_2",
-    "n1_0",
-    "n2_0",
-    "re_C0",
-    "im_C0",
-    "noise_1",
-    "noise_2",
-    "gamma_1",
-    "gamma_2",
-)
-"""Parameters of a reheating fit, in the order of the covariance matrix."""
 
 _RIDGE = 1e-10  # relative: keeps perfectly correlated points of a growing mode invertible
 # Standard deviation, in parts of the energies, of what is not known of ⟨b_j b_l⟩ at the release. So
@@ -70,6 +53,8 @@ class GlsProblem:
         Averaged curves.
     priors : mapping
         Name to (value, standard error) for parameters known from elsewhere.
+    moving : sequence of str
+        Parameters that a fit may change.
     weights : ndarray of complex, shape (t−1, 2)
         Weights of the phase statistics.
     factor : ndarray, shape (4t+8, 4t+8)
@@ -80,6 +65,7 @@ class GlsProblem:
 
     estimate: ReheatingEstimate
     priors: Mapping[str, tuple[float, float]]
+    moving: Sequence[str]
     weights: NDArray[np.complex128]
     factor: _Array
     scale: _Array
@@ -89,6 +75,7 @@ class GlsProblem:
         cls,
         estimate: ReheatingEstimate,
         priors: Mapping[str, tuple[float, float]],
+        moving: Sequence[str],
         values: Mapping[str, float],
     ) -> GlsProblem:
         """Evaluate the covariance of the data at given parameters.
@@ -116,7 +103,7 @@ class GlsProblem:
                 "the covariance of the reheating curves is not positive: "
                 "the model grows too far within the release"
             ) from error
-        return cls(estimate, priors, weights, factor, scale)
+        return cls(estimate, priors, moving, weights, factor, scale)
 
     @property
     def size(self) -> int:
@@ -128,48 +115,89 @@ class GlsProblem:
         """Time of the last window, s."""
         return float(self.estimate.times[-1])
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameters in the order of values and score."""
+        return NAMES["reheating"]
+
+    def evaluate(self, values: _Array) -> CurvePoint:
+        """Likelihood at values in the order of ``names``; −inf where the model overflows."""
+        named = dict(zip(self.names, values.tolist(), strict=True))
+        try:
+            residual = self._residual(named)
+        except InputError:
+            return CurvePoint(self, named, -np.inf, np.zeros(0))
+        return CurvePoint(self, named, -0.5 * float(residual @ residual), residual)
+
     def _mean(self, values: Mapping[str, float]) -> _Array:
         return _expected(self.estimate, values, self.weights)
 
-    def _prior_rows(
-        self, values: Mapping[str, float], varying: Sequence[str]
-    ) -> tuple[_Array, _Array]:
-        used = [name for name in self.priors if name in varying]
-        rows = np.zeros((len(used), len(varying)))
-        residuals = np.zeros(len(used))
-        for index, name in enumerate(used):
-            value, error = self.priors[name]
-            rows[index, varying.index(name)] = 1.0 / error
-            residuals[index] = (value - values[name]) / error
-        return residuals, rows
+    def _whitened(self, rows: _Array) -> _Array:
+        return np.asarray(linalg.solve_triangular(self.factor, rows, lower=True))
 
-    def residuals(self, values: Mapping[str, float], varying: Sequence[str]) -> _Array:
+    def _residual(self, values: Mapping[str, float]) -> _Array:
         """Whitened data − mean, then (prior − value)/error; their squares sum to χ²."""
         estimate = self.estimate
         phases = phase_means(estimate.lag, self.weights)
         anomalous = anomalous_means(estimate.pairs[0, :4, :4])
         data = np.concatenate([estimate.curves().ravel(), phases, anomalous])
-        difference = (data - self._mean(values)) / self.scale
-        whitened = linalg.solve_triangular(self.factor, difference, lower=True)
-        return np.concatenate([whitened, self._prior_rows(values, varying)[0]])
+        known = [(value - values[name]) / error for name, (value, error) in self.priors.items()]
+        whitened = self._whitened((data - self._mean(values)) / self.scale)
+        return np.concatenate([whitened, known])
 
-    def jacobian(self, values: Mapping[str, float], varying: Sequence[str]) -> _Array:
-        """Whitened derivatives of the mean: exact for linear parameters, central for the others."""
+    def jacobian(self, values: Mapping[str, float]) -> _Array:
+        """Whitened derivatives of the mean for all parameters, (4t+8+priors, P); fixed ones 0."""
         base = self._mean(values)
-        columns = []
-        for name in varying:
-            if name in NONLINEAR:
-                step = 3e-4 / self.reach
-                ahead = self._mean({**values, name: values[name] + step})
-                behind = self._mean({**values, name: values[name] - step})
-                columns.append((ahead - behind) / (2.0 * step))
-            else:
-                step = natural_scale(self.estimate, name)
-                ahead = self._mean({**values, name: values[name] + step})
-                columns.append((ahead - base) / step)
-        rows = np.stack(columns, axis=1) / self.scale[:, None]
-        whitened = linalg.solve_triangular(self.factor, rows, lower=True)
-        return np.concatenate([whitened, self._prior_rows(values, varying)[1]])
+        matrix = np.zeros((self._rows, len(self.names)))
+        for name in self.moving:
+            matrix[: len(self.scale), self.names.index(name)] = (
+                self._slope(values, base, name) / self.scale
+            )
+        matrix[: len(self.scale)] = self._whitened(matrix[: len(self.scale)])
+        for row, (name, (_, error)) in enumerate(self.priors.items(), start=len(self.scale)):
+            matrix[row, self.names.index(name)] = 1.0 / error
+        return matrix
+
+    @property
+    def _rows(self) -> int:
+        return len(self.scale) + len(self.priors)
+
+    def _slope(self, values: Mapping[str, float], base: _Array, name: str) -> _Array:
+        """Derivative of the mean: exact for linear parameters, central for the others."""
+        if PARAMETERS[name].nonlinear:
+            step = 3e-4 / self.reach
+            ahead = self._mean({**values, name: values[name] + step})
+            behind = self._mean({**values, name: values[name] - step})
+            return np.asarray((ahead - behind) / (2.0 * step))
+        step = natural_scale(self.estimate, name)
+        return np.asarray((self._mean({**values, name: values[name] + step}) - base) / step)
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Gaussian likelihood of the curves at given values.
+
+    Attributes
+    ----------
+    problem : GlsProblem
+        Whose point this is.
+    values : mapping
+        All parameters.
+    log_likelihood : float
+        −χ²/2.
+    residual : ndarray
+        Whitened, priors behind the data.
+    """
+
+    problem: GlsProblem
+    values: Mapping[str, float]
+    log_likelihood: float
+    residual: _Array
+
+    def normal_equations(self) -> tuple[_Array, _Array]:
+        """Score and Fisher information of all parameters."""
+        jacobian = self.problem.jacobian(self.values)
+        return jacobian.T @ self.residual, jacobian.T @ jacobian
 
 
 def _expected(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...linear import LinearModel
+from ..matrices import model_pair
 from .bins import BinLayout
 
 __all__ = [
@@ -29,39 +30,24 @@ __all__ = [
 ]
 
 _Array = NDArray[np.float64]
+_QUIET = {"gamma_1": 0.0, "gamma_2": 0.0, "noise_1": 0.0, "noise_2": 0.0}
 
 
 def reheating_model(values: Mapping[str, float]) -> LinearModel:
-    """Return the pair of physics conventions "fit": lines ω̃_j, common scale (ω̃_1 + ω̃_2)/2.
-
-    z̈_1 = −ω̃_1² z_1 + 2ω(g_r+g_a) z_2 − γ_1 ż_1 + ωf_1 and z̈_2 = −ω̃_2² z_2 + 2ω(g_r−g_a) z_1 − …,
-    ⟨f_j f_l⟩ = 2D_jl δ with D_jj the total diffusion.
+    """Return the pair that evolves after a release; that of :func:`~..matrices.model_pair`.
 
     Parameters
     ----------
     values : mapping
-        ``omega_1, omega_2, g_r, g_a, D11, D22, re_D12``, and ``gamma_1, gamma_2`` (default 0).
+        ``omega_1, omega_2, g_r, g_a, D11, D22, re_D12``; ``gamma_1, gamma_2`` and ``noise_1,
+        noise_2`` are 0 unless given.
 
     Returns
     -------
     LinearModel
         State (z_1, p_1, z_2, p_2).
     """
-    omega = 0.5 * (values["omega_1"] + values["omega_2"])
-    drift = np.zeros((4, 4))
-    drift[0, 1] = drift[2, 3] = omega
-    drift[1, 0] = -(values["omega_1"] ** 2) / omega
-    drift[3, 2] = -(values["omega_2"] ** 2) / omega
-    drift[1, 2] = 2.0 * (values["g_r"] + values["g_a"])
-    drift[3, 0] = 2.0 * (values["g_r"] - values["g_a"])
-    drift[1, 1] = -values.get("gamma_1", 0.0)
-    drift[3, 3] = -values.get("gamma_2", 0.0)
-    noise = np.zeros((4, 4))
-    noise[1, 1], noise[3, 3] = 2.0 * values["D11"], 2.0 * values["D22"]
-    noise[1, 3] = noise[3, 1] = 2.0 * values["re_D12"]
-    output = np.zeros((2, 4))
-    output[0, 0] = output[1, 2] = 1.0
-    return LinearModel(drift, noise, output)
+    return model_pair({**_QUIET, **values})
 
 
 def initial_covariance(values: Mapping[str, float], vacuum: float = 0.5) -> _Array:

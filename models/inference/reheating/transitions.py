@@ -1,40 +1,44 @@
-"""Parameters for the covariance of the curves, from the transitions between neighbouring windows.
+"""Likelihood of the transitions between neighbouring windows of a release.
 
-Generalised least squares needs the covariance Σ of the curves before it can weigh them. The curves
-themselves know D from their rise alone, hardly at all when they barely rise, and a Σ with a wrong
-D, or one that is evaluated at its own estimate, makes errors dishonest. The single repetitions know
-better: from window to window ŷ_{b+1} = B ŷ_b + noise, so that the Gaussian likelihood of each
-window given its predecessor,
+The averaged curves know D from their rise alone. The single repetitions know better: from window to
+window y_{b+1} = B y_b + noise, and every step tells the diffusion anew. With the exact moments
+K = ⟨yyᵀ⟩ of neighbours (imprecision of the windows and the noise within them included),
 
-    −2 ln L = M Σ_b [ln det K_{b,b+1} + tr(K_{b,b+1}⁻¹ S_{b,b+1})] − (the same for window b alone),
+    B = K_{b+1,b} K_bb⁻¹,  Q = K_{b+1,b+1} − B K_{b,b+1},
+    −2 ln L = M Σ_b [ln det Q_b + tr(Q_b⁻¹ R_b)] + (the same of the first window's K and S),
 
-with K the exact moments of (y_b, y_{b+1}) and S the measured ones, fixes frequencies, couplings and
-diffusion without reference to the rise. Its maximum is consistent; it serves as Σ's argument and as
-the start of the fit, not as its result.
+R = ⟨(y_{b+1} − By_b)(y_{b+1} − By_b)ᵀ⟩ as measured. Whitened by K_bb = LLᵀ and Q = NNᵀ, the errors
+e = N⁻¹(y_{b+1} − By_b) and v = L⁻¹y_b make it least squares: residuals ⟨eeᵀ⟩ − 1 and ⟨evᵀ⟩,
+Jacobians N⁻¹ ∂Q N⁻ᵀ and N⁻¹ ∂B L. A window given *all* earlier ones would be known better (y is
+not a Markov chain: imprecision hides the state), so that this is a composite likelihood: its
+maximum is consistent, its errors follow from the scatter of its score (``composite``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import ConvergenceError
+from ...errors import InputError
+from ..matrices import NAMES
+from ..parameters import PARAMETERS
 from .bins import BinLayout
 from .estimate import ReheatingEstimate
 from .moments import amplitude_moments
 
-__all__ = ["NONLINEAR", "MarkovLikelihood", "natural_scale", "physical"]
+__all__ = ["TransitionLikelihood", "TransitionPoint", "Whitening", "natural_scale", "physical"]
 
 _Array = NDArray[np.float64]
 
-NONLINEAR = ("g_r", "g_a", "omega_1", "omega_2", "gamma_1", "gamma_2")
-"""Parameters in which the moments are not linear."""
+MAX_CORRELATION = 0.98
+"""Largest correlation of the noises, and of the amplitudes at the release, that is considered."""
 
-_MAX_CORRELATION = 0.98
 _RIDGE = 1e-13
+_ROOT = 1.0 / np.sqrt(2.0)
 
 
 def physical(values: Mapping[str, float], vacuum: float) -> dict[str, float]:
@@ -50,15 +54,155 @@ def physical(values: Mapping[str, float], vacuum: float) -> dict[str, float]:
 def _limit(values: dict[str, float], names: tuple[str, ...], product: float) -> None:
     """Shrink a cross moment to 0.98 of what Cauchy and Schwarz allow."""
     size = float(np.linalg.norm([values[name] for name in names]))
-    allowed = _MAX_CORRELATION * float(np.sqrt(product))
+    allowed = MAX_CORRELATION * float(np.sqrt(product))
     if size > allowed:
         for name in names:
             values[name] *= allowed / size
 
 
+def natural_scale(estimate: ReheatingEstimate, name: str) -> float:
+    """Scale of a parameter in which the moments are linear."""
+    energy = 0.5 * float(estimate.E1.mean() + estimate.E2.mean())
+    kind = PARAMETERS[name].kind
+    if kind == "imprecision":
+        return energy / estimate.layout.noise_gain
+    return energy / float(estimate.layout.times[-1]) if kind == "diffusion" else energy
+
+
 @dataclass(frozen=True)
-class MarkovLikelihood:
-    """Conditional likelihood of neighbouring windows.
+class Whitening:
+    """Conditional moments of neighbouring windows, factorised.
+
+    Attributes
+    ----------
+    first : ndarray, shape (4, 4)
+        Inverse Cholesky factor of the first window's moments.
+    before : ndarray, shape (t−1, 4, 4)
+        Inverse Cholesky factors L⁻¹ of K_bb.
+    after : ndarray, shape (t−1, 4, 4)
+        Inverse Cholesky factors N⁻¹ of Q.
+    step : ndarray, shape (t−1, 4, 4)
+        B.
+    log_det : float
+        Σ ln det Q + ln det K_00.
+    """
+
+    first: _Array
+    before: _Array
+    after: _Array
+    step: _Array
+    log_det: float
+
+    @classmethod
+    def of(cls, pairs: _Array) -> Whitening:
+        """Factorise moments of (y_b, y_{b+1}), shape (t−1, 8, 8).
+
+        Raises
+        ------
+        LinAlgError
+            If they are not positive.
+        """
+        # Windows that one growing mode fills are perfectly correlated: keep them invertible.
+        pairs = pairs + _RIDGE * pairs * np.eye(8)
+        lower = np.linalg.cholesky(pairs[:, :4, :4])
+        before = np.asarray(np.linalg.inv(lower), dtype=np.float64)
+        step = pairs[:, 4:, :4] @ before.swapaxes(1, 2) @ before
+        rest = pairs[:, 4:, 4:] - step @ pairs[:, :4, 4:]
+        factor = np.linalg.cholesky(0.5 * (rest + rest.swapaxes(1, 2)))
+        diagonal = np.arange(4)
+        log_det = 2.0 * float(np.log(factor[:, diagonal, diagonal]).sum())
+        log_det += 2.0 * float(np.log(lower[0, diagonal, diagonal]).sum())
+        after = np.asarray(np.linalg.inv(factor), dtype=np.float64)
+        return cls(before[0], before, after, step, log_det)
+
+    def residual(self, data: _Array) -> tuple[_Array, float]:
+        """(⟨e_0e_0ᵀ⟩ − 1)/√2, then (⟨eeᵀ⟩ − 1)/√2 and ⟨evᵀ⟩ of measured pairs, and Σ tr⟨eeᵀ⟩.
+
+        The root makes the squared norm that of independent entries. Shape (16 + 32(t−1),).
+        """
+        s11, s21, s22 = data[:, :4, :4], data[:, 4:, :4], data[:, 4:, 4:]
+        cross = s21 - self.step @ s11
+        rest = s22 - self.step @ s21.swapaxes(1, 2) - cross @ self.step.swapaxes(1, 2)
+        begin = self.first @ data[0, :4, :4] @ self.first.T
+        later = self.after @ rest @ self.after.swapaxes(1, 2)
+        mixed = self.after @ cross @ self.before.swapaxes(1, 2)
+        trace = float(np.trace(begin) + np.einsum("bii->", later))
+        return _stacked(begin - np.eye(4), later - np.eye(4), mixed), trace
+
+    def jacobian(self, slopes: _Array) -> _Array:
+        """Derivatives of the expected residual for slopes of the pairs, (p, t−1, 8, 8)."""
+        d11, d21, d22 = slopes[..., :4, :4], slopes[..., 4:, :4], slopes[..., 4:, 4:]
+        change = d21 - self.step @ d11
+        back = self.step.swapaxes(1, 2)
+        rest = d22 - self.step @ d21.swapaxes(-1, -2) - change @ back
+        begin = self.first @ d11[:, 0] @ self.first.T
+        later = self.after @ rest @ self.after.swapaxes(1, 2)
+        # N⁻¹ ∂B L with ∂B = (∂K_21 − B ∂K_11) K_11⁻¹.
+        mixed = self.after @ change @ self.before.swapaxes(1, 2)
+        return np.stack([_stacked(*parts) for parts in zip(begin, later, mixed, strict=True)])
+
+
+def _stacked(begin: _Array, later: _Array, mixed: _Array) -> _Array:
+    """One vector of the parts of a residual."""
+    return np.concatenate([_ROOT * begin.ravel(), _ROOT * later.ravel(), mixed.ravel()])
+
+
+@dataclass(frozen=True)
+class TransitionPoint:
+    """Composite likelihood at given values.
+
+    Attributes
+    ----------
+    likelihood : TransitionLikelihood
+        Whose point this is.
+    values : mapping
+        Physical values of all parameters.
+    log_likelihood : float
+        −∞ where the moments are not positive.
+    pairs : ndarray, shape (t−1, 8, 8)
+        Expected moments of neighbours.
+    whitening : Whitening or None
+        Their factors.
+    """
+
+    likelihood: TransitionLikelihood
+    values: Mapping[str, float]
+    log_likelihood: float
+    pairs: _Array
+    whitening: Whitening | None
+
+    @cached_property
+    def residual(self) -> _Array:
+        """Whitened residual of one repetition's mean, shape (N,)."""
+        assert self.whitening is not None
+        return self.whitening.residual(self.likelihood.data)[0]
+
+    @cached_property
+    def jacobian(self) -> _Array:
+        """Its derivatives for all parameters, shape (P, N); rows of fixed ones are zero."""
+        assert self.whitening is not None
+        names, likelihood = self.likelihood.names, self.likelihood
+        rows = np.zeros((len(names), len(self.residual)))
+        slopes = np.stack(
+            [likelihood.slope(self.values, self.pairs, name) for name in likelihood.moving]
+        )
+        places = [names.index(name) for name in likelihood.moving]
+        rows[places] = self.whitening.jacobian(slopes)
+        return rows
+
+    def normal_equations(self) -> tuple[_Array, _Array]:
+        """Score and Fisher information of all parameters, priors included."""
+        count, jacobian = self.likelihood.estimate.repetitions, self.jacobian
+        # Not by BLAS: threads that wake for so small a product only spin.
+        score = count * np.einsum("pi,i->p", jacobian, self.residual)
+        fisher = count * np.einsum("pi,qi->pq", jacobian, jacobian)
+        pull, weight = self.likelihood.prior_terms(self.values)
+        return score + pull, fisher + np.diag(weight)
+
+
+@dataclass(frozen=True)
+class TransitionLikelihood:
+    """Composite likelihood of neighbouring windows.
 
     Attributes
     ----------
@@ -66,15 +210,23 @@ class MarkovLikelihood:
         Its ``pairs`` are the data.
     priors : mapping
         Name to (value, standard error).
+    moving : sequence of str
+        Parameters that a fit may change.
     bins : int
         Number of leading windows in use.
     """
 
     estimate: ReheatingEstimate
     priors: Mapping[str, tuple[float, float]]
+    moving: Sequence[str]
     bins: int
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Parameters in the order of values and score."""
+        return NAMES["reheating"]
+
+    @cached_property
     def layout(self) -> BinLayout:
         """Windows in use."""
         return self.estimate.layout.first(self.bins)
@@ -84,7 +236,32 @@ class MarkovLikelihood:
         """Measured second moments of neighbours in use, shape (bins−1, 8, 8)."""
         return self.estimate.pairs[: self.bins - 1]
 
-    def _pairs(self, values: Mapping[str, float]) -> _Array:
+    def evaluate(self, values: _Array) -> TransitionPoint:
+        """Likelihood at values in the order of ``names``; −inf where there is no covariance."""
+        named = dict(zip(self.names, values.tolist(), strict=True))
+        safe = physical(named, self.estimate.vacuum)
+        try:
+            pairs = self.pairs(safe)
+            whitening = Whitening.of(pairs)
+        except (InputError, np.linalg.LinAlgError):
+            return TransitionPoint(self, safe, -np.inf, np.zeros((0, 8, 8)), None)
+        _, trace = whitening.residual(self.data)
+        deviance = self.estimate.repetitions * (whitening.log_det + trace)
+        for name, (value, error) in self.priors.items():
+            deviance += ((value - safe[name]) / error) ** 2
+        found = -0.5 * deviance if np.isfinite(deviance) else -np.inf
+        return TransitionPoint(self, safe, found, pairs, whitening)
+
+    def prior_terms(self, values: Mapping[str, float]) -> tuple[_Array, _Array]:
+        """Score and Fisher diagonal of the priors, shape (P,) each."""
+        pull, weight = np.zeros(len(self.names)), np.zeros(len(self.names))
+        for name, (value, error) in self.priors.items():
+            at = self.names.index(name)
+            pull[at], weight[at] = (value - values[name]) / error**2, error**-2
+        return pull, weight
+
+    def pairs(self, values: Mapping[str, float]) -> _Array:
+        """Expected moments of (y_b, y_{b+1}), shape (bins−1, 8, 8)."""
         moments = amplitude_moments(self.layout, values, vacuum=self.estimate.vacuum)
         pairs = np.empty((len(moments.lagged), 8, 8))
         pairs[:, :4, :4], pairs[:, 4:, 4:] = moments.equal[:-1], moments.equal[1:]
@@ -92,71 +269,12 @@ class MarkovLikelihood:
         pairs[:, 4:, :4] = moments.lagged.swapaxes(1, 2)
         return pairs
 
-    def deviance(self, values: Mapping[str, float]) -> float:
-        """−2 ln L with priors; infinite where the moments are not positive."""
-        pairs = self._pairs(physical(values, self.estimate.vacuum))
-        data = self.data
-        both = _deviance(pairs, data)
-        alone = _deviance(pairs[1:, :4, :4], data[1:, :4, :4])
-        prior = sum(((value - values[n]) / error) ** 2 for n, (value, error) in self.priors.items())
-        return self.estimate.repetitions * (both - alone) + prior
-
-    def score(self, values: Mapping[str, float], varying: Sequence[str]) -> tuple[_Array, _Array]:
-        """Score vector and Fisher matrix of the varying parameters."""
-        safe = physical(values, self.estimate.vacuum)
-        pairs = self._pairs(safe)
-        slopes = np.stack([self._slope(safe, pairs, name) for name in varying])
-        data = self.data
-        score, fisher = _score(pairs, slopes, data)
-        inner = (slice(None), slice(1, None), slice(4), slice(4))
-        less = _score(pairs[1:, :4, :4], slopes[inner], data[1:, :4, :4])
-        score = self.estimate.repetitions * (score - less[0])
-        fisher = self.estimate.repetitions * (fisher - less[1])
-        for name, (value, error) in self.priors.items():
-            if name in varying:
-                at = varying.index(name)
-                score[at] += (value - values[name]) / error**2
-                fisher[at, at] += 1.0 / error**2
-        return score, fisher
-
-    def _slope(self, values: Mapping[str, float], base: _Array, name: str) -> _Array:
+    def slope(self, values: Mapping[str, float], base: _Array, name: str) -> _Array:
         """Derivative of the pair moments: exact for linear parameters, central for the others."""
-        if name in NONLINEAR:
+        if PARAMETERS[name].nonlinear:
             step = 3e-4 / float(self.layout.times[-1])
-            ahead = self._pairs({**values, name: values[name] + step})
-            behind = self._pairs({**values, name: values[name] - step})
+            ahead = self.pairs({**values, name: values[name] + step})
+            behind = self.pairs({**values, name: values[name] - step})
             return np.asarray((ahead - behind) / (2.0 * step))
         step = natural_scale(self.estimate, name)
-        return np.asarray((self._pairs({**values, name: values[name] + step}) - base) / step)
-
-
-def natural_scale(estimate: ReheatingEstimate, name: str) -> float:
-    """Scale of a parameter in which the moments are linear."""
-    energy = 0.5 * float(estimate.E1.mean() + estimate.E2.mean())
-    if name.startswith("noise"):
-        return energy / estimate.layout.noise_gain
-    if "D" in name:
-        return energy / float(estimate.layout.times[-1])
-    return energy
-
-
-def _deviance(model: _Array, data: _Array) -> float:
-    """Sum of ln det K + tr K⁻¹S over blocks."""
-    sign, logarithm = np.linalg.slogdet(model)
-    if not (sign > 0.0).all():
-        return float("inf")
-    return float(logarithm.sum() + np.einsum("bii->", np.linalg.solve(model, data)))
-
-
-def _score(model: _Array, slopes: _Array, data: _Array) -> tuple[_Array, _Array]:
-    """½ Σ tr[K⁻¹K′(K⁻¹S − 1)] and ½ Σ tr[K⁻¹K′K⁻¹K′]."""
-    if not (np.isfinite(model).all() and np.isfinite(slopes).all()):
-        raise ConvergenceError("the model grows beyond all numbers within the release")
-    # Windows that one growing mode fills are perfectly correlated: keep them invertible.
-    model = model + _RIDGE * model * np.eye(model.shape[-1])
-    applied = np.linalg.solve(model[None], slopes)
-    excess = np.linalg.solve(model, data) - np.eye(model.shape[-1])
-    score = 0.5 * np.einsum("pbij,bji->p", applied, excess)
-    rows = applied.reshape(len(slopes), -1)
-    columns = applied.swapaxes(2, 3).reshape(len(slopes), -1)
-    return score, 0.5 * rows @ columns.T
+        return np.asarray((self.pairs({**values, name: values[name] + step}) - base) / step)

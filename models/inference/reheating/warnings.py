@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ import numpy as np
 from ..result import FittedParameter
 from .estimate import ReheatingEstimate
 from .moments import reheating_model
-from .scoring import Surface
 
 __all__ = ["reheating_warnings"]
 
@@ -21,6 +20,7 @@ _TURNS = 3.0
 _GROWTH = 6.0
 _DOUBTFUL = 1e-3
 _COHERENT = 10.0
+_DESCRIBED = {"curves": "the curves", "transitions": "the motion from window to window"}
 
 
 def reheating_warnings(
@@ -28,17 +28,20 @@ def reheating_warnings(
     values: Mapping[str, float],
     table: Mapping[str, FittedParameter],
     statistics: Mapping[str, Any],
-    surface: Surface,
+    *,
+    converged: bool,
+    at_bounds: Sequence[str],
 ) -> tuple[str, ...]:
     """Return the warnings of a fit, one line each."""
     found = [*_about_data(estimate), *_about_model(estimate, values)]
-    if not surface.converged:
+    if not converged:
         found.append("the fit did not converge: do not quote its numbers")
     p_value = statistics.get("p_value")
     if p_value is not None and p_value < _DOUBTFUL:
+        what = _DESCRIBED[statistics["estimator"]]
         found.append(
-            f"chi2 = {statistics['chi2']:.4g} for {statistics['dof']} degrees of freedom "
-            f"(p = {p_value:.2g}): the model does not describe the curves"
+            f"chi2 = {statistics['chi2']:.4g} for {statistics['dof']:.4g} degrees of freedom "
+            f"(p = {p_value:.2g}): the model does not describe {what}"
         )
     if statistics["agreement_p_value"] < _DOUBTFUL:
         found.append(
@@ -50,8 +53,10 @@ def reheating_warnings(
         found.append(
             "gamma_1 and gamma_2 are fitted: gas damping is visible, and fixed at 0 it would bias D"
         )
-    for name in surface.at_bound():
-        found.append(f"{name} = {values[name]:.6g} sits on a bound: its error is not symmetric")
+    for name in at_bounds:
+        found.append(
+            f"{name} = {table[name].value:.6g} sits on a bound: its error is not symmetric"
+        )
     return tuple(found)
 
 

@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...spectra import CsdEstimate
-from ..parameters import NAMES, values_of
+from ..matrices import NAMES, values_of
+from ..optimiser import CrossMoment, Guard, Optimum, maximise
+from ..parameters import PARAMETERS
 from ..result import FitResult
-from ..scoring import Optimum, maximise
+from ..space import Space
 from .lines import Line
 from .outcome import result_of
 from .periodogram import BinGrid
 from .starts import channel_lines, mirrored_starts, pair_starts
 from .windows import information_of
-from .wishart import SpectralProblem, matrix_entries
+from .wishart import Evaluation, SpectralProblem, matrix_entries
 
 __all__ = ["expected_csd", "fit_pair", "fit_single", "pair_parameters", "single_parameters"]
 
@@ -33,6 +35,8 @@ __all__ = ["expected_csd", "fit_pair", "fit_single", "pair_parameters", "single_
 _START_BINS = 3000
 # A start in the right valley is down after ten steps; wrong valleys are long and flat.
 _START_ITERATIONS = 30
+# Noise of rank one, |Re D_12|² = D_11 D_22, is still a model, more is not.
+_GUARD = Guard((CrossMoment(("re_D12",), ("D11", "D22"), 1.0 - 1e-7),))
 
 
 def single_parameters(
@@ -114,9 +118,9 @@ def fit_single(
         starts = [_single_start(line, ratio) for ratio in (1.0, 0.2)]
         optimum = _best(problem, [_bounded("single", cut, s) for s in starts])
         if not optimum.converged:
-            optimum = maximise(problem, _bounded("single", cut, optimum.values))
+            optimum = _climbed(problem, _bounded("single", cut, optimum.values))
     else:
-        optimum = maximise(problem, params)
+        optimum = _climbed(problem, params)
     return result_of(problem, cut, optimum)
 
 
@@ -158,7 +162,7 @@ def fit_pair(
     if start is not None:
         given = start.parameters if isinstance(start, FitResult) else start
         values = values_of("pair", given)
-        optimum = maximise(problem, _seeded(params, _bounded("pair", cut, values), values))
+        optimum = _climbed(problem, _seeded(params, _bounded("pair", cut, values), values))
         return result_of(problem, cut, optimum)
     core, inner = _around_lines(problem, cut)
     candidates = _pair_candidates(core, inner)
@@ -170,7 +174,7 @@ def fit_pair(
     best = _best(core, again, best)
     if len(core.grid.bins) < len(problem.grid.bins) or not best.converged:
         last = _seeded(params, _bounded("pair", cut, best.values), best.values)
-        best = maximise(problem, last, max_iterations=200)
+        best = _climbed(problem, last, 200)
     return result_of(problem, cut, best)
 
 
@@ -312,14 +316,15 @@ def _bounded(model: str, cut: CsdEstimate, values: NDArray[np.float64]) -> lmfit
     params = lmfit.Parameters()
     for name, value in zip(NAMES[model], values, strict=True):
         least, most = -math.inf, math.inf
-        if name.startswith("omega"):
+        kind = PARAMETERS[name].kind
+        if kind == "frequency":
             least, most = max(low - margin, 0.5 * low), high + margin
-        elif name.startswith("gamma"):
+        elif kind == "damping":
             # A thousandth of a bin is as good as none; 2ω is the overdamped limit.
             least, most = 2.0 * math.pi * 1e-3 * cut.bin_width, 4.0 * high
-        elif name.startswith(("D", "noise")):
+        elif PARAMETERS[name].positive:
             least = 0.0
-        elif name.startswith("g_"):
+        elif kind == "coupling":
             least, most = -0.5 * high, 0.5 * high
         params.add(name, value=float(np.clip(value, least, most)), min=least, max=most)
     return params
@@ -339,9 +344,19 @@ def _seeded(
     return seeded
 
 
+def _climbed(
+    problem: SpectralProblem, params: lmfit.Parameters, max_iterations: int = 100
+) -> Optimum[Evaluation]:
+    """Climb from the parameters' values; the noise correlation stays physical."""
+    space = Space(problem.names, params, problem.model)
+    return maximise(problem, space, guard=_GUARD, max_iterations=max_iterations)
+
+
 def _best(
-    problem: SpectralProblem, starts: list[lmfit.Parameters], best: Optimum | None = None
-) -> Optimum:
+    problem: SpectralProblem,
+    starts: list[lmfit.Parameters],
+    best: Optimum[Evaluation] | None = None,
+) -> Optimum[Evaluation]:
     """Highest maximum over the starts, or the first that two starts agree on.
 
     Starts that are no model are passed over.
@@ -349,14 +364,14 @@ def _best(
     failure: InputError | None = None
     for params in starts:
         try:
-            optimum = maximise(problem, params, max_iterations=_START_ITERATIONS)
+            optimum = _climbed(problem, params, _START_ITERATIONS)
         except InputError as error:
             failure = error
             continue
         if best is None:
             best = optimum
             continue
-        rise = optimum.evaluation.log_likelihood - best.evaluation.log_likelihood
+        rise = optimum.point.log_likelihood - best.point.log_likelihood
         agreed = abs(rise) < 1e-4 and optimum.converged and best.converged
         best = optimum if rise > 1e-6 else best
         if agreed:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ...spectra import CsdEstimate
+from ..result import MIN_DOF
 from .windows import Information, group_factors
 
 __all__ = ["Goodness", "goodness_of_fit"]
@@ -37,8 +38,9 @@ class Goodness:
         X² of the grouped residuals.
     dof : float
         Its expectation when the model is right.
-    p_value : float
-        Probability of a larger X² when the model is right.
+    p_value : float or None
+        Probability of a larger X² when the model is right; None below 5 degrees of freedom, where
+        a band holds too little to speak for or against a model.
     residual_variance : float
         Variance of the whitened residuals of single bins times ν: 1 when the model is right.
     residual_autocorrelation : float
@@ -49,7 +51,7 @@ class Goodness:
 
     chi2: float
     dof: float
-    p_value: float
+    p_value: float | None
     residual_variance: float
     residual_autocorrelation: float
     groups: int
@@ -98,7 +100,8 @@ def goodness_of_fit(
     inverse = np.linalg.pinv(fisher / np.outer(scale, scale), rcond=1e-12, hermitian=True)
     flat = flat / scale[:, None]
     absorbed = float(np.sum(flat * (inverse @ flat)))
-    dof = max(r.size - absorbed, 1.0)
+    left = r.size - absorbed
+    dof = max(left, 1.0)
     chi2 = float(np.sum(r**2))
     # A mean of M exponential variables has excess kurtosis 6/M (3/M for a product's two parts).
     values = equivalent / factor * sizes
@@ -106,7 +109,7 @@ def goodness_of_fit(
     excess = float((kurtosis[:, None] / values[None, :]).sum())
     variance = 2.0 * dof + excess * dof / r.size
     shape = 2.0 * dof**2 / variance
-    p_value = float(stats.chi2.sf(chi2 * shape / dof, shape))
+    p_value = float(stats.chi2.sf(chi2 * shape / dof, shape)) if left >= MIN_DOF else None
     neighbours = float(np.sum(r[:, 1:] * r[:, :-1]) / max(chi2, 1e-300)) if groups > 1 else 0.0
     spread = independent * float(np.mean(residual**2))
     return Goodness(chi2, dof, p_value, spread, neighbours, groups)

@@ -15,32 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import UnstableModelError
+from ..matrices import DriftDerivatives
 
-__all__ = ["DriftDerivatives", "Modes", "modal_form"]
+__all__ = ["Modes", "modal_form"]
 
 # Derivatives lose (δa/linewidth)^−3 in digits: five digits of the gradient are still right here.
 _MERGED = 3e-3
-
-
-@dataclass(frozen=True)
-class DriftDerivatives:
-    """A linear model's matrices with their derivatives for P parameters.
-
-    Attributes
-    ----------
-    drift, noise : ndarray, shape (n, n)
-        A in 1/s and N of V̇ = AV + VAᵀ + N.
-    output : ndarray, shape (c, n)
-        C.
-    d_drift, d_noise : ndarray, shape (P, n, n)
-        Derivatives.
-    """
-
-    drift: NDArray[np.float64]
-    noise: NDArray[np.float64]
-    output: NDArray[np.float64]
-    d_drift: NDArray[np.float64]
-    d_noise: NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...spectra import CsdEstimate
-from ..parameters import unit_of
-from ..result import FitResult, FittedParameter
-from ..scoring import Optimum
+from ..optimiser import Optimum, invert
+from ..result import FitResult, fitted_parameters
 from .goodness import Goodness, goodness_of_fit
-from .wishart import SpectralProblem
+from .wishart import Evaluation, SpectralProblem
 
 __all__ = ["result_of"]
 
@@ -21,25 +19,23 @@ __all__ = ["result_of"]
 _RESOLVED = 1.5
 
 
-def result_of(problem: SpectralProblem, cut: CsdEstimate, optimum: Optimum) -> FitResult:
+def result_of(
+    problem: SpectralProblem, cut: CsdEstimate, optimum: Optimum[Evaluation]
+) -> FitResult:
     """Dress an optimum as a :class:`FitResult`; its covariance is the inverse Fisher matrix."""
-    covariance, determined = _inverse(optimum.fisher)
+    covariance, determined = invert(optimum.fisher)
     sigma = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    tied = optimum.ties @ covariance @ optimum.ties.T
-    parameters = {}
-    for i, name in enumerate(problem.names):
-        free = name in optimum.free
-        spread = math.sqrt(max(tied[i, i], 0.0))
-        known = bool(optimum.ties[i].any())
-        parameters[name] = FittedParameter(
-            float(optimum.values[i]), spread if known else None, unit_of(name, cut.unit), free
-        )
-    evaluation = optimum.evaluation
-    shape = (len(optimum.free), *evaluation.residual.shape)
-    flat = evaluation.jacobian.reshape(len(problem.names), -1)
+    parameters = fitted_parameters(
+        dict(zip(problem.names, optimum.values.tolist(), strict=True)),
+        dict(zip(optimum.free, optimum.x.tolist(), strict=True)),
+        optimum.ties,
+        covariance,
+        cut.unit,
+    )
+    evaluation = optimum.point
     good = goodness_of_fit(
         evaluation.residual,
-        (optimum.ties.T @ flat).reshape(shape),
+        optimum.ties.rows(evaluation.jacobian),
         optimum.fisher,
         cut,
         problem.information,
@@ -59,39 +55,27 @@ def result_of(problem: SpectralProblem, cut: CsdEstimate, optimum: Optimum) -> F
     )
 
 
-def _inverse(fisher: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
-    """Inverse of the Fisher information; undetermined directions get a huge variance."""
-    scale = np.sqrt(np.diag(fisher))
-    blind = ~(scale > 0.0)
-    scale = np.where(blind, 1.0, scale)
-    values, vectors = np.linalg.eigh(fisher / np.outer(scale, scale))
-    floor = 1e-13 * values.max(initial=1.0)
-    determined = bool((values > floor).all())
-    inverse = (vectors / np.maximum(values, floor)) @ vectors.T
-    return np.asarray(inverse / np.outer(scale, scale)), determined
-
-
 def _statistics(
     problem: SpectralProblem,
     cut: CsdEstimate,
-    optimum: Optimum,
+    optimum: Optimum[Evaluation],
     good: Goodness,
 ) -> dict[str, Any]:
     """Counts and goodness of fit, plain JSON values."""
     information = problem.information
-    log_likelihood = optimum.evaluation.log_likelihood
+    log_likelihood = optimum.point.log_likelihood
     return {
         "log_likelihood": float(log_likelihood),
         "aic": float(2.0 * len(optimum.free) - 2.0 * log_likelihood),
-        "n_bins": len(cut.frequencies),
-        "n_parameters": len(optimum.free),
+        "bins": len(cut.frequencies),
+        "fitted_parameters": len(optimum.free),
         "averages": int(cut.averages),
         "effective_averages": float(information.independent),
         "kappa": float(information.kappa),
         "weight": float(information.weight),
         "chi2": good.chi2,
         "dof": good.dof,
-        "chi2_reduced": good.chi2 / good.dof,
+        "reduced_chi2": good.chi2 / good.dof,
         "p_value": good.p_value,
         "residual_variance": good.residual_variance,
         "residual_autocorrelation": good.residual_autocorrelation,
@@ -118,7 +102,7 @@ def _provenance(problem: SpectralProblem, cut: CsdEstimate) -> dict[str, Any]:
 
 
 def _warnings(
-    problem: SpectralProblem, cut: CsdEstimate, optimum: Optimum, good: Goodness
+    problem: SpectralProblem, cut: CsdEstimate, optimum: Optimum[Evaluation], good: Goodness
 ) -> list[str]:
     """What the user should know before quoting the numbers."""
     found: list[str] = []
@@ -142,7 +126,7 @@ def _warnings(
         found.append(f"at a bound: {', '.join(optimum.at_bounds)}; errors there are one-sided")
     if not optimum.converged:
         found.append("the fit did not converge")
-    if good.p_value < 1e-3:
+    if good.p_value is not None and good.p_value < 1e-3:
         found.append(
             f"the model does not describe the data (p = {good.p_value:.1e}): other lines in the "
             "band or lines broadened by nonlinearity; the errors are too small"

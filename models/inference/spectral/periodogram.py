@@ -23,7 +23,8 @@ from scipy import fft, linalg
 
 from ...errors import InputError
 from ...spectra import CsdEstimate
-from .modes import DriftDerivatives, Modes, modal_form
+from ..matrices import DriftDerivatives
+from .modes import Modes, modal_form
 from .windows import Taper
 
 __all__ = ["BinGrid", "expected_with_derivatives"]

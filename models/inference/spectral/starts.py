@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...spectra import CsdEstimate
-from ..parameters import pair_matrices
+from ..matrices import pair_matrices
 from .lines import Line, find_lines
 
 __all__ = ["channel_lines", "mirrored_starts", "pair_starts"]

@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ...errors import UnstableModelError
-from ..parameters import NAMES, drift_derivatives
+from ..matrices import NAMES, drift_derivatives
 from .periodogram import BinGrid, expected_with_derivatives
 from .windows import Information
 
@@ -122,19 +122,22 @@ class Evaluation:
         Whitened residual.
     jacobian : ndarray, shape (P, c², n_freq)
         Whitened derivatives for all parameters of the model, in the order of ``NAMES``.
+    weight : float
+        w = K/κ.
     """
 
     log_likelihood: float
     residual: NDArray[np.float64]
     jacobian: NDArray[np.float64]
+    weight: float
 
     def normal_equations(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Jᵀr, shape (P,), and JᵀJ, shape (P, P): gradient and Fisher information over w."""
+        """Score w Jᵀr, shape (P,), and Fisher information w JᵀJ, shape (P, P)."""
         count = len(self.jacobian)
         gradient, fisher = np.empty(count), np.empty((count, count))
         flat = self.jacobian.reshape(count, -1)
         _normal_equations(flat, self.residual.ravel(), gradient, fisher)
-        return gradient, fisher
+        return self.weight * gradient, self.weight * fisher
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,7 @@ class SpectralProblem:
     def evaluate(self, values: NDArray[np.float64]) -> Evaluation:
         """Likelihood, residual and Jacobian; log L = −inf where the model is not admissible."""
         shape = self.data.shape
-        nothing = Evaluation(-np.inf, np.zeros(shape), np.zeros((len(values), *shape)))
+        nothing = Evaluation(-np.inf, np.zeros(shape), np.zeros((len(values), *shape)), self.weight)
         if self.model == "pair" and values[8] ** 2 > values[6] * values[7] * (1.0 + 1e-9):
             return nothing
         if not np.isfinite(values).all():
@@ -202,4 +205,4 @@ class SpectralProblem:
         total = whiten(spectrum[0], self.data, spectrum[1:], residual, jacobian)
         if not np.isfinite(total):
             return nothing
-        return Evaluation(-self.weight * float(total), residual, jacobian)
+        return Evaluation(-self.weight * float(total), residual, jacobian, self.weight)

@@ -7,7 +7,7 @@ import pytest
 from simulated_spectra import csd_of, record
 
 from optobind.models.errors import InputError
-from optobind.models.inference.parameters import model_single
+from optobind.models.inference.matrices import model_single
 from optobind.models.inference.spectral.choose import choose_band, choose_segment
 from optobind.models.inference.spectral.fits import fit_single
 

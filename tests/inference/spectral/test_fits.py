@@ -11,7 +11,8 @@ import pytest
 from simulated_spectra import csd_of, record
 
 from optobind.models.errors import InputError
-from optobind.models.inference.parameters import NAMES, model_pair, model_single, unit_of
+from optobind.models.inference.matrices import NAMES, model_pair, model_single
+from optobind.models.inference.parameters import unit_of
 from optobind.models.inference.report import fit_report, to_lmfit
 from optobind.models.inference.spectral.fits import (
     expected_csd,
@@ -153,7 +154,7 @@ def test_dc_and_nyquist_do_not_enter():
     spoilt = csd.matrix.copy()
     spoilt[[0, -1]] = 1e6
     assert fit_single(replace(csd, matrix=spoilt)).value("D") == plain.value("D")
-    assert plain.statistics["n_bins"] == len(csd.frequencies) - 2
+    assert plain.statistics["bins"] == len(csd.frequencies) - 2
 
 
 def test_fixed_values_bounds_and_ties_are_honoured():

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from simulated_spectra import csd_of, record
 
-from optobind.models.inference.parameters import model_pair, model_single
+from optobind.models.inference.matrices import model_pair, model_single
 from optobind.models.inference.spectral.fits import fit_pair, fit_single
 
 HZ = 2 * np.pi

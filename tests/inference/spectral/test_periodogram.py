@@ -7,7 +7,7 @@ import pytest
 from scipy import linalg, signal
 
 from optobind.models.errors import InputError, UnstableModelError
-from optobind.models.inference.parameters import model_pair, pair_matrices, single_matrices
+from optobind.models.inference.matrices import model_pair, pair_matrices, single_matrices
 from optobind.models.inference.spectral.periodogram import BinGrid, expected_with_derivatives
 from optobind.models.inference.spectral.windows import Taper
 from optobind.models.spectra import CsdEstimate

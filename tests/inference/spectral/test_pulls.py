@@ -9,7 +9,7 @@ import pytest
 from shared_work import shared
 from simulated_spectra import csd_of, record
 
-from optobind.models.inference.parameters import NAMES, model_pair, model_single
+from optobind.models.inference.matrices import NAMES, model_pair, model_single
 from optobind.models.inference.spectral.fits import fit_pair, fit_single
 
 HZ = 2 * np.pi
