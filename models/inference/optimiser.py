@@ -187,7 +187,29 @@ def bounded_step(
             break
         step[outside] = np.clip(step, low, high)[outside]
         go &= ~outside
-    return step
+    # What was clipped far away may have taken the rest downhill.
+    return step if _rise(fisher, gradient, step) >= 0.0 else _ascent(fisher, gradient, low, high)
+
+
+def _rise(fisher: _Array, gradient: _Array, step: _Array) -> float:
+    """Rise of the log-likelihood that the normal equations promise of a step."""
+    return float(gradient @ step - 0.5 * step @ fisher @ step)
+
+
+def _ascent(fisher: _Array, gradient: _Array, low: _Array, high: _Array) -> _Array:
+    """Scoring step that leaves out what stands at a bound, as far as the next bound."""
+    step = np.zeros_like(gradient)
+    go = ~(((low >= 0.0) & (gradient < 0.0)) | ((high <= 0.0) & (gradient > 0.0)))
+    while go.any():
+        step[:] = 0.0
+        step[go] = _solve(fisher[np.ix_(go, go)], gradient[go], 0.0)
+        blocked = go & (((low >= 0.0) & (step < 0.0)) | ((high <= 0.0) & (step > 0.0)))
+        if not blocked.any():
+            room = np.where(step > 0.0, high, low)
+            share = np.divide(room, step, out=np.ones_like(step), where=step != 0.0)
+            return step * float(min(share.min(), 1.0))
+        go &= ~blocked
+    return np.zeros_like(gradient)
 
 
 class _Edge(NamedTuple):
@@ -293,7 +315,7 @@ class _Climb(Generic[P]):
         """gᵀF⁻¹g within the bounds, the squared distance to the maximum in standard errors."""
         low, high = self.space.low - x, self.space.high - x
         step = bounded_step(local.fisher, local.gradient, low, high)
-        return float(local.gradient @ step)
+        return 2.0 * _rise(local.fisher, local.gradient, step)
 
     def proposal(self, local: _Local, x: _Array, damping: float) -> _Array:
         """Next point: the damped step, on the edges that were pressed on."""

@@ -98,6 +98,11 @@ class Outcome:
         return not (self.transitions.converged and plausible and self.agreement > _SUSPICIOUS)
 
     @property
+    def lost(self) -> bool:
+        """Whether a line left the frame in which the windows were demodulated."""
+        return bool({"omega_1", "omega_2"} & set(self.transitions.at_bounds))
+
+    @property
     def nonsense(self) -> bool:
         """Whether curves and transitions contradict each other while χ² looks perfect."""
         p_value = 0.5 if self.p_value is None else self.p_value
@@ -158,6 +163,8 @@ def search(
         other = _solve(estimate, priors, flat)
         # By the likelihood: in a wrong basin the covariance swells until every χ² looks perfect.
         outcome = min(outcome, other, key=lambda o: (not o.transitions.converged, o.deviance))
+    if outcome.lost and (given is None or not {"omega_1", "omega_2"} & set(given)):
+        raise ConvergenceError(_LOST)
     damped = _with_damping(outcome, given)
     if damped is not None and _damping_may_show(outcome, damped):
         other = _solve(estimate, priors, damped)
