@@ -5,7 +5,7 @@ Used by the ``fit`` commands, the demo, the report and offline views.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Literal
@@ -17,14 +17,14 @@ from ..acquisition.csd import CsdEstimator
 from ..models.blocks import Block
 from ..models.constants import HBAR
 from ..models.errors import InputError
-from ..models.inference.convention import in_quanta
+from ..models.inference.convention import in_quanta, on_own_scale, own_scale
 from ..models.inference.reheating.estimate import (
     ReheatingEstimate,
     estimate_reheating,
 )
-from ..models.inference.reheating.fits import fit_reheating
+from ..models.inference.reheating.fits import reheating_estimators
 from ..models.inference.reheating.samples import line_frequencies
-from ..models.inference.result import FitResult, FittedParameter
+from ..models.inference.result import FitResult
 from ..models.inference.spectral.choose import choose_band, choose_segment
 from ..models.inference.spectral.fits import fit_pair, fit_single
 from ..models.spectra import CsdEstimate
@@ -54,10 +54,15 @@ class SpectrumAnalysis:
 
 @dataclass(frozen=True)
 class ReheatingAnalysis:
-    """Fitted reheating curves: the estimate in the unit of the result, and the result."""
+    """Fitted releases: the windows in the unit of the results, and the result of each estimator."""
 
     estimate: ReheatingEstimate
-    result: FitResult
+    estimators: Mapping[str, FitResult]
+
+    @property
+    def result(self) -> FitResult:
+        """Result of the default estimator, the averaged curves."""
+        return self.estimators["curves"]
 
 
 def analyse_spectrum(
@@ -117,7 +122,7 @@ def analyse_spectrum(
         result = fit_single(csd, band=used)
     if masses is not None:
         result = in_quanta(result, masses)
-        csd = _csd_in_quanta(csd, masses, _own_scale(result))
+        csd = _csd_in_quanta(csd, masses, own_scale(result))
     if channels is None:
         result = _with_choice(result, record, chosen)
     return SpectrumAnalysis(csd, _with_input(result, record, chosen))
@@ -174,11 +179,14 @@ def analyse_reheating(
         samples = samples * np.sqrt(np.array(masses) * scale / HBAR)
         unit = "quanta"
     estimate = estimate_reheating(samples, record.sample_rate, band=band, unit=unit)
-    result = fit_reheating(estimate)
+    estimators = reheating_estimators(estimate)
     if masses is not None:
-        ratio = _own_scale(result) / scale
-        estimate, result = _rescaled_estimate(estimate, ratio), _rescaled_result(result, ratio)
-    return ReheatingAnalysis(estimate, _with_input(result, record, chosen))
+        ratio = own_scale(estimators["curves"]) / scale
+        estimate = _rescaled_estimate(estimate, ratio)
+        estimators = {name: on_own_scale(fit, scale) for name, fit in estimators.items()}
+    return ReheatingAnalysis(
+        estimate, {name: _with_input(fit, record, chosen) for name, fit in estimators.items()}
+    )
 
 
 def _choose(
@@ -262,13 +270,6 @@ def _segment_for(
     return choose_segment(samples, sample_rate, band)
 
 
-def _own_scale(result: FitResult) -> float:
-    """ω of the fit, the scale of its quanta, rad/s."""
-    if result.model == "single":
-        return result.value("omega")
-    return 0.5 * (result.value("omega_1") + result.value("omega_2"))
-
-
 def _csd_in_quanta(csd: CsdEstimate, masses: tuple[float, ...], omega: float) -> CsdEstimate:
     """Express a spectrum in m²/Hz in quanta²/Hz."""
     root = np.sqrt(np.array(masses) * omega / HBAR)
@@ -288,33 +289,6 @@ def _rescaled_estimate(estimate: ReheatingEstimate, ratio: float) -> ReheatingEs
         mean_amplitude=estimate.mean_amplitude * ratio**0.5,
         noise_floor=estimate.noise_floor * ratio,
     )
-
-
-def _rescaled_result(result: FitResult, ratio: float) -> FitResult:
-    """Count the quanta of a fit on another scale ω: D, C, noise and n + ½ ∝ ω; g and ω̃ stay.
-
-    The scale is the fit's own (ω̃_1+ω̃_2)/2, whose error is larger than that of the noise.
-    """
-    scaled = [n for n in result.parameters if not n.startswith(("g_", "omega", "gamma"))]
-    half = {name: 0.5 if name in ("n1_0", "n2_0") else 0.0 for name in scaled}
-    own = _own_scale(result)
-    jacobian: NDArray[np.float64] = np.diag(
-        [ratio if name in scaled else 1.0 for name in result.varying]
-    )
-    for row, name in enumerate(result.varying):
-        for column, line in enumerate(result.varying):
-            if name in scaled and line in ("omega_1", "omega_2"):
-                jacobian[row, column] = (result.value(name) + half[name]) * ratio / (2.0 * own)
-    covariance = jacobian @ result.covariance @ jacobian.T
-    spread = dict(zip(result.varying, np.sqrt(np.diag(covariance)), strict=True))
-    parameters = {}
-    for name, parameter in result.parameters.items():
-        value, stderr = parameter.value, parameter.stderr
-        if name in scaled:
-            value = (value + half[name]) * ratio - half[name]
-            stderr = None if stderr is None else float(spread.get(name, stderr * ratio))
-        parameters[name] = FittedParameter(value, stderr, parameter.unit, parameter.vary)
-    return replace(result, parameters=parameters, covariance=covariance)
 
 
 def _with_choice(result: FitResult, record: Record, columns: tuple[int, ...]) -> FitResult:

@@ -14,9 +14,11 @@ from ..acquisition.session import Session, new_run_path
 from ..config.build import build_rig
 from ..config.load import load_plan, load_rig
 from ..models.errors import ConvergenceError, FileError, InputError, OptobindError
+from ..models.inference.digits import measured
+from ..models.inference.parameters import symbol_of
 from ..models.inference.spectral.fits import fit_pair, pair_parameters
 from .analysis import SpectrumAnalysis, analyse_reheating, analyse_spectrum
-from .comparison import compare, in_hertz, measured, plain_symbol, predictions, pull_text
+from .comparison import compare, in_hertz, predictions, pull_text
 from .comparison_figure import ComparedValue
 from .couplings import couplings_of
 from .errors import Interrupted
@@ -222,7 +224,7 @@ def _table(values: Sequence[ComparedValue]) -> Table:
         cells = [_number(any_value.truth, any_value.unit), _number(predicted, any_value.unit)]
         for source in ("spectrum", "reheating"):
             cells += _estimate(mine.get(source))
-        table.add_row(plain_symbol(name), *cells)
+        table.add_row(symbol_of(name), *cells)
     return table
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from optobind.cli.analysis import _rescaled_result, analyse_reheating, analyse_spectrum
+from optobind.cli.analysis import analyse_reheating, analyse_spectrum
 from optobind.cli.records import open_record
 from optobind.config.build import build_rig
 from optobind.config.load import load_rig
@@ -185,17 +185,6 @@ def test_release_index_of_file_and_option_agree(optobind, folder):
     given = optobind("fit", "reheating", folder / "padded.npz", "--release-index", 50, "--json")
     for values in (stated, values_of(given)):
         assert values["D11"] == pytest.approx(plain["D11"], rel=1e-9)
-
-
-def test_rescaling_keeps_energies_and_couplings(folder):
-    record = open_record(folder / "reheating.npz")
-    result = analyse_reheating(record).result
-    other = _rescaled_result(result, 1.1)
-    assert other.value("n1_0") + 0.5 == pytest.approx(1.1 * (result.value("n1_0") + 0.5))
-    assert other.value("D11") == pytest.approx(1.1 * result.value("D11"))
-    assert other.value("g_a") == result.value("g_a")
-    sigma = np.sqrt(np.diag(other.covariance))
-    assert sigma[other.varying.index("D11")] == pytest.approx(other.stderr("D11"))
 
 
 BAD = [

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..convention import OF_EQUAL_PARTICLES
 from ..result import FittedParameter
 from .estimate import ReheatingEstimate
 from .moments import reheating_model
@@ -64,8 +65,8 @@ def _about_data(estimate: ReheatingEstimate) -> list[str]:
     found = []
     if estimate.unit != "quanta":
         found.append(
-            f"the record is in {estimate.unit}, masses and calibrations are not known: g_r and g_a "
-            "hold for equal particles and detectors only"
+            f"{OF_EQUAL_PARTICLES} particles and detectors: the record is in {estimate.unit}, "
+            "masses or calibrations are not known"
         )
     if estimate.repetitions < _FEW_REPETITIONS:
         found.append(

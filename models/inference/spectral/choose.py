@@ -26,11 +26,10 @@ _BINS_PER_LINE = 5.0
 _SHORTEST = 256
 # Longer segments are tried only when these do not resolve a line.
 _FIRST = 1 << 18
-# A band reaches this many linewidths to either side (by channels), never fewer bins than that.
-_WIDTHS = {1: 10.0, 2: 20.0}
+# A band reaches this many linewidths to either side, and never fewer bins than that. Where ±10
+# widths are all wing, D and imprecision stand in for each other: −0.67 σ and +0.41 σ of bias.
+_WIDTHS = 30.0
 _BINS = 40.0
-# A band that holds both particles' lines goes no further out than so many widths and bins.
-_WIDEST = 30.0
 _MOST_BINS = 20000.0
 # Frequencies of two particles, and of the lines of one pair, differ by a smaller ratio.
 _NEIGHBOURS = 1.35
@@ -221,10 +220,10 @@ def _inside(
 def choose_band(csd: CsdEstimate) -> tuple[float, float]:
     """Band around the lines, Hz: wide enough for the noise floor and the wings, without DC.
 
-    Re D_12 sits in the wings of the cross spectrum, so the band of a pair reaches 20 linewidths to
-    either side, that of one particle 10, more where two lines lie apart (30 linewidths, and 20000
-    bins in all, at most); it stops half-way to foreign lines outside 8 linewidths. Hum, tones and
-    drift are not taken for the particle while another line stands out.
+    D is told from the imprecision where the wings have sunk into the floor, and Re D_12 sits in
+    the wings of the cross spectrum, so the band reaches 30 linewidths to either side (20000 bins in
+    all at most); it stops half-way to foreign lines outside 8 linewidths. Hum, tones and drift are
+    not taken for the particle while another line stands out.
 
     Parameters
     ----------
@@ -252,8 +251,7 @@ def choose_band(csd: CsdEstimate) -> tuple[float, float]:
     width = max(*(line.width for line in mains), 2.0 * csd.bin_width)
     low = min(line.frequency for line in mains)
     high = max(line.frequency for line in mains)
-    reach = max(_WIDTHS[min(csd.channels, 2)] * width, _BINS * csd.bin_width, 1.0 * (high - low))
-    reach = min(reach, max(_WIDEST * width, _BINS * csd.bin_width), 0.5 * (most - (high - low)))
+    reach = min(max(_WIDTHS * width, _BINS * csd.bin_width), 0.5 * (most - (high - low)))
     bottom, top = low - reach, high + reach
     for line in (line for lines in found for line in lines if line not in mains):
         bottom, top = _without(line, low, high, width, (bottom, top))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...spectra import CsdEstimate
+from ..convention import OF_EQUAL_PARTICLES
 from ..optimiser import Optimum, invert
 from ..result import FitResult, fitted_parameters
 from .goodness import Goodness, goodness_of_fit
@@ -132,7 +133,7 @@ def _warnings(
             "band or lines broadened by nonlinearity; the errors are too small"
         )
     if problem.model == "pair" and cut.unit == "V":
-        found.append("V record: g_r and g_a are only those of equal calibration of both channels")
+        found.append(f"{OF_EQUAL_PARTICLES} detectors: the record is in V, not calibrated")
     elif problem.model == "pair" and cut.unit == "m" and problem.known_ratio is None:
-        found.append("m record: g_r and g_a are only those of equal masses")
+        found.append(f"{OF_EQUAL_PARTICLES} masses: the record is in m, masses are not known")
     return found

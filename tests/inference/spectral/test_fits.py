@@ -222,12 +222,12 @@ def test_the_scale_of_the_record_does_not_matter(scale):
     assert two.value("g_r") == pytest.approx(one.value("g_r"), rel=1e-4)
     assert two.value("D11") == pytest.approx(one.value("D11") * scale**2, rel=1e-4)
     assert two.parameters["D11"].unit == "V^2/s"
-    assert any("equal calibration" in text for text in two.warnings)
+    assert any("equal detectors" in text for text in two.warnings)
 
 
 def test_couplings_of_records_in_metres_without_masses_carry_a_warning():
     csd = replace(pair_spectrum(10), unit="m")
-    text = "g_r and g_a are only those of equal masses"
+    text = "g_r and g_a are those of equal masses: the record is in m, masses are not known"
     assert any(text in warning for warning in fit_pair(csd, band=BAND).warnings)
     told = fit_pair(csd, band=BAND, masses=(1e-18, 2e-18))
     assert not any(text in warning for warning in told.warnings)
