@@ -187,8 +187,12 @@ def bounded_step(
             break
         step[outside] = np.clip(step, low, high)[outside]
         go &= ~outside
-    # What was clipped far away may have taken the rest downhill.
-    return step if _rise(fisher, gradient, step) >= 0.0 else _ascent(fisher, gradient, low, high)
+    # What was clipped far away may have taken the rest downhill, or would now come back.
+    left = gradient - fisher @ step
+    settled = ((step < high) | (left >= 0.0)) & ((step > low) | (left <= 0.0))
+    if _rise(fisher, gradient, step) >= 0.0 and settled.all():
+        return step
+    return _active_set(fisher, gradient, low, high)
 
 
 def _rise(fisher: _Array, gradient: _Array, step: _Array) -> float:
@@ -196,20 +200,33 @@ def _rise(fisher: _Array, gradient: _Array, step: _Array) -> float:
     return float(gradient @ step - 0.5 * step @ fisher @ step)
 
 
-def _ascent(fisher: _Array, gradient: _Array, low: _Array, high: _Array) -> _Array:
-    """Scoring step that leaves out what stands at a bound, as far as the next bound."""
+def _active_set(fisher: _Array, gradient: _Array, low: _Array, high: _Array) -> _Array:
+    """Best step between bounds, always uphill: hold what a bound stops, free what it lets go."""
     step = np.zeros_like(gradient)
-    go = ~(((low >= 0.0) & (gradient < 0.0)) | ((high <= 0.0) & (gradient > 0.0)))
-    while go.any():
-        step[:] = 0.0
-        step[go] = _solve(fisher[np.ix_(go, go)], gradient[go], 0.0)
-        blocked = go & (((low >= 0.0) & (step < 0.0)) | ((high <= 0.0) & (step > 0.0)))
-        if not blocked.any():
-            room = np.where(step > 0.0, high, low)
-            share = np.divide(room, step, out=np.ones_like(step), where=step != 0.0)
-            return step * float(min(share.min(), 1.0))
-        go &= ~blocked
-    return np.zeros_like(gradient)
+    scale = np.sqrt(np.maximum(np.diag(fisher), 1e-300))
+    go = (low < 0.0) & (high > 0.0)
+    for _ in range(20 * len(step)):
+        left = gradient - fisher @ step
+        move = np.zeros_like(step)
+        if go.any():
+            move[go] = _solve(fisher[np.ix_(go, go)], left[go], 0.0)
+        room = np.where(move > 0.0, high - step, low - step)
+        share = np.divide(room, move, out=np.full_like(step, np.inf), where=move != 0.0)
+        first = int(np.argmin(share))
+        if share[first] < 1.0:
+            step += share[first] * move
+            step[first] = high[first] if move[first] > 0.0 else low[first]
+            go[first] = False
+            continue
+        step += move
+        left = (gradient - fisher @ step) / scale
+        wrong = np.where(go, 0.0, np.where(step >= high, -left, left))
+        wrong[~go & (low >= high)] = 0.0
+        worst = int(np.argmax(wrong))
+        if wrong[worst] <= 1e-9 * np.abs(gradient / scale).max():
+            break
+        go[worst] = True
+    return np.clip(step, low, high)
 
 
 class _Edge(NamedTuple):

@@ -104,6 +104,7 @@ PARAMETERS = _table()
 """All parameters by name."""
 
 STATISTICS = {
+    "estimator": "which of several estimators of the same data",
     "chi2": "χ² of the fit",
     "dof": "degrees of freedom of χ²",
     "reduced_chi2": "χ² over its degrees of freedom",

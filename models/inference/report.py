@@ -2,16 +2,90 @@
 
 from __future__ import annotations
 
-import lmfit
+from typing import TYPE_CHECKING
 
+from .digits import measured
+from .parameters import symbol_of
 from .result import FitResult
 
+if TYPE_CHECKING:  # lmfit takes seconds to load; a report needs none of it
+    import lmfit
+
 __all__ = ["fit_report", "to_lmfit"]
+
+# Weaker correlations are not listed.
+_CORRELATED = 0.1
+
+
+def fit_report(result: FitResult, *, correlations: bool = True) -> str:
+    """Write a fit for reading: values with errors to the same digit, units, χ², p, warnings.
+
+    Parameters
+    ----------
+    result : FitResult
+        Any fit.
+    correlations : bool
+        Whether correlation coefficients above 0.1 are listed.
+
+    Returns
+    -------
+    str
+        Several lines of plain text.
+    """
+    estimator = result.statistics.get("estimator")
+    head = f"{result.model} fit" + (f" by {estimator}" if estimator else "")
+    lines = [head + ("" if result.converged else ": NOT CONVERGED"), *_values(result)]
+    lines += _quality(result)
+    if correlations:
+        lines += _correlations(result)
+    lines += [f"warning: {text}" for text in result.warnings]
+    return "\n".join(lines)
+
+
+def _values(result: FitResult) -> list[str]:
+    """A line a parameter: name, symbol, value ± error, unit."""
+    rows = []
+    for name, p in result.parameters.items():
+        text = measured(p.value, p.stderr)
+        note = "" if p.vary else "  (fixed)" if p.stderr is None else "  (tied)"
+        rows.append((name, symbol_of(name), text, p.unit + note))
+    wide = [max(len(row[i]) for row in rows) for i in range(3)]
+    return [
+        f"  {name:<{wide[0]}}  {symbol:<{wide[1]}}  {text:>{wide[2]}}  {unit}".rstrip()
+        for name, symbol, text, unit in rows
+    ]
+
+
+def _quality(result: FitResult) -> list[str]:
+    """χ², its degrees of freedom and p."""
+    known = result.statistics
+    if "chi2" not in known:
+        return []
+    p_value = known.get("p_value")
+    shown = "too few degrees of freedom for a p-value" if p_value is None else f"p = {p_value:.2g}"
+    return [f"  χ² = {known['chi2']:.4g} for {known['dof']:.4g} degrees of freedom, {shown}"]
+
+
+def _correlations(result: FitResult) -> list[str]:
+    """Correlation coefficients, the largest first."""
+    pairs = [
+        (abs(value), one, two, value)
+        for one, row in result.correlations().items()
+        for two, value in row.items()
+        if result.varying.index(one) < result.varying.index(two) and abs(value) > _CORRELATED
+    ]
+    if not pairs:
+        return []
+    pairs.sort(reverse=True)
+    listed = [f"    {one}, {two}: {value:+.2f}".replace("-", "−") for _, one, two, value in pairs]
+    return ["  correlations", *listed]
 
 
 def to_lmfit(result: FitResult) -> lmfit.Parameters:
     """Fitted parameters as lmfit.Parameters with standard errors and correlations."""
-    params = lmfit.Parameters()
+    from lmfit import Parameters
+
+    params = Parameters()
     correlations = result.correlations()
     for name, fitted in result.parameters.items():
         params.add(name, value=fitted.value, vary=fitted.vary)
@@ -19,8 +93,3 @@ def to_lmfit(result: FitResult) -> lmfit.Parameters:
         if name in correlations:
             params[name].correl = correlations[name]
     return params
-
-
-def fit_report(result: FitResult) -> str:
-    """Text report by lmfit: values, errors, correlations above 0.1."""
-    return str(lmfit.fit_report(to_lmfit(result)))

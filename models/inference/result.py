@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .digits import measured
 from .parameters import unit_of
 from .space import Ties
 
@@ -84,15 +85,11 @@ class FitResult:
 
     def __repr__(self) -> str:
         """Model, first parameters with errors, and whether it converged, in one line."""
-        shown = [
-            f"{name}={p.value:.5g}" + ("" if p.stderr is None else f"±{p.stderr:.2g}")
-            for name, p in list(self.parameters.items())[:4]
-        ]
-        more = len(self.parameters) - len(shown)
-        tail = (f", … {more} more" if more > 0 else "") + (
-            "" if self.converged else ", NOT CONVERGED"
-        )
-        return f"<FitResult {self.model}: {', '.join(shown)}{tail}>"
+        found = list(self.parameters.items())
+        shown = [f"{name} = {measured(p.value, p.stderr)} {p.unit}" for name, p in found[:3]]
+        more = [f"… {len(found) - 3} more"] if len(found) > 3 else []
+        state = [] if self.converged else ["NOT CONVERGED"]
+        return f"<FitResult {self.model}: {', '.join([*shown, *more, *state])}>"
 
     def correlations(self) -> dict[str, dict[str, float]]:
         """Correlation coefficients of every pair of fitted parameters."""

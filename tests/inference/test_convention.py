@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import lmfit
 import numpy as np
 import pytest
+from simulated_releases import DEMO
 from simulated_spectra import csd_of, record
 
 from optobind.models.constants import HBAR
 from optobind.models.errors import InputError
-from optobind.models.inference.convention import fit_convention, in_quanta
+from optobind.models.inference.convention import fit_convention, in_quanta, on_own_scale
 from optobind.models.inference.matrices import model_pair
+from optobind.models.inference.reheating.fits import fit_reheating
+from optobind.models.inference.result import FitResult, FittedParameter
 from optobind.models.inference.spectral.fits import fit_pair, fit_single
 from optobind.models.linear import LinearModel
 from optobind.models.pair import PairConstants
@@ -88,3 +94,78 @@ def test_only_metres_and_known_masses_convert():
         in_quanta(metre, (1e-18, 1e-18))
     scale = 1e-18 * metre.value("omega") / HBAR
     assert in_quanta(metre, (1e-18,)).value("D") == pytest.approx(metre.value("D") * scale)
+
+
+@pytest.fixture(scope="module")
+def release_in_metres():
+    """A release of unequal particles, in quanta of the pair's ω and in metres."""
+    samples = DEMO.simulate(300, 21)
+    masses = (2e-18, 3e-18)
+    return samples, samples * [np.sqrt(HBAR / (m * DEMO.pair.omega)) for m in masses], masses
+
+
+def test_a_reheating_fit_in_metres_converts_by_name(release_in_metres):
+    samples, metres, masses = release_in_metres
+    found = in_quanta(fit_reheating(metres, DEMO.sample_rate, unit="m"), masses)
+    want = on_own_scale(fit_reheating(samples, DEMO.sample_rate), DEMO.pair.omega)
+    assert set(found.parameters) == set(want.parameters)
+    for name in want.varying:
+        assert found.value(name) == pytest.approx(want.value(name), abs=0.02 * want.stderr(name))
+        assert found.stderr(name) == pytest.approx(want.stderr(name), rel=0.01), name
+        assert found.parameters[name].unit == want.parameters[name].unit
+    np.testing.assert_allclose(
+        found.correlations()["n1_0"]["re_C0"], want.correlations()["n1_0"]["re_C0"], atol=1e-3
+    )
+    assert not any("masses" in text for text in found.warnings)
+
+
+def test_helpers_of_ties_pass_through_a_conversion(release_in_metres):
+    _, metres, masses = release_in_metres
+    given = lmfit.Parameters()
+    given.add("share", value=1.0, min=0.1, max=10.0)
+    given.add("D11", value=6e-17, min=0.0)
+    given.add("D22", expr="share*D11")
+    fit = fit_reheating(metres, DEMO.sample_rate, unit="m", params=given)
+    found = in_quanta(fit, masses)
+    assert found.value("share") == pytest.approx(fit.value("share"))
+    assert found.stderr("share") == pytest.approx(fit.stderr("share"))
+
+
+def known_fit(**errors):
+    """A fit whose errors are independent and given; those not given are 0."""
+    values = {
+        "omega_1": 3.0e5,
+        "omega_2": 3.2e5,
+        "g_a": 1e3,
+        "D11": 4e4,
+        "n1_0": 20.0,
+        "noise_1": 1e-6,
+    }
+    parameters = {n: FittedParameter(v, errors.get(n, 0.0), "") for n, v in values.items()}
+    covariance = np.diag([errors.get(n, 0.0) ** 2 for n in values])
+    return FitResult(
+        "reheating", parameters, tuple(values), covariance, {}, {"unit": "quanta"}, True
+    )
+
+
+def test_the_error_of_the_scale_is_in_every_error_that_it_scales():
+    # ω = (ω̃_1+ω̃_2)/2 = 3.1e5, known to 1 % by ω̃_1 alone: 0.5·6200/3.1e5.
+    found = on_own_scale(known_fit(omega_1=6200.0), 3.1e5)
+    assert found.value("D11") == pytest.approx(4e4)
+    assert found.stderr("D11") == pytest.approx(0.01 * 4e4)
+    assert found.stderr("n1_0") == pytest.approx(0.01 * 20.5)
+    assert found.stderr("noise_1") == pytest.approx(0.01 * 1e-6)
+    assert found.stderr("g_a") == pytest.approx(0.0, abs=1e-9)
+    assert found.correlations()["D11"]["omega_1"] == pytest.approx(1.0)
+    both = on_own_scale(known_fit(omega_1=6200.0, omega_2=6200.0, D11=300.0), 3.1e5)
+    assert both.stderr("D11") == pytest.approx(np.sqrt(2 * 400.0**2 + 300.0**2))
+
+
+def test_counting_on_another_scale_keeps_energies_and_couplings():
+    before = known_fit()
+    after = on_own_scale(before, 3.1e5 / 1.1)
+    assert after.value("n1_0") + 0.5 == pytest.approx(1.1 * 20.5)
+    assert after.value("D11") == pytest.approx(1.1 * 4e4)
+    assert after.value("g_a") == 1e3
+    with pytest.raises(InputError, match="this one is in 'm'"):
+        on_own_scale(replace(before, input={"unit": "m"}), 3.1e5)

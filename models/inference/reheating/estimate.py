@@ -31,7 +31,7 @@ MIN_REPETITIONS = 10
 """Fewest repetitions whose average may be fitted."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ReheatingEstimate:
     """Curves averaged over repetitions; a = (z + ip) e^{iω_ref t}/√2 as estimated per window.
 
@@ -79,6 +79,13 @@ class ReheatingEstimate:
     excluded: tuple[int, ...] = ()
     unit: str = "quanta"
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Repetitions, windows, duration and unit in one line."""
+        return (
+            f"<ReheatingEstimate: {self.repetitions} repetitions, {len(self.times)} windows of "
+            f"{self.layout.window * 1e6:.4g} µs in {self.times[-1] * 1e3:.4g} ms, {self.unit}>"
+        )
 
     @property
     def times(self) -> NDArray[np.float64]:

@@ -55,6 +55,26 @@ def test_the_band_holds_the_line_and_the_floor_but_neither_dc_nor_foreign_lines(
     assert near < far or far < 20e3
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_band_reaches_thirty_widths_to_where_the_wings_sink_into_the_floor(channels):
+    y = np.hstack([single_record(150.0, 1 << 18, 31 + j, height=1.0) for j in range(channels)])
+    low, high = choose_band(csd_of(y, FS, 8192))
+    # The width is read to some tens of per cent.
+    assert low < 60e3 - 22 * 150
+    assert high > 60e3 + 22 * 150
+
+
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_the_band_ends_half_way_to_a_foreign_line(side):
+    foreign = 60e3 + side * 5e3
+    y = single_record(200.0, 1 << 18, 33)
+    y += single_record(200.0, 1 << 18, 34, frequency=foreign, noise=0.0, height=2e-4)
+    low, high = choose_band(csd_of(y, FS, 8192))
+    near, far = (high, low) if side > 0 else (low, high)
+    assert near == pytest.approx(60e3 + side * 2.5e3, abs=150.0)
+    assert abs(far - 60e3) > 3.5e3
+
+
 def test_lines_chosen_blindly_are_fitted_right():
     y = single_record(120.0, 1 << 18, 9)
     csd = csd_of(y, FS, choose_segment(y, FS))

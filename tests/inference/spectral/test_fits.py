@@ -13,7 +13,7 @@ from simulated_spectra import csd_of, record
 from optobind.models.errors import InputError
 from optobind.models.inference.matrices import NAMES, model_pair, model_single
 from optobind.models.inference.parameters import unit_of
-from optobind.models.inference.report import fit_report, to_lmfit
+from optobind.models.inference.report import to_lmfit
 from optobind.models.inference.spectral.fits import (
     expected_csd,
     fit_pair,
@@ -259,12 +259,6 @@ def test_expected_spectrum_holds_dc_and_nyquist_as_estimates_do():
     csd = csd_of(y, FS, 64)
     ratio = csd.matrix[:, 0, 0].real / expected_csd(csd, white)[:, 0, 0].real
     assert ratio == pytest.approx(1.0, abs=0.15)
-
-
-def test_the_report_is_that_of_lmfit():
-    text = fit_report(fit_single(single_spectrum()))
-    assert "omega:" in text
-    assert "+/-" in text
 
 
 def test_unresolved_lines_are_named_with_the_remedy():

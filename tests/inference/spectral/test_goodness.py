@@ -8,6 +8,7 @@ from scipy import stats
 from simulated_spectra import csd_of, record
 
 from optobind.models.inference.matrices import model_pair, model_single
+from optobind.models.inference.report import fit_report
 from optobind.models.inference.spectral.fits import fit_pair, fit_single
 
 HZ = 2 * np.pi
@@ -68,3 +69,14 @@ def test_missing_couplings_are_detected():
     right = fit_pair(csd, band=(44e3, 57e3))
     assert wrong.statistics["p_value"] < 1e-6 < right.statistics["p_value"]
     assert wrong.statistics["aic"] > right.statistics["aic"] + 20
+
+
+def test_no_p_value_is_stated_below_five_degrees_of_freedom():
+    y = record(model_single(SINGLE), 1 << 15, FS, np.random.default_rng(3))
+    csd = csd_of(y, FS, 2048)
+    few = fit_single(csd, band=(59e3, 61.2e3))
+    assert few.statistics["dof"] < 5.0
+    assert few.statistics["p_value"] is None
+    assert "too few degrees of freedom" in fit_report(few)
+    assert few.to_dict()["statistics"]["p_value"] is None
+    assert fit_single(csd, band=(40e3, 80e3)).statistics["p_value"] is not None
