@@ -179,6 +179,22 @@ def test_reheating_is_recovered_within_its_errors(optobind, folder):
         assert abs(parameter["value"] - expected[name]) < 4.0 * parameter["stderr"], name
 
 
+def test_curves_and_transitions_stand_side_by_side(optobind, folder):
+    values = optobind("fit", "reheating", folder / "reheating.npz", "--json").json
+    estimators = values["estimators"]
+    assert list(estimators) == ["curves", "transitions"]
+    assert estimators["curves"]["parameters"] == values["parameters"]
+    assert estimators["curves"]["statistics"] == values["statistics"]
+    for name in ("D11", "D22", "re_D12"):
+        one, two = (estimators[e]["parameters"][name] for e in estimators)
+        assert abs(one["value"] - two["value"]) < 4.0 * one["stderr"], name
+        assert two["stderr"] < 0.7 * one["stderr"], name
+    assert estimators["transitions"]["statistics"]["agreement_p_value"] > 1e-4
+    answer = optobind("fit", "reheating", folder / "reheating.npz")
+    for word in ("curves", "transitions", "agreement_p_value", "±"):
+        assert word in answer.out
+
+
 def test_release_index_of_file_and_option_agree(optobind, folder):
     plain = values_of(optobind("fit", "reheating", folder / "reheating.npz", "--json"))
     stated = values_of(optobind("fit", "reheating", folder / "padded.npz", "--json"))

@@ -4,8 +4,9 @@
 the full drift, under the exact covariance of averaged curves; points of such a curve are correlated
 random walks, and weights without correlations would report errors several times too small.
 *Transitions*: how each repetition moves from window to window, which tells the diffusion at every
-step and has errors several times smaller. The curves show what the transitions do not test, the
-rise itself; both are worth seeing side by side.
+step and has errors several times smaller. A frequency that jitters between repetitions looks like
+diffusion to the transitions, hardly to the curves, which follow the rise itself: both are worth
+seeing side by side.
 """
 
 from __future__ import annotations
