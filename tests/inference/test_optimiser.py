@@ -10,14 +10,9 @@ import pytest
 from scipy import optimize
 
 from optobind.models.errors import InputError
-from optobind.models.inference.optimiser import (
-    CrossMoment,
-    Guard,
-    bounded_step,
-    invert,
-    maximise,
-)
+from optobind.models.inference.optimiser import CrossMoment, Guard, maximise
 from optobind.models.inference.space import Space, Ties
+from optobind.models.inference.steps import bounded_step, invert
 
 NAMES = ("D11", "D22", "re_D12")
 

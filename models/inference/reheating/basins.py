@@ -16,10 +16,11 @@ from scipy import stats
 
 from ...errors import ConvergenceError, InputError
 from ..matrices import NAMES
-from ..optimiser import CrossMoment, Guard, Optimum, invert, maximise
+from ..optimiser import CrossMoment, Guard, Optimum, maximise
 from ..parameters import PARAMETERS
 from ..result import MIN_DOF
 from ..space import Space
+from ..steps import invert
 from .curves import CurveFit, fit_curves, iterate_curves
 from .estimate import ReheatingEstimate
 from .gls import GlsProblem

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..optimiser import Optimum, invert
+from ..optimiser import Optimum
 from ..result import MIN_DOF
+from ..steps import invert
 from .moments import amplitude_moments
 from .transitions import TransitionPoint, Whitening
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..optimiser import Guard, bounded_step, invert, maximise
+from ..optimiser import Guard, maximise
 from ..space import Space, Ties
+from ..steps import bounded_step, invert
 from .gls import GlsProblem
 
 __all__ = ["CurveFit", "fit_curves", "iterate_curves", "likelihood_ratio"]

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from ..optimiser import invert, maximise
+from ..optimiser import maximise
 from ..result import FitResult, FittedParameter, fitted_parameters
 from ..space import Ties
+from ..steps import invert
 from .basins import Outcome, guard_of, space_of
 from .composite import Composite, composite_of
 from .curves import likelihood_ratio

@@ -9,8 +9,9 @@ import numpy as np
 
 from ...spectra import CsdEstimate
 from ..convention import OF_EQUAL_PARTICLES
-from ..optimiser import Optimum, invert
+from ..optimiser import Optimum
 from ..result import FitResult, fitted_parameters
+from ..steps import invert
 from .goodness import Goodness, goodness_of_fit
 from .wishart import Evaluation, SpectralProblem
 

@@ -13,7 +13,7 @@ from simulated_releases import BROKEN, DEMO, MAIN, WILD
 
 from optobind.models.errors import InputError
 from optobind.models.inference.matrices import NAMES
-from optobind.models.inference.optimiser import invert, maximise
+from optobind.models.inference.optimiser import maximise
 from optobind.models.inference.reheating.basins import space_of
 from optobind.models.inference.reheating.composite import composite_of
 from optobind.models.inference.reheating.estimate import estimate_reheating
@@ -23,6 +23,7 @@ from optobind.models.inference.reheating.fits import (
 )
 from optobind.models.inference.reheating.surface import reheating_parameters
 from optobind.models.inference.reheating.transitions import TransitionLikelihood
+from optobind.models.inference.steps import invert
 
 
 @pytest.fixture(scope="module")
