@@ -59,20 +59,30 @@ def test_the_band_holds_the_line_and_the_floor_but_neither_dc_nor_foreign_lines(
 def test_the_band_reaches_thirty_widths_to_where_the_wings_sink_into_the_floor(channels):
     y = np.hstack([single_record(150.0, 1 << 18, 31 + j, height=1.0) for j in range(channels)])
     low, high = choose_band(csd_of(y, FS, 8192))
-    # The width is read to some tens of per cent.
-    assert low < 60e3 - 22 * 150
-    assert high > 60e3 + 22 * 150
+    assert low < 60e3 - 27 * 150
+    assert high > 60e3 + 27 * 150
 
 
 @pytest.mark.parametrize("side", [-1.0, 1.0])
-def test_the_band_ends_half_way_to_a_foreign_line(side):
+@pytest.mark.parametrize("height", [2e-4, 1e-3, 2e-3])
+def test_the_band_ends_half_way_to_a_foreign_line(side, height):
     foreign = 60e3 + side * 5e3
     y = single_record(200.0, 1 << 18, 33)
-    y += single_record(200.0, 1 << 18, 34, frequency=foreign, noise=0.0, height=2e-4)
+    y += single_record(200.0, 1 << 18, 34, frequency=foreign, noise=0.0, height=height)
     low, high = choose_band(csd_of(y, FS, 8192))
     near, far = (high, low) if side > 0 else (low, high)
     assert near == pytest.approx(60e3 + side * 2.5e3, abs=150.0)
-    assert abs(far - 60e3) > 3.5e3
+    assert 4.5e3 < abs(far - 60e3) < 12e3
+
+
+def test_a_wide_line_beside_a_narrow_one_and_a_foreign_one_keeps_its_band():
+    wide = single_record(500.0, 1 << 18, 41) + single_record(
+        100.0, 1 << 18, 42, frequency=90e3, noise=0.0, height=1e-3
+    )
+    y = np.hstack([wide, single_record(80.0, 1 << 18, 43, frequency=60.2e3)])
+    low, high = choose_band(csd_of(y, FS, 8192))
+    assert low < 60e3 - 20 * 500
+    assert 60e3 + 20 * 500 < high < 90e3
 
 
 def test_lines_chosen_blindly_are_fitted_right():
