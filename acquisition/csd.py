@@ -312,7 +312,8 @@ def estimate_csd(
     Raises
     ------
     InputError
-        For values out of range, samples that are not finite, or too few samples.
+        For values out of range, samples that are not finite, too few samples, or more channels than
+        samples (a transposed record).
     """
     array = np.asarray(samples)
     array = array[:, None] if array.ndim == 1 else array
@@ -323,6 +324,13 @@ def estimate_csd(
             f"of shape {np.shape(samples)}"
         )
     channels = array.shape[2]
+    if channels > array.shape[1]:
+        raise InputError(
+            f"samples of shape {np.shape(samples)} hold more channels ({channels}) than rows "
+            f"({array.shape[1]}): time runs along rows, transpose the record (x.T)"
+        )
+    if segment > array.shape[1]:  # asked before the estimator makes room for such a segment
+        raise InputError(f"too few samples: no stretch holds a segment of {segment} samples")
     ones = np.ones(channels)
     estimator = CsdEstimator(
         channels,

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.errors import OptobindError
-from ..models.inference.reheating_estimate import ReheatingEstimate
+from ..models.inference.reheating.estimate import ReheatingEstimate
 from ..models.inference.result import FitResult
 from ..models.spectra import CsdEstimate
 from .children import deaf_to_the_terminal, start_tracker
@@ -103,8 +103,8 @@ def _initialise() -> None:
     """Start of the worker: leave Ctrl-C to the parent, die with it, load what fits need."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    import_module("..models.inference.spectral", __package__)
-    import_module("..models.inference.reheating", __package__)
+    import_module("..models.inference.spectral.fits", __package__)
+    import_module("..models.inference.reheating.fits", __package__)
 
 
 def _die_with_parent() -> None:
@@ -124,9 +124,9 @@ def fit_spectrum(task: FitTask) -> FittedCurve:
 
 
 def _fit_spectrum(task: FitTask) -> FittedCurve:
-    from ..models.inference.choose import choose_band
     from ..models.inference.convention import in_quanta
-    from ..models.inference.spectral import expected_csd, fit_pair, fit_single
+    from ..models.inference.spectral.choose import choose_band
+    from ..models.inference.spectral.fits import expected_csd, fit_pair, fit_single
 
     settings, warm = task.settings, task.warm
     pair = settings.model == "pair"
@@ -151,7 +151,7 @@ def _fit_spectrum(task: FitTask) -> FittedCurve:
 
 def _held(task: FitTask, cut: CsdEstimate, pair: bool) -> lmfit.Parameters | None:
     """Parameters when some are held, at the last good fit's values; None when all vary."""
-    from ..models.inference.spectral import pair_parameters, single_parameters
+    from ..models.inference.spectral.fits import pair_parameters, single_parameters
 
     held = [name for name, vary in task.settings.vary.items() if not vary]
     if not held:
@@ -168,7 +168,7 @@ def _held(task: FitTask, cut: CsdEstimate, pair: bool) -> lmfit.Parameters | Non
 
 def fit_reheating_curves(estimate: ReheatingEstimate) -> tuple[FitResult | None, str]:
     """Fit reheating curves; a user's or data's fault becomes the text."""
-    from ..models.inference.reheating import fit_reheating
+    from ..models.inference.reheating.fits import fit_reheating
 
     try:
         return fit_reheating(estimate), ""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..instruments.rig import Rig
 from ..models.constants import HBAR
 from ..models.errors import InputError, OptobindError
-from ..models.inference.reheating_estimate import (
+from ..models.inference.reheating.estimate import (
     MIN_REPETITIONS,
     ReheatingAccumulator,
     ReheatingEstimate,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..instruments.protocols import AppliedLight, DeviceReport
-from ..models.inference.reheating_estimate import ReheatingEstimate
+from ..models.inference.reheating.estimate import ReheatingEstimate
 from ..models.inference.result import FitResult
 from ..models.light import TweezerState
 from ..models.spectra import CsdEstimate

@@ -10,44 +10,21 @@ from typing import Any
 from ..models.array import TrapArray
 from ..models.errors import InputError
 from ..models.inference.convention import fit_convention
+from ..models.inference.digits import as_precise, measured
+from ..models.inference.parameters import symbol_of
 from ..models.inference.result import FitResult
-from .figures.comparison import SYMBOLS, ComparedValue
+from .figures.comparison import COMPARED, ComparedValue
 
 __all__ = [
     "compare",
     "in_hertz",
-    "measured",
-    "plain_symbol",
     "predictions",
     "pull_text",
     "rows_of",
 ]
 
-_PLAIN = {
-    "omega_1": "ω̃₁",
-    "omega_2": "ω̃₂",
-    "gamma_1": "γ₁",
-    "gamma_2": "γ₂",
-    "g_r": "g_r",
-    "g_a": "g_a",
-    "D11": "D₁₁",
-    "D22": "D₂₂",
-    "re_D12": "Re D₁₂",
-    "noise_1": "S_imp,1",
-    "noise_2": "S_imp,2",
-    "n1_0": "n₁(0)",
-    "n2_0": "n₂(0)",
-    "re_C0": "Re C(0)",
-    "im_C0": "Im C(0)",
-}
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 # With feedback on these are not those of the light and gas alone.
 _OF_FEEDBACK = ("gamma_1", "gamma_2", "D11", "D22")
-
-
-def plain_symbol(name: str) -> str:
-    """Symbol of a parameter in plain text."""
-    return _PLAIN.get(name, name)
 
 
 def predictions(trap: TrapArray) -> dict[str, dict[str, float] | None]:
@@ -103,7 +80,7 @@ def compare(
         feedback damps and adds force noise.
     """
     values = []
-    for name in SYMBOLS:
+    for name in COMPARED:
         for source, result in fits.items():
             if result is None or name not in result.parameters:
                 continue
@@ -141,18 +118,6 @@ def in_hertz(value: float | None, unit: str) -> tuple[float | None, str]:
     return (None if value is None else value / math.tau), "Hz"
 
 
-def measured(value: float, stderr: float | None) -> str:
-    """Write a value with its standard error, both to two digits of the error."""
-    if stderr is None or not (math.isfinite(stderr) and stderr > 0.0):
-        return f"{value:.6g}"
-    exponent = math.floor(math.log10(abs(value))) if value else 0
-    if not -3 <= exponent < 6:
-        scaled = measured(value / 10.0**exponent, stderr / 10.0**exponent)
-        return f"({scaled}) × 10{str(exponent).translate(_SUPERSCRIPT)}"
-    digits = max(0, 1 - math.floor(math.log10(stderr)))
-    return f"{value:.{digits}f} ± {stderr:.{digits}f}"
-
-
 def pull_text(pull: float | None) -> str:
     """Write a deviation in standard deviations."""
     return "–" if pull is None else f"{pull:+.1f} σ"
@@ -166,10 +131,10 @@ def rows_of(values: Sequence[ComparedValue]) -> list[tuple[str, ...]]:
         value, error = in_hertz(v.value, v.unit)[0], in_hertz(v.stderr, v.unit)[0]
         assert value is not None
         others = [in_hertz(x, v.unit)[0] for x in (v.truth, v.exact, v.far_field)]
-        texts = ["–" if x is None else _like(x, error) for x in others]
+        texts = ["–" if x is None else as_precise(x, error) for x in others]
         rows.append(
             (
-                plain_symbol(v.name),
+                symbol_of(v.name),
                 unit,
                 v.source,
                 measured(value, error),
@@ -178,14 +143,3 @@ def rows_of(values: Sequence[ComparedValue]) -> list[tuple[str, ...]]:
             )
         )
     return rows
-
-
-def _like(value: float, error: float | None) -> str:
-    """Write a number without error as precisely as its estimate."""
-    if error is None or error <= 0.0:
-        return f"{value:.4g}"
-    exponent = math.floor(math.log10(abs(value))) if value else 0
-    if not -3 <= exponent < 6:
-        scaled = _like(value / 10.0**exponent, error / 10.0**exponent)
-        return f"{scaled} × 10{str(exponent).translate(_SUPERSCRIPT)}"
-    return f"{value:.{max(0, 1 - math.floor(math.log10(error)))}f}"

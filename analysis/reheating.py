@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,16 +10,17 @@ import numpy as np
 from ..acquisition.records.record import Record
 from ..models.constants import HBAR
 from ..models.errors import InputError
-from ..models.inference.reheating import fit_reheating
-from ..models.inference.reheating_estimate import (
+from ..models.inference.convention import on_own_scale, own_scale
+from ..models.inference.reheating.estimate import (
     MIN_REPETITIONS,
     ReheatingAccumulator,
     ReheatingEstimate,
 )
-from ..models.inference.reheating_samples import line_frequencies
+from ..models.inference.reheating.fits import reheating_estimators
+from ..models.inference.reheating.samples import line_frequencies
 from ..models.inference.result import FitResult
 from .choice import Progress, check_band, with_input
-from .quanta import own_scale, rescaled_estimate, rescaled_result
+from .quanta import rescaled_estimate
 
 __all__ = ["ReheatingAnalysis", "analyse_reheating"]
 
@@ -31,10 +32,15 @@ _PROBE_RELEASES = 200
 
 @dataclass(frozen=True)
 class ReheatingAnalysis:
-    """Fitted reheating curves: the estimate in the unit of the result, and the result."""
+    """Fitted releases: the windows in the unit of the results, and the result of each estimator."""
 
     estimate: ReheatingEstimate
-    result: FitResult
+    estimators: Mapping[str, FitResult]
+
+    @property
+    def result(self) -> FitResult:
+        """Result of the default estimator, the averaged curves."""
+        return self.estimators["curves"]
 
 
 def analyse_reheating(
@@ -103,11 +109,15 @@ def analyse_reheating(
         if progress is not None:
             progress(done / len(ranges))
     estimate = accumulator.estimate()
-    result = fit_reheating(estimate)
+    estimators = reheating_estimators(estimate)
     if masses is not None:
-        ratio = own_scale(result) / scale
-        estimate, result = rescaled_estimate(estimate, ratio), rescaled_result(result, ratio)
-    return ReheatingAnalysis(estimate, _with_releases(with_input(result, record, chosen), record))
+        estimate = rescaled_estimate(estimate, own_scale(estimators["curves"]) / scale)
+        estimators = {name: on_own_scale(fit, scale) for name, fit in estimators.items()}
+    complete = {
+        name: _with_releases(with_input(fit, record, chosen), record)
+        for name, fit in estimators.items()
+    }
+    return ReheatingAnalysis(estimate, complete)
 
 
 def _with_releases(result: FitResult, record: Record) -> FitResult:

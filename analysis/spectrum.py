@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from ..acquisition.csd import CsdEstimator
 from ..acquisition.records.record import Record
 from ..models.errors import InputError
-from ..models.inference.choose import choose_band, choose_segment
-from ..models.inference.convention import in_quanta
+from ..models.inference.convention import in_quanta, own_scale
 from ..models.inference.result import FitResult
-from ..models.inference.spectral import fit_pair, fit_single
+from ..models.inference.spectral.choose import choose_band, choose_segment
+from ..models.inference.spectral.fits import fit_pair, fit_single
 from ..models.spectra import CsdEstimate
 from .choice import Progress, check_band, with_input
-from .quanta import csd_in_quanta, own_scale
+from .quanta import csd_in_quanta
 
 __all__ = ["SpectrumAnalysis", "analyse_spectrum"]
 

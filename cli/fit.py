@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..models.errors import ConvergenceError, FileError, InputError
-from ..models.inference.result import FitResult
+from ..models.inference.digits import measured
+from ..models.inference.result import FitResult, FittedParameter
 from .output import print_json, print_result, progress_bar, warn, write_json
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ def fit_reheating_file(
     said = analysis.result.input.get("worth")
     if said and not as_json:
         print_result(str(said))
-    _deliver(analysis.result, "reheating", figure, out, as_json)
+    _deliver(analysis.result, "reheating", figure, out, as_json, analysis.estimators)
 
 
 def _require_converged(result: FitResult) -> None:
@@ -122,16 +124,26 @@ def _check_directory(out: Path | None) -> None:
         raise FileError(f"--out {out} cannot be made: {error.strerror}") from None
 
 
-def _deliver(result: FitResult, name: str, figure: Any, out: Path | None, as_json: bool) -> None:
-    """Store and print a result."""
+def _deliver(
+    result: FitResult,
+    name: str,
+    figure: Any,
+    out: Path | None,
+    as_json: bool,
+    estimators: Mapping[str, FitResult] | None = None,
+) -> None:
+    """Store and print a result; the default one of several estimators, and all side by side."""
     values = result.to_dict()
+    if estimators:
+        values["estimators"] = {key: fit.to_dict() for key, fit in estimators.items()}
     if out is not None:
         _store(values, name, figure, out)
-    warn(result.warnings)
+    fits = [result] if not estimators else list(estimators.values())
+    warn(dict.fromkeys(text for fit in fits for text in fit.warnings))
     if as_json:
         print_json(values)
     else:
-        print_result(*result_tables(result))
+        print_result(*result_tables(*fits))
         if out is not None:
             print_result(f"stored in {out}")
 
@@ -146,24 +158,38 @@ def _store(values: dict[str, Any], name: str, figure: Any, out: Path) -> None:
         raise FileError(f"results cannot be written to {out}: {error.strerror or error}") from None
 
 
-def result_tables(result: FitResult) -> list[Any]:
-    """Lay a fit out for reading."""
+def result_tables(result: FitResult, *others: FitResult) -> list[Any]:
+    """Lay a fit out for reading, beside the other estimates of the same data.
+
+    Value and error end at the same digit, of which the error has two.
+    """
     from rich.table import Table
 
+    fits = (result, *others)
+    heads = [str(fit.statistics.get("estimator", "value ± standard error")) for fit in fits]
     table = Table(title=f"{result.model} fit", title_justify="left")
-    for heading in ("parameter", "value", "standard error", "unit", ""):
-        table.add_column(heading, justify="left" if heading in ("parameter", "unit") else "right")
+    table.add_column("parameter", justify="left")
+    for head in heads:
+        table.add_column(head, justify="right")
+    table.add_column("unit", justify="left")
     for name, parameter in result.parameters.items():
-        stderr = parameter.stderr
-        table.add_row(
-            name,
-            f"{parameter.value:.6g}",
-            "–" if stderr is None else f"{stderr:.2g}",
-            parameter.unit,
-            "" if parameter.vary else "fixed",
-        )
-    statistics = Table(title="statistics", title_justify="left", show_header=False)
-    for key, value in result.statistics.items():
-        if isinstance(value, int | float):
-            statistics.add_row(key, f"{value:.5g}")
+        table.add_row(name, *(_cell(fit.parameters.get(name)) for fit in fits), parameter.unit)
+    statistics = Table(title="statistics", title_justify="left", show_header=bool(others))
+    for head in ("", *heads):
+        statistics.add_column(head)
+    for key, known in result.statistics.items():
+        if isinstance(known, int | float):
+            statistics.add_row(key, *(_number(fit.statistics.get(key)) for fit in fits))
     return [table, statistics]
+
+
+def _cell(parameter: FittedParameter | None) -> str:
+    """Value and error of a parameter, or that it was fixed."""
+    if parameter is None:
+        return "–"
+    fixed = "" if parameter.vary or parameter.stderr is not None else "  fixed"
+    return measured(parameter.value, parameter.stderr) + fixed
+
+
+def _number(value: Any) -> str:
+    return f"{value:.5g}" if isinstance(value, int | float) else "–"

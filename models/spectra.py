@@ -12,7 +12,7 @@ from .errors import InputError
 __all__ = ["CsdEstimate"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CsdEstimate:
     """Estimate of the one-sided cross-spectral density matrix.
 
@@ -50,6 +50,14 @@ class CsdEstimate:
     effective_averages: float = 0.0
     first_sample: int = 0
     last_sample: int = 0
+
+    def __repr__(self) -> str:
+        """Channels, bins, band, averages and unit in one line."""
+        low, high = (self.frequencies[0], self.frequencies[-1]) if len(self.frequencies) else (0, 0)
+        return (
+            f"<CsdEstimate: {self.matrix.shape[-1]} channels, {len(self.frequencies)} bins, "
+            f"{low:.6g} to {high:.6g} Hz, {self.averages} averages, {self.unit}²/Hz>"
+        )
 
     @property
     def segment(self) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...models.inference.parameters import PARAMETERS
 from .style import (
     BLACK,
     BLUE,
@@ -21,22 +22,22 @@ from .style import (
     style,
 )
 
-__all__ = ["SYMBOLS", "ComparedValue", "comparison_figure"]
+__all__ = ["COMPARED", "ComparedValue", "comparison_figure"]
 
-SYMBOLS = {
-    "omega_1": r"$\tilde\omega_1$",
-    "omega_2": r"$\tilde\omega_2$",
-    "gamma_1": r"$\gamma_1$",
-    "gamma_2": r"$\gamma_2$",
-    "g_r": "$g_r$",
-    "g_a": "$g_a$",
-    "D11": "$D_{11}$",
-    "D22": "$D_{22}$",
-    "re_D12": "Re $D_{12}$",
-    "noise_1": r"$S_{\mathrm{imp},1}$",
-    "noise_2": r"$S_{\mathrm{imp},2}$",
-}
-"""Symbols of the parameters, in the order of figures and tables."""
+COMPARED = (
+    "omega_1",
+    "omega_2",
+    "gamma_1",
+    "gamma_2",
+    "g_r",
+    "g_a",
+    "D11",
+    "D22",
+    "re_D12",
+    "noise_1",
+    "noise_2",
+)
+"""Parameters that are compared, in the order of figures and tables."""
 
 _KILOHERTZ = 1.0 / (2.0 * math.pi * 1e3)
 _RATES = ("g_r", "g_a", "re_D12")
@@ -112,7 +113,7 @@ def comparison_figure(values: Sequence[ComparedValue]) -> Figure:
 
 def _by_name(values: Sequence[ComparedValue]) -> Mapping[str, list[ComparedValue]]:
     found: dict[str, list[ComparedValue]] = {}
-    for name in SYMBOLS:
+    for name in COMPARED:
         mine = [v for v in values if v.name == name]
         if mine:
             found[name] = mine
@@ -135,7 +136,7 @@ def _couplings(axes: Axes, values: Sequence[ComparedValue]) -> None:
                     mew=1.0, label=_once(axes, label), zorder=4,
                 )  # fmt: skip
     axes.axvline(0.0, color=GREY, lw=0.6, zorder=0)
-    axes.set_yticks(range(len(rows)), [SYMBOLS[name] for name in rows])
+    axes.set_yticks(range(len(rows)), [PARAMETERS[name].tex for name in rows])
     axes.set_ylim(len(rows) - 0.45, -0.45)
     axes.set_xlabel("rate / 2π (kHz)")
 
@@ -177,7 +178,7 @@ def _pulls(axes: Axes, values: Sequence[ComparedValue]) -> None:
             y = place + 0.24 * (lane - 0.5 * (len(mine) - 1))
             axes.errorbar(pull, y, xerr=1.0, fmt=marker, ms=3.5, color=color, elinewidth=0.9)
             reach = max(reach, abs(pull) + 1.3)
-    axes.set_yticks(range(len(rows)), [SYMBOLS[name] for name in rows])
+    axes.set_yticks(range(len(rows)), [PARAMETERS[name].tex for name in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(-reach, reach)
     what = "truth" if against_truth else "exact prediction"

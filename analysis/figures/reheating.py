@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ...models.inference.reheating_estimate import ReheatingEstimate
+from ...models.inference.reheating.estimate import ReheatingEstimate
 from ...models.inference.result import FitResult
 from .reheating_view import ReheatingView, reheating_view
 from .style import (

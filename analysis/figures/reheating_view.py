@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from ...models.inference.reheating import predict_reheating
-from ...models.inference.reheating_covariance import curve_covariance
-from ...models.inference.reheating_estimate import ReheatingEstimate
-from ...models.inference.reheating_moments import amplitude_moments
+from ...models.inference.reheating.covariance import curve_covariance
+from ...models.inference.reheating.estimate import ReheatingEstimate
+from ...models.inference.reheating.fits import predict_reheating
+from ...models.inference.reheating.moments import amplitude_moments
 from ...models.inference.result import FitResult
 
 __all__ = ["ReheatingView", "reheating_view"]

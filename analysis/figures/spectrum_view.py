@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.inference.result import FitResult
-from ...models.inference.spectral import expected_csd
-from ...models.inference.windows import group_factors, information_of
+from ...models.inference.spectral.fits import expected_csd
+from ...models.inference.spectral.windows import group_factors, information_of
 from ...models.spectra import CsdEstimate
 
 __all__ = ["SpectrumView", "mean_variance", "spectrum_view"]

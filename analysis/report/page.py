@@ -13,8 +13,10 @@ from ...acquisition.events import Event, EventKind
 from ...acquisition.runfile import RunFile
 from ...models.array import TrapArray
 from ...models.errors import FileError
+from ...models.inference.digits import measured
+from ...models.inference.parameters import symbol_of
 from ...models.inference.result import FitResult
-from ..comparison import in_hertz, measured, plain_symbol, rows_of
+from ..comparison import in_hertz, rows_of
 from ..figures import comparison_figure, data_uri, reheating_figure, spectrum_figure
 from ..figures.comparison import ComparedValue
 from ..figures.style import si_prefix
@@ -199,7 +201,7 @@ def _fit_tables(result: FitResult) -> str:
         value, unit = in_hertz(p.value, p.unit)
         assert value is not None
         shown = measured(value, in_hertz(p.stderr, p.unit)[0]) if p.vary else f"{value:.6g}"
-        label = f"{plain_symbol(name)}/2π" if unit == "Hz" else plain_symbol(name)
+        label = f"{symbol_of(name)}/2π" if unit == "Hz" else symbol_of(name)
         rows.append((label, shown, unit, "" if p.vary else "fixed"))
     statistics = [
         (key.replace("_", " "), f"{value:.5g}")

@@ -12,11 +12,12 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QComboBox, QGridLayout, QVBoxLayout
 
 from ...acquisition.events import Event, EventKind
+from ...models.inference.parameters import symbol_of
 from ..bridge import Bridge
 from ..plots import BandItem, LinePlot, add_curve, set_curve
 from ..theme import Theme
 from ..viewmodels.curves import Curve
-from ..viewmodels.fit import strip, symbol
+from ..viewmodels.fit import strip
 from ..viewmodels.port import SessionPort
 from ..viewmodels.units import prefix_factor, value_with_error
 from ..widgets.elided_label import ElidedLabel
@@ -34,7 +35,7 @@ class _Cell:
 
     def __init__(self, name: str) -> None:
         self.choice = QComboBox()
-        self.choice.addItem(symbol(name), name)
+        self.choice.addItem(symbol_of(name), name)
         self.value = ElidedLabel("–")
         self.plot = LinePlot(left_width=44)
         self.band = BandItem()
@@ -56,7 +57,7 @@ class _Cell:
         self.choice.blockSignals(True)
         self.choice.clear()
         for name in names:
-            self.choice.addItem(symbol(name), name)
+            self.choice.addItem(symbol_of(name), name)
         self.choice.setCurrentIndex(max(0, names.index(held) if held in names else 0))
         self.choice.blockSignals(False)
 

@@ -10,39 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...models.inference.digits import as_precise
+from ...models.inference.parameters import symbol_of
 from .run import duration_text
-from .units import prefix_factor, rounded, value_with_error
+from .units import prefix_factor, value_with_error
 
 if TYPE_CHECKING:
     from ...acquisition.snapshots import FitSnapshot
     from ...models.inference.result import FitResult
 
-__all__ = ["Age", "FitRow", "FitTable", "Strip", "fit_rows", "strip", "symbol", "verdict"]
+__all__ = ["Age", "FitRow", "FitTable", "Strip", "fit_rows", "strip", "verdict"]
 
 _TWO_PI = 2.0 * math.pi
 # Fits that are further apart (s) are not joined by a line.
 _LONGEST_STEP = 3.0
-_SYMBOLS = {
-    "omega": "ω",
-    "omega_1": "ω₁",
-    "omega_2": "ω₂",
-    "gamma": "γ",
-    "gamma_1": "γ₁",
-    "gamma_2": "γ₂",
-    "g_r": "gᵣ",
-    "g_a": "gₐ",
-    "D": "D",
-    "D11": "D₁₁",
-    "D22": "D₂₂",
-    "re_D12": "Re D₁₂",
-    "noise": "noise",
-    "noise_1": "noise₁",
-    "noise_2": "noise₂",
-    "n1_0": "n₁(0)",
-    "n2_0": "n₂(0)",
-    "re_C0": "Re C(0)",
-    "im_C0": "Im C(0)",
-}
 
 
 @dataclass(frozen=True)
@@ -90,11 +71,6 @@ class Strip:
     joined: NDArray[np.bool_]
 
 
-def symbol(name: str) -> str:
-    """Symbol of a parameter as the paper writes it."""
-    return _SYMBOLS.get(name, name)
-
-
 def shown(value: float, unit: str) -> tuple[float, str]:
     """Value and unit on screen: rates in rad/s or 1/s are divided by 2π and shown in Hz."""
     if unit in ("rad/s", "1/s"):
@@ -127,7 +103,7 @@ def _row(name: str, parameter: Any, predicted: float | None) -> FitRow:
         guess = _like(expected, value, stderr, unit)
         if stderr and math.isfinite(stderr):
             pull = (value - expected) / stderr
-    return FitRow(name, symbol(name), text, shown_unit, parameter.vary, guess, pull)
+    return FitRow(name, symbol_of(name), text, shown_unit, parameter.vary, guess, pull)
 
 
 def _like(expected: float, value: float, stderr: float | None, unit: str) -> str:
@@ -135,7 +111,7 @@ def _like(expected: float, value: float, stderr: float | None, unit: str) -> str
     _, prefixed = value_with_error(value, stderr, unit)
     scale = prefix_factor(prefixed, unit)
     error = None if not stderr else stderr / scale
-    return rounded(expected / scale, error).split(" ± ")[0].strip("()")
+    return as_precise(expected / scale, error)
 
 
 def verdict(snapshot: FitSnapshot | None) -> tuple[str, str]:
@@ -183,10 +159,9 @@ def goodness(statistics: Mapping[str, Any]) -> tuple[str, bool]:
     p_value = statistics.get("p_value")
     if isinstance(p_value, (int, float)) and math.isfinite(p_value):
         return f"p = {p_value:.2g}", p_value < 1e-3
-    for key in ("reduced_chi2", "reduced_deviance", "redchi", "goodness_of_fit", "goodness"):
-        value = statistics.get(key)
-        if isinstance(value, (int, float)) and math.isfinite(value):
-            return f"χ²/ν = {value:.3g}", not 0.5 < value < 2.0
+    value = statistics.get("reduced_chi2")
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return f"χ²/ν = {value:.3g}", not 0.5 < value < 2.0
     return "", False
 
 

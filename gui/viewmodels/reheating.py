@@ -14,7 +14,7 @@ from .curves import Curve
 
 if TYPE_CHECKING:
     from ...acquisition.snapshots import ReheatingSnapshot
-    from ...models.inference.reheating_estimate import ReheatingEstimate
+    from ...models.inference.reheating.estimate import ReheatingEstimate
     from ...models.inference.result import FitResult
 
 __all__ = [
@@ -152,7 +152,7 @@ class ReheatingModel:
         if self._fitted is not None and self._fitted[0] is result:
             curves = self._fitted[2]
             return curves if curves.shape[1] == estimate.times.size else None
-        from ...models.inference.reheating_moments import amplitude_moments
+        from ...models.inference.reheating.moments import amplitude_moments
 
         values = {name: p.value for name, p in result.parameters.items()}
         equal = amplitude_moments(estimate.layout, values, vacuum=estimate.vacuum).equal

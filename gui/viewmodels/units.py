@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...models.errors import InputError
+from ...models.inference.digits import measured
 from ...models.units import to_si
 
 __all__ = [
@@ -23,11 +24,9 @@ __all__ = [
     "format_si",
     "parse_quantity",
     "prefix_factor",
-    "rounded",
     "value_with_error",
 ]
 
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PREFIXES = {
     -24: "y",
     -21: "z",
@@ -178,31 +177,6 @@ def _exponent(size: float) -> int:
     return int(min(12, max(-24, 3 * math.floor((math.log10(size) + 1e-9) / 3))))
 
 
-def rounded(value: float, stderr: float | None) -> str:
-    """Write value ± standard error, the error with two significant digits.
-
-    Examples
-    --------
-    >>> rounded(75.31234, 0.0239)
-    '75.312 ± 0.024'
-    """
-    if not math.isfinite(value):
-        return "–"
-    if stderr is None or not math.isfinite(stderr) or stderr <= 0.0:
-        return _plain(value, 6)
-    decimals = 1 - math.floor(math.log10(stderr))
-    if round(stderr, decimals) >= 10.0 ** (2 - decimals):  # 0.0996 becomes 0.10, not 0.100
-        decimals -= 1
-    size = max(abs(value), stderr)
-    if size < 1e-3 or size >= 1e7:
-        scale = math.floor(math.log10(size))
-        inner = rounded(value / 10.0**scale, stderr / 10.0**scale)
-        return f"({inner})·10{str(scale).translate(_SUPERSCRIPT)}"
-    places = max(0, decimals)
-    text = f"{round(value, decimals):.{places}f} ± {round(stderr, decimals):.{places}f}"
-    return text.replace("-", "−")
-
-
 def value_with_error(value: float, stderr: float | None, unit: str) -> tuple[str, str]:
     """Split into text and unit, the prefix chosen by the larger of value and error.
 
@@ -214,7 +188,7 @@ def value_with_error(value: float, stderr: float | None, unit: str) -> tuple[str
     exponent = _exponent(max(abs(value), spread)) if re.fullmatch(r"[A-Za-z]+", unit) else 0
     scale = 10.0**exponent
     scaled = None if stderr is None else stderr / scale
-    return rounded(value / scale, scaled), _PREFIXES[exponent] + unit
+    return measured(value / scale, scaled), _PREFIXES[exponent] + unit
 
 
 def prefix_factor(prefixed: str, unit: str) -> float:

@@ -7,7 +7,7 @@ scale ω of g, D and quanta. Predictions and truths are converted before they ar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 from ..constants import HBAR
 from ..errors import InputError
 from ..pair import PairConstants
-from .parameters import unit_of
+from .parameters import PARAMETERS, unit_of
 from .result import FitResult, FittedParameter
 
-__all__ = ["fit_convention", "in_quanta"]
+__all__ = ["OF_EQUAL_PARTICLES", "fit_convention", "in_quanta", "on_own_scale", "own_scale"]
+
+OF_EQUAL_PARTICLES = "g_r and g_a are those of equal"
+"""How a fit without masses begins its warning, which a conversion by masses takes back."""
 
 
 def fit_convention(constants: PairConstants, unit: str = "quanta") -> dict[str, float]:
@@ -68,14 +71,15 @@ def fit_convention(constants: PairConstants, unit: str = "quanta") -> dict[str, 
 def in_quanta(result: FitResult, masses: tuple[float, ...]) -> FitResult:
     """Convert a fit of a record in m to quanta of the fit's own ω, errors included.
 
-    D_jl = D_jl(m²/s)·sqrt(m_j m_l) ω/ħ and noise_j = noise_j(m²/Hz)·m_jω/ħ. A pair that was fitted
-    without its masses gets g_r ± g_a of the symmetrised equations: z_1 in metres feels
-    2ω(g_r+g_a) sqrt(m_2/m_1) z_2. Errors follow from the covariance, that of ω included.
+    Every quadratic parameter of particles j and l takes √(m_jm_l) ω/ħ: D_jl in m²/s, noise_j in
+    m²/Hz, ⟨|a_j(0)|²⟩ = n_j(0) + ½ and C(0) in m². A pair that was fitted without its masses gets
+    g_r ± g_a of the symmetrised equations: z_1 in metres feels 2ω(g_r+g_a) √(m_2/m_1) z_2. Errors
+    follow from the covariance, that of ω included. Parameters are known by their names.
 
     Parameters
     ----------
     result : FitResult
-        A "single" or "pair" fit with unit "m".
+        A "single", "pair" or "reheating" fit with unit "m".
     masses : tuple of float
         kg, one for each particle.
 
@@ -90,31 +94,61 @@ def in_quanta(result: FitResult, masses: tuple[float, ...]) -> FitResult:
     wanted = 1 if result.model == "single" else 2
     if len(masses) != wanted or not all(math.isfinite(m) and m > 0.0 for m in masses):
         raise InputError(f"a {result.model} fit needs {wanted} positive masses in kg, got {masses}")
-    names = list(result.parameters)
-    values = np.array([result.parameters[name].value for name in names])
-    convert = _single(masses) if wanted == 1 else _pair(masses, _fitted_ratio(result))
-    converted = convert(values)
-    jacobian = _derivative(convert, values)
-    rows = [names.index(name) for name in result.varying]
-    covariance = _full_covariance(result, names)
-    spread = np.sqrt(np.maximum(np.diag(jacobian @ covariance @ jacobian.T), 0.0))
-    parameters = {
-        name: FittedParameter(
-            float(converted[i]),
-            float(spread[i]) if result.parameters[name].stderr is not None else None,
-            unit_of(name, "quanta"),
-            result.parameters[name].vary,
-        )
-        for i, name in enumerate(names)
-    }
-    cut = jacobian[np.ix_(rows, range(len(names)))]
     ratio = masses[1] / masses[0] if wanted == 2 else 1.0
+    names = list(result.parameters)
+    converted = _converted(result, names, _to_quanta(names, masses, _fitted_ratio(result)))
     return replace(
-        result,
-        parameters=parameters,
-        covariance=cut @ covariance @ cut.T,
+        converted,
         input={**result.input, "unit": "quanta", "masses": list(masses), "mass_ratio": ratio},
+        warnings=tuple(w for w in result.warnings if not w.startswith(OF_EQUAL_PARTICLES)),
     )
+
+
+def on_own_scale(result: FitResult, omega: float) -> FitResult:
+    """Count the quanta of a fit on its own ω instead of a given one, errors included.
+
+    A record in metres may be turned into quanta of a known ω before the fit. D, C, noise and n + ½
+    are proportional to that ω, g and ω̃ are not; the ω of the fit itself has an error, which the
+    errors of the others then hold.
+
+    Parameters
+    ----------
+    result : FitResult
+        A fit of a record in quanta.
+    omega : float
+        What the record was counted on, rad/s.
+
+    Raises
+    ------
+    InputError
+        If the fit is not in quanta.
+    """
+    unit = result.input.get("unit")
+    if unit != "quanta":
+        raise InputError(f"only a fit in quanta has a scale of quanta, this one is in {unit!r}")
+    names = list(result.parameters)
+
+    def convert(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        v = dict(zip(names, values.tolist(), strict=True))
+        ratio = own_scale(v) / omega
+        for name in names:
+            known = PARAMETERS.get(name)
+            if known is not None and known.particles:
+                half = 0.5 if known.kind == "occupation" else 0.0
+                v[name] = (v[name] + half) * ratio - half
+        return np.array([v[name] for name in names])
+
+    return _converted(result, names, convert)
+
+
+def own_scale(fit: FitResult | Mapping[str, float]) -> float:
+    """ω that quanta of a fit are counted on: its line, or the mean of its two, rad/s."""
+    if isinstance(fit, FitResult):
+        return own_scale({name: p.value for name, p in fit.parameters.items()})
+    parameters = fit
+    if "omega" in parameters:
+        return parameters["omega"]
+    return 0.5 * (parameters["omega_1"] + parameters["omega_2"])
 
 
 def _fitted_ratio(result: FitResult) -> float:
@@ -137,32 +171,43 @@ def _full_covariance(result: FitResult, names: list[str]) -> NDArray[np.float64]
 _Conversion = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
-def _single(masses: tuple[float, ...]) -> _Conversion:
-    """(omega, gamma, D, noise) from m to quanta."""
+def _converted(result: FitResult, names: list[str], convert: _Conversion) -> FitResult:
+    """Result in quanta with values, errors and covariance sent through a conversion."""
+    values = np.array([result.parameters[name].value for name in names])
+    converted = convert(values)
+    jacobian = _derivative(convert, values)
+    covariance = jacobian @ _full_covariance(result, names) @ jacobian.T
+    rows = [names.index(name) for name in result.varying]
+    parameters = {
+        name: FittedParameter(
+            float(converted[i]),
+            None if p.stderr is None else math.sqrt(max(float(covariance[i, i]), 0.0)),
+            unit_of(name, "quanta"),
+            p.vary,
+        )
+        for i, (name, p) in enumerate(result.parameters.items())
+    }
+    return replace(result, parameters=parameters, covariance=covariance[np.ix_(rows, rows)])
 
-    def convert(v: NDArray[np.float64]) -> NDArray[np.float64]:
-        scale = masses[0] * v[0] / HBAR
-        return np.array([v[0], v[1], v[2] * scale, v[3] * scale])
 
-    return convert
+def _to_quanta(names: list[str], masses: tuple[float, ...], fitted_ratio: float) -> _Conversion:
+    """Values in the order of names from m to quanta, g_r ± g_a for the true mass ratio."""
+    correction = math.sqrt(fitted_ratio * masses[0] / masses[-1])
 
-
-def _pair(masses: tuple[float, ...], fitted_ratio: float) -> _Conversion:
-    """The eleven parameters from m to quanta, g_r ± g_a for the true mass ratio."""
-    correction = math.sqrt(fitted_ratio * masses[0] / masses[1])
-
-    def convert(v: NDArray[np.float64]) -> NDArray[np.float64]:
-        omega = 0.5 * (v[0] + v[1])
-        first, second = (m * omega / HBAR for m in masses)
-        plus, minus = correction * (v[4] + v[5]), (v[4] - v[5]) / correction
-        out = v.copy()
-        out[4], out[5] = 0.5 * (plus + minus), 0.5 * (plus - minus)
-        out[6] *= first
-        out[7] *= second
-        out[8] *= math.sqrt(first * second)
-        out[9] *= first
-        out[10] *= second
-        return out
+    def convert(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        v = dict(zip(names, values.tolist(), strict=True))
+        omega = own_scale(v)
+        if "g_r" in v:
+            plus, minus = correction * (v["g_r"] + v["g_a"]), (v["g_r"] - v["g_a"]) / correction
+            v["g_r"], v["g_a"] = 0.5 * (plus + minus), 0.5 * (plus - minus)
+        for name in names:
+            known = PARAMETERS.get(name)
+            if known is not None and known.particles:
+                one, two = (masses[j] for j in known.particles)
+                v[name] *= math.sqrt(one * two) * omega / HBAR
+                # In m the fit counts ⟨|a|²⟩ from zero, in quanta from the vacuum's ½.
+                v[name] -= 0.5 if known.kind == "occupation" else 0.0
+        return np.array([v[name] for name in names])
 
     return convert
 

@@ -1,167 +1,162 @@
-"""The models behind spectral fits: parameter names, units and drift matrices with derivatives.
+"""The one table of what a fit may hold: names, symbols, kinds, units; and the names of statistics.
 
-A fit knows the lines ω̃_j only and takes ω = (ω̃_1+ω̃_2)/2 of itself as the scale:
-z̈_1 = −ω̃_1² z_1 + 2ω(g_r+g_a) z_2 − γ_1 ż_1 + ω f_1, z̈_2 likewise with g_r−g_a, and
-⟨f_j f_l⟩ = 2 D_jl δ with the total diffusion D_jj (recoil, gas, feedback noise).
+Every room reads it: fits, conversions, reports, figures and the window. A parameter is known by its
+name, never by its place in a list.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
+from typing import Literal
 
 from ..errors import InputError
-from ..linear import LinearModel
-from .modes import DriftDerivatives
 
-__all__ = [
-    "NAMES",
-    "drift_derivatives",
-    "model_pair",
-    "model_single",
-    "unit_of",
+__all__ = ["PARAMETERS", "STATISTICS", "UNITS", "Parameter", "require_unit", "symbol_of", "unit_of"]
+
+Kind = Literal[
+    "frequency", "damping", "coupling", "diffusion", "imprecision", "occupation", "coherence"
 ]
 
-NAMES: dict[str, tuple[str, ...]] = {
-    "single": ("omega", "gamma", "D", "noise"),
-    "pair": (
-        "omega_1",
-        "omega_2",
-        "gamma_1",
-        "gamma_2",
-        "g_r",
-        "g_a",
-        "D11",
-        "D22",
-        "re_D12",
-        "noise_1",
-        "noise_2",
-    ),
+UNITS = ("quanta", "m", "V")
+"""Units of a record."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a fit.
+
+    Attributes
+    ----------
+    name : str
+        As in results, files and options.
+    symbol : str
+        As plain text shows it.
+    tex : str
+        As figures show it.
+    kind : str
+        "frequency", "damping", "coupling" (rad/s in every record); "diffusion" (unit²/s),
+        "imprecision" (unit²/Hz), "occupation" n_j(0) and "coherence" C(0) (unit²).
+    particles : tuple of int
+        The two particles, from 0, whose amplitudes a quadratic parameter is a product of; empty
+        for rates that no scale of length enters.
+    positive : bool
+        Whether it is a scale: positive, and natural in its logarithm.
+    """
+
+    name: str
+    symbol: str
+    tex: str
+    kind: Kind
+    particles: tuple[int, ...] = ()
+    positive: bool = False
+
+    @property
+    def nonlinear(self) -> bool:
+        """Whether second moments depend on it otherwise than linearly: it is part of the drift."""
+        return not self.particles
+
+    def unit(self, record: str) -> str:
+        """Unit of value and error for a record in "quanta", "m" or "V".
+
+        Raises
+        ------
+        InputError
+            If the unit of the record is unknown.
+        """
+        quanta = require_unit(record) == "quanta"
+        if not self.particles:
+            return "rad/s"
+        if self.kind == "diffusion":
+            return "rad/s" if quanta else f"{record}^2/s"
+        if self.kind == "imprecision":
+            return "1/Hz" if quanta else f"{record}^2/Hz"
+        return "quanta" if quanta else f"{record}^2"
+
+
+def _table() -> dict[str, Parameter]:
+    """All parameters by name, in the order of tables and figures."""
+    first, second, both = (0, 0), (1, 1), (0, 1)
+    rows = (
+        Parameter("omega", "ω̃", r"$\tilde\omega$", "frequency"),
+        Parameter("omega_1", "ω̃₁", r"$\tilde\omega_1$", "frequency"),
+        Parameter("omega_2", "ω̃₂", r"$\tilde\omega_2$", "frequency"),
+        Parameter("gamma", "γ", r"$\gamma$", "damping", positive=True),
+        Parameter("gamma_1", "γ₁", r"$\gamma_1$", "damping", positive=True),
+        Parameter("gamma_2", "γ₂", r"$\gamma_2$", "damping", positive=True),
+        Parameter("g_r", "gᵣ", "$g_r$", "coupling"),
+        Parameter("g_a", "gₐ", "$g_a$", "coupling"),
+        Parameter("D", "D", "$D$", "diffusion", first, True),
+        Parameter("D11", "D₁₁", "$D_{11}$", "diffusion", first, True),
+        Parameter("D22", "D₂₂", "$D_{22}$", "diffusion", second, True),
+        Parameter("re_D12", "Re D₁₂", "Re $D_{12}$", "diffusion", both),
+        Parameter("n1_0", "n₁(0)", "$n_1(0)$", "occupation", first, True),
+        Parameter("n2_0", "n₂(0)", "$n_2(0)$", "occupation", second, True),
+        Parameter("re_C0", "Re C(0)", "Re $C(0)$", "coherence", both),
+        Parameter("im_C0", "Im C(0)", "Im $C(0)$", "coherence", both),
+        Parameter("noise", "S_imp", r"$S_\mathrm{imp}$", "imprecision", first, True),
+        Parameter("noise_1", "S_imp,1", r"$S_{\mathrm{imp},1}$", "imprecision", first, True),
+        Parameter("noise_2", "S_imp,2", r"$S_{\mathrm{imp},2}$", "imprecision", second, True),
+    )
+    return {row.name: row for row in rows}
+
+
+PARAMETERS = _table()
+"""All parameters by name."""
+
+STATISTICS = {
+    "estimator": "which of several estimators of the same data",
+    "chi2": "χ² of the fit",
+    "dof": "degrees of freedom of χ²",
+    "reduced_chi2": "χ² over its degrees of freedom",
+    "p_value": "probability of a larger χ² if the model is right; None below 5 degrees of freedom",
+    "log_likelihood": "logarithm of the likelihood",
+    "aic": "Akaike's criterion",
+    "bins": "bins of the spectrum, or averaging windows of a release",
+    "fitted_parameters": "number of fitted parameters",
+    "averages": "averaged segments K",
+    "effective_averages": "independent averages of a bin ν",
+    "repetitions": "averaged repetitions M",
+    "kappa": "correlation of neighbouring bins κ",
+    "weight": "weight of a bin K/κ",
+    "residual_variance": "variance of whitened residuals, 1 if the model is right",
+    "residual_autocorrelation": "correlation of neighbouring residuals, 0 if the model is right",
+    "groups": "groups of bins in χ²",
+    "iterations": "steps of the optimiser",
+    "agreement_p_value": "probability of a larger distance between curves and transitions",
+    "re_D12_z": "Re D₁₂ in standard errors",
+    "re_D12_likelihood_ratio": "Δ(−2 ln L) against Re D₁₂ = 0",
+    "re_D12_p_value": "probability of a larger ratio if Re D₁₂ = 0",
 }
-_UNITS = {"quanta": ("rad/s", "1/Hz"), "m": ("m^2/s", "m^2/Hz"), "V": ("V^2/s", "V^2/Hz")}
+"""What ``FitResult.statistics`` may hold, by its one name, and what it means."""
 
 
-def unit_of(name: str, unit: str) -> str:
-    """Unit of a fitted parameter for records in ``unit`` ("quanta", "m" or "V").
+def require_unit(record: str) -> str:
+    """Return the unit of a record, or say which there are.
+
+    Raises
+    ------
+    InputError
+        If it is unknown.
+    """
+    if record not in UNITS:
+        raise InputError(f"unit {record!r} of the record is unknown; known: {', '.join(UNITS)}")
+    return record
+
+
+def unit_of(name: str, record: str) -> str:
+    """Unit of a fitted parameter for a record in "quanta", "m" or "V"; "" for a tie's helper.
 
     Raises
     ------
     InputError
         If the unit of the record is unknown.
     """
-    if unit not in _UNITS:
-        raise InputError(f"unit {unit!r} of the record is unknown; known: {', '.join(_UNITS)}")
-    diffusion, noise = _UNITS[unit]
-    if name.startswith("noise"):
-        return noise
-    return diffusion if name in {"D", "D11", "D22", "re_D12"} else "rad/s"
+    require_unit(record)
+    known = PARAMETERS.get(name)
+    return "" if known is None else known.unit(record)
 
 
-def single_matrices(values: NDArray[np.float64]) -> DriftDerivatives:
-    """State (z, p = ż/ω) of (omega, gamma, D); derivatives in this order."""
-    omega, gamma, diffusion = values[:3]
-    drift = np.array([[0.0, omega], [-omega, -gamma]])
-    noise = np.array([[0.0, 0.0], [0.0, 2.0 * diffusion]])
-    d_drift, d_noise = np.zeros((3, 2, 2)), np.zeros((3, 2, 2))
-    d_drift[0, 0, 1], d_drift[0, 1, 0] = 1.0, -1.0
-    d_drift[1, 1, 1] = -1.0
-    d_noise[2, 1, 1] = 2.0
-    return DriftDerivatives(drift, noise, np.array([[1.0, 0.0]]), d_drift, d_noise)
-
-
-def pair_matrices(values: NDArray[np.float64], mass_ratio: float = 1.0) -> DriftDerivatives:
-    """State (z_1, p_1, z_2, p_2), p_j = ż_j/ω, of the nine parameters before the noises.
-
-    For a record in metres z_1 feels sqrt(m_2/m_1) z_2: ``mass_ratio`` is m_2/m_1 there, and 1 for
-    records in quanta.
-    """
-    w1, w2, y1, y2, g_r, g_a, d11, d22, d12 = values[:9]
-    w = 0.5 * (w1 + w2)
-    up, down = 2.0 * math.sqrt(mass_ratio), 2.0 / math.sqrt(mass_ratio)
-    drift, noise = np.zeros((4, 4)), np.zeros((4, 4))
-    drift[0, 1] = drift[2, 3] = w
-    drift[1] = [-w1 * w1 / w, -y1, up * (g_r + g_a), 0.0]
-    drift[3] = [down * (g_r - g_a), 0.0, -w2 * w2 / w, -y2]
-    noise[1, 1], noise[3, 3] = 2.0 * d11, 2.0 * d22
-    noise[1, 3] = noise[3, 1] = 2.0 * d12
-    output = np.zeros((2, 4))
-    output[0, 0] = output[1, 2] = 1.0
-    d_drift, d_noise = np.zeros((9, 4, 4)), np.zeros((9, 4, 4))
-    d_drift[:2, 0, 1] = d_drift[:2, 2, 3] = 0.5
-    d_drift[:2, 1, 0] = 0.5 * (w1 / w) ** 2
-    d_drift[:2, 3, 2] = 0.5 * (w2 / w) ** 2
-    d_drift[0, 1, 0] -= 2.0 * w1 / w
-    d_drift[1, 3, 2] -= 2.0 * w2 / w
-    d_drift[2, 1, 1] = d_drift[3, 3, 3] = -1.0
-    d_drift[4, 1, 2], d_drift[4, 3, 0] = up, down
-    d_drift[5, 1, 2], d_drift[5, 3, 0] = up, -down
-    d_noise[6, 1, 1] = d_noise[7, 3, 3] = 2.0
-    d_noise[8, 1, 3] = d_noise[8, 3, 1] = 2.0
-    return DriftDerivatives(drift, noise, output, d_drift, d_noise)
-
-
-def drift_derivatives(
-    model: str, values: NDArray[np.float64], mass_ratio: float = 1.0
-) -> DriftDerivatives:
-    """Matrices of "single" or "pair" at parameter values in the order of ``NAMES``."""
-    return single_matrices(values) if model == "single" else pair_matrices(values, mass_ratio)
-
-
-def values_of(model: str, params: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Numbers in the order of ``NAMES`` from lmfit.Parameters, a FitResult's mapping or floats.
-
-    Raises
-    ------
-    InputError
-        If a parameter is missing or not finite.
-    """
-    names = NAMES[model]
-    missing = [name for name in names if name not in params]
-    if missing:
-        raise InputError(
-            f"the {model} model needs {', '.join(missing)}; its parameters: {', '.join(names)}"
-        )
-    values = np.array([float(getattr(params[name], "value", params[name])) for name in names])
-    if not np.isfinite(values).all():
-        raise InputError(f"parameters of the {model} model must be finite, got {values.tolist()}")
-    return values
-
-
-def model_single(params: Mapping[str, Any], *, unit: str = "quanta") -> LinearModel:
-    """Linear model (z, ż/ω) of parameters ``omega``, ``gamma``, ``D``, ``noise``.
-
-    Parameters
-    ----------
-    params : mapping
-        lmfit.Parameters, the parameters of a FitResult, or floats; rad/s, D in unit²/s, noise
-        one-sided in unit²/Hz.
-    unit : str
-        Unit of the record.
-    """
-    values = values_of("single", params)
-    m = single_matrices(values)
-    return LinearModel(m.drift, m.noise, m.output, np.array([values[3]]), unit)
-
-
-def model_pair(
-    params: Mapping[str, Any], *, mass_ratio: float = 1.0, unit: str = "quanta"
-) -> LinearModel:
-    """Linear model (z_1, ż_1/ω, z_2, ż_2/ω) of the eleven parameters of a pair fit.
-
-    Parameters
-    ----------
-    params : mapping
-        lmfit.Parameters, the parameters of a FitResult, or floats; rad/s, D in unit²/s, noise
-        one-sided in unit²/Hz.
-    mass_ratio : float
-        m_2/m_1 for a record in m; 1 for quanta.
-    unit : str
-        Unit of the record.
-    """
-    values = values_of("pair", params)
-    m = pair_matrices(values, mass_ratio)
-    return LinearModel(m.drift, m.noise, m.output, values[9:], unit)
+def symbol_of(name: str) -> str:
+    """Symbol of a parameter in plain text; the name itself for a tie's helper."""
+    known = PARAMETERS.get(name)
+    return name if known is None else known.symbol

@@ -1,163 +1,91 @@
-"""From an optimum to a FitResult: errors, statistics, warnings; and back to lmfit's report."""
+"""Reports of fits for reading, and the way back to lmfit."""
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import TYPE_CHECKING
 
-import lmfit
-import numpy as np
-from numpy.typing import NDArray
+from .digits import measured
+from .parameters import symbol_of
+from .result import FitResult
 
-from ..spectra import CsdEstimate
-from .goodness import Goodness, goodness_of_fit
-from .parameters import unit_of
-from .result import FitResult, FittedParameter
-from .scoring import Optimum
-from .wishart import SpectralProblem
+if TYPE_CHECKING:  # lmfit takes seconds to load; a report needs none of it
+    import lmfit
 
-__all__ = ["fit_report", "result_of", "to_lmfit"]
+__all__ = ["fit_report", "to_lmfit"]
 
-# Bins within a line below which neighbouring segments and bins are not independent.
-_RESOLVED = 1.5
+# Weaker correlations are not listed.
+_CORRELATED = 0.1
 
 
-def result_of(problem: SpectralProblem, cut: CsdEstimate, optimum: Optimum) -> FitResult:
-    """Dress an optimum as a :class:`FitResult`; its covariance is the inverse Fisher matrix."""
-    covariance, determined = _inverse(optimum.fisher)
-    sigma = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    tied = optimum.ties @ covariance @ optimum.ties.T
-    parameters = {}
-    for i, name in enumerate(problem.names):
-        free = name in optimum.free
-        spread = math.sqrt(max(tied[i, i], 0.0))
-        known = bool(optimum.ties[i].any())
-        parameters[name] = FittedParameter(
-            float(optimum.values[i]), spread if known else None, unit_of(name, cut.unit), free
-        )
-    evaluation = optimum.evaluation
-    shape = (len(optimum.free), *evaluation.residual.shape)
-    flat = evaluation.jacobian.reshape(len(problem.names), -1)
-    good = goodness_of_fit(
-        evaluation.residual,
-        (optimum.ties.T @ flat).reshape(shape),
-        optimum.fisher,
-        cut,
-        problem.information,
-    )
-    warnings = _warnings(problem, cut, optimum, good)
-    if not determined:
-        warnings.append("the data do not determine every parameter: fix or tie some of them")
-    return FitResult(
-        model=problem.model,
-        parameters=parameters,
-        varying=optimum.free,
-        covariance=covariance,
-        statistics=_statistics(problem, cut, optimum, good),
-        input=_provenance(problem, cut),
-        converged=bool(optimum.converged and np.isfinite(sigma).all()),
-        warnings=tuple(warnings),
-    )
+def fit_report(result: FitResult, *, correlations: bool = True) -> str:
+    """Write a fit for reading: values with errors to the same digit, units, χ², p, warnings.
+
+    Parameters
+    ----------
+    result : FitResult
+        Any fit.
+    correlations : bool
+        Whether correlation coefficients above 0.1 are listed.
+
+    Returns
+    -------
+    str
+        Several lines of plain text.
+    """
+    estimator = result.statistics.get("estimator")
+    head = f"{result.model} fit" + (f" by {estimator}" if estimator else "")
+    lines = [head + ("" if result.converged else ": NOT CONVERGED"), *_values(result)]
+    lines += _quality(result)
+    if correlations:
+        lines += _correlations(result)
+    lines += [f"warning: {text}" for text in result.warnings]
+    return "\n".join(lines)
 
 
-def _inverse(fisher: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
-    """Inverse of the Fisher information; undetermined directions get a huge variance."""
-    scale = np.sqrt(np.diag(fisher))
-    blind = ~(scale > 0.0)
-    scale = np.where(blind, 1.0, scale)
-    values, vectors = np.linalg.eigh(fisher / np.outer(scale, scale))
-    floor = 1e-13 * values.max(initial=1.0)
-    determined = bool((values > floor).all())
-    inverse = (vectors / np.maximum(values, floor)) @ vectors.T
-    return np.asarray(inverse / np.outer(scale, scale)), determined
+def _values(result: FitResult) -> list[str]:
+    """A line a parameter: name, symbol, value ± error, unit."""
+    rows = []
+    for name, p in result.parameters.items():
+        text = measured(p.value, p.stderr)
+        note = "" if p.vary else "  (fixed)" if p.stderr is None else "  (tied)"
+        rows.append((name, symbol_of(name), text, p.unit + note))
+    wide = [max(len(row[i]) for row in rows) for i in range(3)]
+    return [
+        f"  {name:<{wide[0]}}  {symbol:<{wide[1]}}  {text:>{wide[2]}}  {unit}".rstrip()
+        for name, symbol, text, unit in rows
+    ]
 
 
-def _statistics(
-    problem: SpectralProblem,
-    cut: CsdEstimate,
-    optimum: Optimum,
-    good: Goodness,
-) -> dict[str, Any]:
-    """Counts and goodness of fit, plain JSON values."""
-    information = problem.information
-    log_likelihood = optimum.evaluation.log_likelihood
-    return {
-        "log_likelihood": float(log_likelihood),
-        "aic": float(2.0 * len(optimum.free) - 2.0 * log_likelihood),
-        "n_bins": len(cut.frequencies),
-        "n_parameters": len(optimum.free),
-        "averages": int(cut.averages),
-        "effective_averages": float(information.independent),
-        "kappa": float(information.kappa),
-        "weight": float(information.weight),
-        "chi2": good.chi2,
-        "dof": good.dof,
-        "chi2_reduced": good.chi2 / good.dof,
-        "p_value": good.p_value,
-        "residual_variance": good.residual_variance,
-        "residual_autocorrelation": good.residual_autocorrelation,
-        "groups": good.groups,
-        "iterations": int(optimum.iterations),
-    }
+def _quality(result: FitResult) -> list[str]:
+    """χ², its degrees of freedom and p."""
+    known = result.statistics
+    if "chi2" not in known:
+        return []
+    p_value = known.get("p_value")
+    shown = "too few degrees of freedom for a p-value" if p_value is None else f"p = {p_value:.2g}"
+    return [f"  χ² = {known['chi2']:.4g} for {known['dof']:.4g} degrees of freedom, {shown}"]
 
 
-def _provenance(problem: SpectralProblem, cut: CsdEstimate) -> dict[str, Any]:
-    """What went in, plain JSON values."""
-    return {
-        "band": [float(cut.frequencies[0]), float(cut.frequencies[-1])],
-        "segment": cut.segment,
-        "overlap": int(cut.overlap),
-        "averages": int(cut.averages),
-        "bin_width": float(cut.bin_width),
-        "sample_rate": float(cut.sample_rate),
-        "unit": cut.unit,
-        "mass_ratio": float(problem.mass_ratio),
-        "omega": "lines without coupling; bare frequencies are not determined by a spectrum",
-        "first_sample": int(cut.first_sample),
-        "last_sample": int(cut.last_sample),
-    }
-
-
-def _warnings(
-    problem: SpectralProblem, cut: CsdEstimate, optimum: Optimum, good: Goodness
-) -> list[str]:
-    """What the user should know before quoting the numbers."""
-    found: list[str] = []
-    values = dict(zip(problem.names, optimum.values, strict=True))
-    widths = [v / (2.0 * math.pi) for n, v in values.items() if n.startswith("gamma")]
-    narrowest = min(widths)
-    if narrowest < _RESOLVED * cut.bin_width:
-        remedy = (
-            "the record is too short for it: quote D/gamma rather than D and gamma"
-            if cut.averages == 1
-            else "choose longer segments"
-        )
-        found.append(
-            f"a line ({narrowest:.3g} Hz) is hardly wider than a bin ({cut.bin_width:.3g} Hz) or "
-            "narrower: its correlation time exceeds a segment and errors of gamma and D may be "
-            f"too small; {remedy}"
-        )
-    if problem.weight * problem.data.size < 10.0 * len(optimum.free):
-        found.append("few averages and bins: the errors are only asymptotic")
-    if optimum.at_bounds:
-        found.append(f"at a bound: {', '.join(optimum.at_bounds)}; errors there are one-sided")
-    if not optimum.converged:
-        found.append("the fit did not converge")
-    if good.p_value < 1e-3:
-        found.append(
-            f"the model does not describe the data (p = {good.p_value:.1e}): other lines in the "
-            "band or lines broadened by nonlinearity; the errors are too small"
-        )
-    if problem.model == "pair" and cut.unit == "V":
-        found.append("V record: g_r and g_a are only those of equal calibration of both channels")
-    elif problem.model == "pair" and cut.unit == "m" and problem.known_ratio is None:
-        found.append("m record: g_r and g_a are only those of equal masses")
-    return found
+def _correlations(result: FitResult) -> list[str]:
+    """Correlation coefficients, the largest first."""
+    pairs = [
+        (abs(value), one, two, value)
+        for one, row in result.correlations().items()
+        for two, value in row.items()
+        if result.varying.index(one) < result.varying.index(two) and abs(value) > _CORRELATED
+    ]
+    if not pairs:
+        return []
+    pairs.sort(reverse=True)
+    listed = [f"    {one}, {two}: {value:+.2f}".replace("-", "−") for _, one, two, value in pairs]
+    return ["  correlations", *listed]
 
 
 def to_lmfit(result: FitResult) -> lmfit.Parameters:
     """Fitted parameters as lmfit.Parameters with standard errors and correlations."""
-    params = lmfit.Parameters()
+    from lmfit import Parameters
+
+    params = Parameters()
     correlations = result.correlations()
     for name, fitted in result.parameters.items():
         params.add(name, value=fitted.value, vary=fitted.vary)
@@ -165,8 +93,3 @@ def to_lmfit(result: FitResult) -> lmfit.Parameters:
         if name in correlations:
             params[name].correl = correlations[name]
     return params
-
-
-def fit_report(result: FitResult) -> str:
-    """Text report by lmfit: values, errors, correlations above 0.1."""
-    return str(lmfit.fit_report(to_lmfit(result)))

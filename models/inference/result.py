@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FitResult", "FittedParameter"]
+from .digits import measured
+from .parameters import unit_of
+from .space import Ties
+
+__all__ = ["MIN_DOF", "FitResult", "FittedParameter", "fitted_parameters"]
+
+MIN_DOF = 5.0
+"""Degrees of freedom below which no fit states a p-value."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class FittedParameter:
     vary: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FitResult:
     """Outcome of a fit.
 
@@ -76,6 +83,14 @@ class FitResult:
         """Standard error of one parameter."""
         return self.parameters[name].stderr
 
+    def __repr__(self) -> str:
+        """Model, first parameters with errors, and whether it converged, in one line."""
+        found = list(self.parameters.items())
+        shown = [f"{name} = {measured(p.value, p.stderr)} {p.unit}" for name, p in found[:3]]
+        more = [f"… {len(found) - 3} more"] if len(found) > 3 else []
+        state = [] if self.converged else ["NOT CONVERGED"]
+        return f"<FitResult {self.model}: {', '.join([*shown, *more, *state])}>"
+
     def correlations(self) -> dict[str, dict[str, float]]:
         """Correlation coefficients of every pair of fitted parameters."""
         sigma = np.sqrt(np.diag(self.covariance))
@@ -107,6 +122,40 @@ class FitResult:
             "converged": self.converged,
             "warnings": list(self.warnings),
         }
+
+
+def fitted_parameters(
+    values: Mapping[str, float],
+    free: Mapping[str, float],
+    ties: Ties,
+    covariance: NDArray[np.float64],
+    unit: str,
+) -> dict[str, FittedParameter]:
+    """Values, errors and units of all parameters; errors of tied ones follow from their ties.
+
+    Parameters
+    ----------
+    values : mapping
+        All parameters of the model, in its order.
+    free : mapping
+        The fitted ones, helpers of ties included, in the order of ``covariance``.
+    ties : Ties
+        ∂(all)/∂(fitted).
+    covariance : ndarray, shape (p, p)
+        Of the fitted parameters.
+    unit : str
+        Unit of the record.
+    """
+    spread = np.sqrt(np.maximum(np.diag(ties.matrix @ covariance @ ties.matrix.T), 0.0))
+    table = {}
+    for i, (name, value) in enumerate(values.items()):
+        error = float(spread[i]) if ties.matrix[i].any() else None
+        table[name] = FittedParameter(float(value), error, unit_of(name, unit), name in free)
+    for i, (name, value) in enumerate(free.items()):
+        if name not in values:
+            error = math.sqrt(max(float(covariance[i, i]), 0.0))
+            table[name] = FittedParameter(float(value), error, unit_of(name, unit))
+    return table
 
 
 def _finite(value: float | None) -> float | None:

@@ -263,3 +263,11 @@ def test_values_out_of_range_are_named(kwargs, message):
 def test_block_of_other_width_is_refused():
     with pytest.raises(InputError, match=r"must be \(n, 2\)"):
         CsdEstimator(2, 512, RATE).add(Block(0, np.zeros((10, 3), np.int16), np.ones(3)))
+
+
+def test_a_transposed_record_and_an_endless_segment_are_refused_before_room_is_made():
+    record = np.zeros((200_000, 2))
+    with pytest.raises(InputError, match=r"more channels \(200000\) than rows \(2\).*x\.T"):
+        estimate_csd(record.T, RATE, 1 << 26)
+    with pytest.raises(InputError, match="too few samples"):
+        estimate_csd(record, RATE, 1 << 44)

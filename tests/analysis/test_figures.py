@@ -14,10 +14,10 @@ from optobind.analysis.figures.reheating_view import reheating_view
 from optobind.analysis.figures.spectrum_view import mean_variance, spectrum_view
 from optobind.analysis.figures.style import save_figure, si_prefix
 from optobind.models.errors import FileError
-from optobind.models.inference.reheating import fit_reheating
-from optobind.models.inference.reheating_estimate import estimate_reheating
-from optobind.models.inference.spectral import fit_pair, fit_single
-from optobind.models.inference.windows import information_of
+from optobind.models.inference.reheating.estimate import estimate_reheating
+from optobind.models.inference.reheating.fits import fit_reheating
+from optobind.models.inference.spectral.fits import fit_pair, fit_single
+from optobind.models.inference.spectral.windows import information_of
 from optobind.models.pair import PairConstants
 from optobind.models.spectra import CsdEstimate
 

@@ -9,7 +9,7 @@ import pytest
 from optobind.acquisition.events import Event, EventKind
 from optobind.acquisition.recorder import Recorder
 from optobind.acquisition.runfile_format import Manifest
-from optobind.analysis.comparison import compare, measured, predictions
+from optobind.analysis.comparison import compare, predictions
 from optobind.analysis.report.html import definition, page, section, table
 from optobind.analysis.report.page import ReportContent, render_report, write_report
 from optobind.config.build import build_trap
@@ -17,6 +17,7 @@ from optobind.config.load import load_rig
 from optobind.models.blocks import Block
 from optobind.models.errors import FileError
 from optobind.models.inference.convention import fit_convention
+from optobind.models.inference.digits import measured
 from optobind.models.inference.result import FitResult, FittedParameter
 
 EVIL = '<script>alert("1")</script>&'
@@ -98,8 +99,8 @@ def test_numbers_carry_a_true_minus_but_dates_do_not():
     ("value", "stderr", "text"),
     [
         (1234.56, 7.81, "1234.6 ± 7.8"),
-        (-50588.4, 230.0, "-50588 ± 230"),
-        (2.26e-6, 5.6e-8, "(2.260 ± 0.056) × 10⁻⁶"),
+        (-50588.4, 230.0, "−50590 ± 230"),
+        (2.26e-6, 5.6e-8, "(2.260 ± 0.056)·10⁻⁶"),
         (0.0, 0.02, "0.000 ± 0.020"),
         (3.0e7, None, "3e+07"),
         (12.0, 0.0, "12"),

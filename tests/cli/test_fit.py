@@ -9,7 +9,6 @@ import pytest
 from numba import njit
 
 from optobind.acquisition.records.opening import open_record
-from optobind.analysis.quanta import rescaled_result
 from optobind.analysis.reheating import analyse_reheating
 from optobind.analysis.spectrum import analyse_spectrum
 from optobind.config.build import build_rig
@@ -182,23 +181,28 @@ def test_reheating_is_recovered_within_its_errors(optobind, folder):
         assert abs(parameter["value"] - expected[name]) < 4.0 * parameter["stderr"], name
 
 
+def test_curves_and_transitions_stand_side_by_side(optobind, folder):
+    values = optobind("fit", "reheating", folder / "reheating.npz", "--json").json
+    estimators = values["estimators"]
+    assert list(estimators) == ["curves", "transitions"]
+    assert estimators["curves"]["parameters"] == values["parameters"]
+    assert estimators["curves"]["statistics"] == values["statistics"]
+    for name in ("D11", "D22", "re_D12"):
+        one, two = (estimators[e]["parameters"][name] for e in estimators)
+        assert abs(one["value"] - two["value"]) < 4.0 * one["stderr"], name
+        assert two["stderr"] < 0.7 * one["stderr"], name
+    assert estimators["transitions"]["statistics"]["agreement_p_value"] > 1e-4
+    answer = optobind("fit", "reheating", folder / "reheating.npz")
+    for word in ("curves", "transitions", "agreement_p_value", "±"):
+        assert word in answer.out
+
+
 def test_release_index_of_file_and_option_agree(optobind, folder):
     plain = values_of(optobind("fit", "reheating", folder / "reheating.npz", "--json"))
     stated = values_of(optobind("fit", "reheating", folder / "padded.npz", "--json"))
     given = optobind("fit", "reheating", folder / "padded.npz", "--release-index", 50, "--json")
     for values in (stated, values_of(given)):
         assert values["D11"] == pytest.approx(plain["D11"], rel=1e-9)
-
-
-def test_rescaling_keeps_energies_and_couplings(folder):
-    record = open_record(folder / "reheating.npz")
-    result = analyse_reheating(record).result
-    other = rescaled_result(result, 1.1)
-    assert other.value("n1_0") + 0.5 == pytest.approx(1.1 * (result.value("n1_0") + 0.5))
-    assert other.value("D11") == pytest.approx(1.1 * result.value("D11"))
-    assert other.value("g_a") == result.value("g_a")
-    sigma = np.sqrt(np.diag(other.covariance))
-    assert sigma[other.varying.index("D11")] == pytest.approx(other.stderr("D11"))
 
 
 BAD = [

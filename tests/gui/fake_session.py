@@ -27,8 +27,8 @@ from optobind.instruments.protocols import (
     LightCapabilities,
 )
 from optobind.instruments.rig import DetectorChannel
-from optobind.models.inference.reheating_estimate import estimate_reheating
-from optobind.models.inference.reheating_moments import initial_covariance, reheating_model
+from optobind.models.inference.reheating.estimate import estimate_reheating
+from optobind.models.inference.reheating.moments import initial_covariance, reheating_model
 from optobind.models.inference.result import FitResult, FittedParameter
 from optobind.models.light import Site, TweezerState
 from optobind.models.linear import LinearModel

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from optobind.gui.viewmodels import units as u
 from optobind.models.errors import InputError
+from optobind.models.inference.digits import measured
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_what_is_written_is_read_back(value):
     ],
 )
 def test_errors_decide_the_digits(value, stderr, text):
-    assert u.rounded(value, stderr) == text
+    assert measured(value, stderr) == text
 
 
 def test_the_prefix_suits_value_and_error_together():

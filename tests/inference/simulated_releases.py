@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from shared_work import shared
 
-from optobind.models.inference.reheating import fit_reheating
-from optobind.models.inference.reheating_moments import initial_covariance
+from optobind.models.inference.reheating.fits import fit_reheating
+from optobind.models.inference.reheating.moments import initial_covariance
 from optobind.models.pair import PairConstants
 
 MAIN = ("D11", "D22", "re_D12", "g_r", "g_a", "n1_0", "n2_0", "re_C0", "im_C0")

@@ -7,7 +7,7 @@ from optobind.acquisition.csd import estimate_csd
 from optobind.instruments.simulated.build import build_world
 from optobind.instruments.simulated.settings import DetectorSettings, WorldSettings
 from optobind.models.detection import quantum_length
-from optobind.models.inference.spectral import fit_pair
+from optobind.models.inference.spectral.fits import fit_pair
 
 from .conftest import make_trap
 

@@ -1,0 +1,1 @@
+"""Fits of what happens after a release: averaged curves and transitions."""

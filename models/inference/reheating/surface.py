@@ -1,0 +1,79 @@
+"""lmfit surface of the reheating fit: start values, bounds, ties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import lmfit
+import numpy as np
+
+from ...errors import InputError
+from ..matrices import NAMES
+from ..parameters import PARAMETERS
+from .estimate import ReheatingEstimate
+from .start import start_values
+
+__all__ = ["reheating_parameters", "with_ties"]
+
+_NAMES = NAMES["reheating"]
+
+
+def reheating_parameters(
+    estimate: ReheatingEstimate, values: Mapping[str, float] | None = None
+) -> lmfit.Parameters:
+    """Return start values and bounds of a reheating fit; gas damping fixed at 0.
+
+    Parameters
+    ----------
+    estimate : ReheatingEstimate
+        Averaged curves.
+    values : mapping, optional
+        Start values; default from the curves.
+    """
+    start = dict(start_values(estimate) if values is None else values)
+    omega = estimate.omega_ref
+    parameters = lmfit.Parameters()
+    for name in _NAMES:
+        kind = PARAMETERS[name].kind
+        low, high = (0.0, np.inf) if PARAMETERS[name].positive else (-np.inf, np.inf)
+        if kind == "coupling":
+            low, high = -0.2 * omega, 0.2 * omega
+        if kind == "frequency":
+            low, high = 0.5 * omega, 1.5 * omega
+        parameters.add(
+            name,
+            value=start[name],
+            min=low,
+            max=high,
+            vary=kind != "damping",
+        )
+    return parameters
+
+
+def with_ties(parameters: lmfit.Parameters, given: lmfit.Parameters | None) -> lmfit.Parameters:
+    """Return the automatic parameters with what a user gave (value, bounds, vary, expr) on top.
+
+    Raises
+    ------
+    InputError
+        For names that the reheating model does not know.
+    """
+    if given is None:
+        return parameters
+    needed = {name for name, p in given.items() if p.expr is None}
+    helpers = set(given) - set(_NAMES)
+    used = " ".join(p.expr for p in given.values() if p.expr)
+    unknown = sorted(name for name in helpers if name not in used)
+    if unknown:
+        raise InputError(f"unknown parameter {unknown[0]!r}; known: {', '.join(_NAMES)}")
+    merged = lmfit.Parameters()
+    for name in [*sorted(helpers), *_NAMES]:
+        own = given[name] if name in given else parameters[name]
+        if name in needed or name not in given:
+            merged.add(name, value=own.value, vary=own.vary, min=own.min, max=own.max)
+        else:
+            merged.add(name, value=parameters[name].value if name in parameters else 0.0)
+    for name, own in given.items():
+        if own.expr is not None:
+            merged[name].expr = own.expr
+    return merged

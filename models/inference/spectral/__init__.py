@@ -1,0 +1,1 @@
+"""Fits of auto and cross spectra."""
