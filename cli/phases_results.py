@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..config.build import build_trap
 from ..config.load import load_rig
 from ..models.array import TrapArray
-from ..models.collective.family_equilibrium import Reason
 from ..models.errors import InputError
+from ..models.family_equilibrium import Reason
 from ..models.phases import (
     LETTER_POINTS,
     RegimeMap,

@@ -16,13 +16,13 @@ from ..models.detection import (
 from ..models.errors import InputError
 from ..models.gas import Gas
 from ..models.pair import PairConstants
-from ..models.quantum.modulated import (
+from ..theory.quantum.modulated import (
     conditional_differential_variance,
     modulation_thresholds,
 )
-from ..models.quantum.recoil_rule import efficiency_needed
-from ..models.quantum.separability import locc_sufficient, separability
-from ..models.quantum.squeezed_light import decibels, squeezing_needed
+from ..theory.quantum.recoil_rule import efficiency_needed
+from ..theory.quantum.separability import locc_sufficient, separability
+from ..theory.quantum.squeezed_light import decibels, squeezing_needed
 
 __all__ = ["prediction_of"]
 

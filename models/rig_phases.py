@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .array import TrapArray
-from .collective.families import LightFamily, pair_family
-from .collective.family_coefficients import FamilyCoefficients
-from .collective.family_equilibrium import Reason
 from .errors import InputError
+from .families import LightFamily, pair_family
+from .family_coefficients import FamilyCoefficients
+from .family_equilibrium import Reason
 from .phases import RegimeMap, full_frequencies, regime_map
 
 __all__ = ["RigRegimes", "RigSymmetry", "rig_regimes", "rig_symmetry", "symmetry_range"]

@@ -13,7 +13,7 @@ import pytest
 import optobind
 
 ROOT = Path(optobind.__file__).parent
-ROOMS = ("models", "instruments", "acquisition", "config", "gui", "cli")
+ROOMS = ("models", "theory", "instruments", "acquisition", "config", "gui", "cli")
 
 
 def test_every_public_name_loads() -> None:

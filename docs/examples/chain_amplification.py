@@ -24,10 +24,10 @@ from optobind.cli.figure_style import (
     panel_letter,
     style,
 )
-from optobind.models.collective.modes import normal_modes
-from optobind.models.collective.network import CouplingNetwork
-from optobind.models.collective.response import end_to_end, transfer_function
-from optobind.models.collective.skin import (
+from optobind.theory.collective.modes import normal_modes
+from optobind.theory.collective.network import CouplingNetwork
+from optobind.theory.collective.response import end_to_end, transfer_function
+from optobind.theory.collective.skin import (
     amplification_per_site,
     bloch_band,
     bulk_hops,

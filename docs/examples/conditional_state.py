@@ -22,8 +22,8 @@ from optobind.cli.figure_style import (
     style,
 )
 from optobind.models.pair import PairConstants
-from optobind.models.quantum.modulated import conditional_differential_variance
-from optobind.models.quantum.recoil_rule import efficiency_needed, recoil_rule
+from optobind.theory.quantum.modulated import conditional_differential_variance
+from optobind.theory.quantum.recoil_rule import efficiency_needed, recoil_rule
 
 G = 0.05  # coupling in units of ω
 RATIOS = ((1.2, BLUE), (4.0, GREEN), (15.0, VERMILLION))  # D/g; 15 is free space at kd = 5π

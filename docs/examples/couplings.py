@@ -26,10 +26,10 @@ from optobind.cli.figure_style import (
     style,
 )
 from optobind.models.array import TrapArray
-from optobind.models.collective.chains import linear_chain
-from optobind.models.collective.families import pair_family
+from optobind.models.families import pair_family
 from optobind.models.rig_phases import rig_regimes
 from optobind.models.sphere import Sphere
+from optobind.theory.collective.chains import linear_chain
 
 DISTANCE, PHASE = 2.45e-6, 0.25 * math.pi
 CURVES = (

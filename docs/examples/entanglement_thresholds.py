@@ -26,15 +26,15 @@ from optobind.cli.figure_style import (
     style,
 )
 from optobind.models.pair import PairConstants
-from optobind.models.quantum.entanglement import log_negativity, minimum_variance
-from optobind.models.quantum.evolution import evolve
-from optobind.models.quantum.free_space import coupling_to_recoil
-from optobind.models.quantum.modulated import (
+from optobind.theory.quantum.entanglement import log_negativity, minimum_variance
+from optobind.theory.quantum.evolution import evolve
+from optobind.theory.quantum.free_space import coupling_to_recoil
+from optobind.theory.quantum.modulated import (
     differential_variance,
     modulated_log_negativity,
     modulated_pair,
 )
-from optobind.models.quantum.states import product_state, squeezed_state, vacuum_state
+from optobind.theory.quantum.states import product_state, squeezed_state, vacuum_state
 
 OMEGA = 100.0  # in units of g
 

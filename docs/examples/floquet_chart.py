@@ -21,9 +21,9 @@ from optobind.cli.figure_style import (
     panel_letter,
     style,
 )
-from optobind.models.modulation.chart import stability_chart
-from optobind.models.modulation.drives import detuned, power_modulation
-from optobind.models.modulation.pair_model import far_field_model, single_model
+from optobind.theory.modulation.chart import stability_chart
+from optobind.theory.modulation.drives import detuned, power_modulation
+from optobind.theory.modulation.pair_model import far_field_model, single_model
 
 OMEGA, KD = 2 * math.pi * 50e3, 6 * math.pi
 

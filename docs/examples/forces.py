@@ -24,10 +24,10 @@ from optobind.cli.figure_style import (
     style,
 )
 from optobind.models.array import TrapArray
-from optobind.models.collective.chains import linear_chain
 from optobind.models.forces import binding_force, pair_green
-from optobind.models.nonlinear.reduced import FarFieldPair
 from optobind.models.sphere import Sphere
+from optobind.theory.collective.chains import linear_chain
+from optobind.theory.nonlinear.reduced import FarFieldPair
 
 WAVELENGTH = 1064e-9
 

@@ -28,9 +28,9 @@ from optobind.cli.figure_style import (
 from optobind.models.array import TrapArray
 from optobind.models.farfield import noise_kernel
 from optobind.models.objective import AplanaticObjective, aplanatic_factor
-from optobind.models.quantum.free_space import coupling_to_recoil
 from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer
+from optobind.theory.quantum.free_space import coupling_to_recoil
 
 WAVELENGTH = 1064e-9
 PEAKS = ((4.5, BLUE), (5.5, GREEN), (6.5, VERMILLION))  # kd/π with |sin kd| = 1

@@ -26,12 +26,12 @@ from optobind.cli.figure_style import (
 )
 from optobind.models.array import TrapArray
 from optobind.models.gas import Gas
-from optobind.models.nonlinear.limit_cycle import bessel_gain, limit_cycle
-from optobind.models.nonlinear.reduced import FarFieldPair
-from optobind.models.nonlinear.settings import TrajectorySettings
-from optobind.models.nonlinear.simulate import simulate
 from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer
+from optobind.theory.nonlinear.limit_cycle import bessel_gain, limit_cycle
+from optobind.theory.nonlinear.reduced import FarFieldPair
+from optobind.theory.nonlinear.settings import TrajectorySettings
+from optobind.theory.nonlinear.simulate import simulate
 
 # Set values at which the local kd = 5.5π, φ = −π/2 and δω = 2g_a: power leans by 12 %.
 DISTANCE, PHI, BALANCE = 2.92604e-6, -1.58168021, 0.11889502

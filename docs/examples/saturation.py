@@ -25,16 +25,16 @@ from optobind.cli.figure_style import (
     style,
 )
 from optobind.models.pair import PairConstants
-from optobind.models.quantum.entanglement import occupation
-from optobind.models.quantum.evolution import evolve
-from optobind.models.quantum.free_space import coupling_to_recoil
-from optobind.models.quantum.occupation import (
+from optobind.theory.quantum.entanglement import occupation
+from optobind.theory.quantum.evolution import evolve
+from optobind.theory.quantum.free_space import coupling_to_recoil
+from optobind.theory.quantum.occupation import (
     damped_mode_occupation,
     far_field_saturation,
     growing_mode,
     rotating_wave_occupation,
 )
-from optobind.models.quantum.states import thermal_state
+from optobind.theory.quantum.states import thermal_state
 
 OMEGA, KD = 2 * math.pi * 60e3, 5.5 * math.pi
 

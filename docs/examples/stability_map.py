@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from optobind.cli.figure_style import BLACK, new_figure, panel_letter, style
 from optobind.config.build import build_trap
 from optobind.config.load import load_rig
-from optobind.models.collective.maps import stability_map
 from optobind.models.rig_phases import rig_regimes, rig_symmetry
+from optobind.theory.collective.maps import stability_map
 
 
 def draw() -> Figure:

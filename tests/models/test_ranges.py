@@ -3,17 +3,17 @@ import math
 import numpy as np
 import pytest
 
-from optobind.models.collective import chains, demodulation, modes, network, response, skin
 from optobind.models.errors import InputError
-from optobind.models.modulation import demodulated, rotating
-from optobind.models.nonlinear.limit_cycle import bessel_argument
 from optobind.models.pair import PairConstants
 from optobind.models.phases import area_shares, exceptional_detunings, ideal_regimes
-from optobind.models.quantum.entanglement import log_negativity
-from optobind.models.quantum.free_space import free_space_pair
-from optobind.models.quantum.modulated import differential_variance, modulated_pair
 from optobind.models.ranges import require_count, require_finite, require_finite_array
 from optobind.models.sphere import Sphere
+from optobind.theory.collective import chains, demodulation, modes, network, response, skin
+from optobind.theory.modulation import demodulated, rotating
+from optobind.theory.nonlinear.limit_cycle import bessel_argument
+from optobind.theory.quantum.entanglement import log_negativity
+from optobind.theory.quantum.free_space import free_space_pair
+from optobind.theory.quantum.modulated import differential_variance, modulated_pair
 
 NAN, LIST = math.nan, [1.0, 2.0, 3.0]
 BALL = Sphere(70e-9)
