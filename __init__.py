@@ -15,6 +15,7 @@ from . import theory as theory
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "AplanaticObjective": "models.objective",
     "Block": "models.blocks",
     "CsdEstimate": "models.spectra",
     "FitResult": "models.inference.result",
@@ -28,8 +29,14 @@ _EXPORTS = {
     "TrapArray": "models.array",
     "Tweezer": "models.tweezer",
     "TweezerState": "models.light",
+    "aplanatic_factor": "models.objective",
+    "array_regimes": "models.array_phases",
+    "array_symmetry": "models.array_phases",
+    "binding_force": "models.forces",
+    "build_trap": "config.build",
     "choose_band": "models.inference.choose",
     "choose_segment": "models.inference.choose",
+    "dipole_radius": "models.mie",
     "estimate_csd": "acquisition.csd",
     "estimate_reheating": "models.inference.reheating_estimate",
     "expected_csd": "models.inference.spectral",
@@ -37,14 +44,17 @@ _EXPORTS = {
     "fit_reheating": "models.inference.reheating",
     "fit_report": "models.inference.report",
     "fit_single": "models.inference.spectral",
+    "ideal_phases": "cli.phases_results",
     "ideal_regimes": "models.phases",
     "ideal_symmetry": "models.phases",
     "in_quanta": "models.inference.convention",
     "load_record": "acquisition.importers.load",
+    "load_rig": "config.load",
     "mie_corrections": "models.mie",
+    "noise_kernel": "models.farfield",
+    "pair_family": "models.families",
+    "pair_green": "models.forces",
     "predict_reheating": "models.inference.reheating",
-    "rig_regimes": "models.rig_phases",
-    "rig_symmetry": "models.rig_phases",
 }
 
 __all__ = ["__version__", "theory", *sorted(_EXPORTS)]

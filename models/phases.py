@@ -2,7 +2,7 @@
 
 (a) Which of g_r, g_a and Re D_12 dominates over (φ, kd), Eqs. (6) and (8). (b) Where the
 generalized PT symmetry is broken over (δω, g_a) at a given g_r, Eq. (12), with the exceptional
-points δω = 2g_a ± 2√(g_a² − g_r²). A given rig, without these idealisations: :mod:`.rig_phases`.
+points δω = 2g_a ± 2√(g_a² − g_r²). A given array, without idealisations: :mod:`.array_phases`.
 """
 
 from __future__ import annotations

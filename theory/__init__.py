@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     )
     from .modulation.program import LightProgram as LightProgram
     from .modulation.propagation import propagate as propagate
-    from .modulation.rig_points import rig_working_point as rig_working_point
+    from .modulation.array_points import array_working_point as array_working_point
     from .modulation.rotating import rotating_model as rotating_model
     from .modulation.sampled import Sampled as Sampled
     from .modulation.waveform import Constant as Constant, Ramp as Ramp, Sinusoid as Sinusoid
@@ -155,6 +155,7 @@ _EXPORTS = {
     "WorkingPoint": "modulation.working_points",
     "amplification_per_site": "collective.skin",
     "array_model": "modulation.array_model",
+    "array_working_point": "modulation.array_points",
     "bessel_gain": "nonlinear.limit_cycle",
     "bloch_band": "collective.skin",
     "bulk_hops": "collective.skin",
@@ -207,7 +208,6 @@ _EXPORTS = {
     "purity": "quantum.entanglement",
     "recoil_rule": "quantum.recoil_rule",
     "require_physical": "quantum.states",
-    "rig_working_point": "modulation.rig_points",
     "ring": "collective.chains",
     "rotating_model": "modulation.rotating",
     "rotating_wave_occupation": "quantum.occupation",

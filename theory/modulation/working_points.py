@@ -46,7 +46,7 @@ class WorkingPoint:
     order : int
         Harmonic of the light that meets the resonance.
     model : ModulatedModel
-        The model at this frequency, with the rig's own damping.
+        The model at this frequency, with its own damping.
     rates : EffectiveRates
         Rotating-wave rates there.
     rotating_rate : float
@@ -59,7 +59,7 @@ class WorkingPoint:
     damping_needed : float
         Energy damping γ = 2·growth_rate from which on the driven pair is stable, 1/s.
     stable : bool
-        Whether it is stable with the rig's own damping.
+        Whether it is stable with its own damping.
     squeezed_variance : float
         Variance that the most damped quadrature settles at, vacuum ½ (rotating wave, own damping
         and noise); NaN for a beam splitter.

@@ -10,15 +10,15 @@ from optobind.models.gas import Gas
 from optobind.models.light import Site, TweezerState
 from optobind.theory.modulation.array_drift import averaged_positions
 from optobind.theory.modulation.array_model import array_model
+from optobind.theory.modulation.array_points import (
+    array_working_point,
+    static_beam_splitter,
+)
 from optobind.theory.modulation.drives import detuned, power_modulation
 from optobind.theory.modulation.floquet import floquet, periodic_steady_state
 from optobind.theory.modulation.pair_model import single_model
 from optobind.theory.modulation.program import LightProgram
 from optobind.theory.modulation.propagation import propagate
-from optobind.theory.modulation.rig_points import (
-    rig_working_point,
-    static_beam_splitter,
-)
 from optobind.theory.modulation.rotating import mean_lines
 from optobind.theory.modulation.waveform import Sinusoid
 from optobind.theory.modulation.working_points import find_working_point
@@ -178,7 +178,7 @@ def _at_phase(array, phi):
 def test_a_real_rig_has_its_working_points_at_two_tones(trap_pair, kind):
     """70 nm spheres, 0.17 W, first principles: Floquet against the rotating wave."""
     array = trap_pair(kd=30 * math.pi, balance=0.2, gas=Gas(1e-4))
-    rig = rig_working_point(array, kind)
+    rig = array_working_point(array, kind)
     point = rig.point
     assert rig.doubts == ()
     # The light to set has the model of the point.
@@ -218,8 +218,8 @@ def test_a_real_rig_has_its_working_points_at_two_tones(trap_pair, kind):
 @pytest.mark.parametrize("kind", ["beam_splitter", *SQUEEZERS])
 def test_best_phase_modulation_beats_two_tones_by_twice_the_bessel_function(trap_pair, kind):
     array = trap_pair(kd=30 * math.pi, balance=0.2)
-    tones = rig_working_point(array, kind).point
-    rig = rig_working_point(array, kind, drive="phase")
+    tones = array_working_point(array, kind).point
+    rig = array_working_point(array, kind, drive="phase")
     best, phi_0, beta = rig.point, rig.phi_0, rig.depth
     # 2J_1(1.84) = 1.164, and e^{iφ_0} on the better quadrature of kd.
     assert best.rate / tones.rate == pytest.approx(1.164, rel=0.02)
@@ -232,13 +232,13 @@ def test_best_phase_modulation_beats_two_tones_by_twice_the_bessel_function(trap
 def test_power_modulation_squeezes_one_particle_of_a_rig(trap_pair):
     array = trap_pair(kd=30 * math.pi, balance=0.2)
     for particle in (0, 1):
-        point = rig_working_point(
+        point = array_working_point(
             array, "one_mode_squeezing", drive="power", depth=0.02, particle=particle
         ).point
         line = math.pi * point.frequency
         assert point.rate == pytest.approx(0.005 * line, rel=0.02)
     with pytest.raises(InputError, match="a power drives one-mode squeezing only"):
-        rig_working_point(array, "beam_splitter", drive="power")
+        array_working_point(array, "beam_splitter", drive="power")
 
 
 def test_a_static_beam_splitter_balances_the_lines(trap_pair):
@@ -276,6 +276,6 @@ def test_rigs_that_do_not_fit_are_refused(trap_pair):
     pair = trap_pair()
     single = type(pair)(pair.spheres[:1], pair.tweezers[:1])
     with pytest.raises(InputError, match="a working point needs a pair, got 1 particles"):
-        rig_working_point(single, "beam_splitter")
+        array_working_point(single, "beam_splitter")
     with pytest.raises(InputError, match="unknown drive 'frequency'"):
-        rig_working_point(pair, "beam_splitter", drive="frequency")
+        array_working_point(pair, "beam_splitter", drive="frequency")

@@ -1,6 +1,6 @@
 """Phase diagrams of a given pair: exact couplings, gas damping, full dynamics.
 
-In place of the ideal constants of :mod:`.phases` every point is a setting of the rig's own light:
+In place of the ideal constants of :mod:`.phases` every point is a setting of the array's own light:
 (a) set phase and distance, (b) set phase and power balance, which move g_a and δω. Equilibrium,
 binding and local phase are those of that setting; PT symmetry and growth come from the 4×4 drift,
 not from the rotating wave. The exceptional points of the full dynamics lie where
@@ -24,7 +24,7 @@ from .family_coefficients import FamilyCoefficients
 from .family_equilibrium import Reason
 from .phases import RegimeMap, full_frequencies, regime_map
 
-__all__ = ["RigRegimes", "RigSymmetry", "rig_regimes", "rig_symmetry", "symmetry_range"]
+__all__ = ["ArrayRegimes", "ArraySymmetry", "array_regimes", "array_symmetry", "symmetry_range"]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -37,8 +37,8 @@ _MOST_BALANCE = 0.9
 
 
 @dataclass(frozen=True)
-class RigRegimes:
-    """Fig. 3(a) of a rig; arrays have shape (p, q), set phase first.
+class ArrayRegimes:
+    """Fig. 3(a) of an array; arrays have shape (p, q), set phase first.
 
     Attributes
     ----------
@@ -84,8 +84,8 @@ class RigRegimes:
 
 
 @dataclass(frozen=True)
-class RigSymmetry:
-    """Fig. 3(b) of a rig; arrays have shape (p, q), set phase first.
+class ArraySymmetry:
+    """Fig. 3(b) of an array; arrays have shape (p, q), set phase first.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ class RigSymmetry:
 
     @property
     def onset(self) -> Array:
-        """Re[(Ω_2 − Ω_1)²/4] + γ²/4, as :attr:`RigRegimes.onset`; positive without a pair."""
+        """Re[(Ω_2 − Ω_1)²/4] + γ²/4, as :attr:`ArrayRegimes.onset`; positive without a pair."""
         return np.asarray(np.where(self.valid, _onset(self.frequencies, self.gamma), 1.0))
 
     @property
@@ -168,9 +168,9 @@ class RigSymmetry:
         return points
 
 
-def rig_regimes(
+def array_regimes(
     array: TrapArray, phi: ArrayLike, separation: ArrayLike, at: At = "equilibrium"
-) -> RigRegimes:
+) -> ArrayRegimes:
     """Exact couplings of the first two particles over set phase and distance.
 
     Parameters
@@ -196,7 +196,7 @@ def rig_regimes(
     g_r, g_a = _couplings(parts)
     rates = parts.rates
     held = parts.reason == Reason.HELD
-    return RigRegimes(
+    return ArrayRegimes(
         regimes=regime_map(
             phases,
             array.k * distances,
@@ -238,9 +238,9 @@ def _frequencies(parts: FamilyCoefficients) -> Complex:
     return parts.spread(found.real) + 1j * parts.spread(found.imag)
 
 
-def rig_symmetry(
+def array_symmetry(
     array: TrapArray, phi: ArrayLike, balance: ArrayLike, at: At = "equilibrium"
-) -> RigSymmetry:
+) -> ArraySymmetry:
     """PT symmetry of the first two particles over set phase and power balance.
 
     Parameters
@@ -270,11 +270,11 @@ def _require_pair(array: TrapArray) -> None:
         raise InputError(f"this map is of a pair, the array has {len(array.spheres)} particles")
 
 
-def _symmetry(family: LightFamily, phases: Array, shares: Array, at: At) -> RigSymmetry:
+def _symmetry(family: LightFamily, phases: Array, shares: Array, at: At) -> ArraySymmetry:
     parts = family.coefficients(at)
     g_r, g_a = _couplings(parts)
     squares = parts.omegas**2 + 2.0 * parts.omega[:, None] * parts.shifts
-    return RigSymmetry(
+    return ArraySymmetry(
         phi=phases,
         balance=shares,
         omega=parts.spread(parts.omega),
@@ -312,7 +312,7 @@ def symmetry_range(
     turns = 2.0 * math.pi / _COARSE * np.arange(_COARSE)
     first, second = (beam.power for beam in array.tweezers)
     own = (second - first) / (first + second) if first + second > 0.0 else 0.0
-    scan = rig_symmetry(array, turns, [own], at)
+    scan = array_symmetry(array, turns, [own], at)
     valid = scan.valid[:, 0]
     if not valid.any():
         array.positions(at)  # names the particle and the reason

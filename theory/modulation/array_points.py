@@ -23,10 +23,10 @@ from .waveform import Sinusoid
 from .working_points import Kind, WorkingPoint, find_working_point, resonant_frame
 
 __all__ = [
-    "RigWorkingPoint",
+    "ArrayWorkingPoint",
     "StaticBeamSplitter",
+    "array_working_point",
     "best_phase_modulation",
-    "rig_working_point",
     "static_beam_splitter",
 ]
 
@@ -54,7 +54,7 @@ class StaticBeamSplitter:
     rate : float
         Half the splitting of the exact eigenfrequencies, rad/s.
     growth_rate : float
-        Largest growth rate with the rig's own damping, 1/s.
+        Largest growth rate with the array's own damping, 1/s.
     """
 
     state: TweezerState
@@ -71,7 +71,7 @@ class StaticBeamSplitter:
 
 
 @dataclass(frozen=True)
-class RigWorkingPoint:
+class ArrayWorkingPoint:
     """A working point with what has to be set for it.
 
     Attributes
@@ -106,7 +106,7 @@ def _require_pair(array: TrapArray) -> None:
         raise InputError(f"a working point needs a pair, got {len(array.spheres)} particles")
 
 
-def rig_working_point(
+def array_working_point(
     array: TrapArray,
     kind: Kind,
     *,
@@ -114,7 +114,7 @@ def rig_working_point(
     phi_0: float | None = None,
     depth: float | None = None,
     particle: int = 0,
-) -> RigWorkingPoint:
+) -> ArrayWorkingPoint:
     """Find a working point of a pair from first principles.
 
     Parameters
@@ -156,7 +156,7 @@ def rig_working_point(
     point = find_working_point(model, kind, particle=particle)
     program = _program(drive, point.frequency, phase, swing, particle)
     found = array_model(array, program)
-    return RigWorkingPoint(
+    return ArrayWorkingPoint(
         point=point,
         drive=drive,
         phi_0=phase,
