@@ -22,17 +22,17 @@ from ..models.array_phases import (
     symmetry_range,
 )
 from ..models.errors import InputError
-from ..models.family_equilibrium import Reason
+from ..models.family_coefficients import Reason
 from ..models.phases import (
     LETTER_POINTS,
     RegimeMap,
     SymmetryMap,
     area_shares,
     eigenfrequency_cut,
-    exceptional_detunings,
     ideal_regimes,
     ideal_symmetry,
 )
+from ..models.regimes import exceptional_detunings
 from .figure_style import si_prefix
 from .output import warn
 from .phases_figure import regimes_figure, rig_regimes_figure

@@ -6,7 +6,6 @@ import math
 from typing import Any, Literal
 
 from ..models.array import TrapArray
-from ..models.constants import HBAR
 from ..models.detection import (
     cold_damping_occupation,
     imprecision_psd,
@@ -77,10 +76,10 @@ def prediction_of(
 def _alone(trap: TrapArray, at: Literal["equilibrium", "focus"]) -> PairConstants:
     """Constants of the only particle, beside an equal one that it does not feel."""
     parts = trap.coefficients(at)
-    recoil = float(parts.diffusion[0, 2, 0, 2].real) / (HBAR * parts.omega * parts.masses[0])
-    gas, thermal = float(parts.gamma[0]), parts.thermal_occupation(parts.omega)
+    recoil = float(parts.rates[0, 0].real)
+    gas, thermal = float(parts.gamma[0]), float(parts.thermal_occupation)
     return PairConstants(
-        omega=parts.omega,
+        omega=float(parts.omega),
         delta_omega=0.0,
         g_r=0.0,
         g_a=0.0,

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
 from ..models.array_phases import ArraySymmetry
-from ..models.phases import SymmetryMap, exceptional_detunings
+from ..models.phases import SymmetryMap
+from ..models.regimes import exceptional_detunings
 from .figure_style import (
     BLACK,
     BLUE,

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .array import TrapArray
+from .coefficients import ArrayCoefficients
 from .errors import InputError
 from .families import LightFamily, pair_family
-from .family_coefficients import FamilyCoefficients
-from .family_equilibrium import Reason
-from .phases import RegimeMap, full_frequencies, regime_map
+from .family_coefficients import FamilyCoefficients, Reason
+from .phases import RegimeMap, regime_map
+from .regimes import full_frequencies
 
 __all__ = ["ArrayRegimes", "ArraySymmetry", "array_regimes", "array_symmetry", "symmetry_range"]
 
@@ -193,8 +194,8 @@ def array_regimes(
     phases, distances = np.atleast_1d(phi).astype(float), np.atleast_1d(separation).astype(float)
     family = pair_family(array, phi=phases[:, None], separation=distances[None, :])
     parts = family.coefficients(at)
-    g_r, g_a = _couplings(parts)
-    rates = parts.rates
+    g_r, g_a = _couplings(parts.held)
+    rates = parts.held.rates
     held = parts.reason == Reason.HELD
     return ArrayRegimes(
         regimes=regime_map(
@@ -225,17 +226,18 @@ def _damping(array: TrapArray) -> Array:
     return np.array([0.0 if gas is None else gas.damping_rate(s) for s in array.spheres])
 
 
-def _couplings(parts: FamilyCoefficients) -> tuple[Array, Array]:
+def _couplings(parts: ArrayCoefficients) -> tuple[Array, Array]:
     """(g_r, g_a) of the settings that hold the pair."""
-    plus, minus = parts.couplings[:, 0, 1], parts.couplings[:, 1, 0]
+    couplings = parts.couplings
+    plus, minus = couplings[:, 0, 1], couplings[:, 1, 0]
     return np.asarray(0.5 * (plus + minus)), np.asarray(0.5 * (plus - minus))
 
 
 def _frequencies(parts: FamilyCoefficients) -> Complex:
     """Complex Ω at their places in the family, 0 elsewhere."""
-    drifts = parts.drifts()
+    drifts = parts.held.drift()
     found = full_frequencies(drifts) if len(drifts) else np.zeros((0, 2), np.complex128)
-    return parts.spread(found.real) + 1j * parts.spread(found.imag)
+    return parts.spread(found)
 
 
 def array_symmetry(
@@ -272,13 +274,14 @@ def _require_pair(array: TrapArray) -> None:
 
 def _symmetry(family: LightFamily, phases: Array, shares: Array, at: At) -> ArraySymmetry:
     parts = family.coefficients(at)
-    g_r, g_a = _couplings(parts)
-    squares = parts.omegas**2 + 2.0 * parts.omega[:, None] * parts.shifts
+    g_r, g_a = _couplings(parts.held)
+    found = parts.held
+    squares = found.omegas**2 + 2.0 * found.omega[:, None] * found.shifts
     return ArraySymmetry(
         phi=phases,
         balance=shares,
-        omega=parts.spread(parts.omega),
-        delta_omega=parts.spread(parts.omegas[:, 1] - parts.omegas[:, 0]),
+        omega=parts.spread(found.omega),
+        delta_omega=parts.spread(found.omegas[:, 1] - found.omegas[:, 0]),
         lines=parts.spread(np.sqrt(np.maximum(squares, 0.0))),
         g_r=parts.spread(g_r),
         g_a=parts.spread(g_a),
@@ -349,7 +352,7 @@ def symmetry_range(
 def _tuning(array: TrapArray, own: float, at: At) -> tuple[float, float]:
     """δω at a balance (rad/s) and how fast the balance moves it."""
     step = 0.01 if own < 0.5 else -0.01
-    pair = pair_family(array, balance=np.array([own, own + step])).coefficients(at)
+    pair = pair_family(array, balance=np.array([own, own + step])).coefficients(at).held
     if len(pair.omegas) < 2:
         raise InputError("the light does not hold the pair when its balance is changed")
     detunings = pair.omegas[:, 1] - pair.omegas[:, 0]

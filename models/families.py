@@ -16,9 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from .array import TrapArray
 from .errors import InputError
-from .family_coefficients import FamilyCoefficients, family_coefficients
-from .family_equilibrium import LightMechanics, rest_positions
+from .family_coefficients import (
+    FamilyCoefficients,
+    family_coefficients,
+    impossible,
+    rest_positions,
+)
 from .gas import Gas
+from .mechanics import LightMechanics
 
 __all__ = ["LightFamily", "chain_family", "pair_family"]
 
@@ -144,7 +149,7 @@ class LightFamily:
         positions, reason = (
             rest_positions(self._mechanics, self.array)
             if at == "equilibrium"
-            else (self._mechanics.centres, self._mechanics.impossible(self.array.spheres))
+            else (self._mechanics.centres, impossible(self._mechanics, self.array.spheres))
         )
         return family_coefficients(
             self.array, self._mechanics, positions, reason, self._measured, self._gamma, self.shape

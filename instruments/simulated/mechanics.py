@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.array import TrapArray
-from ...models.constants import HBAR
 from ...models.detection import quantum_length
 from ...models.gas import Gas
 from ...models.light import Site, TweezerState
@@ -208,7 +207,7 @@ class TrapMechanics:
             part, kept = self._without_lost(trap, chosen)
             places = part.equilibrium()
             coefficients = part.coefficients(places)
-            omega = coefficients.omega
+            omega = float(coefficients.omega)
             at = np.array([kept.index(j) for j in chosen], dtype=np.int64)
             whole = part.linearize(places)
             rows = np.array([2 * i + q for i in at for q in (0, 1)])
@@ -218,8 +217,7 @@ class TrapMechanics:
                 whole.output[np.ix_(at, rows)],
             )
             equilibrium[chosen] = places[at, 2]
-            own = coefficients.diffusion[at, 2, at, 2].real
-            recoil[chosen] = own / (HBAR * omega * coefficients.masses[at])
+            recoil[chosen] = np.diag(coefficients.rates).real[at]
             if len(at) == 2 and len(kept) == 2:
                 pair = part.pair_constants(places).constants
         return OperatingPoint(

@@ -5,8 +5,9 @@ import pytest
 
 from optobind.models.errors import InputError
 from optobind.models.pair import PairConstants
-from optobind.models.phases import area_shares, exceptional_detunings, ideal_regimes
+from optobind.models.phases import area_shares, ideal_regimes
 from optobind.models.ranges import require_count, require_finite, require_finite_array
+from optobind.models.regimes import exceptional_detunings
 from optobind.models.sphere import Sphere
 from optobind.theory.collective import chains, demodulation, modes, network, response, skin
 from optobind.theory.modulation import demodulated, rotating

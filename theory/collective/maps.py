@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...models.array import TrapArray
 from ...models.errors import InputError, NotTrappedError
 from ...models.families import LightFamily, chain_family, pair_family
-from ...models.family_equilibrium import Reason
+from ...models.family_coefficients import Reason
 from ...models.linear import LinearModel
 
 __all__ = ["StabilityMap", "family_growth", "growth_map", "stability_map"]
@@ -100,7 +100,7 @@ def family_growth(
         Which axes move.
     """
     parts = family.coefficients(at)
-    drifts = parts.drifts(axes)
+    drifts = parts.held.drift(axes)
     if not len(drifts):
         empty = np.zeros(family.shape)
         return empty, empty.copy(), parts.reason

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...models.array import Place, TrapArray
-from ...models.constants import HBAR
 from ...models.errors import InputError
 from ...models.farfield import far_field_couplings, noise_kernel
 from ...models.linear import LinearModel
+from ...models.oscillators import oscillator_drift, oscillator_model
 from ...models.ranges import require_count, require_finite, require_finite_array, require_range
 from ...models.tweezer import LocalField
 
@@ -90,19 +90,13 @@ class CouplingNetwork:
             Where to linearise.
         """
         parts = array.coefficients(at)
-        omega = parts.omega
-        root = np.sqrt(np.outer(parts.masses, parts.masses)) * omega
-        own = np.arange(len(parts.masses))
-        rates = -parts.stiffness[:, 2, :, 2] / (2.0 * root)
-        rates[own, own] = 0.0
-        change = parts.stiffness[own, 2, own, 2] - parts.alone[:, 2, 2]
         return cls(
             omegas=parts.omegas,
-            g=rates,
-            shifts=change / (2.0 * parts.masses * omega),
-            D=parts.diffusion[:, 2, :, 2] / (HBAR * root),
+            g=parts.couplings,
+            shifts=parts.shifts,
+            D=parts.rates,
             gamma=parts.gamma,
-            n_thermal=parts.thermal_occupation(omega),
+            n_thermal=float(parts.thermal_occupation),
         )
 
     @classmethod
@@ -226,17 +220,10 @@ class CouplingNetwork:
 
     def to_linear(self) -> LinearModel:
         """Full dynamics in states (z_1, p_1, z_2, …), as :meth:`TrapArray.linearize`."""
-        n, omega = self.count, self.omega
-        drift, noise = np.zeros((2 * n, 2 * n)), np.zeros((2 * n, 2 * n))
-        drift[0::2, 1::2] = omega * np.eye(n)
-        own = self.omegas**2 / omega + 2.0 * self.shifts
-        drift[1::2, 0::2] = 2.0 * self.g - np.diag(own)
-        drift[1::2, 1::2] = -np.diag(self.gamma)
-        bath = self.total_diffusion - np.diag(self.D).real
-        noise[1::2, 1::2] = 2.0 * (self.D.real + np.diag(bath))
-        output = np.zeros((n, 2 * n))
-        output[:, 0::2] = np.eye(n)
-        return LinearModel(drift, noise, output)
+        own = self.omegas**2 / self.omega + 2.0 * self.shifts
+        drift = oscillator_drift(self.omega, 2.0 * self.g - np.diag(own), self.gamma)
+        bath = self.gamma * (self.n_thermal + 0.5)
+        return oscillator_model(drift, self.D.real + np.diag(bath))
 
     def dynamical_matrix(self) -> NDArray[np.complex128]:
         """H of the rotating wave, da/dt = −iHa, in the frame at ω, (n, n), rad/s.

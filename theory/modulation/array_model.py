@@ -25,8 +25,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...models.array import TrapArray
 from ...models.array_checks import measured_table, position_array
+from ...models.coefficients import kept_axes, pull_rates, recoil_rates
 from ...models.constants import HBAR, bose_occupation
 from ...models.errors import InputError, NotTrappedError
+from ...models.oscillators import oscillator_drift, oscillator_noise, oscillator_output
 from .array_drift import LightParts, averaged_positions, light_parts
 from .drift import ModulatedModel
 from .floquet import driven_mean
@@ -38,7 +40,6 @@ __all__ = ["ArrayModel", "array_model"]
 
 Array: TypeAlias = NDArray[np.float64]
 
-_AXES = {"x": 0, "y": 1, "z": 2}
 _SLOW = 0.1  # rate of the light over ω below which the equilibrium follows it to 1 %
 _MOST_EXCURSION = 0.1  # rad of optical phase
 
@@ -149,7 +150,7 @@ def array_model(
         raise InputError(
             f"the array has {len(array.tweezers)} beams, the program has {program.beams}"
         )
-    kept = _kept_axes(axes)
+    kept = kept_axes(axes)
     light = program.relative_to([beam.power for beam in array.tweezers])
     begin = 0.0 if span is None else span[0]
     mean = mean_weights(light) if light.period is not None else light([begin])[0]
@@ -174,7 +175,8 @@ def array_model(
     base_drift, base_noise = _base(array, omega, kept)
     drift[0] += base_drift
     noise[0] += base_noise
-    model = ModulatedModel(light, drift, noise, _output(drift), omega, force)
+    output = oscillator_output(drift.shape[-1] // 2)
+    model = ModulatedModel(light, drift, noise, output, omega, force)
     return ArrayModel(model, name, places, np.zeros(0), omegas, array.masses, array.k)
 
 
@@ -212,19 +214,9 @@ def _following(
     base_drift, base_noise = _base(array, omega, kept)
     drift_parts[0] += base_drift
     noise_parts[0] += base_noise
-    model = ModulatedModel(weights, drift_parts, noise_parts, _output(drift), omega)
+    output = oscillator_output(drift.shape[-1] // 2)
+    model = ModulatedModel(weights, drift_parts, noise_parts, output, omega)
     return ArrayModel(model, "instantaneous", places, times, omegas, array.masses, array.k)
-
-
-def _kept_axes(axes: str) -> list[int]:
-    if (
-        not isinstance(axes, str)
-        or not axes
-        or len(set(axes)) != len(axes)
-        or not set(axes) <= set(_AXES)
-    ):
-        raise InputError(f"axes must be some of 'xyz', for example 'z', got {axes!r}")
-    return sorted(_AXES[name] for name in axes)
 
 
 def _corrections(array: TrapArray, parts: LightParts, mean: Array) -> Array:
@@ -261,34 +253,19 @@ def _base(array: TrapArray, omega: float, kept: list[int]) -> tuple[Array, Array
     gamma = [0.0 if gas is None else gas.damping_rate(sphere) for sphere in array.spheres]
     damping = np.repeat(np.array(gamma), len(kept))
     occupation = bose_occupation(omega, 0.0 if gas is None else gas.temperature)
-    own = 2 * np.arange(damping.size)
-    drift = np.zeros((2 * damping.size, 2 * damping.size))
-    noise = np.zeros_like(drift)
-    drift[own, own + 1] = omega
-    drift[own + 1, own + 1] = -damping
-    noise[own + 1, own + 1] = damping * (2.0 * occupation + 1.0)
-    return drift, noise
-
-
-def _output(drift: Array) -> Array:
-    """Every position as a channel."""
-    return np.eye(drift.shape[-1])[0::2]
+    none = np.zeros((damping.size, damping.size))
+    noise = oscillator_noise(np.diag(damping * (occupation + 0.5)))
+    return oscillator_drift(omega, none, damping), noise
 
 
 def _quadratures(
     array: TrapArray, parts: LightParts, omega: float, kept: list[int]
 ) -> tuple[Array, Array, Array]:
-    """What the light adds to A, N and b: −K/(√(m_jm_l)ω), 2 Re P/(ħω√(m_jm_l)), F/√(ħm_jω)."""
-    count = len(parts.forces)
+    """What the light adds to A, N and b, the last being F/√(ħm_jω)."""
     masses = np.repeat(array.masses, len(kept))
-    size = masses.size
-    root = np.sqrt(np.outer(masses, masses)) * omega
-    stiffness = parts.stiffness[:, :, kept][:, :, :, :, kept].reshape(count, size, size)
-    recoil = parts.diffusion[:, :, kept][:, :, :, :, kept].reshape(count, size, size).real
-    drift = np.zeros((count, 2 * size, 2 * size))
-    noise, force = np.zeros_like(drift), np.zeros((count, 2 * size))
-    drift[:, 1::2, 0::2] = -stiffness / root
-    noise[:, 1::2, 1::2] = recoil + recoil.swapaxes(-1, -2)
-    noise[:, 1::2, 1::2] /= HBAR * root
-    force[:, 1::2] = parts.forces[:, :, kept].reshape(count, size) / np.sqrt(HBAR * masses * omega)
+    drift = oscillator_drift(0.0, pull_rates(array.masses, omega, parts.stiffness, kept))
+    noise = oscillator_noise(recoil_rates(array.masses, omega, parts.diffusion, kept))
+    force = np.zeros(drift.shape[:-1])
+    pushes = parts.forces[:, :, kept].reshape(len(force), -1)
+    force[:, 1::2] = pushes / np.sqrt(HBAR * masses * omega)
     return drift, noise, force

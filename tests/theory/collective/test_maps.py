@@ -8,7 +8,7 @@ import pytest
 from optobind.models.array import TrapArray
 from optobind.models.errors import InputError, NotTrappedError
 from optobind.models.families import LightFamily, chain_family, pair_family
-from optobind.models.family_equilibrium import Reason
+from optobind.models.family_coefficients import Reason
 from optobind.models.gas import Gas
 from optobind.models.objective import AplanaticObjective
 from optobind.models.pair import PairConstants
