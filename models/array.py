@@ -186,6 +186,11 @@ class TrapArray:
             return np.array([sphere.effective_polarizability(self.k) for sphere in self.spheres])
         return np.array([complex(sphere.polarizability) for sphere in self.spheres])
 
+    def mechanics(self, tweezers: Sequence[Tweezer]) -> Mechanics:
+        """Forces on these particles in other beams of the same wavelength."""
+        charges = np.array([sphere.charge for sphere in self.spheres])
+        return Mechanics(tuple(tweezers), self.polarizabilities, charges, self.k)
+
     def field(self, positions: ArrayLike) -> LocalField:
         """Field of all tweezers with derivatives at positions (n, 3) in m."""
         return self._mechanics.field(position_array(positions))
@@ -346,8 +351,7 @@ class TrapArray:
 
     @cached_property
     def _mechanics(self) -> Mechanics:
-        charges = np.array([sphere.charge for sphere in self.spheres])
-        return Mechanics(self.tweezers, self.polarizabilities, charges, self.k)
+        return self.mechanics(self.tweezers)
 
     @cached_property
     def _measured(self) -> Array:

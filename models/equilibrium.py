@@ -146,7 +146,7 @@ def _lone(index: int, sphere: Sphere, alpha: complex, tweezer: Tweezer, k: float
     return np.asarray(line[first] + share * (line[first + 1] - line[first]))
 
 
-def balance(field: ForceField, start: Array) -> Balance:
+def balance(field: ForceField, start: Array, *, gradual: bool = True) -> Balance:
     """Look for the equilibria near the foci, side by side.
 
     Parameters
@@ -155,11 +155,13 @@ def balance(field: ForceField, start: Array) -> Balance:
         Forces in B settings.
     start : ndarray, shape (B, n, 3)
         Single-particle equilibria, m.
+    gradual : bool
+        Where that fails, switch the interaction on in steps.
     """
     positions, found = _newton(field, start, 1.0)
     first = _judged(field, positions, np.ones(len(start)), found)
     again = np.nonzero(~first.held)[0]
-    if not again.size:
+    if not again.size or not gradual:
         return first
     places, strength = start.copy(), np.ones(len(start))
     places[first.held] = positions[first.held]

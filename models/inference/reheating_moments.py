@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..linear import LinearModel
+from ..oscillators import oscillator_model, pair_drift
 from .reheating_bins import BinLayout
 
 __all__ = [
@@ -48,20 +49,11 @@ def reheating_model(values: Mapping[str, float]) -> LinearModel:
         State (z_1, p_1, z_2, p_2).
     """
     omega = 0.5 * (values["omega_1"] + values["omega_2"])
-    drift = np.zeros((4, 4))
-    drift[0, 1] = drift[2, 3] = omega
-    drift[1, 0] = -(values["omega_1"] ** 2) / omega
-    drift[3, 2] = -(values["omega_2"] ** 2) / omega
-    drift[1, 2] = 2.0 * (values["g_r"] + values["g_a"])
-    drift[3, 0] = 2.0 * (values["g_r"] - values["g_a"])
-    drift[1, 1] = -values.get("gamma_1", 0.0)
-    drift[3, 3] = -values.get("gamma_2", 0.0)
-    noise = np.zeros((4, 4))
-    noise[1, 1], noise[3, 3] = 2.0 * values["D11"], 2.0 * values["D22"]
-    noise[1, 3] = noise[3, 1] = 2.0 * values["re_D12"]
-    output = np.zeros((2, 4))
-    output[0, 0] = output[1, 2] = 1.0
-    return LinearModel(drift, noise, output)
+    squares = (values["omega_1"] ** 2, values["omega_2"] ** 2)
+    gamma = (values.get("gamma_1", 0.0), values.get("gamma_2", 0.0))
+    drift = pair_drift(omega, squares, values["g_r"], values["g_a"], gamma)
+    cross = values["re_D12"]
+    return oscillator_model(drift, [[values["D11"], cross], [cross, values["D22"]]])
 
 
 def initial_covariance(values: Mapping[str, float], vacuum: float = 0.5) -> _Array:

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...models.array import TrapArray
 from ...models.array_checks import check_apart, position_array
+from ...models.equilibrium import balance
 from ...models.errors import NotTrappedError
-from ...models.mechanics import Mechanics
 from ...models.tweezer import Tweezer
 from .program import LightProgram
 from .weights import mean_weights
@@ -25,8 +25,6 @@ from .weights import mean_weights
 __all__ = ["LightParts", "averaged_positions", "balanced_positions", "light_parts"]
 
 Array: TypeAlias = NDArray[np.float64]
-
-_ITERATIONS = 60
 
 
 @dataclass(frozen=True)
@@ -90,13 +88,45 @@ def _evaluate(
     array: TrapArray, beams: list[Tweezer], places: Array, diffusion: bool
 ) -> list[NDArray[np.complex128]]:
     """Forces, stiffness, stiffness alone and P of given beams."""
-    charges = np.array([sphere.charge for sphere in array.spheres])
-    mechanics = Mechanics(tuple(beams), array.polarizabilities, charges, array.k)
+    mechanics = array.mechanics(beams)
     forces, stiffness = mechanics.forces_and_stiffness(places)
     n = len(places)
     spread = mechanics.diffusion(places) if diffusion else np.zeros((3 * n, 3 * n))
     parts = (forces, stiffness, mechanics.alone(places), spread.reshape(n, 3, n, 3))
     return [np.asarray(part, dtype=np.complex128) for part in parts]
+
+
+@dataclass(frozen=True)
+class _WeightedForces:
+    """The force of given weights, as one setting of the light: what an equilibrium asks for."""
+
+    array: TrapArray
+    weights: Array
+
+    @property
+    def foci(self) -> Array:
+        """(n, 3), m."""
+        return self.array.foci
+
+    @property
+    def sizes(self) -> Array:
+        """Waists and Rayleigh ranges, (n, 3), m."""
+        return self.array.mechanics(self.array.tweezers).sizes
+
+    def take(self, index: NDArray[np.intp]) -> _WeightedForces:
+        """There is one setting only."""
+        return self
+
+    def forces_and_stiffness(self, positions: Array, strength: float = 1.0) -> tuple[Array, Array]:
+        """Weighted sums of :func:`light_parts`; the interaction acts in full."""
+        parts = light_parts(self.array, positions[0], diffusion=False)
+        forces = np.tensordot(self.weights, parts.forces, axes=1)
+        return forces[None], np.tensordot(self.weights, parts.stiffness, axes=1)[None]
+
+    def alone(self, positions: Array) -> Array:
+        """Stiffness without interaction, (1, n, 3, 3), N/m."""
+        parts = light_parts(self.array, positions[0], diffusion=False)
+        return np.tensordot(self.weights, parts.alone, axes=1)[None]
 
 
 def balanced_positions(array: TrapArray, weights: Array, start: Array) -> Array:
@@ -107,33 +137,14 @@ def balanced_positions(array: TrapArray, weights: Array, start: Array) -> Array:
     NotTrappedError
         If a particle leaves its tweezer or is not held along every axis.
     """
-    size = np.array(
-        [(t.waist_x, t.waist_y, min(t.rayleigh_ranges(array.k))) for t in array.tweezers]
-    )
-    places = start.copy()
-    for _ in range(_ITERATIONS):
-        parts = light_parts(array, places, diffusion=False)
-        force = np.tensordot(weights, parts.forces, axes=1)
-        stiffness = np.tensordot(weights, parts.stiffness, axes=1).reshape(force.size, force.size)
-        try:
-            step = np.linalg.solve(stiffness, force.ravel()).reshape(-1, 3)
-        except np.linalg.LinAlgError:
-            break
-        places = places + step / max(1.0, float(np.max(np.abs(step) / (0.25 * size))))
-        outside = (np.abs(places - array.foci) > size * (1.0, 1.0, 3.0)).any(axis=1)
-        if outside.any():
-            break
-        if np.abs(step).max() < 1e-15 + 4.0 * np.finfo(float).eps * np.abs(places).max():
-            alone = np.tensordot(weights, parts.alone, axes=1)
-            softest = np.linalg.eigvalsh(0.5 * (alone + alone.swapaxes(-1, -2)))[:, 0]
-            if softest.min() <= 0.0:
-                break
-            check_apart(array.spheres, places)
-            return places
-    raise NotTrappedError(
-        "the modulated light does not hold every particle near its focus; use less depth or more "
-        "power"
-    )
+    found = balance(_WeightedForces(array, weights), start[None], gradual=False)
+    if not found.held.all():
+        raise NotTrappedError(
+            "the modulated light does not hold every particle near its focus; use less depth or "
+            "more power"
+        )
+    check_apart(array.spheres, found.positions[0])
+    return np.asarray(found.positions[0])
 
 
 def averaged_positions(array: TrapArray, program: LightProgram) -> Array:

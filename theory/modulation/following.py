@@ -14,7 +14,6 @@ from scipy.interpolate import CubicSpline
 from ...models.array import TrapArray
 from ...models.equilibrium import force_balance
 from ...models.errors import InputError
-from ...models.mechanics import Mechanics
 from .array_drift import LightParts
 from .program import LightProgram
 from .waveform import time_array
@@ -127,11 +126,10 @@ def follow(
         raise InputError(f"samples must lie in 8 … 100000, got {samples}")
     if light.stepwise and light.breaks(*span).size:
         raise InputError("no equilibrium follows light that jumps, use at='averaged' or positions")
-    charges = np.array([sphere.charge for sphere in array.spheres])
     times = np.linspace(*span, samples + 1)
     phases = np.stack([wave(times) for wave in light.phases], axis=-1)
     powers = np.stack([wave(times) for wave in light.powers], axis=-1)
-    count = len(charges)
+    count = len(array.spheres)
     where, found = array.equilibrium(), []
     for phase, power in zip(phases, powers, strict=True):
         beams = tuple(
@@ -140,7 +138,7 @@ def follow(
             )
             for beam, p, f in zip(array.tweezers, phase.tolist(), power.tolist(), strict=True)
         )
-        mechanics = Mechanics(beams, array.polarizabilities, charges, array.k)
+        mechanics = array.mechanics(beams)
         where = force_balance(mechanics, where)
         forces, stiffness = mechanics.forces_and_stiffness(where)
         spread = mechanics.diffusion(where).reshape(count, 3, count, 3)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...models.errors import InputError
+from ...models.oscillators import oscillator_drift, oscillator_noise, oscillator_output
 from ...models.ranges import require_range
 from .drift import ModulatedModel
 from .program import LightProgram
@@ -131,21 +132,20 @@ def far_field_model(
             f"D11·D22 = {D11 * D22:.6g} is smaller than (G sin kd/kd)² = {(rate * sine) ** 2:.6g}: "
             "the master equation would not be positive"
         )
-    drift, noise = np.zeros((5, 4, 4)), np.zeros((5, 4, 4))
-    _oscillator(drift[0], noise[0], omega, gamma, n_thermal)
+    damping, bath = _bath(gamma, n_thermal, 2)
+    pull, diffusion = np.zeros((5, 2, 2)), np.zeros((5, 2, 2))
+    diffusion[0] = bath
     for j, (recoil, bare) in enumerate(
         ((D11, omega - 0.5 * delta_omega), (D22, omega + 0.5 * delta_omega))
     ):
-        drift[1 + j, 2 * j + 1, 2 * j] = -(bare**2) / omega
-        noise[1 + j, 2 * j + 1, 2 * j + 1] = 2.0 * recoil
+        pull[1 + j, j, j] = -(bare**2) / omega
+        diffusion[1 + j, j, j] = recoil
     # cos φ carries g_r and Re D_12, sin φ carries g_a; 2(g_r ± g_a)(z_other − z_own).
-    for part, first, second in ((3, cosine, cosine), (4, sine, -sine)):
-        drift[part, 1, [2, 0]] = 2.0 * rate * first, -2.0 * rate * first
-        drift[part, 3, [0, 2]] = 2.0 * rate * second, -2.0 * rate * second
-    noise[3, 1, 3] = noise[3, 3, 1] = 2.0 * rate * sine
-    output = np.zeros((2, 4))
-    output[0, 0] = output[1, 2] = 1.0
-    return ModulatedModel(LightProgram.pair(phi, power_1, power_2), drift, noise, output, omega)
+    pull[3] = 2.0 * rate * cosine * np.array([[-1.0, 1.0], [1.0, -1.0]])
+    pull[4] = 2.0 * rate * sine * np.array([[-1.0, 1.0], [-1.0, 1.0]])
+    diffusion[3, 0, 1] = diffusion[3, 1, 0] = rate * sine
+    light = LightProgram.pair(phi, power_1, power_2)
+    return _modulated(light, omega, pull, damping, diffusion)
 
 
 def single_model(
@@ -171,30 +171,34 @@ def single_model(
     """
     require_range("omega", omega, 1e-9, 1e12, "rad/s")
     require_range("D", D, 0.0, 1e15, "1/s")
-    drift, noise = np.zeros((2, 2, 2)), np.zeros((2, 2, 2))
-    _oscillator(drift[0], noise[0], omega, (gamma,), (n_thermal,))
-    drift[1, 1, 0] = -omega
-    noise[1, 1, 1] = 2.0 * D
+    damping, bath = _bath((gamma,), (n_thermal,), 1)
+    pull, diffusion = np.zeros((2, 1, 1)), np.zeros((2, 1, 1))
+    diffusion[0], diffusion[1] = bath, D
+    pull[1] = -omega
     program = LightProgram.pair(0.0, power)
     alone = LightProgram(program.phases[:1], program.powers[:1])
-    return ModulatedModel(alone, drift, noise, np.array([[1.0, 0.0]]), omega)
+    return _modulated(alone, omega, pull, damping, diffusion)
 
 
-def _oscillator(
-    drift: Array,
-    noise: Array,
-    omega: float,
-    gamma: tuple[float, ...],
-    n_thermal: tuple[float, ...],
-) -> None:
-    """Fill in what no light changes: ż = ωp, damping and gas noise."""
-    count = len(drift) // 2
+def _bath(
+    gamma: tuple[float, ...], n_thermal: tuple[float, ...], count: int
+) -> tuple[Array, Array]:
+    """What no light changes: damping (n,), and the diffusion γ(n̄ + ½) of the gas, (n, n)."""
     for name, values in (("gamma", gamma), ("n_thermal", n_thermal)):
         if np.shape(values) != (count,):
             raise InputError(f"{name} needs one value per particle, {count}, got {values!r}")
-    for j, (damping, occupation) in enumerate(zip(gamma, n_thermal, strict=True)):
+    for damping, occupation in zip(gamma, n_thermal, strict=True):
         require_range("gamma", damping, 0.0, 1e12, "1/s")
         require_range("n_thermal", occupation, 0.0, 1e15)
-        drift[2 * j, 2 * j + 1] = omega
-        drift[2 * j + 1, 2 * j + 1] = -damping
-        noise[2 * j + 1, 2 * j + 1] = damping * (2.0 * occupation + 1.0)
+    rates = np.array(gamma, dtype=np.float64)
+    return rates, np.diag(rates * (np.array(n_thermal) + 0.5))
+
+
+def _modulated(
+    light: LightProgram, omega: float, pull: Array, damping: Array, diffusion: Array
+) -> ModulatedModel:
+    """Model of one part for each weight of the light; the first has ż = ωp and the damping."""
+    first = np.arange(len(pull)) == 0
+    drift = oscillator_drift(omega * first, pull, np.outer(first, damping))
+    output = oscillator_output(damping.size)
+    return ModulatedModel(light, drift, oscillator_noise(diffusion), output, omega)

@@ -40,6 +40,7 @@ from scipy.optimize import brentq
 from scipy.special import j0, j1, jn_zeros
 
 from ...models.errors import ConvergenceError, InputError
+from ...models.oscillators import oscillator_drift
 from ...models.ranges import require_range
 from .reduced import FarFieldPair
 
@@ -124,14 +125,10 @@ def _fastest_mode(
 ) -> tuple[complex, NDArray[np.complex128]]:
     """Eigenvalue of largest real part, Re λ ± iΩ with Im λ < 0, and (Z_1, Z_2) up to a factor."""
     strength = pair.force_amplitude * pair.k_prime * bessel_gain(x)
-    drift = np.zeros((4, 4))
-    drift[0, 1] = drift[2, 3] = 1.0
-    for j, (sign, row) in enumerate(((1.0, 1), (-1.0, 3))):
-        pull = strength / pair.masses[j] * math.cos(pair.kd - sign * (pair.phi - turn))
-        drift[row, 2 * j] = -squares[j] - pull
-        drift[row, 2 - 2 * j] = pull
-        drift[row, row] = -pair.gamma[j]
-    values, vectors = np.linalg.eig(drift)
+    first = strength / pair.masses[0] * math.cos(pair.kd - (pair.phi - turn))
+    second = strength / pair.masses[1] * math.cos(pair.kd + (pair.phi - turn))
+    pull = [[-squares[0] - first, first], [second, -squares[1] - second]]
+    values, vectors = np.linalg.eig(oscillator_drift(1.0, pull, pair.gamma))
     turning = np.where(values.imag < 0.0, values.real, -np.inf)
     best = int(np.argmax(turning))
     return complex(values[best]), vectors[[0, 2], best].astype(np.complex128)

@@ -1,23 +1,19 @@
 import math
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from optobind.models.array import TrapArray
 from optobind.models.errors import InputError, NotTrappedError
-from optobind.models.families import LightFamily, chain_family, pair_family
+from optobind.models.families import chain_family, pair_family
 from optobind.models.family_coefficients import Reason
 from optobind.models.gas import Gas
-from optobind.models.objective import AplanaticObjective
 from optobind.models.pair import PairConstants
 from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer
 from optobind.theory.collective.chains import linear_chain
 from optobind.theory.collective.maps import family_growth, growth_map, stability_map
-
-FINE, LONG = np.linspace(-3, 3, 5), np.linspace(2.3e-6, 3.4e-6, 4)
 
 
 def _pair(**options):
@@ -27,42 +23,6 @@ def _pair(**options):
         Tweezer((2.6e-6, -2e-7, 2e-7), 0.2, 8e-7, 8e-7, 0.1, (0.1j, 1.0)),
     )
     return TrapArray(spheres, beams, gas=Gas(50.0), **options)
-
-
-def _cases():
-    pair = _pair()
-    opposed = replace(pair, tweezers=(pair.tweezers[0], replace(pair.tweezers[1], direction=-1)))
-    apart = replace(pair, tweezers=(pair.tweezers[0], replace(pair.tweezers[1], detuning=3e6)))
-    return {
-        "pair": pair,
-        "corrected": _pair(radiative_correction=True),
-        "measured": _pair(measured_omegas=(3.2e5, 3.4e5)),
-        "triples": _pair(measured_omegas=((1e6, 9e5, 3e5), (1.1e6, 9e5, 3e5))),
-        "counter-propagating": opposed,
-        "two tones": apart,
-    }
-
-
-@pytest.mark.parametrize("at", ["equilibrium", "focus"])
-@pytest.mark.parametrize("name", list(_cases()))
-def test_settings_side_by_side_are_the_arrays_one_by_one(name, at):
-    array = _cases()[name]
-    family = pair_family(array, phi=FINE[:, None], separation=LONG[None, :])
-    parts = family.coefficients(at)
-    assert family.shape == (5, 4)
-    assert not parts.reason.any()
-    couplings = parts.spread(parts.couplings)
-    for index in ((0, 0), (2, 3), (4, 1)):
-        member = family.member(index)
-        flat = np.ravel_multi_index(index, family.shape)
-        model = member.linearize(at, "xyz")
-        scale = np.abs(model.drift).max()
-        assert np.abs(parts.drifts("xyz")[flat] - model.drift).max() < 1e-12 * scale
-        pair = member.pair_constants(at)
-        assert couplings[index][0, 1] == pytest.approx(pair.constants.g_r + pair.constants.g_a)
-        assert np.allclose(parts.rates[flat], pair.D, rtol=1e-9, atol=1e-9 * pair.constants.D11)
-        assert np.allclose(parts.shifts[flat], pair.constants.shifts, rtol=1e-6)
-        assert parts.thermal_occupation()[flat] == pytest.approx(pair.constants.n_thermal[0])
 
 
 def test_longer_arrays_are_families_too():
@@ -153,12 +113,6 @@ def test_anything_that_can_be_built_can_be_mapped():
     assert chain.frequency[0, 1] > chain.frequency[0, 0]
 
 
-def test_beam_of_a_setting_has_its_amplitude_to_the_last_digit():
-    array = _pair()
-    field = LightFamily.of(array).coefficients("focus")
-    assert np.array_equal(field.stiffness[0].reshape(6, 6), array.stiffness(array.foci))
-
-
 @pytest.mark.parametrize(
     ("parameters", "text"),
     [
@@ -178,28 +132,6 @@ def test_beam_of_a_setting_has_its_amplitude_to_the_last_digit():
 def test_impossible_maps_are_refused(parameters, text):
     with pytest.raises(InputError, match=text):
         stability_map(_pair(), **parameters)
-
-
-def test_what_no_family_can_do_is_named():
-    beam = Tweezer((0, 0, 0), 0.1, 7e-7, 7e-7)
-    single = TrapArray((Sphere(7e-8),), (beam,))
-    with pytest.raises(InputError, match="needs two particles, the array has 1"):
-        pair_family(single, phi=[0.0])
-    with pytest.raises(InputError, match="needs two particles, the array has 1"):
-        chain_family(single, power=[0.1])
-    with pytest.raises(InputError, match="an array with a gas"):
-        LightFamily.of(single, pressures=[1.0])
-    with pytest.raises(InputError, match=r"powers must be finite, shape \(..., 1\)"):
-        LightFamily.of(single, powers=[[0.1, 0.2]])
-    with pytest.raises(InputError, match="do not broadcast"):
-        LightFamily.of(single, powers=np.full((2, 1), 0.1), phases=np.zeros((3, 1)))
-    with pytest.raises(InputError, match="'equilibrium' or 'focus', got 'moon'"):
-        LightFamily.of(single).coefficients("moon")
-    with pytest.raises(InputError, match="axes must be some of 'xyz'"):
-        LightFamily.of(single).coefficients("focus").drifts("q")
-    lens = Tweezer.focused(AplanaticObjective(0.8), (0, 0, 0), 0.1, 1064e-9)
-    with pytest.raises(InputError, match="need Gaussian beams"):
-        LightFamily.of(TrapArray((Sphere(7e-8),), (lens,)))
 
 
 @pytest.mark.slow

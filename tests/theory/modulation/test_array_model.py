@@ -5,10 +5,10 @@ import pytest
 
 from optobind.models.array import TrapArray
 from optobind.models.constants import HBAR
-from optobind.models.couplings import linear_model
 from optobind.models.errors import InputError, NotTrappedError
 from optobind.models.gas import Gas
 from optobind.models.light import Site, TweezerState
+from optobind.models.oscillators import oscillator_model
 from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer
 from optobind.theory.modulation.array_drift import averaged_positions, light_parts
@@ -33,7 +33,7 @@ def _state(array, phases, powers, detunings=None):
 def _rescaled(array, light, places, omega, axes="z"):
     """The static linearisation at given positions, in quanta of another scale ω."""
     coefficients = array.with_light(light).coefficients(places)
-    model = linear_model(coefficients, axes)
+    model = oscillator_model(coefficients.drift(axes), coefficients.total_diffusion(axes))
     ratio = coefficients.omega / omega
     drift, noise = np.array(model.drift), np.array(model.noise)
     drift[0::2, 1::2] /= ratio
