@@ -27,6 +27,12 @@ condition is 4ηg_aδω − 4η²g_r² − δω² = γ², hence for g_r = 0
     2J_1(k′A_−)/(k′A_−) = (δω² + γ²)/(4g_aδω).
 
 At γ → 0 this is the exceptional point of the weakened coupling: the particles unlock.
+
+A balance is a limit cycle only if deviations from it die out. With slowly varying Z_j the balance
+becomes m_j(γ_j − 2iΩ) dZ_j/dt = F_j − m_j[ω_j² + ¾β_j|Z_j|² − Ω² − iγ_jΩ] Z_j. Of the four
+eigenvalues of its Jacobian at the balance one is zero (the common phase is free); the others must
+have negative real parts. And ¾β_j|Z_j|² must be small against ω_j², for a fifth-order term of the
+trap, which is left out, matters when the third-order one does.
 """
 
 from __future__ import annotations
@@ -49,7 +55,9 @@ __all__ = ["LimitCycle", "bessel_argument", "bessel_gain", "limit_cycle"]
 _FIRST_ZERO = float(jn_zeros(1, 1)[0])
 _GRID = 80
 _BALANCED = 1e-5  # of the linear growth rate: a larger rest is a jump, not a balance
+_SETTLED = 1e-2  # of the growth rate: phasors that turn faster are a mean of two motions
 _ROUGH, _FINE = 1e-4, 1e-11  # relative, of squared amplitudes
+_MOST_ANHARMONIC = 0.1  # 3β|Z|²/4ω² up to which the trap's force is cubic to some per cent
 
 
 def bessel_gain(x: float) -> float:
@@ -91,6 +99,10 @@ class LimitCycle:
         Ω, rad/s.
     offsets : tuple of float
         Mean positions (z̄_1, z̄_2), m.
+    recovery_rate : float
+        How fast the slowest deviation from it dies out, 1/s; positive.
+    anharmonicity : float
+        The larger 3|β_j||Z_j|²/4ω_j² of the two, at most 0.1.
     """
 
     argument: float
@@ -100,6 +112,8 @@ class LimitCycle:
     phase: float
     omega: float
     offsets: tuple[float, float]
+    recovery_rate: float
+    anharmonicity: float
 
 
 def _offsets(pair: FarFieldPair, x: float) -> tuple[float, float]:
@@ -120,13 +134,20 @@ def _offsets(pair: FarFieldPair, x: float) -> tuple[float, float]:
     return first, second
 
 
+def _springs(pair: FarFieldPair, x: float, turn: float) -> tuple[float, float]:
+    """F k′ cos c_j η(x)/m_j, what the fundamental of the light pulls z_2 − z_1 with, 1/s²."""
+    strength = pair.force_amplitude * pair.k_prime * bessel_gain(x)
+    return (
+        strength / pair.masses[0] * math.cos(pair.kd - (pair.phi - turn)),
+        strength / pair.masses[1] * math.cos(pair.kd + (pair.phi - turn)),
+    )
+
+
 def _fastest_mode(
     pair: FarFieldPair, x: float, squares: tuple[float, float], turn: float
 ) -> tuple[complex, NDArray[np.complex128]]:
     """Eigenvalue of largest real part, Re λ ± iΩ with Im λ < 0, and (Z_1, Z_2) up to a factor."""
-    strength = pair.force_amplitude * pair.k_prime * bessel_gain(x)
-    first = strength / pair.masses[0] * math.cos(pair.kd - (pair.phi - turn))
-    second = strength / pair.masses[1] * math.cos(pair.kd + (pair.phi - turn))
+    first, second = _springs(pair, x, turn)
     pull = [[-squares[0] - first, first], [second, -squares[1] - second]]
     values, vectors = np.linalg.eig(oscillator_drift(1.0, pull, pair.gamma))
     turning = np.where(values.imag < 0.0, values.real, -np.inf)
@@ -160,6 +181,41 @@ def _mode(
     return value, phasors, offsets
 
 
+def _drift_of_phasors(
+    pair: FarFieldPair, omega: float, phasors: NDArray[np.complex128]
+) -> NDArray[np.complex128]:
+    """dZ/dt of slowly varying phasors in the frame at ω, m/s; 0 at a balance."""
+    apart = phasors[1] - phasors[0]
+    x = pair.k_prime * abs(apart)
+    offsets = _offsets(pair, x)
+    first, second = _springs(pair, x, pair.k_prime * (offsets[1] - offsets[0]))
+    gamma, squared = np.array(pair.gamma), np.abs(phasors) ** 2
+    trap = np.array(pair.omegas) ** 2 + 0.75 * np.array(pair.duffing) * squared
+    pull = np.array([first * apart, -second * apart])
+    push = pull - (trap - omega**2 - 1j * gamma * omega) * phasors
+    return np.asarray(push / (gamma - 2j * omega))
+
+
+def _growth_of_deviations(
+    pair: FarFieldPair, omega: float, phasors: NDArray[np.complex128]
+) -> float:
+    """Largest growth rate of what deviates from a balance, its common phase aside, 1/s."""
+    step = 1e-5 * float(np.abs(phasors).max())
+    jacobian = np.empty((4, 4))
+    for column, unit in enumerate((1.0, 1j)):
+        for j in range(2):
+            aside = np.zeros(2, dtype=np.complex128)
+            aside[j] = unit * step
+            change = _drift_of_phasors(pair, omega, phasors + aside)
+            change = change - _drift_of_phasors(pair, omega, phasors - aside)
+            jacobian[:, 2 * column + j] = np.concatenate([change.real, change.imag]) / (2.0 * step)
+    # Turning both phasors alike changes nothing: its eigenvalue is projected out, not searched for.
+    turn = np.concatenate([-phasors.imag, phasors.real])
+    turn /= np.linalg.norm(turn)
+    rest = np.linalg.svd(turn[None])[2][1:]
+    return float(np.linalg.eigvals(rest @ jacobian @ rest.T).real.max())
+
+
 def limit_cycle(pair: FarFieldPair) -> LimitCycle | None:
     """Amplitude at which gain and loss balance; None if the pair at rest is stable.
 
@@ -173,8 +229,10 @@ def limit_cycle(pair: FarFieldPair) -> LimitCycle | None:
     InputError
         Without damping: nothing then fixes the amplitude.
     ConvergenceError
-        If no balance is found below J_1(x) = 0, or the locked motion ends before it: unequal
-        Duffing shifts carry the pair to another motion, which only a trajectory shows.
+        If no balance is found below J_1(x) = 0, or the one found is no limit cycle that this
+        theory describes: the locked motion ends before it (unequal Duffing shifts carry the pair
+        to another motion), deviations from it grow, or the traps are strongly anharmonic there.
+        Only a trajectory shows what the pair does instead.
     """
     if min(pair.gamma) <= 0.0:
         raise InputError(
@@ -191,17 +249,45 @@ def limit_cycle(pair: FarFieldPair) -> LimitCycle | None:
     last = turning[0]
     x = float(brentq(lambda x: _mode(pair, x)[0].real, grid[last - 1], grid[last], xtol=1e-12))
     value, phasors, offsets = _mode(pair, x)
-    if abs(value.real) > _BALANCED * growth[0]:
+    moves = float(np.abs(_drift_of_phasors(pair, -value.imag, phasors)).max())
+    jumps = abs(value.real) > _BALANCED * growth[0]
+    if jumps or moves > _SETTLED * growth[0] * float(np.abs(phasors).max()):
         raise ConvergenceError(
             f"gain and loss do not balance but jump at k'A = {x:.3g}: Duffing shifts this unequal "
             "take the particles apart before, simulate the pair instead"
         )
+    amplitudes = (float(abs(phasors[0])), float(abs(phasors[1])))
+    rate = _growth_of_deviations(pair, -value.imag, phasors)
+    anharmonicity = max(
+        0.75 * abs(b) * (z / w) ** 2
+        for b, z, w in zip(pair.duffing, amplitudes, pair.omegas, strict=True)
+    )
+    _require_cycle(x, rate, anharmonicity)
     return LimitCycle(
         argument=x,
         gain=bessel_gain(x),
         relative_amplitude=x / pair.k_prime,
-        amplitudes=(float(abs(phasors[0])), float(abs(phasors[1]))),
+        amplitudes=amplitudes,
         phase=float(np.angle(phasors[1] / phasors[0])),
         omega=-value.imag,
         offsets=offsets,
+        recovery_rate=-rate,
+        anharmonicity=anharmonicity,
     )
+
+
+def _require_cycle(x: float, rate: float, anharmonicity: float) -> None:
+    """Raise for a balance at x that is left at a positive rate (1/s), or is strongly anharmonic."""
+    failed = []
+    if rate >= 0.0:
+        failed.append(f"it is unstable, deviations grow at {rate:.3g} 1/s")
+    if anharmonicity > _MOST_ANHARMONIC:
+        failed.append(
+            f"the traps are strongly anharmonic, 3β|Z|²/4ω² = {anharmonicity:.3g} where at most "
+            f"{_MOST_ANHARMONIC:g} is described"
+        )
+    if failed:
+        raise ConvergenceError(
+            f"the balance of gain and loss at k'A = {x:.3g} is no limit cycle: "
+            f"{' and '.join(failed)}; simulate the pair instead"
+        )
