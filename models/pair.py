@@ -215,12 +215,13 @@ class PairConstants:
         return mean + self.re_D12, mean - self.re_D12
 
     def saturation_occupation(self) -> float:
-        """Occupation D/(2|g_a|) − ½ at which the damped mode saturates (g_r = 0, δω = 2g_a).
+        """Occupation D/(2|g_a| + γ) − ½ at which the damped mode saturates (g_r = 0, δω = 2g_a).
 
-        D is the mean of D_11 and D_22: both particles share the mode equally. The Letter prints
+        D is the mean of both particles' total diffusion, gas included, and γ that of the gas
+        damping: they share the mode equally. Without gas it is D_11/(2|g_a|) − ½. The Letter prints
         ⟨ξ†ξ⟩ = 2D_11 δ below Eq. (11); Eq. (7) gives D_11 δ, and only that yields this number,
         which the Letter itself quotes for D_11 = D_22 (docs/theory/errata.md).
         """
         if self.g_a == 0.0:
             raise InputError("no mode is damped at g_a = 0")
-        return 0.25 * (self.D11 + self.D22) / abs(self.g_a) - 0.5
+        return sum(self.total_diffusion) / (4.0 * abs(self.g_a) + sum(self.gamma)) - 0.5

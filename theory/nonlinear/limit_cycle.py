@@ -246,8 +246,7 @@ def limit_cycle(pair: FarFieldPair) -> LimitCycle | None:
     turning = [i for i in range(1, _GRID) if growth[i] < 0.0]
     if not turning:
         raise ConvergenceError("no amplitude below J_1(x) = 0 balances gain and loss")
-    last = turning[0]
-    x = float(brentq(lambda x: _mode(pair, x)[0].real, grid[last - 1], grid[last], xtol=1e-12))
+    x = _crossing(pair, float(grid[turning[0] - 1]), float(grid[turning[0]]))
     value, phasors, offsets = _mode(pair, x)
     moves = float(np.abs(_drift_of_phasors(pair, -value.imag, phasors)).max())
     jumps = abs(value.real) > _BALANCED * growth[0]
@@ -274,6 +273,14 @@ def limit_cycle(pair: FarFieldPair) -> LimitCycle | None:
         recovery_rate=-rate,
         anharmonicity=anharmonicity,
     )
+
+
+def _crossing(pair: FarFieldPair, low: float, high: float) -> float:
+    """Where growth turns into decay between two arguments that were looked at roughly."""
+    edges = [_mode(pair, x)[0].real for x in (low, high)]
+    if edges[0] * edges[1] > 0.0:
+        return high  # modes take turns here: there is a jump, not a crossing
+    return float(brentq(lambda x: _mode(pair, x)[0].real, low, high, xtol=1e-12))
 
 
 def _require_cycle(x: float, rate: float, anharmonicity: float) -> None:

@@ -111,10 +111,10 @@ class LoccChannel:
         local = pair.to_linear()
         drift, noise = local.drift.copy(), local.noise.copy()
         drift[1, 2] = drift[3, 0] = noise[1, 3] = noise[3, 1] = 0.0
-        for row, (recoil, left) in enumerate(
-            zip((pair.D11, pair.D22), self.local_diffusion, strict=True)
+        for row, (total, left) in enumerate(
+            zip(pair.total_diffusion, self.local_diffusion, strict=True)
         ):
-            noise[2 * row + 1, 2 * row + 1] += 2.0 * (left - recoil)
+            noise[2 * row + 1, 2 * row + 1] += 2.0 * (left - total)
         for source, target in ((0, 1), (1, 0)):
             c, gain = complex(self.measured[source]), self.gains[target]
             momentum, pushed = 2 * source + 1, 2 * target + 1
@@ -132,12 +132,13 @@ def locc_channel(pair: PairConstants) -> LoccChannel:
     Parameters
     ----------
     pair : PairConstants
-        Eq. (7); with a φ(t), the constants of one instant.
+        Eq. (7); with a φ(t), the constants of one instant. Gas counts as local heating, part of
+        the D_jj.
 
     Returns
     -------
     LoccChannel
-        Both particles keep the same fraction of their recoil as local heating, the largest one
+        Both particles keep the same fraction of their D_jj as local heating, the largest one
         that is possible.
 
     Raises
@@ -148,7 +149,7 @@ def locc_channel(pair: PairConstants) -> LoccChannel:
     result = separability(pair)
     if not result.separable:
         raise InputError(
-            f"no LOCC description: √(D11·D22) = {result.recoil:.6g} 1/s is smaller than "
+            f"no LOCC description: √(D11·D22) = {result.heating:.6g} 1/s is smaller than "
             f"√(g_r² + Re D12²) = {result.coupling:.6g} 1/s"
         )
     forward, backward = pair.g_r - pair.g_a, pair.g_r + pair.g_a
@@ -158,14 +159,15 @@ def locc_channel(pair: PairConstants) -> LoccChannel:
     x = complex(forward, 2.0 * pair.re_D12 * share)
     y = complex(backward, 2.0 * pair.re_D12 * (1.0 - share))
     used = abs(x) + abs(y)
+    first, second = pair.total_diffusion
     if used == 0.0:
-        return LoccChannel((0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (pair.D11, pair.D22))
+        return LoccChannel((0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (first, second))
     # (√2κ_1, μ_1) = t (μ_2, √2κ_2): equality in Cauchy–Schwarz, with t² = D_11/D_22.
-    t = math.sqrt(pair.D11 / pair.D22)
-    left = max(0.0, 1.0 - 0.5 * used / result.recoil)
+    t = math.sqrt(first / second)
+    left = max(0.0, 1.0 - 0.5 * used / result.heating)
     return LoccChannel(
         rates=(0.5 * t * abs(x), 0.5 * abs(y) / t),
         angles=(cmath.phase(x), cmath.phase(y)),
         gains=(math.sqrt(t * abs(y)), math.sqrt(abs(x) / t)),
-        local_diffusion=(left * pair.D11, left * pair.D22),
+        local_diffusion=(left * first, left * second),
     )

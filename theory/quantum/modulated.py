@@ -172,11 +172,13 @@ def entanglement_window(D: float, g: float) -> EntanglementWindow | None:
     return EntanglementWindow(-0.5 * math.log2(product(peak)), peak / abs(g), end / abs(g))
 
 
-def conditional_differential_variance(D: float, g: float, efficiency: float) -> float:
+def conditional_differential_variance(
+    D: float, g: float, efficiency: float, *, gas: float = 0.0
+) -> float:
     """Squeezed variance of a_− under φ = 2ωt and homodyne detection, steady and rotating wave.
 
-    Averaged over a period detection at θ = 0 learns 4ηDV² of each quadrature, so that
-    0 = −2gV + D − 4ηDV².
+    Averaged over a period detection at θ = 0 learns 4ηDV² of each quadrature from the scattered
+    light, while light and gas heat: 0 = −2gV + D + γ(n̄ + ½) − 4ηDV².
 
     Parameters
     ----------
@@ -184,10 +186,17 @@ def conditional_differential_variance(D: float, g: float, efficiency: float) -> 
         Recoil rate and coupling, 1/s.
     efficiency : float
         η, 1e-9 … 1.
+    gas : float
+        Heating by the gas, γ(n̄ + ½), 1/s.
     """
-    ratio = _ratio(D, g)
+    recoil, total = _ratio(D, g), _ratio(_heating(D, gas), g)
     eta = require_range("efficiency", efficiency, 1e-9, 1.0)
-    return ratio / (1.0 + math.sqrt(1.0 + 4.0 * eta * ratio**2))
+    return total / (1.0 + math.sqrt(1.0 + 4.0 * eta * recoil * total))
+
+
+def _heating(D: float, gas: float) -> float:
+    """Recoil and gas together, 1/s, both checked."""
+    return require_range("D", D, 0.0, 1e15, "1/s") + require_range("gas", gas, 0.0, 1e15, "1/s")
 
 
 @dataclass(frozen=True)
@@ -197,13 +206,16 @@ class ModulationThresholds:
     Attributes
     ----------
     ratio : float
-        D/|g|.
+        D/|g|, recoil and gas together.
     efficiency : float
         Detection efficiency η.
+    recoil_share : float
+        Share of D that is recoil, the only part that detection learns of.
     """
 
     ratio: float
     efficiency: float = 0.0
+    recoil_share: float = 1.0
 
     @property
     def squeezes(self) -> bool:
@@ -219,12 +231,30 @@ class ModulationThresholds:
     def entangles_conditionally(self) -> bool:
         """Whether the steady conditional state at θ = 0 is entangled: D(1 − η²) < g√η.
 
-        From 4V_−V_+ < 1 with V_+ = 1/(2√η) and V_− of :func:`conditional_differential_variance`.
+        From 4V_−V_+ < 1 with V_+ = 1/(2√η) and V_− of :func:`conditional_differential_variance`;
+        with gas η stands for η times the share of the recoil.
         """
-        eta = self.efficiency
+        eta = self.efficiency * self.recoil_share
         return self.ratio * (1.0 - eta**2) < math.sqrt(eta)
 
 
-def modulation_thresholds(D: float, g: float, efficiency: float = 0.0) -> ModulationThresholds:
-    """Thresholds of squeezing, D < g, and entanglement, D < g/2, and with detection."""
-    return ModulationThresholds(_ratio(D, g), require_range("efficiency", efficiency, 0.0, 1.0))
+def modulation_thresholds(
+    D: float, g: float, efficiency: float = 0.0, *, gas: float = 0.0
+) -> ModulationThresholds:
+    """Thresholds of squeezing, D < g, and entanglement, D < g/2, and with detection.
+
+    Parameters
+    ----------
+    D, g : float
+        Recoil rate and coupling, 1/s.
+    efficiency : float
+        η, 0 … 1.
+    gas : float
+        Heating by the gas, γ(n̄ + ½), 1/s; it counts with D.
+    """
+    total = _heating(D, gas)
+    return ModulationThresholds(
+        ratio=_ratio(total, g),
+        efficiency=require_range("efficiency", efficiency, 0.0, 1.0),
+        recoil_share=D / total if total > 0.0 else 1.0,
+    )

@@ -69,12 +69,12 @@ def damped_mode_occupation(
 def rotating_wave_occupation(
     pair: PairConstants, initial: float, times: ArrayLike
 ) -> NDArray[np.float64]:
-    """n(t) = n_∞ + (n_0 − n_∞)e^{−2|g_a|t} of the decaying mode, n_∞ = D/(2|g_a|) − ½.
+    """n(t) = n_∞ + (n_0 − n_∞)e^{−(2|g_a| + γ)t} of the decaying mode.
 
     Parameters
     ----------
     pair : PairConstants
-        D is the mean of D_11 and D_22.
+        n_∞ is its ``saturation_occupation()``, γ the mean of its gas damping rates.
     initial : float
         n_0, at least 0.
     times : array_like
@@ -82,9 +82,9 @@ def rotating_wave_occupation(
     """
     damped_mode(pair.g_a)
     start = require_range("initial occupation", initial, 0.0, 1e15)
-    final = 0.25 * (pair.D11 + pair.D22) / abs(pair.g_a) - 0.5
+    final = pair.saturation_occupation()
     elapsed = require_finite_array("times", times, "s")
-    decay = np.exp(-2.0 * abs(pair.g_a) * elapsed)
+    decay = np.exp(-(2.0 * abs(pair.g_a) + 0.5 * sum(pair.gamma)) * elapsed)
     return np.asarray(final + (start - final) * decay)
 
 

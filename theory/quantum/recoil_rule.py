@@ -1,12 +1,13 @@
 """Detection as a reduction of recoil, D′ = D(1 − η): what the rule forbids and what it cannot say.
 
 Detecting each particle's own light is a local operation. If what is not detected,
-D′_jj = (1 − η_j)D_jj with all of D_12, still admits a LOCC description, so does the conditional
-dynamics: no entanglement at D′_11D′_22 ≥ g_r² + (Re D_12)², whatever the homodyne angles (the
-Letter's D′ ≥ |g_r| where binding is purely reciprocal). The converse holds only for the first
-instant: on a pure product state detection subtracts exactly 2ηD_jj from what the partial transpose
-sees. Later the state is mixed and the rotation averages the coupling, so that a steady state can be
-separable far below the threshold. Whether it is entangled is what the Riccati equation answers.
+D′_jj = (1 − η_j)D_jj and the gas, with all of D_12, still admits a LOCC description, so does the
+conditional dynamics: no entanglement at D′_11D′_22 ≥ g_r² + (Re D_12)², whatever the homodyne
+angles (the Letter's D′ ≥ |g_r| where binding is purely reciprocal). The converse holds only for the
+first instant: on a pure product state detection subtracts exactly 2ηD_jj from what the partial
+transpose sees. Later the state is mixed and the rotation averages the coupling, so that a steady
+state can be separable far below the threshold. Whether it is entangled is what the Riccati equation
+answers.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class RecoilRule:
     Attributes
     ----------
     effective : tuple of float
-        (D′_11, D′_22), 1/s.
+        (D′_11, D′_22) with the heating by gas, which nobody detects, 1/s.
     coupling : float
         √(g_r² + (Re D_12)²), 1/s.
     forbids : bool
@@ -82,7 +83,8 @@ def recoil_rule(pair: PairConstants, efficiency: ArrayLike, angles: ArrayLike = 
     """
     detection = local_detection(pair, efficiency, angles)
     eta = per_channel("efficiency", efficiency, 2, 0.0, 1.0)
-    first, second = (1.0 - eta[0]) * pair.D11, (1.0 - eta[1]) * pair.D22
+    total = pair.total_diffusion
+    first, second = total[0] - eta[0] * pair.D11, total[1] - eta[1] * pair.D22
     state = conditional_steady_state(pair, detection)
     coupling = separability(pair).coupling
     n = occupation(state)
@@ -96,6 +98,11 @@ def recoil_rule(pair: PairConstants, efficiency: ArrayLike, angles: ArrayLike = 
     )
 
 
-def efficiency_needed(pair: PairConstants) -> float:
-    """Efficiency above which D′ = D(1 − η) no longer forbids entanglement; necessary, no more."""
-    return 1.0 - separability(pair).recoil_reduction_needed
+def efficiency_needed(pair: PairConstants) -> float | None:
+    """Efficiency above which D′ = D(1 − η) no longer forbids entanglement; necessary, no more.
+
+    None where independent detection cannot have it, (1−η)²D_11D_22 ≥ |D_12|² being its limit: at
+    |g_a| ≥ |g_r|, or against enough gas.
+    """
+    found = separability(pair)
+    return 1.0 - found.recoil_needed if found.removable or not found.separable else None

@@ -115,10 +115,18 @@ def squeezing_needed(pair: PairConstants, overlap: float = 1.0) -> float:
     Raises
     ------
     InputError
-        If the overlap is too small: even perfect squeezing leaves D[1 − |ζ|²].
+        If the overlap is too small, for even perfect squeezing leaves D[1 − |ζ|²]; or if no
+        squeezing lifts the criterion: at |g_a| ≥ |g_r|, where D_11D_22 ≥ |D_12|² holds it, or
+        against enough gas.
     """
     share = require_range("overlap", overlap, 0.0, 1.0) ** 2
-    wanted = separability(pair).recoil_reduction_needed
+    found = separability(pair)
+    wanted = found.recoil_needed
+    if found.separable and not found.removable:
+        raise InputError(
+            f"no squeezing lifts the criterion: it needs {wanted:.4g} of the recoil, D11·D22 ≥ "
+            f"|D12|² leaves at least {found.recoil_least:.4g}; use |g_a| < |g_r| and less gas"
+        )
     if wanted <= 1.0 - share:
         raise InputError(
             f"overlap must exceed {np.sqrt(1.0 - wanted):.6g} for entanglement, got {overlap:g}: "

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -140,6 +141,28 @@ def test_conditional_squeezing_is_that_of_the_full_riccati_equation(recoil, eta)
     expected = conditional_differential_variance(recoil, 1.0, eta)
     assert minimum_variance(moments).mean() == pytest.approx(expected, rel=0.03)
     assert minimum_variance(moments, COMMON).mean() == pytest.approx(0.5 / math.sqrt(eta), rel=0.03)
+
+
+def test_gas_heats_the_squeezed_mode_but_is_not_detected():
+    recoil, gas, eta, omega = 1.5, 0.9, 0.7, 150.0
+    gamma = 1e-6
+
+    def pair_at(time):
+        rates = modulated_pair(omega=omega, g=1.0, D=recoil)(time)
+        return replace(rates, gamma=(gamma, gamma), n_thermal=(gas / gamma, gas / gamma))
+
+    detection = joint_detection(pair_at(0.0), eta)
+    times = 2.0 / recoil + np.linspace(0, math.pi / omega, 5)
+    moments = conditional_evolution(pair_at, detection, vacuum_state(), times, rtol=1e-5)
+    expected = conditional_differential_variance(recoil, 1.0, eta, gas=gas)
+    assert expected > 1.1 * conditional_differential_variance(recoil, 1.0, eta)
+    assert minimum_variance(moments).mean() == pytest.approx(expected, rel=0.03)
+    thresholds = modulation_thresholds(0.4, 1.0, 0.5, gas=0.2)
+    assert thresholds.ratio == pytest.approx(0.6)
+    assert not thresholds.entangles
+    common = 0.5 * math.sqrt(0.6 / (0.5 * 0.4))
+    differential = conditional_differential_variance(0.4, 1.0, 0.5, gas=0.2)
+    assert thresholds.entangles_conditionally == (4.0 * differential * common < 1.0)
 
 
 @pytest.mark.parametrize(("eta", "entangled"), [(0.55, False), (0.75, True)])

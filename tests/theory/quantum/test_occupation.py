@@ -45,6 +45,19 @@ def test_damped_mode_saturates_in_the_full_dynamics(statements, sign, start, rec
     assert final == pytest.approx(pair.saturation_occupation())
 
 
+def test_gas_heats_the_damped_mode_and_helps_to_damp_it():
+    # γ(n̄ + ½) twice the recoil, γ half the damping by binding.
+    g = 0.002
+    pair = PairConstants(
+        1.0, 2 * g, 0.0, g, 3 * g, 3 * g, 0.0, gamma=(g, g), n_thermal=(5.5, 5.5)
+    )  # fmt: skip
+    assert pair.saturation_occupation() == pytest.approx(9.0 / 3.0 - 0.5)
+    for turns in (0.5, 2.0):
+        found = _averaged(pair, thermal_state(0.0, 0.0), turns / g, damped_mode_occupation)
+        expected = rotating_wave_occupation(pair, 0.0, turns / g)
+        assert found == pytest.approx(float(expected), rel=0.05)
+
+
 def test_no_damping_reaches_the_ground_state_in_free_space():
     # D > G/kd ≥ |g_a|, so that n > 0 for every distance of the far field.
     for kd in (2.0, 17.3, 40.0):

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from optobind.theory.quantum.conditional import conditional_evolution
 from optobind.theory.quantum.entanglement import log_negativity
 from optobind.theory.quantum.homodyne import joint_detection, local_detection
 from optobind.theory.quantum.recoil_rule import efficiency_needed, recoil_rule
+from optobind.theory.quantum.squeezed_light import squeezing_needed
 from optobind.theory.quantum.states import product_state, squeezed_state
 
 TIMES = np.concatenate([np.geomspace(1e-3, 1.0, 8), np.linspace(2.0, 40.0, 8)])
@@ -91,6 +93,44 @@ def test_light_that_cannot_be_detected_locally_is_refused():
     pair = PairConstants(1.0, 0.0, 0.0, 0.1, 0.2, 0.2, 0.0)
     with pytest.raises(InputError, match="use joint_detection"):
         recoil_rule(pair, 0.6)
+
+
+def test_no_detection_lifts_the_no_go_of_an_antireciprocal_pair(draw_inputs):
+    # D′_11D′_22 ≥ |D_12|² = g_a² + (Re D_12)² must stay undetected, which is more than g_r² + ….
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        g_a, correlation = rng.uniform(0.02, 0.06), rng.uniform(0.0, 0.05)
+        recoil = rng.uniform(1.1, 4.0) * math.hypot(g_a, correlation)
+        g_r = rng.uniform(0.0, 1.0) * g_a
+        pair = PairConstants(1.0, 0.0, g_r, g_a, recoil, recoil, correlation)
+        assert efficiency_needed(pair) is None
+        with pytest.raises(InputError, match="no squeezing lifts the criterion"):
+            squeezing_needed(pair)
+        most = 1.0 - math.hypot(g_a, correlation) / recoil
+        detection = local_detection(pair, most * (1 - 1e-9), rng.uniform(-3, 3, 2))
+        moments = conditional_evolution(pair, detection, draw_inputs(rng), TIMES)
+        assert not log_negativity(moments).any()
+
+
+def test_efficiency_that_is_needed_can_be_had():
+    rng = np.random.default_rng(4)
+    for _ in range(30):
+        g_r, correlation = rng.uniform(0.02, 0.06), rng.uniform(0.0, 0.05)
+        g_a = rng.uniform(0.0, 0.98) * g_r
+        recoil = rng.uniform(1.1, 4.0) * math.hypot(g_r, correlation)
+        pair = PairConstants(1.0, 0.0, g_r, g_a, recoil, recoil, correlation)
+        assert recoil_rule(pair, efficiency_needed(pair) * (1 - 1e-6)).forbids
+        assert not recoil_rule(pair, efficiency_needed(pair) + 1e-6).forbids
+
+
+def test_gas_is_not_detected():
+    pair = PairConstants(1.0, 0.0, 0.05, 0.0, 0.2, 0.2, 0.0)
+    warm = replace(pair, gamma=(1e-6, 1e-6), n_thermal=(1e4, 1e4))
+    gas = 1e-6 * (1e4 + 0.5)
+    rule = recoil_rule(warm, 0.5)
+    assert rule.effective == pytest.approx((0.1 + gas, 0.1 + gas))
+    assert efficiency_needed(warm) == pytest.approx(1.0 - (0.05 - gas) / 0.2)
+    assert efficiency_needed(replace(warm, n_thermal=(6e4, 6e4))) is None
 
 
 def test_no_efficiency_is_needed_where_binding_exceeds_the_recoil():

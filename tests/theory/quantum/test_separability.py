@@ -1,5 +1,6 @@
 import cmath
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -225,13 +226,54 @@ def test_margin_tells_how_much_recoil_must_go():
     pair = PairConstants(1.0, 0.0, 0.03, 0.0, 0.1, 0.1, 0.04)
     result = separability(pair)
     assert result.margin == pytest.approx(2.0)
-    assert result.recoil_reduction_needed == pytest.approx(0.5)
+    assert result.recoil_needed == pytest.approx(0.5)
+    assert result.recoil_least == pytest.approx(0.4)
+    assert result.removable
     assert result.locc_bound == pytest.approx(0.07)
     uncoupled = separability(PairConstants(1.0, 0.0, 0.0, 0.02, 0.1, 0.1, 0.0))
     assert uncoupled.margin == math.inf
-    assert uncoupled.recoil_reduction_needed == 0.0
+    assert uncoupled.recoil_needed == 0.0
+    assert not uncoupled.removable
     strong = separability(PairConstants(1.0, 0.0, 0.3, 0.0, 0.1, 0.1, 0.0))
-    assert strong.recoil_reduction_needed == 1.0
+    assert strong.recoil_needed == 1.0
+    assert not strong.separable
+
+
+def _heated(pair, heating, gamma=1e-7):
+    """The pair in gas that heats each particle at given rates, 1/s, and hardly damps."""
+    occupations = tuple(rate / gamma - 0.5 for rate in heating)
+    return replace(pair, gamma=(gamma, gamma), n_thermal=occupations)
+
+
+def test_heating_by_gas_counts_against_entanglement_like_recoil(draw_inputs):
+    rng = np.random.default_rng(8)
+    times = np.concatenate([np.geomspace(1e-3, 1.0, 8), np.linspace(2.0, 30.0, 8)])
+    for _ in range(30):
+        pair = PairConstants(1.0, rng.uniform(-0.1, 0.1), 0.1, 0.02, 0.06, 0.05, 0.04)
+        assert not separability(pair).separable
+        missing = separability(pair).coupling - 0.05
+        warm = _heated(pair, (missing, 1.2 * missing))
+        assert separability(warm).separable
+        assert not log_negativity(evolve(warm, draw_inputs(rng), times)).any()
+    # The same pair with too little gas is entangled at once from the right inputs.
+    cool = _heated(pair, (0.2 * missing, 0.2 * missing))
+    assert not separability(cool).separable
+    start = product_state(squeezed_state(-2.0), squeezed_state(-2.0))
+    assert log_negativity(evolve(cool, start, times)).max() > 0.0
+
+
+def test_share_of_the_recoil_that_may_stay_counts_the_gas(draw_pair):
+    rng = np.random.default_rng(9)
+    for _ in range(50):
+        pair = draw_pair(rng, excess=rng.uniform(1.1, 4.0))
+        gas = rng.uniform(0.0, 0.03, 2)
+        result = separability(_heated(pair, gas))
+        left = result.recoil_needed
+        first, second = left * pair.D11 + gas[0], left * pair.D22 + gas[1]
+        if left > 0.0:
+            assert math.sqrt(first * second) == pytest.approx(result.coupling)
+        else:
+            assert math.sqrt(gas[0] * gas[1]) >= result.coupling
 
 
 def test_a_moving_phase_is_judged_at_its_worst():
