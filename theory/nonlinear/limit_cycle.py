@@ -37,6 +37,7 @@ trap, which is left out, matters when the third-order one does.
 
 from __future__ import annotations
 
+import cmath
 import math
 from dataclasses import dataclass
 
@@ -117,21 +118,37 @@ class LimitCycle:
 
 
 def _offsets(pair: FarFieldPair, x: float) -> tuple[float, float]:
-    """Mean positions under the mean forces, m."""
-    first = second = 0.0
+    """Mean positions under the mean forces, m.
+
+    The turn t = k′(z̄_2 − z̄_1) alone enters the forces: t = R sin(δ − t), which has one root up to
+    R = 1. Beyond, light outweighs the traps; the particles rest at the stable root nearest to the
+    traps' own.
+    """
     strength = pair.force_amplitude * float(j0(x))
-    for _ in range(100):
-        turn = pair.k_prime * (second - first)
-        push = (math.sin(pair.kd - pair.phi + turn), math.sin(pair.kd + pair.phi - turn))
-        places = [
-            strength * p / (m * w * w)
-            for p, m, w in zip(push, pair.masses, pair.omegas, strict=True)
-        ]
-        change = abs(places[0] - first) + abs(places[1] - second)
-        first, second = places
-        if change * pair.k_prime < 1e-13:
-            break
-    return first, second
+    soft = [
+        strength / (m * w * w) for m, w in zip(pair.masses, pair.omegas, strict=True)
+    ]  # m of displacement for the full force
+    wave = pair.k_prime * (
+        soft[1] * cmath.exp(1j * (pair.kd + pair.phi))
+        + soft[0] * cmath.exp(-1j * (pair.kd - pair.phi))
+    )
+    reach, angle = abs(wave), cmath.phase(wave)
+
+    def rest(turn: float) -> float:
+        return turn - reach * math.sin(angle - turn)
+
+    low, high = -reach - 1e-9, reach + 1e-9
+    if reach > 1.0:
+        grid = np.linspace(low, high, 16 * math.ceil(reach))
+        values = grid - reach * np.sin(angle - grid)
+        rising = np.nonzero((values[:-1] < 0.0) & (values[1:] >= 0.0))[0]
+        chosen = int(rising[np.abs(grid[rising]).argmin()])
+        low, high = float(grid[chosen]), float(grid[chosen + 1])
+    turn = float(brentq(rest, low, high, xtol=1e-14))
+    return (
+        soft[0] * math.sin(pair.kd - pair.phi + turn),
+        soft[1] * math.sin(pair.kd + pair.phi - turn),
+    )
 
 
 def _springs(pair: FarFieldPair, x: float, turn: float) -> tuple[float, float]:

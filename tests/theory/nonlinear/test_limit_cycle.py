@@ -196,6 +196,71 @@ def test_a_jump_of_the_locked_motion_is_not_a_balance():
     )
 
 
+def test_a_pair_that_light_pushes_far_has_no_cycle_where_the_trajectory_rests():
+    # A fixed-point iteration for the mean positions diverges here and made up an unstable balance.
+    pair = FarFieldPair(
+        (4.3e5, 3.24e5), 16.026, 1.2855, 3.074e6, 5.4e6, (2e-18, 2.18e-18), (3.5e4, 4.9e4)
+    )
+    record = simulate_far_field(pair, 3e-3, start=(1e-7, 0.0), sample_every=3)
+    late = record.positions[record.times > 0.8 * record.times[-1]]
+    assert np.ptp(late, axis=0).max() * pair.k_prime < 1e-6
+    assert np.abs(late).max() * pair.k_prime > 0.5
+    assert limit_cycle(pair) is None
+
+
+def test_mean_positions_are_where_traps_and_mean_forces_balance():
+    rng = np.random.default_rng(6)
+    for _ in range(20):
+        rates = {"g_a": rng.uniform(0.05, 0.4), "phi": rng.uniform(-2.2, -0.9), "damping": 0.3}
+        pair = far_pair(ratio=rng.uniform(1.0, 2.0), **rates)
+        try:
+            cycle = limit_cycle(pair)
+        except ConvergenceError:
+            continue
+        if cycle is None:
+            continue
+        t = np.arange(512) * 2 * math.pi / 512
+        z = [
+            cycle.offsets[0] + cycle.amplitudes[0] * np.cos(t),
+            cycle.offsets[1] + cycle.amplitudes[1] * np.cos(t - cycle.phase),
+        ]
+        for force, place, mass, omega in zip(
+            pair.binding_forces(*z), cycle.offsets, pair.masses, pair.omegas, strict=True
+        ):
+            rest = abs(float(force.mean()) - mass * omega**2 * place)
+            assert rest < 1e-9 * pair.force_amplitude
+
+
+@pytest.mark.parametrize("changes", [{}, {"ratio": 3.0}, {"duffing": (-7.9e22, -7.9e22)}])
+def test_deviations_from_the_cycle_die_out_at_its_rate(changes):
+    pair = far_pair(g_a=0.003, **changes)
+    cycle = limit_cycle(pair)
+    span = 12.0 / cycle.recovery_rate
+    record = simulate_far_field(pair, 2.0 * span, start=(1e-7, 0.0), sample_every=3)
+    z = record.positions[:, 1] - record.positions[:, 0]
+    width = round(8.0 * math.pi / cycle.omega / record.times[1])  # four periods
+    swing = z[: len(z) // width * width].reshape(-1, width).std(axis=1)
+    gap = swing / swing[len(swing) // 2 :].mean() - 1.0
+    smooth = np.convolve(gap, np.ones(5) / 5, "valid")
+    begin = np.nonzero(np.abs(smooth) > 0.1)[0][-1] + 1
+    stop = begin + round(4.0 / cycle.recovery_rate / (width * record.times[1]))
+    # A damped beat obeys y_{n+2} = ay_{n+1} + by_n with b = −e^{−2·rate·step} (Prony).
+    skip = 5
+    y = [smooth[begin + k * skip : stop - (2 - k) * skip] for k in range(3)]
+    coefficients = np.linalg.lstsq(np.stack([y[1], y[0]], axis=1), y[2], rcond=None)[0]
+    rate = -0.5 * math.log(-coefficients[1]) / (skip * width * record.times[1])
+    assert rate == pytest.approx(cycle.recovery_rate, rel=0.25)
+
+
+def test_a_balance_of_strongly_anharmonic_traps_is_refused():
+    weak = limit_cycle(far_pair(duffing=(-2e23, -2e23)))
+    assert 0.02 < weak.anharmonicity < 0.1
+    expected = 0.75 * 2e23 * (np.array(weak.amplitudes) / np.array(far_pair().omegas)) ** 2
+    assert weak.anharmonicity == pytest.approx(expected.max())
+    with pytest.raises(ConvergenceError, match=r"strongly anharmonic, 3β\|Z\|²/4ω² = 0\.\d+"):
+        limit_cycle(far_pair(duffing=(-1e24, -1e24)))
+
+
 def test_a_limit_cycle_needs_friction():
     with pytest.raises(InputError, match="gamma must be positive for a limit cycle, got 0 and 0"):
         limit_cycle(far_pair(damping=0.0))
