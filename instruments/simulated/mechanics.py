@@ -22,7 +22,7 @@ from ...models.light import Site, TweezerState
 from ...models.linear import LinearModel
 from ...models.pair import PairConstants
 
-__all__ = ["LOST_FRACTION", "Mechanics", "OperatingPoint", "PairMechanics", "TrapMechanics"]
+__all__ = ["LOST_FRACTION", "OperatingPoint", "TrapMechanics", "WorldMechanics"]
 
 LOST_FRACTION = 0.5
 
@@ -63,7 +63,7 @@ class OperatingPoint:
         return np.array([quantum_length(float(m), self.omega) for m in self.masses])
 
 
-class Mechanics(Protocol):
+class WorldMechanics(Protocol):
     """Source of operating points."""
 
     @property
@@ -106,52 +106,6 @@ def _embed(model: LinearModel, chosen: list[int], count: int) -> LinearModel:
         drift[np.ix_(at, at)] = model.drift
         noise[np.ix_(at, at)] = model.noise
     return LinearModel(drift, noise, output)
-
-
-@dataclass(frozen=True)
-class PairMechanics:
-    """A pair given by its constants: for tests, benchmarks and models without first principles."""
-
-    constants: PairConstants
-    mass: float = 7.75e-18
-    limit: float = 5e-7
-
-    @property
-    def particles(self) -> int:
-        """Two."""
-        return 2
-
-    @property
-    def light(self) -> TweezerState | None:
-        """No light to change."""
-        return None
-
-    @property
-    def gas(self) -> Gas | None:
-        """No gas to change."""
-        return None
-
-    def operating_point(
-        self, light: TweezerState | None, gas: Gas | None, present: Sequence[bool]
-    ) -> OperatingPoint:
-        """Return the given constants; an absent particle takes its half of them along."""
-        chosen = [j for j in range(2) if present[j]]
-        full = self.constants.to_linear()
-        at = np.array([2 * j + i for j in chosen for i in (0, 1)], dtype=np.int64)
-        output = np.zeros((1, len(at)))
-        part = full
-        if len(chosen) == 1:
-            part = LinearModel(full.drift[np.ix_(at, at)], full.noise[np.ix_(at, at)], output)
-        recoil = np.array([self.constants.D11, self.constants.D22]) * np.array(present, float)
-        return OperatingPoint(
-            omega=self.constants.omega,
-            masses=np.full(2, self.mass),
-            equilibrium=np.zeros(2),
-            model=_embed(part, chosen, 2),
-            recoil=recoil,
-            limits=np.full(2, self.limit),
-            pair=self.constants if len(chosen) == 2 else None,
-        )
 
 
 # A sphere too small to matter: it stands in for a lost particle whose tweezer stays lit.
