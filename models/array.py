@@ -179,6 +179,12 @@ class TrapArray:
         """Masses, shape (n,), kg."""
         return np.array([sphere.mass for sphere in self.spheres])
 
+    @property
+    def damping_rates(self) -> Array:
+        """Damping of each particle by the gas, shape (n,), 1/s; 0 without gas."""
+        gas = self.gas
+        return np.array([0.0 if gas is None else gas.damping_rate(s) for s in self.spheres])
+
     @cached_property
     def polarizabilities(self) -> NDArray[np.complex128]:
         """Polarizabilities in use, shape (n,), C m²/V."""
@@ -265,15 +271,13 @@ class TrapArray:
         """Frequencies, stiffness, diffusion and damping at "equilibrium", "focus" or positions."""
         places = self.positions(at)
         self.axial_omegas(places)  # names a particle that is not trapped
-        gas = self.gas
-        gamma = [0.0 if gas is None else gas.damping_rate(sphere) for sphere in self.spheres]
         return array_coefficients(
             self._mechanics,
             places,
             self.masses,
             self._measured,
-            np.array(gamma),
-            0.0 if gas is None else gas.temperature,
+            self.damping_rates,
+            0.0 if self.gas is None else self.gas.temperature,
         )
 
     def pair_constants(

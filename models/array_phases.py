@@ -210,7 +210,7 @@ def array_regimes(
         D11=parts.spread(rates[:, 0, 0].real),
         D22=parts.spread(rates[:, 1, 1].real),
         frequencies=_frequencies(parts),
-        gamma=_damping(array),
+        gamma=array.damping_rates,
         reason=parts.reason,
     )
 
@@ -218,12 +218,6 @@ def array_regimes(
 def _onset(frequencies: Complex, gamma: Array) -> Array:
     half = 0.5 * (frequencies[..., 1] - frequencies[..., 0])
     return np.asarray((half**2).real + 0.25 * float(gamma.mean()) ** 2)
-
-
-def _damping(array: TrapArray) -> Array:
-    """Gas damping rates, (2,), 1/s."""
-    gas = array.gas
-    return np.array([0.0 if gas is None else gas.damping_rate(s) for s in array.spheres])
 
 
 def _couplings(parts: ArrayCoefficients) -> tuple[Array, Array]:
@@ -286,7 +280,7 @@ def _symmetry(family: LightFamily, phases: Array, shares: Array, at: At) -> Arra
         g_r=parts.spread(g_r),
         g_a=parts.spread(g_a),
         frequencies=_frequencies(parts),
-        gamma=_damping(family.array),
+        gamma=family.array.damping_rates,
         reason=parts.reason,
     )
 

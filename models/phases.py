@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
-from .ranges import require_count, require_finite
+from .ranges import require_count, require_finite, require_vector
 from .regimes import (
     REGIMES,
     eigenfrequencies,
@@ -127,7 +127,7 @@ def ideal_regimes(phi: ArrayLike, kd: ArrayLike, G: float = 1.0) -> RegimeMap:
     -------
     RegimeMap
     """
-    phase, distance = _vector("phi", phi), _vector("kd", kd)
+    phase, distance = require_vector("phi", phi), require_vector("kd", kd)
     if distance.min() <= 0.0:
         raise InputError(f"kd must be positive, got {distance.min():g}")
     rate = require_finite("G", G, "rad/s") / distance
@@ -160,16 +160,6 @@ def area_shares(cells: int = 500) -> dict[str, float]:
         np.outer(np.sin(angle), np.sin(shifted)),
         np.outer(np.cos(angle), np.sin(shifted)),
     ).shares
-
-
-def _vector(name: str, values: ArrayLike) -> Array:
-    try:
-        vector = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be numbers, got {values!r}") from None
-    if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
-        raise InputError(f"{name} must be finite numbers, shape (n,); got shape {vector.shape}")
-    return vector
 
 
 @dataclass(frozen=True)
@@ -219,7 +209,7 @@ def ideal_symmetry(delta_omega: ArrayLike, g_a: ArrayLike, g_r: float = 1.0) -> 
     g_r : float
         Reciprocal coupling, rad/s.
     """
-    detuning, anti = _vector("delta_omega", delta_omega), _vector("g_a", g_a)
+    detuning, anti = require_vector("delta_omega", delta_omega), require_vector("g_a", g_a)
     require_finite("g_r", g_r, "rad/s")
     point = (detuning[:, None], g_r, anti[None, :])
     return SymmetryMap(

@@ -17,6 +17,7 @@ from ...models.errors import InputError, NotTrappedError
 from ...models.families import LightFamily, chain_family, pair_family
 from ...models.family_coefficients import Reason
 from ...models.linear import LinearModel
+from ...models.ranges import require_vector
 
 __all__ = ["StabilityMap", "family_growth", "growth_map", "stability_map"]
 
@@ -164,17 +165,7 @@ def _two(parameters: Mapping[str, ArrayLike]) -> list[tuple[str, Array]]:
             raise InputError(f"unknown parameter {name!r}; known: {', '.join(sorted(_UNITS))}")
     if len(parameters) != 2:
         raise InputError(f"a map needs two parameters, got {len(parameters)}")
-    return [(name, _vector(name, values)) for name, values in parameters.items()]
-
-
-def _vector(name: str, values: ArrayLike) -> Array:
-    try:
-        vector = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be numbers, got {values!r}") from None
-    if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
-        raise InputError(f"{name} must be finite numbers, shape (n,); got shape {vector.shape}")
-    return vector
+    return [(name, require_vector(name, values)) for name, values in parameters.items()]
 
 
 def growth_map(
@@ -206,7 +197,7 @@ def growth_map(
         Points where ``build`` or the equilibrium raises NotTrappedError, or any other InputError,
         are marked NOT_TRAPPED or IMPOSSIBLE.
     """
-    one, two = _vector(names[0], first), _vector(names[1], second)
+    one, two = require_vector(names[0], first), require_vector(names[1], second)
     growth, frequency = np.zeros((one.size, two.size)), np.zeros((one.size, two.size))
     reason = np.zeros((one.size, two.size), dtype=np.uint8)
     for i, a in enumerate(one):

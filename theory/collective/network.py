@@ -130,7 +130,7 @@ class CouplingNetwork:
             g=rates,
             shifts=(rates * np.sqrt(masses[None, :] / masses[:, None])).sum(axis=1),
             D=diffusion,
-            gamma=np.array([0.0 if gas is None else gas.damping_rate(s) for s in array.spheres]),
+            gamma=array.damping_rates,
             n_thermal=0.0 if gas is None else gas.occupation(omega),
         )
 

@@ -250,8 +250,7 @@ def _axial(array: TrapArray, parts: LightParts, weights: Array) -> Array:
 def _base(array: TrapArray, omega: float, kept: list[int]) -> tuple[Array, Array]:
     """Motion and gas: what no light changes in A and N."""
     gas = array.gas
-    gamma = [0.0 if gas is None else gas.damping_rate(sphere) for sphere in array.spheres]
-    damping = np.repeat(np.array(gamma), len(kept))
+    damping = np.repeat(array.damping_rates, len(kept))
     occupation = bose_occupation(omega, 0.0 if gas is None else gas.temperature)
     none = np.zeros((damping.size, damping.size))
     noise = oscillator_noise(np.diag(damping * (occupation + 0.5)))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import linalg
 from scipy.optimize import root
 
 from ...models.array import TrapArray
@@ -24,6 +25,8 @@ from .packing import make_work, pack_beams, pack_particles
 __all__ = ["PeriodicOrbit", "periodic_orbit"]
 
 _Array = NDArray[np.float64]
+
+_STEPS = 240  # of the linearised motion in one period: midpoint steps, exponents to 1e-4 Ω
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,39 @@ class PeriodicOrbit:
     positions: _Array
     omega: float
     coefficients: NDArray[np.complex128]
+
+    def growth_rate(self, trap: TrapArray) -> float:
+        """Growth rate of the fastest deviation from the orbit, its phase aside, 1/s.
+
+        The Floquet exponents of the motion linearised along one period; the one of a shift in
+        time is zero and is left out.
+
+        Parameters
+        ----------
+        trap : TrapArray
+            The array that the orbit is of.
+        """
+        size = 3 * len(trap.spheres)
+        orders = np.arange(len(self.coefficients))[:, None]
+        coefficients = self.coefficients.reshape(len(orders), size)
+        step = 2.0 * np.pi / (self.omega * _STEPS)
+        mass, gamma = np.repeat(trap.masses, 3), np.repeat(trap.damping_rates, 3)
+        rest, drift = trap.equilibrium(), np.zeros((2 * size, 2 * size))
+        # Velocities in units of Ω times length keep the numbers near one.
+        drift[:size, size:] = self.omega * np.eye(size)
+        drift[size:, size:] = -np.diag(gamma)
+        map_of_period = np.eye(2 * size)
+        for index in range(_STEPS):
+            waves = np.exp(-1j * orders * (2.0 * np.pi * (index + 0.5) / _STEPS)) * coefficients
+            places = rest + waves.sum(axis=0).real.reshape(-1, 3)
+            drift[size:, :size] = -trap.stiffness(places) / (mass[:, None] * self.omega)
+            map_of_period = linalg.expm(step * drift) @ map_of_period
+        speed = (-1j * orders * coefficients).sum(axis=0).real
+        pull = (-(orders**2) * coefficients).sum(axis=0).real
+        ahead = np.concatenate([speed, pull])
+        others = np.linalg.svd((ahead / np.linalg.norm(ahead))[None])[2][1:]
+        largest = np.abs(np.linalg.eigvals(others @ map_of_period @ others.T)).max()
+        return float(np.log(largest) * self.omega / (2.0 * np.pi))
 
     @property
     def amplitudes(self) -> _Array:
@@ -66,9 +102,7 @@ class _Balance:
         self.gauge = (harmonics + 1) * self.size + 3 * particle + 2
         self.beams, self.particles = pack_beams(trap), pack_particles(trap)
         self.work = make_work(self.beams, self.count)
-        gas = trap.gas
-        rates = [0.0 if gas is None else gas.damping_rate(s) for s in trap.spheres]
-        self.mass, self.gamma = np.repeat(trap.masses, 3), np.repeat(rates, 3)
+        self.mass, self.gamma = np.repeat(trap.masses, 3), np.repeat(trap.damping_rates, 3)
         self.places = trap.equilibrium()
         self.scale = float(trap.axial_omegas(self.places).mean())
 
@@ -134,7 +168,7 @@ def periodic_orbit(
     InputError
         For a pair that is not in the array.
     ConvergenceError
-        If there is no orbit near the guess.
+        If there is no orbit near the guess, or deviations from it grow.
     """
     order = int(require_range("harmonics", harmonics, 1, 16))
     count = len(trap.spheres)
@@ -150,6 +184,13 @@ def periodic_orbit(
     smallest = 1e-3 * guess.relative_amplitude
     if np.abs(balance(solution.x)).max() > 1e-8 or np.abs(found[1]).max() < smallest:
         raise ConvergenceError("no periodic orbit was found near the Bessel balance")
-    return PeriodicOrbit(
+    orbit = PeriodicOrbit(
         balance.positions(found), omega, found.reshape(order + 1, balance.count, 3)
     )
+    rate = orbit.growth_rate(trap)
+    if rate > 0.0:
+        raise ConvergenceError(
+            f"the periodic orbit is unstable, deviations grow at {rate:.3g} 1/s: the array does "
+            "not stay on it, simulate it instead"
+        )
+    return orbit

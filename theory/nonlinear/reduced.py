@@ -103,8 +103,7 @@ class FarFieldPair:
         omegas = trap.axial_omegas(trap.equilibrium())[index]
         masses = trap.masses[index]
         duffing = trap_anharmonicity(trap).duffing[index, 2]
-        gas = trap.gas
-        rates = [0.0 if gas is None else gas.damping_rate(trap.spheres[j]) for j in index]
+        rates = trap.damping_rates[index].tolist()
         G = far.G * abs(mutual) / mutual.real
         local = far.phi - cmath.phase(mutual)
         force = 2.0 * math.sqrt(masses[0] * masses[1]) * omegas.mean() * G / (k_prime * far.kd)

@@ -179,7 +179,7 @@ def _bath(trap: TrapArray, settings: TrajectorySettings, dt: float) -> Bath:
     """Gas and recoil; the kicks belong to the equilibrium until they are refreshed."""
     n, mass = len(trap.spheres), trap.masses
     gas = trap.gas if settings.gas else None
-    gamma = np.array([0.0 if gas is None else gas.damping_rate(s) for s in trap.spheres])
+    gamma = trap.damping_rates
     temperature = gas.temperature if gas is not None and settings.thermal_noise else 0.0
     heat = 2.0 * mass * gamma * BOLTZMANN * temperature
     recoil = np.zeros((3 * n, 3 * n))

@@ -7,7 +7,7 @@ import pytest
 from optobind.models.errors import ConvergenceError, InputError
 from optobind.models.pair import PairConstants
 from optobind.theory.nonlinear.limit_cycle import bessel_argument, bessel_gain, limit_cycle
-from optobind.theory.nonlinear.orbit import periodic_orbit
+from optobind.theory.nonlinear.orbit import PeriodicOrbit, periodic_orbit
 from optobind.theory.nonlinear.reduced import FarFieldPair, simulate_far_field
 from optobind.theory.nonlinear.settings import TrajectorySettings
 from optobind.theory.nonlinear.simulate import simulate
@@ -361,6 +361,24 @@ def test_orbit_solves_the_equations_of_motion_between_its_samples(unstable_pair)
         mass = trap.masses[:, None]
         rest = trap.forces(places) - mass * (pull + gamma * speed)
         assert np.abs(rest[:, 2]).max() < 2e-3 * np.abs(mass * pull).max()
+
+
+def test_deviations_from_the_orbit_die_out_as_those_from_the_bessel_balance(unstable_pair):
+    # Floquet exponents in the full field against the slowly varying phasors of the far field.
+    cycle = limit_cycle(FarFieldPair.of_trap(unstable_pair))
+    rate = periodic_orbit(unstable_pair, cycle).growth_rate(unstable_pair)
+    assert rate == pytest.approx(-cycle.recovery_rate, rel=0.05)
+
+
+def test_deviations_from_a_tiny_orbit_grow_as_those_from_rest(unstable_pair, monkeypatch):
+    cycle = limit_cycle(FarFieldPair.of_trap(unstable_pair))
+    orbit = periodic_orbit(unstable_pair, cycle)
+    tiny = replace(orbit, coefficients=1e-6 * orbit.coefficients)
+    growth = unstable_pair.linearize(axes="xyz").growth_rate
+    assert tiny.growth_rate(unstable_pair) == pytest.approx(growth, rel=1e-3)
+    monkeypatch.setattr(PeriodicOrbit, "growth_rate", lambda self, trap: growth)
+    with pytest.raises(ConvergenceError, match="orbit is unstable, deviations grow at 1.* 1/s"):
+        periodic_orbit(unstable_pair, cycle)
 
 
 def test_an_orbit_far_from_the_guess_is_not_invented(make_pair, unstable_pair):
