@@ -375,9 +375,10 @@ def test_deviations_from_a_tiny_orbit_grow_as_those_from_rest(unstable_pair, mon
     orbit = periodic_orbit(unstable_pair, cycle)
     tiny = replace(orbit, coefficients=1e-6 * orbit.coefficients)
     growth = unstable_pair.linearize(axes="xyz").growth_rate
-    assert tiny.growth_rate(unstable_pair) == pytest.approx(growth, rel=1e-3)
+    # The direction along the orbit is left out, which is no eigenvector where it is no solution.
+    assert tiny.growth_rate(unstable_pair) == pytest.approx(growth, rel=0.05)
     monkeypatch.setattr(PeriodicOrbit, "growth_rate", lambda self, trap: growth)
-    with pytest.raises(ConvergenceError, match="orbit is unstable, deviations grow at 1.* 1/s"):
+    with pytest.raises(ConvergenceError, match=r"orbit is unstable, deviations grow at 1\S+ 1/s"):
         periodic_orbit(unstable_pair, cycle)
 
 
