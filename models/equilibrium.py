@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +17,10 @@ from .mechanics import Mechanics
 from .sphere import Sphere
 from .tweezer import Tweezer
 
-__all__ = ["Balance", "ForceField", "balance", "force_balance", "lone_equilibria"]
+__all__ = ["Balance", "balance", "force_balance", "lone_equilibria"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-_F = TypeVar("_F", bound="ForceField")
 
 _SCAN = np.linspace(-0.5, 3.0, 351)  # along the beam, in Rayleigh ranges
 _ITERATIONS = 60
@@ -30,32 +28,6 @@ _TOLERANCE = 1e-15  # m, far below any zero-point motion
 _STRENGTHS = np.linspace(0.0, 1.0, 11)
 # A particle farther than this from its focus has left the trap: waists, waists, Rayleigh ranges.
 _FARTHEST = np.array([1.0, 1.0, 3.0])
-
-
-class ForceField(Protocol):
-    """Forces in B settings, on positions (B, n, 3)."""
-
-    @property
-    def sizes(self) -> Array:
-        """Waists and Rayleigh range of each trap, (n, 3), m."""
-        ...
-
-    @property
-    def foci(self) -> Array:
-        """(n, 3) or (B, n, 3), m."""
-        ...
-
-    def take(self: _F, index: NDArray[np.intp]) -> _F:
-        """Some of the settings."""
-        ...
-
-    def forces_and_stiffness(self, positions: Array, strength: float = 1.0) -> tuple[Array, Array]:
-        """Forces (B, n, 3), N, and −∂F_ja/∂r_lb (B, n, 3, n, 3), N/m."""
-        ...
-
-    def alone(self, positions: Array) -> Array:
-        """Stiffness of each particle without interaction, (B, n, 3, 3), N/m."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -146,13 +118,13 @@ def _lone(index: int, sphere: Sphere, alpha: complex, tweezer: Tweezer, k: float
     return np.asarray(line[first] + share * (line[first + 1] - line[first]))
 
 
-def balance(field: ForceField, start: Array, *, gradual: bool = True) -> Balance:
+def balance(field: Mechanics, start: Array, *, gradual: bool = True) -> Balance:
     """Look for the equilibria near the foci, side by side.
 
     Parameters
     ----------
-    field : ForceField
-        Forces in B settings.
+    field : Mechanics
+        Forces in B settings; beam j holds particle j.
     start : ndarray, shape (B, n, 3)
         Single-particle equilibria, m.
     gradual : bool
@@ -175,7 +147,7 @@ def balance(field: ForceField, start: Array, *, gradual: bool = True) -> Balance
     return _judged(field, places, strength, found)
 
 
-def _judged(field: ForceField, positions: Array, strength: Array, found: Flags) -> Balance:
+def _judged(field: Mechanics, positions: Array, strength: Array, found: Flags) -> Balance:
     """Which particles the light holds near its foci, at positions that were arrived at."""
     near = np.abs(positions - field.foci) <= _FARTHEST * field.sizes
     escaped = np.asarray(~near.all(axis=-1))
@@ -186,7 +158,7 @@ def _judged(field: ForceField, positions: Array, strength: Array, found: Flags) 
     return Balance(positions, strength, found, escaped, np.asarray(softest <= 0.0))
 
 
-def _newton(field: ForceField, start: Array, strength: float) -> tuple[Array, Flags]:
+def _newton(field: Mechanics, start: Array, strength: float) -> tuple[Array, Flags]:
     """Roots of the force at a given strength of the interaction, and where they were found."""
     cap = 0.25 * field.sizes
     positions = start.copy()

@@ -7,7 +7,7 @@ import pytest
 
 from optobind.models.array import TrapArray
 from optobind.models.errors import InputError
-from optobind.models.families import LightFamily, chain_family, pair_family
+from optobind.models.families import LightFamily, pair_family
 from optobind.models.gas import Gas
 from optobind.models.objective import AplanaticObjective
 from optobind.models.sphere import Sphere
@@ -87,8 +87,6 @@ def test_what_no_family_can_do_is_named():
     single = TrapArray((Sphere(7e-8),), (beam,))
     with pytest.raises(InputError, match="needs two particles, the array has 1"):
         pair_family(single, phi=[0.0])
-    with pytest.raises(InputError, match="needs two particles, the array has 1"):
-        chain_family(single, power=[0.1])
     with pytest.raises(InputError, match="an array with a gas"):
         LightFamily.of(single, pressures=[1.0])
     with pytest.raises(InputError, match=r"powers must be finite, shape \(..., 1\)"):

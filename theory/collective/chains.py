@@ -16,13 +16,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...models.array import Place, TrapArray
 from ...models.errors import ConvergenceError, InputError
+from ...models.families import LightFamily
 from ...models.gas import Gas
 from ...models.ranges import require_count, require_finite, require_finite_array
 from ...models.sphere import Sphere
 from ...models.tweezer import Tweezer
 from .network import CouplingNetwork
 
-__all__ = ["grid", "level_lines", "linear_chain", "phase_gradient", "ring", "trap_array"]
+__all__ = [
+    "chain_family",
+    "grid",
+    "level_lines",
+    "linear_chain",
+    "phase_gradient",
+    "ring",
+    "trap_array",
+]
 
 Array: TypeAlias = NDArray[np.float64]
 Spheres: TypeAlias = Sphere | Sequence[Sphere]
@@ -245,3 +254,52 @@ def level_lines(array: TrapArray, at: Place = "equilibrium") -> TrapArray:
             ),
         )
     raise ConvergenceError("no powers level the lines: binding is too strong or too far off")
+
+
+def chain_family(
+    array: TrapArray,
+    *,
+    phase_step: ArrayLike | None = None,
+    spacing: ArrayLike | None = None,
+    power: ArrayLike | None = None,
+    pressure: ArrayLike | None = None,
+) -> LightFamily:
+    """Vary an array as a whole; what is given broadcasts, the rest stays.
+
+    Parameters
+    ----------
+    array : TrapArray
+        At least two particles.
+    phase_step : array_like, optional
+        φ_{j+1} − φ_j, rad; the first beam keeps its phase.
+    spacing : array_like, optional
+        Distance of the first two foci, m; all foci scale about their centre.
+    power : array_like, optional
+        Mean power of the beams, W; all scale alike.
+    pressure : array_like, optional
+        Pa.
+
+    Raises
+    ------
+    InputError
+        For fewer than two particles or values out of range.
+    """
+    if len(array.spheres) < 2:
+        raise InputError("a chain needs two particles, the array has 1")
+    options: dict[str, ArrayLike] = {}
+    index = np.arange(len(array.spheres))
+    if phase_step is not None:
+        steps = np.asarray(phase_step, dtype=np.float64)[..., None]
+        options["phases"] = array.tweezers[0].phase + steps * index
+    if spacing is not None:
+        scale = np.asarray(spacing, dtype=np.float64) / math.dist(array.foci[0], array.foci[1])
+        if not (np.isfinite(scale).all() and scale.min(initial=np.inf) > 0.0):
+            raise InputError("spacing must be positive and finite, in m")
+        centre = array.foci.mean(axis=0)
+        options["foci"] = centre + scale[..., None, None] * (array.foci - centre)
+    if power is not None:
+        own = np.array([beam.power for beam in array.tweezers])
+        options["powers"] = np.asarray(power, dtype=np.float64)[..., None] * own / own.mean()
+    if pressure is not None:
+        options["pressures"] = pressure
+    return LightFamily.of(array, **options)

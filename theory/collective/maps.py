@@ -14,10 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...models.array import TrapArray
 from ...models.errors import InputError, NotTrappedError
-from ...models.families import LightFamily, chain_family, pair_family
+from ...models.families import LightFamily, pair_family
 from ...models.family_coefficients import Reason
 from ...models.linear import LinearModel
 from ...models.ranges import require_vector
+from .chains import chain_family
 
 __all__ = ["StabilityMap", "family_growth", "growth_map", "stability_map"]
 

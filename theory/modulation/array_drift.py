@@ -18,6 +18,7 @@ from ...models.array import TrapArray
 from ...models.array_checks import check_apart, position_array
 from ...models.equilibrium import balance
 from ...models.errors import NotTrappedError
+from ...models.mechanics import Mechanics
 from ...models.tweezer import Tweezer
 from .program import LightProgram
 from .weights import mean_weights
@@ -97,28 +98,20 @@ def _evaluate(
 
 
 @dataclass(frozen=True)
-class _WeightedForces:
-    """The force of given weights, as one setting of the light: what an equilibrium asks for."""
+class _WeightedForces(Mechanics):
+    """The force of given weights as one setting of the light; the interaction acts in full."""
 
     array: TrapArray
     weights: Array
 
-    @property
-    def foci(self) -> Array:
-        """(n, 3), m."""
-        return self.array.foci
-
-    @property
-    def sizes(self) -> Array:
-        """Waists and Rayleigh ranges, (n, 3), m."""
-        return self.array.mechanics(self.array.tweezers).sizes
-
-    def take(self, index: NDArray[np.intp]) -> _WeightedForces:
-        """There is one setting only."""
-        return self
+    @classmethod
+    def of(cls, array: TrapArray, weights: Array) -> _WeightedForces:
+        """Particles and foci of an array."""
+        own = array.mechanics(array.tweezers)
+        return cls(own.tweezers, own.polarizabilities, own.charges, own.k, array, weights)
 
     def forces_and_stiffness(self, positions: Array, strength: float = 1.0) -> tuple[Array, Array]:
-        """Weighted sums of :func:`light_parts`; the interaction acts in full."""
+        """Weighted sums of :func:`light_parts` at positions (1, n, 3)."""
         parts = light_parts(self.array, positions[0], diffusion=False)
         forces = np.tensordot(self.weights, parts.forces, axes=1)
         return forces[None], np.tensordot(self.weights, parts.stiffness, axes=1)[None]
@@ -137,7 +130,7 @@ def balanced_positions(array: TrapArray, weights: Array, start: Array) -> Array:
     NotTrappedError
         If a particle leaves its tweezer or is not held along every axis.
     """
-    found = balance(_WeightedForces(array, weights), start[None], gradual=False)
+    found = balance(_WeightedForces.of(array, weights), start[None], gradual=False)
     if not found.held.all():
         raise NotTrappedError(
             "the modulated light does not hold every particle near its focus; use less depth or "

@@ -6,13 +6,13 @@ import pytest
 
 from optobind.models.array import TrapArray
 from optobind.models.errors import InputError, NotTrappedError
-from optobind.models.families import chain_family, pair_family
+from optobind.models.families import pair_family
 from optobind.models.family_coefficients import Reason
 from optobind.models.gas import Gas
 from optobind.models.pair import PairConstants
 from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer
-from optobind.theory.collective.chains import linear_chain
+from optobind.theory.collective.chains import chain_family, linear_chain
 from optobind.theory.collective.maps import family_growth, growth_map, stability_map
 
 
@@ -132,6 +132,12 @@ def test_anything_that_can_be_built_can_be_mapped():
 def test_impossible_maps_are_refused(parameters, text):
     with pytest.raises(InputError, match=text):
         stability_map(_pair(), **parameters)
+
+
+def test_one_particle_is_no_chain():
+    single = TrapArray((Sphere(7e-8),), (Tweezer((0, 0, 0), 0.1, 7e-7, 7e-7),))
+    with pytest.raises(InputError, match="needs two particles, the array has 1"):
+        chain_family(single, power=[0.1])
 
 
 @pytest.mark.slow
