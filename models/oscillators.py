@@ -79,11 +79,15 @@ def pair_drift(
         1/s.
     """
     up, down = 2.0 * math.sqrt(mass_ratio), 2.0 / math.sqrt(mass_ratio)
-    pull = [
-        [-squares[0] / omega, up * (g_r + g_a)],
-        [down * (g_r - g_a), -squares[1] / omega],
-    ]
-    return oscillator_drift(omega, pull, gamma)
+    # Written out, for fits ask for it thousands of times a second.
+    return np.array(
+        [
+            [0.0, omega, 0.0, 0.0],
+            [-squares[0] / omega, -gamma[0], up * (g_r + g_a), 0.0],
+            [0.0, 0.0, 0.0, omega],
+            [down * (g_r - g_a), 0.0, -squares[1] / omega, -gamma[1]],
+        ]
+    )
 
 
 def oscillator_noise(diffusion: ArrayLike) -> Array:
