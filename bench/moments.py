@@ -7,7 +7,7 @@ import qutip as qt
 
 from bench.row import Row, paired
 from optobind.models.pair import PairConstants
-from optobind.models.quantum.states import vacuum_state
+from optobind.theory.quantum.states import vacuum_state
 
 # Six digits in Fock space: 16 levels hold occupations that stay below 0.4.
 LEVELS, TOLERANCE = 16, 1e-6

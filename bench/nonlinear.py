@@ -10,10 +10,10 @@ from bench.row import Row, paired
 from optobind.models.array import TrapArray
 from optobind.models.constants import BOLTZMANN
 from optobind.models.gas import Gas
-from optobind.models.nonlinear.settings import TrajectorySettings
-from optobind.models.nonlinear.simulate import simulate
 from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer
+from optobind.theory.nonlinear.settings import TrajectorySettings
+from optobind.theory.nonlinear.simulate import simulate
 
 STEPS, LOOP_STEPS = 400_000, 400
 

@@ -26,8 +26,8 @@ from ..analysis.figures.style import (
     si_prefix,
     style,
 )
+from ..models.array_phases import ArrayRegimes
 from ..models.phases import LETTER_POINTS, RegimeMap, regime_map
-from ..models.rig_phases import RigRegimes
 from .phases_pictogram import Couple, pictogram
 
 __all__ = ["regimes_figure", "rig_regimes_figure"]
@@ -91,14 +91,14 @@ def regimes_figure(regimes: RegimeMap) -> Figure:
 
 
 def rig_regimes_figure(
-    found: RigRegimes, own: tuple[float, float], couple: Couple, title: str
+    found: ArrayRegimes, own: tuple[float, float], couple: Couple, title: str
 ) -> Figure:
     """Fig. 3(a) with the exact couplings of a rig.
 
     Parameters
     ----------
-    found : RigRegimes
-        Of :func:`rig_regimes`.
+    found : ArrayRegimes
+        Of :func:`array_regimes`.
     own : tuple of float
         (φ, kd) as the rig is set.
     couple : Couple
@@ -166,7 +166,7 @@ def _rates(axes: Axes, couple: Couple) -> None:
     axes.text(0.5, 0.95, "\n".join(lines), ha="center", va="top", transform=axes.transAxes)
 
 
-def _onset(found: RigRegimes) -> tuple[Array, Array, Array]:
+def _onset(found: ArrayRegimes) -> tuple[Array, Array, Array]:
     """Where growth sets in, smooth: (φ/π, kd/π, sign); positive where no pair is held."""
     regimes, largest = found.regimes, float(np.abs(found.onset).max())
     onset = np.where(regimes.valid, found.onset, largest)

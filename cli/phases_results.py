@@ -15,25 +15,25 @@ from ..analysis.figures.style import si_prefix
 from ..config.build import build_trap
 from ..config.load import load_rig
 from ..models.array import TrapArray
-from ..models.collective.family_equilibrium import Reason
+from ..models.array_phases import (
+    ArrayRegimes,
+    ArraySymmetry,
+    array_regimes,
+    array_symmetry,
+    symmetry_range,
+)
 from ..models.errors import InputError
+from ..models.family_coefficients import Reason
 from ..models.phases import (
     LETTER_POINTS,
     RegimeMap,
     SymmetryMap,
     area_shares,
     eigenfrequency_cut,
-    exceptional_detunings,
     ideal_regimes,
     ideal_symmetry,
 )
-from ..models.rig_phases import (
-    RigRegimes,
-    RigSymmetry,
-    rig_regimes,
-    rig_symmetry,
-    symmetry_range,
-)
+from ..models.regimes import exceptional_detunings
 from .output import warn
 from .phases_figure import regimes_figure, rig_regimes_figure
 from .phases_pictogram import Couple
@@ -179,11 +179,11 @@ def phases_of_rig(name: str, trap: TrapArray, at: At, points: int) -> PhasesResu
     """Compute and draw both maps of a pair; warns where its model is doubtful."""
     pair = trap.pair_constants(at)
     warn([*trap.doubts(), *_overlap(trap)])
-    regimes = rig_regimes(
+    regimes = array_regimes(
         trap, np.linspace(-math.pi, math.pi, points), _separations(trap, points), at
     )
     phases, balances = (np.linspace(*limits, points) for limits in symmetry_range(trap, at))
-    symmetry = rig_symmetry(trap, phases, balances, at)
+    symmetry = array_symmetry(trap, phases, balances, at)
     cuts, scale = _rig_cuts(trap, symmetry, pair.phi, at)
     own, title = pair.constants, f"{name}, {at}"
     figures = {
@@ -250,7 +250,7 @@ def _separations(trap: TrapArray, points: int) -> NDArray[np.float64]:
 
 
 def _rig_cuts(
-    trap: TrapArray, symmetry: RigSymmetry, phi: float, at: At
+    trap: TrapArray, symmetry: ArraySymmetry, phi: float, at: At
 ) -> tuple[list[Cut], float]:
     """Cuts at the set phase, where g_a vanishes and where it is large; the unit of the axes."""
     factor, prefix = si_prefix(symmetry.delta_omega / math.tau)
@@ -264,7 +264,7 @@ def _rig_cuts(
     shares[int(np.abs(np.array(shares) - aside).argmin())] = aside
     chosen = [middle + side * share * 0.5 * math.pi for share in shares]
     balances = np.linspace(symmetry.balance[0], symmetry.balance[-1], _RIG_CUT)
-    dense = rig_symmetry(trap, chosen, balances, at)
+    dense = array_symmetry(trap, chosen, balances, at)
     cuts = []
     for row, phase in enumerate(chosen):
         held = dense.valid[row]
@@ -296,7 +296,7 @@ def _short(value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 0.005 else "0"
 
 
-def _rig_regime_values(found: RigRegimes) -> dict[str, Any]:
+def _rig_regime_values(found: ArrayRegimes) -> dict[str, Any]:
     valid = found.regimes.valid
     return {
         **_regime_values(found.regimes, found.regimes.shares),
@@ -314,7 +314,7 @@ def _reasons() -> dict[str, int]:
     return {reason.name.lower(): int(reason) for reason in Reason}
 
 
-def _rig_symmetry_values(symmetry: RigSymmetry) -> dict[str, Any]:
+def _rig_symmetry_values(symmetry: ArraySymmetry) -> dict[str, Any]:
     valid = symmetry.valid
     both = {
         "re_omega": symmetry.frequencies.real,

@@ -89,8 +89,9 @@ def _prediction_doubts(trap: TrapArray, values: dict[str, Any]) -> list[str]:
         share = particle["optimal_feedback_damping"] / particle["omega"]
         if share > _NARROW:
             doubts.append(
-                f"particle {number}: the best cold damping is {share:.2g} ω, its occupation is "
-                f"that of narrow-band feedback (Γ below {_NARROW:g} ω) and only a guide here"
+                f"particle {number}: the best cold damping is {share:.2g} ω, beyond narrow-band "
+                f"feedback (Γ below {_NARROW:g} ω): its occupation is only a guide, and at least "
+                "that of the conditional state"
             )
     return doubts
 
@@ -109,6 +110,7 @@ _PARTICLE_ROWS: tuple[tuple[str, Any], ...] = (
     ("gas damping γ/2π (Hz)", lambda p: _hz(p["gamma"])),
     ("occupation without cooling", lambda p: _number(p["uncooled_occupation"])),
     ("occupation, best cold damping", lambda p: _number(p["cooled_occupation"])),
+    ("no feedback below (conditional)", lambda p: _number(p["conditional_occupation"])),
     ("best feedback damping Γ/2π (Hz)", lambda p: _hz(p["optimal_feedback_damping"])),
     ("gas = recoil at (mbar)", lambda p: f"{0.01 * p['crossover_pressure']:.3g}"),
 )
@@ -137,8 +139,8 @@ def _sentences(values: dict[str, Any]) -> list[str]:
     light = values["modulated_phase"]
     lines = [
         f"common and differential motion heat at {_hz(modes['heating_common'])} and "
-        f"{_hz(modes['heating_differential'])} Hz: they differ by "
-        f"{modes['difference_percent']:.3g} %, " + _visible(modes),
+        f"{_hz(modes['heating_differential'])} Hz, gas included: they differ by "
+        f"{modes['difference_percent']:.3g} % of the recoil, " + _visible(modes),
         _about_symmetry(points, modes["growth_rate"]),
         "no mode is damped by binding (g_a = 0)"
         if values["saturation_occupation"] is None
@@ -148,8 +150,8 @@ def _sentences(values: dict[str, Any]) -> list[str]:
     ]
     if light is not None:
         lines.append(
-            f"φ = 2ωt at kd = nπ: D is {light['recoil_over_coupling']:.3g} G/kd (squeezing needs "
-            "less than 1, entanglement less than ½): squeezed variance "
+            f"φ = 2ωt at kd = nπ: heating is {light['heating_over_coupling']:.3g} G/kd (squeezing "
+            "needs less than 1, entanglement less than ½): squeezed variance "
             f"{light['squeezed_variance']:.4g}, conditional "
             f"{light['conditional_squeezed_variance']:.4g} (vacuum ½)"
         )
@@ -166,21 +168,35 @@ def _visible(modes: dict[str, float]) -> str:
     )
 
 
+_OBSTACLES = {
+    "interference": "neither detection nor squeezed light lifts this at |g_a| ≥ |g_r|, since the "
+    "light in which both particles interfere cannot be taken away; use another phase or distance",
+    "gas": "neither detection nor squeezed light lifts this against the heating by the gas; lower "
+    "the pressure",
+}
+
+
 def _about_entanglement(quantum: dict[str, Any]) -> str:
-    """Distance from the no-go, and what would lift it."""
-    if quantum["possible"]:
-        return (
-            f"recoil is {quantum['margin']:.3g} times what binding could entangle against: "
-            "entanglement is possible"
-        )
-    if quantum["squeezing_needed_db"] is None:
+    """Distance from the no-go, and what would lift it, as far as it can be had."""
+    if quantum["obstacle"] == "coupling":
         return "there is no coupling to entangle with (g_r = Re D_12 = 0)"
+    distance = f"heating is {quantum['margin']:.3g} times what binding could entangle against"
+    if quantum["possible"]:
+        return f"{distance}: entanglement is possible"
+    if quantum["obstacle"] is not None:
+        return f"{distance}: no entanglement; {_OBSTACLES[quantum['obstacle']]}"
     lost = 1.0 - quantum["efficiency_needed"]
+    text = (
+        f"{distance}: no entanglement; detection that loses less than {100.0 * lost:.3g} % of the "
+        f"light or more than {quantum['squeezing_needed_db']:.3g} dB of squeezed light (full "
+        "overlap) would be needed"
+    )
+    if quantum["squeezing_most_db"] is None:
+        return text
+    least = 1.0 - quantum["efficiency_most"]
     return (
-        f"recoil is {quantum['margin']:.3g} times what binding could entangle against: no "
-        f"entanglement; detection that loses less than {100.0 * lost:.3g} % of the light or more "
-        f"than {quantum['squeezing_needed_db']:.3g} dB of squeezed light (full overlap) would be "
-        "needed"
+        f"{text}; of the light {100.0 * least:.3g} % carries the interference of both and cannot "
+        f"be taken away (at most {quantum['squeezing_most_db']:.3g} dB)"
     )
 
 

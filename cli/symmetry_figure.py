@@ -26,8 +26,9 @@ from ..analysis.figures.style import (
     si_prefix,
     style,
 )
-from ..models.phases import SymmetryMap, exceptional_detunings
-from ..models.rig_phases import RigSymmetry
+from ..models.array_phases import ArraySymmetry
+from ..models.phases import SymmetryMap
+from ..models.regimes import exceptional_detunings
 
 __all__ = ["Cut", "rig_symmetry_figure", "symmetry_figure"]
 
@@ -99,7 +100,7 @@ def symmetry_figure(symmetry: SymmetryMap, cuts: Sequence[Cut]) -> Figure:
 
 
 def rig_symmetry_figure(
-    symmetry: RigSymmetry,
+    symmetry: ArraySymmetry,
     cuts: Sequence[Cut],
     scale: float,
     own: tuple[float, float],
@@ -109,8 +110,8 @@ def rig_symmetry_figure(
 
     Parameters
     ----------
-    symmetry : RigSymmetry
-        Of :func:`rig_symmetry` over half a turn of φ.
+    symmetry : ArraySymmetry
+        Of :func:`array_symmetry` over half a turn of φ.
     cuts : sequence of Cut
         Drawn beside it, the topmost first, divided by ``scale``.
     scale : float
@@ -161,7 +162,7 @@ class _Mesh:
     onset: Array
 
 
-def _mesh(symmetry: RigSymmetry) -> _Mesh:
+def _mesh(symmetry: ArraySymmetry) -> _Mesh:
     """Interpolate where the pair is held everywhere."""
     fields = [
         symmetry.delta_omega, symmetry.g_a, symmetry.g_r, symmetry.excess, symmetry.onset

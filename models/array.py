@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .array_checks import check_apart, check_beats, measured_table, position_array
-from .couplings import ArrayCoefficients, PairCouplings, linear_model, pair_constants
+from .coefficients import ArrayCoefficients, array_coefficients
+from .couplings import PairCouplings, pair_constants
 from .doubts import model_doubts
-from .equilibrium import force_balance, single_equilibrium
+from .equilibrium import force_balance, lone_equilibria
 from .errors import InputError, NotTrappedError
 from .farfield import FarFieldCouplings, far_field_couplings, local_phase
 from .gas import Gas
 from .light import TweezerState
 from .linear import LinearModel
 from .mechanics import Mechanics
+from .oscillators import oscillator_model
 from .ranges import require_range
 from .sphere import Sphere
 from .tweezer import LocalField, Tweezer
@@ -177,12 +179,23 @@ class TrapArray:
         """Masses, shape (n,), kg."""
         return np.array([sphere.mass for sphere in self.spheres])
 
+    @property
+    def damping_rates(self) -> Array:
+        """Damping of each particle by the gas, shape (n,), 1/s; 0 without gas."""
+        gas = self.gas
+        return np.array([0.0 if gas is None else gas.damping_rate(s) for s in self.spheres])
+
     @cached_property
     def polarizabilities(self) -> NDArray[np.complex128]:
         """Polarizabilities in use, shape (n,), C m²/V."""
         if self.radiative_correction:
             return np.array([sphere.effective_polarizability(self.k) for sphere in self.spheres])
         return np.array([complex(sphere.polarizability) for sphere in self.spheres])
+
+    def mechanics(self, tweezers: Sequence[Tweezer]) -> Mechanics:
+        """Forces on these particles in other beams of the same wavelength."""
+        charges = np.array([sphere.charge for sphere in self.spheres])
+        return Mechanics(tuple(tweezers), self.polarizabilities, charges, self.k)
 
     def field(self, positions: ArrayLike) -> LocalField:
         """Field of all tweezers with derivatives at positions (n, 3) in m."""
@@ -257,26 +270,14 @@ class TrapArray:
     def coefficients(self, at: Place = "equilibrium") -> ArrayCoefficients:
         """Frequencies, stiffness, diffusion and damping at "equilibrium", "focus" or positions."""
         places = self.positions(at)
-        count = len(self.spheres)
-        alone = self._mechanics.alone(places)
-        stiffness = self._mechanics.stiffness(places)
-        # A measured frequency replaces the computed one in the trap, not in the interaction.
-        known = ~np.isnan(self._measured)
-        wanted = self.masses[:, None] * np.where(known, self._measured, 0.0) ** 2
-        for axis in range(3):
-            change = np.where(known[:, axis], wanted[:, axis] - alone[:, axis, axis], 0.0)
-            alone[:, axis, axis] += change
-            stiffness[np.arange(count), axis, np.arange(count), axis] += change
-        gas = self.gas
-        gamma = [0.0 if gas is None else gas.damping_rate(sphere) for sphere in self.spheres]
-        return ArrayCoefficients(
-            masses=self.masses,
-            omegas=self.axial_omegas(places),
-            alone=alone,
-            stiffness=stiffness,
-            diffusion=self._mechanics.diffusion(places).reshape(count, 3, count, 3),
-            gamma=np.array(gamma),
-            temperature=0.0 if gas is None else gas.temperature,
+        self.axial_omegas(places)  # names a particle that is not trapped
+        return array_coefficients(
+            self._mechanics,
+            places,
+            self.masses,
+            self._measured,
+            self.damping_rates,
+            0.0 if self.gas is None else self.gas.temperature,
         )
 
     def pair_constants(
@@ -337,7 +338,8 @@ class TrapArray:
         axes : str
             Which axes move, for example "z" or "xyz"; states (x_1, p_x1, y_1, p_y1, …, x_2, …).
         """
-        return linear_model(self.coefficients(at), axes)
+        found = self.coefficients(at)
+        return oscillator_model(found.drift(axes), found.total_diffusion(axes))
 
     def doubts(self) -> tuple[str, ...]:
         """Sentences on where the model is doubtful: see :func:`.doubts.model_doubts`."""
@@ -346,22 +348,14 @@ class TrapArray:
 
     @cached_property
     def _equilibrium(self) -> Array:
-        start = np.array(
-            [
-                single_equilibrium(index, sphere, complex(alpha), tweezer, self.k)
-                for index, (sphere, alpha, tweezer) in enumerate(
-                    zip(self.spheres, self.polarizabilities, self.tweezers, strict=True)
-                )
-            ]
-        )
+        start = lone_equilibria(self.spheres, self.polarizabilities, self.tweezers, self.k)
         places = force_balance(self._mechanics, start)
         check_apart(self.spheres, places)
         return places
 
     @cached_property
     def _mechanics(self) -> Mechanics:
-        charges = np.array([sphere.charge for sphere in self.spheres])
-        return Mechanics(self.tweezers, self.polarizabilities, charges, self.k)
+        return self.mechanics(self.tweezers)
 
     @cached_property
     def _measured(self) -> Array:

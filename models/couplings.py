@@ -1,65 +1,17 @@
-"""From stiffness and diffusion of an array to pair constants and linear models.
-
-g_r ± g_a = ∂F_{1,2}/∂z_{2,1}/(2√(m_1m_2)ω), D_jl = P_jl/(ħω√(m_jm_l)) and local shifts
-s_j = [K_jj − K_jj(alone)]/(2m_jω), with ω the mean of the axial frequencies without interaction.
-"""
+"""The constants of Eqs. (6)–(9) of two particles of an array, from its coefficients."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .constants import HBAR, bose_occupation
+from .coefficients import ArrayCoefficients
 from .errors import InputError
-from .linear import LinearModel
 from .pair import PairConstants
 
-__all__ = ["ArrayCoefficients", "PairCouplings", "linear_model", "pair_constants"]
-
-_AXES = {"x": 0, "y": 1, "z": 2}
-
-
-@dataclass(frozen=True)
-class ArrayCoefficients:
-    """Everything linear about an array at fixed positions.
-
-    Attributes
-    ----------
-    masses : ndarray, shape (n,)
-        kg.
-    omegas : ndarray, shape (n,)
-        Axial frequencies without interaction, rad/s.
-    alone : ndarray, shape (n, 3, 3)
-        Stiffness of each particle without interaction, N/m.
-    stiffness : ndarray, shape (n, 3, n, 3)
-        −∂F_ja/∂r_lb with interaction, N/m.
-    diffusion : ndarray, shape (n, 3, n, 3)
-        P, (kg m/s)²/s.
-    gamma : ndarray, shape (n,)
-        Gas damping rates, 1/s.
-    temperature : float
-        Temperature of the gas, K; 0 without gas.
-    """
-
-    masses: NDArray[np.float64]
-    omegas: NDArray[np.float64]
-    alone: NDArray[np.float64]
-    stiffness: NDArray[np.float64]
-    diffusion: NDArray[np.complex128]
-    gamma: NDArray[np.float64]
-    temperature: float = 0.0
-
-    @property
-    def omega(self) -> float:
-        """Mean axial frequency ω, the common scale of all quadratures, rad/s."""
-        return float(self.omegas.mean())
-
-    def thermal_occupation(self, omega: float) -> float:
-        """n̄ of the gas at the common scale ω (rad/s), so that ⟨p²⟩ tends to kT/(ħω)."""
-        return bose_occupation(omega, self.temperature)
+__all__ = ["PairCouplings", "pair_constants"]
 
 
 @dataclass(frozen=True)
@@ -121,58 +73,21 @@ def pair_constants(
     first, second = pair
     if first == second or not all(0 <= index < count for index in pair):
         raise InputError(f"pair must name two of the particles 0 … {count - 1}, got {pair}")
-    index = np.array(pair)
-    masses, omegas = coefficients.masses[index], coefficients.omegas[index]
-    omega = float(omegas.mean())
-    stiffness = coefficients.stiffness[index][:, 2, index, 2]
-    alone = coefficients.alone[index, 2, 2]
-    mean = math.sqrt(masses[0] * masses[1])
-    plus, minus = -stiffness[0, 1], -stiffness[1, 0]
-    shifts = (np.diag(stiffness) - alone) / (2.0 * masses * omega)
-    root = np.sqrt(np.outer(masses, masses))
-    diffusion = coefficients.diffusion[index][:, 2, index, 2] / (HBAR * omega * root)
+    two = coefficients.of(pair)
+    omegas, gamma, shifts = two.omegas.tolist(), two.gamma.tolist(), two.shifts.tolist()
+    diffusion = two.rates
+    plus, minus = float(two.couplings[0, 1]), float(two.couplings[1, 0])
     constants = PairConstants(
-        omega=omega,
-        delta_omega=float(omegas[1] - omegas[0]),
-        g_r=float(plus + minus) / (4.0 * mean * omega),
-        g_a=float(plus - minus) / (4.0 * mean * omega),
+        omega=float(two.omega),
+        delta_omega=omegas[1] - omegas[0],
+        g_r=0.5 * (plus + minus),
+        g_a=0.5 * (plus - minus),
         D11=float(diffusion[0, 0].real),
         D22=float(diffusion[1, 1].real),
         re_D12=float(diffusion[0, 1].real),
-        gamma=(float(coefficients.gamma[first]), float(coefficients.gamma[second])),
-        n_thermal=(coefficients.thermal_occupation(omega),) * 2,
-        shift_1=float(shifts[0]),
-        shift_2=float(shifts[1]),
+        gamma=(gamma[0], gamma[1]),
+        n_thermal=(float(two.thermal_occupation),) * 2,
+        shift_1=shifts[0],
+        shift_2=shifts[1],
     )
-    return constants, np.asarray(diffusion)
-
-
-def linear_model(coefficients: ArrayCoefficients, axes: str) -> LinearModel:
-    """Quadratures with one scale ω; states (x_1, p_x1, y_1, …) of the axes asked, x before y, z.
-
-    Raises
-    ------
-    InputError
-        If ``axes`` is not a subset of "xyz".
-    """
-    if not axes or len(set(axes)) != len(axes) or not set(axes) <= set(_AXES):
-        raise InputError(f"axes must be some of 'xyz', for example 'z', got {axes!r}")
-    kept = sorted(_AXES[name] for name in axes)
-    count = len(coefficients.masses)
-    size = count * len(kept)
-    omega = coefficients.omega
-    masses = np.repeat(coefficients.masses, len(kept))
-    gamma = np.repeat(coefficients.gamma, len(kept))
-    root = np.sqrt(np.outer(masses, masses)) * omega
-    stiffness = coefficients.stiffness[:, kept][:, :, :, kept].reshape(size, size)
-    recoil = coefficients.diffusion[:, kept][:, :, :, kept].reshape(size, size).real
-    drift = np.zeros((2 * size, 2 * size))
-    drift[0::2, 1::2] = omega * np.eye(size)
-    drift[1::2, 0::2] = -stiffness / root
-    drift[1::2, 1::2] = -np.diag(gamma)
-    noise = np.zeros((2 * size, 2 * size))
-    thermal = gamma * (2.0 * coefficients.thermal_occupation(omega) + 1.0)
-    noise[1::2, 1::2] = 2.0 * recoil / (HBAR * root) + np.diag(thermal)
-    output = np.zeros((size, 2 * size))
-    output[:, 0::2] = np.eye(size)
-    return LinearModel(drift, noise, output)
+    return constants, diffusion

@@ -1,6 +1,13 @@
-"""Where the particles of an array rest: Newton's method from the single-particle equilibria."""
+"""Where particles rest: Newton's method from single-particle equilibria, many settings at once.
+
+One array is a batch of one setting; B of them are found side by side. Where Newton's method leaves
+the traps, the interaction is switched on in steps.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,41 +17,82 @@ from .mechanics import Mechanics
 from .sphere import Sphere
 from .tweezer import Tweezer
 
-__all__ = ["force_balance", "single_equilibrium"]
+__all__ = ["Balance", "balance", "force_balance", "lone_equilibria"]
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 _SCAN = np.linspace(-0.5, 3.0, 351)  # along the beam, in Rayleigh ranges
 _ITERATIONS = 60
 _TOLERANCE = 1e-15  # m, far below any zero-point motion
-# A particle farther than this from its focus has left the trap.
-_MOST_WAISTS = 1.0
-_MOST_RAYLEIGH = 3.0
+_STRENGTHS = np.linspace(0.0, 1.0, 11)
+# A particle farther than this from its focus has left the trap: waists, waists, Rayleigh ranges.
+_FARTHEST = np.array([1.0, 1.0, 3.0])
 
 
-def single_equilibrium(
-    index: int, sphere: Sphere, alpha: complex, tweezer: Tweezer, k: float
+@dataclass(frozen=True)
+class Balance:
+    """What came of looking for equilibria in B settings.
+
+    Attributes
+    ----------
+    positions : ndarray, shape (B, n, 3)
+        Where the forces vanish, m; without such a place, the last one on the way to it.
+    strength : ndarray, shape (B,)
+        Of the interaction at which no place was found; 1 where one was.
+    found : ndarray of bool, shape (B,)
+        Whether the forces vanish somewhere.
+    escaped : ndarray of bool, shape (B, n)
+        Which particles are outside one waist or three Rayleigh ranges there.
+    unheld : ndarray of bool, shape (B, n)
+        Which particles the light alone would push away along some axis.
+    """
+
+    positions: Array
+    strength: Array
+    found: Flags
+    escaped: Flags
+    unheld: Flags
+
+    @property
+    def held(self) -> Flags:
+        """Which settings hold every particle, (B,)."""
+        return np.asarray(self.found & ~(self.escaped | self.unheld).any(axis=1))
+
+
+def lone_equilibria(
+    spheres: Sequence[Sphere], alphas: NDArray[np.complex128], tweezers: Sequence[Tweezer], k: float
 ) -> Array:
-    """Rest position of one particle alone in its tweezer, shape (3,), m.
+    """Rest position of each particle alone in its tweezer, shape (n, 3), m.
 
     Parameters
     ----------
-    index : int
-        Index of the particle, for the message.
-    sphere : Sphere
-        The particle, for the message.
-    alpha : complex
-        Its polarizability, C m²/V.
-    tweezer : Tweezer
-        Its beam.
+    spheres : sequence of Sphere
+        The particles, for the message.
+    alphas : ndarray, shape (n,)
+        Their polarizabilities, C m²/V.
+    tweezers : sequence of Tweezer
+        Their beams.
     k : float
         Wave number, 1/m.
 
     Raises
     ------
     NotTrappedError
-        If the force along the beam never turns back.
+        If the force along a beam never turns back; names the particle.
     """
+    return np.array(
+        [
+            _lone(index, sphere, complex(alpha), tweezer, k)
+            for index, (sphere, alpha, tweezer) in enumerate(
+                zip(spheres, alphas, tweezers, strict=True)
+            )
+        ]
+    )
+
+
+def _lone(index: int, sphere: Sphere, alpha: complex, tweezer: Tweezer, k: float) -> Array:
+    """Rest position (3,) of one particle: the first turn of the force along its beam."""
     reach = min(tweezer.rayleigh_ranges(k)) * tweezer.direction
     line = np.zeros((len(_SCAN), 3))
     line[:, 2] = _SCAN * reach
@@ -70,29 +118,88 @@ def single_equilibrium(
     return np.asarray(line[first] + share * (line[first + 1] - line[first]))
 
 
-def _newton(mechanics: Mechanics, start: Array, strength: float, cap: Array) -> Array | None:
-    """Root of the force at a given strength of the interaction, or None."""
+def balance(field: Mechanics, start: Array, *, gradual: bool = True) -> Balance:
+    """Look for the equilibria near the foci, side by side.
+
+    Parameters
+    ----------
+    field : Mechanics
+        Forces in B settings; beam j holds particle j.
+    start : ndarray, shape (B, n, 3)
+        Single-particle equilibria, m.
+    gradual : bool
+        Where that fails, switch the interaction on in steps.
+    """
+    positions, found = _newton(field, start, 1.0)
+    first = _judged(field, positions, np.ones(len(start)), found)
+    again = np.nonzero(~first.held)[0]
+    if not again.size or not gradual:
+        return first
+    places, strength = start.copy(), np.ones(len(start))
+    places[first.held] = positions[first.held]
+    found = first.held.copy()
+    for value in _STRENGTHS:
+        roots, good = _newton(field.take(again), places[again], float(value))
+        strength[again[~good]] = value
+        again = again[good]
+        places[again] = roots[good]
+    found[again] = True
+    return _judged(field, places, strength, found)
+
+
+def _judged(field: Mechanics, positions: Array, strength: Array, found: Flags) -> Balance:
+    """Which particles the light holds near its foci, at positions that were arrived at."""
+    near = np.abs(positions - field.foci) <= _FARTHEST * field.sizes
+    escaped = np.asarray(~near.all(axis=-1))
+    # Whatever is outside is lost: it is asked at its focus, where there is a field.
+    inside = np.where(escaped[..., None], field.foci, positions)
+    blocks = field.alone(inside)
+    softest = np.linalg.eigvalsh(0.5 * (blocks + blocks.swapaxes(-1, -2)))[..., 0]
+    return Balance(positions, strength, found, escaped, np.asarray(softest <= 0.0))
+
+
+def _newton(field: Mechanics, start: Array, strength: float) -> tuple[Array, Flags]:
+    """Roots of the force at a given strength of the interaction, and where they were found."""
+    cap = 0.25 * field.sizes
     positions = start.copy()
+    active = np.arange(len(start))
+    found = np.zeros(len(start), dtype=bool)
     for _ in range(_ITERATIONS):
-        force, stiffness = mechanics.forces_and_stiffness(positions, strength)
-        try:
-            matrix = stiffness.reshape(force.size, force.size)
-            step = np.linalg.solve(matrix, force.ravel()).reshape(-1, 3)
-        except np.linalg.LinAlgError:
-            return None
-        longest = float(np.max(np.abs(step) / cap))
-        positions = positions + step / max(1.0, longest)
-        limit = _TOLERANCE + 4.0 * np.finfo(float).eps * np.abs(positions).max()
-        if np.abs(step).max() < limit:
-            return positions
-    return None
+        here = positions[active]
+        force, stiffness = field.take(active).forces_and_stiffness(here, strength)
+        step, regular = _steps(stiffness, force)
+        longest = np.abs(step / cap).max(axis=(1, 2))
+        here = here + step / np.maximum(1.0, longest)[:, None, None]
+        positions[active] = here
+        limit = _TOLERANCE + 4.0 * np.finfo(float).eps * np.abs(here).max(axis=(1, 2))
+        done = regular & (np.abs(step).max(axis=(1, 2)) < limit)
+        found[active[done]] = True
+        active = active[regular & ~done]
+        if not active.size:
+            break
+    return positions, found
+
+
+def _steps(stiffness: Array, force: Array) -> tuple[Array, Flags]:
+    """Newton steps (B, n, 3), zero where the stiffness is singular, and where it is not."""
+    size = force.shape[1] * 3
+    matrix = stiffness.reshape(-1, size, size)
+    scale = np.abs(matrix).max(axis=(1, 2))
+    regular = np.isfinite(scale) & (scale > 0.0)
+    scaled = (
+        np.where(regular[:, None, None], matrix, np.eye(size))
+        / np.where(regular, scale, 1.0)[:, None, None]
+    )
+    sign, _ = np.linalg.slogdet(scaled)
+    regular &= sign != 0.0
+    scaled[~regular] = np.eye(size)
+    right = force.reshape(-1, size, 1) / np.where(regular, scale, 1.0)[:, None, None]
+    step = np.linalg.solve(scaled, np.where(regular[:, None, None], right, 0.0))
+    return np.asarray(step.reshape(force.shape)), np.asarray(regular)
 
 
 def force_balance(mechanics: Mechanics, start: Array) -> Array:
-    """Positions where every force vanishes, near the foci, shape (n, 3), m.
-
-    Newton's method with the analytic stiffness as Jacobian; if that leaves the traps, the
-    interaction is switched on in steps.
+    """Positions of one array where every force vanishes, near the foci, shape (n, 3), m.
 
     Parameters
     ----------
@@ -106,61 +213,35 @@ def force_balance(mechanics: Mechanics, start: Array) -> Array:
     NotTrappedError
         If a particle has no equilibrium or leaves its focus; names the particle.
     """
-    tweezers, k = mechanics.tweezers, mechanics.k
-    size = np.array([(t.waist_x, t.waist_y, min(t.rayleigh_ranges(k))) for t in tweezers])
-    foci = np.array([t.position for t in tweezers])
-    cap = 0.25 * size
-    positions = _newton(mechanics, start, 1.0, cap)
-    if positions is not None and not (
-        _escaped(positions, foci, size).any() or _unheld(mechanics, positions).any()
-    ):
-        return positions
-    positions = start
-    for strength in np.linspace(0.0, 1.0, 11):
-        found = _newton(mechanics, positions, float(strength), cap)
-        if found is None:
-            worst = _weakest(mechanics, positions, float(strength), size)
-            raise NotTrappedError(
-                f"particle {worst + 1} has no equilibrium: no position balances the forces "
-                "of light and neighbours near its focus"
-            )
-        positions = found
-    escaped, unheld = _escaped(positions, foci, size), _unheld(mechanics, positions)
-    if escaped.any():
-        worst = int(np.argmax(escaped))
-        where = positions[worst] - foci[worst]
+    result = balance(mechanics, start[None])
+    positions = np.asarray(result.positions[0])
+    if not result.found[0]:
+        worst = _weakest(mechanics, positions, float(result.strength[0]))
+        raise NotTrappedError(
+            f"particle {worst + 1} has no equilibrium: no position balances the forces "
+            "of light and neighbours near its focus"
+        )
+    if result.escaped.any():
+        worst = int(np.argmax(result.escaped[0]))
+        where = (positions - mechanics.foci)[worst]
         raise NotTrappedError(
             f"particle {worst + 1} is not trapped: the forces balance only at "
             f"({where[0]:.3g}, {where[1]:.3g}, {where[2]:.3g}) m from its focus"
         )
-    if unheld.any():
+    if result.unheld.any():
         raise NotTrappedError(
-            f"particle {int(np.argmax(unheld)) + 1} is not trapped: at its equilibrium the light "
-            "alone does not hold it along every axis"
+            f"particle {int(np.argmax(result.unheld[0])) + 1} is not trapped: at its equilibrium "
+            "the light alone does not hold it along every axis"
         )
     return positions
 
 
-def _weakest(mechanics: Mechanics, positions: Array, strength: float, size: Array) -> int:
+def _weakest(mechanics: Mechanics, positions: Array, strength: float) -> int:
     """Particle whose own trap is the least match for the force that it is left with."""
     force = np.linalg.norm(mechanics.forces(positions, strength), axis=1)
     depth = [
         0.25 * abs(alpha) * tweezer.focus_amplitude**2
         for alpha, tweezer in zip(mechanics.polarizabilities, mechanics.tweezers, strict=True)
     ]
-    hold = np.array(depth) / size.min(axis=1)
+    hold = np.array(depth) / mechanics.sizes.min(axis=1)
     return int(np.argmax(force / np.maximum(hold, np.finfo(float).tiny)))
-
-
-def _unheld(mechanics: Mechanics, positions: Array) -> NDArray[np.bool_]:
-    """Which particles the light alone would push away along some axis, shape (n,)."""
-    blocks = mechanics.alone(positions)
-    softest = np.linalg.eigvalsh(0.5 * (blocks + blocks.swapaxes(-1, -2)))[:, 0]
-    return np.asarray(softest <= 0.0)
-
-
-def _escaped(positions: Array, foci: Array, size: Array) -> NDArray[np.bool_]:
-    """Which particles are outside one waist or three Rayleigh ranges, shape (n,)."""
-    ratio = np.abs(positions - foci) / size
-    outside = (ratio[:, :2] > _MOST_WAISTS).any(axis=1) | (ratio[:, 2] > _MOST_RAYLEIGH)
-    return np.asarray(outside)

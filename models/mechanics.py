@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,14 @@ from .forces import (
     pair_green,
 )
 from .green import GreenTensor
-from .tweezer import LocalField, Tweezer, total_field
+from .tweezer import LocalField, Tweezer, gaussian_sum, total_field
 
-__all__ = ["Mechanics"]
+__all__ = ["LightMechanics", "Mechanics"]
 
 Array = NDArray[np.float64]
+_M = TypeVar("_M", bound="Mechanics")
+
+_CHUNK = 2**15  # tensor components of ordered pairs evaluated at once: some 10 MB each
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,21 @@ class Mechanics:
     polarizabilities: NDArray[np.complex128]
     charges: Array
     k: float
+
+    @property
+    def foci(self) -> Array:
+        """Where the beams are narrowest, (n, 3), m."""
+        return np.array([beam.position for beam in self.tweezers])
+
+    @property
+    def sizes(self) -> Array:
+        """Waists and Rayleigh range of each beam, (n, 3), m."""
+        beams = self.tweezers
+        return np.array([(b.waist_x, b.waist_y, min(b.rayleigh_ranges(self.k))) for b in beams])
+
+    def take(self: _M, index: NDArray[np.intp] | slice) -> _M:
+        """Some of the settings: all of them share this light."""
+        return self
 
     def field(self, positions: Array) -> LocalField:
         """Field of all beams at positions (n, 3) in m."""
@@ -92,3 +111,48 @@ class Mechanics:
     def diffusion(self, positions: Array) -> NDArray[np.complex128]:
         """P of Eq. (5), shape (3n, 3n), (kg m/s)²/s."""
         return momentum_diffusion(self.polarizabilities, self.field(positions), positions, self.k)
+
+
+@dataclass(frozen=True)
+class LightMechanics(Mechanics):
+    """Forces under B settings of the light; positions have shape (B, n, 3).
+
+    Attributes
+    ----------
+    centres : ndarray, shape (B, n, 3)
+        Foci, m.
+    amplitudes : ndarray, shape (B, n, 3)
+        E at the foci, V/m.
+    """
+
+    centres: Array
+    amplitudes: NDArray[np.complex128]
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+    @property
+    def foci(self) -> Array:
+        """The centres, (B, n, 3), m."""
+        return self.centres
+
+    def take(self, index: NDArray[np.intp] | slice) -> LightMechanics:
+        """Some of the settings."""
+        return replace(self, centres=self.centres[index], amplitudes=self.amplitudes[index])
+
+    def chunks(self) -> list[slice]:
+        """Slices of the settings that are small enough to evaluate at once; at least one."""
+        step = max(1, _CHUNK // self.centres.shape[1] ** 2)
+        return [slice(start, start + step) for start in range(0, max(1, len(self)), step)]
+
+    def field(self, positions: Array) -> LocalField:
+        """Field of all beams at positions (B, n, 3) in m, each setting with its own light."""
+        offset = positions[..., :, None, :] - self.centres[..., None, :, :]
+        waists = np.array([(beam.waist_x, beam.waist_y) for beam in self.tweezers])
+        sign = np.array([float(beam.direction) for beam in self.tweezers])
+        tones = np.array([beam.detuning for beam in self.tweezers])
+        parts = [
+            gaussian_sum(offset, waists, sign, self.amplitudes * (tones == tone)[:, None], self.k)
+            for tone in np.unique(tones)
+        ]
+        return LocalField(*(np.stack(kind) for kind in zip(*parts, strict=True)))

@@ -14,39 +14,17 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .linear import LinearModel
+from .oscillators import oscillator_model, pair_drift
 from .ranges import require_finite
+from .regimes import (
+    eigenfrequencies,
+    exceptional_detunings,
+    exceptional_square,
+    radicand,
+    regime_flags,
+)
 
-__all__ = ["PairConstants", "regime_flags"]
-
-# Fig. 3(a) point II is a triple tie of strict inequalities: a tie is not a win.
-_TIE = 1e-9
-
-
-def regime_flags(g_r: float, g_a: float, re_D12: float) -> dict[str, bool]:
-    """Regimes of Fig. 3(a); the flags may overlap.
-
-    Parameters
-    ----------
-    g_r, g_a, re_D12 : float
-        Reciprocal and antireciprocal coupling and Re D_12, rad/s.
-
-    Returns
-    -------
-    dict
-        ``reciprocal``, ``unidirectional``, ``antireciprocal``, ``noise_correlated``.
-    """
-
-    def exceeds(a: float, b: float) -> bool:
-        return a > b + _TIE * max(abs(a), abs(b))
-
-    plus, minus = abs(g_r + g_a), abs(g_r - g_a)
-    r, a, d = abs(g_r), abs(g_a), abs(re_D12)
-    return {
-        "reciprocal": exceeds(r, a) and exceeds(r, d),
-        "unidirectional": exceeds(plus, 2.0 * minus) or exceeds(minus, 2.0 * plus),
-        "antireciprocal": exceeds(a, r) and exceeds(a, d),
-        "noise_correlated": exceeds(d, 2.0 * max(plus, minus)),
-    }
+__all__ = ["PairConstants"]
 
 
 @dataclass(frozen=True)
@@ -167,13 +145,16 @@ class PairConstants:
     @property
     def line_frequencies(self) -> tuple[float, float]:
         """(ω̃_1, ω̃_2) with ω̃_j² = ω_j² + 2ωs_j: the lines without the mutual coupling, rad/s."""
-        squares = [
-            w * w + 2.0 * self.omega * s
-            for w, s in zip(self.bare_frequencies, self.shifts, strict=True)
-        ]
+        squares = self._line_squares
         if min(squares) <= 0.0:
             raise InputError("binding anti-traps a particle: ω_j² + 2ωs_j is not positive")
         return math.sqrt(squares[0]), math.sqrt(squares[1])
+
+    @property
+    def _line_squares(self) -> tuple[float, float]:
+        """ω_j² + 2ωs_j, (rad/s)²; negative where binding anti-traps."""
+        (w1, w2), (s1, s2) = self.bare_frequencies, self.shifts
+        return w1 * w1 + 2.0 * self.omega * s1, w2 * w2 + 2.0 * self.omega * s2
 
     @property
     def diffusion(self) -> NDArray[np.complex128]:
@@ -189,21 +170,9 @@ class PairConstants:
 
     def to_linear(self) -> LinearModel:
         """Return Eq. (7) with gas damping as a :class:`LinearModel` of (z_1, p_1, z_2, p_2)."""
-        w, (w1, w2), (s1, s2) = self.omega, self.bare_frequencies, self.shifts
-        drift = np.zeros((4, 4))
-        drift[0, 1] = drift[2, 3] = w
-        drift[1, 0] = -(w1 * w1 / w + 2.0 * s1)
-        drift[3, 2] = -(w2 * w2 / w + 2.0 * s2)
-        drift[1, 2] = 2.0 * (self.g_r + self.g_a)
-        drift[3, 0] = 2.0 * (self.g_r - self.g_a)
-        drift[1, 1], drift[3, 3] = -self.gamma[0], -self.gamma[1]
         total = self.total_diffusion
-        noise = np.zeros((4, 4))
-        noise[1, 1], noise[3, 3] = 2.0 * total[0], 2.0 * total[1]
-        noise[1, 3] = noise[3, 1] = 2.0 * self.re_D12
-        output = np.zeros((2, 4))
-        output[0, 0] = output[1, 2] = 1.0
-        return LinearModel(drift, noise, output)
+        drift = pair_drift(self.omega, self._line_squares, self.g_r, self.g_a, self.gamma)
+        return oscillator_model(drift, [[total[0], self.re_D12], [self.re_D12, total[1]]])
 
     def dynamical_matrix(self) -> NDArray[np.float64]:
         """H_NH of Eq. (11) in the frame rotating at ω + g_r, shape (2, 2), rad/s."""
@@ -212,15 +181,12 @@ class PairConstants:
 
     def eigenfrequencies(self) -> NDArray[np.complex128]:
         """ω_± of Eq. (12) in the rotating wave approximation, shape (2,), rad/s."""
-        square = self.delta_omega**2 + 4.0 * self.g_r**2 - 4.0 * self.g_a * self.delta_omega
-        root = 0.5 * np.sqrt(complex(square))
-        return np.array([root, -root])
+        return eigenfrequencies(self.delta_omega, self.g_r, self.g_a)
 
     @property
     def symmetry_broken(self) -> bool:
         """Whether the generalized PT symmetry is broken: Eq. (12) is imaginary."""
-        square = self.delta_omega**2 + 4.0 * self.g_r**2 - 4.0 * self.g_a * self.delta_omega
-        return square < 0.0
+        return bool(radicand(self.delta_omega, self.g_r, self.g_a) < 0.0)
 
     def exceptional_points(self) -> tuple[float, float] | None:
         """Detunings δω = 2g_a ± 2√(g_a² − g_r²) of the exceptional points (rotating wave), rad/s.
@@ -228,20 +194,20 @@ class PairConstants:
         None while |g_a| < |g_r|, where none exists. The exact condition is that
         |ω̃_2² − ω̃_1²| = 4ω√(g_a² − g_r²); gas with γ_1 = γ_2 does not move it.
         """
-        square = self.g_a**2 - self.g_r**2
-        if square < 0.0:
+        if exceptional_square(self.g_r, self.g_a) < 0.0:
             return None
-        root = 2.0 * math.sqrt(square)
-        return 2.0 * self.g_a - root, 2.0 * self.g_a + root
+        lower, upper = exceptional_detunings(self.g_a, self.g_r)
+        return float(lower), float(upper)
 
     def exceptional_line_splitting(self) -> float | None:
         """Exact |ω̃_2² − ω̃_1²| at the exceptional points, 4ω√(g_a² − g_r²), (rad/s)²."""
-        square = self.g_a**2 - self.g_r**2
+        square = float(exceptional_square(self.g_r, self.g_a))
         return None if square < 0.0 else 4.0 * self.omega * math.sqrt(square)
 
     def regime(self) -> dict[str, bool]:
-        """Regimes of Fig. 3(a), see :func:`regime_flags`."""
-        return regime_flags(self.g_r, self.g_a, self.re_D12)
+        """Regimes of Fig. 3(a), see :func:`.regimes.regime_flags`."""
+        flags = regime_flags(self.g_r, self.g_a, self.re_D12)
+        return {name: bool(flag) for name, flag in flags.items()}
 
     def heating_rates(self) -> tuple[float, float]:
         """Heating rates (D_+, D_−) of a_± = (a_1 ± a_2)/√2: (D_11 + D_22)/2 ± Re D_12, rad/s."""
@@ -249,12 +215,13 @@ class PairConstants:
         return mean + self.re_D12, mean - self.re_D12
 
     def saturation_occupation(self) -> float:
-        """Occupation D/(2|g_a|) − ½ at which the damped mode saturates (g_r = 0, δω = 2g_a).
+        """Occupation D/(2|g_a| + γ) − ½ at which the damped mode saturates (g_r = 0, δω = 2g_a).
 
-        D is the mean of D_11 and D_22: both particles share the mode equally. The Letter prints
+        D is the mean of both particles' total diffusion, gas included, and γ that of the gas
+        damping: they share the mode equally. Without gas it is D_11/(2|g_a|) − ½. The Letter prints
         ⟨ξ†ξ⟩ = 2D_11 δ below Eq. (11); Eq. (7) gives D_11 δ, and only that yields this number,
         which the Letter itself quotes for D_11 = D_22 (docs/theory/errata.md).
         """
         if self.g_a == 0.0:
             raise InputError("no mode is damped at g_a = 0")
-        return 0.25 * (self.D11 + self.D22) / abs(self.g_a) - 0.5
+        return sum(self.total_diffusion) / (4.0 * abs(self.g_a) + sum(self.gamma)) - 0.5

@@ -2,7 +2,7 @@
 
 (a) Which of g_r, g_a and Re D_12 dominates over (φ, kd), Eqs. (6) and (8). (b) Where the
 generalized PT symmetry is broken over (δω, g_a) at a given g_r, Eq. (12), with the exceptional
-points δω = 2g_a ± 2√(g_a² − g_r²). A given rig, without these idealisations: :mod:`.rig_phases`.
+points δω = 2g_a ± 2√(g_a² − g_r²). A given array, without idealisations: :mod:`.array_phases`.
 """
 
 from __future__ import annotations
@@ -14,29 +14,30 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
-from .ranges import require_count, require_finite, require_finite_array
+from .ranges import require_count, require_finite, require_vector
+from .regimes import (
+    REGIMES,
+    eigenfrequencies,
+    exceptional_detunings,
+    radicand,
+    regime_flags,
+    regime_margins,
+)
 
 __all__ = [
     "LETTER_POINTS",
-    "REGIMES",
     "RegimeMap",
     "SymmetryMap",
     "area_shares",
     "eigenfrequency_cut",
-    "exceptional_detunings",
-    "full_frequencies",
     "ideal_regimes",
     "ideal_symmetry",
     "regime_map",
-    "regime_margins",
 ]
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 Flags = NDArray[np.bool_]
-
-REGIMES = ("reciprocal", "unidirectional", "antireciprocal", "noise_correlated")
-"""Names of the regimes of Fig. 3(a); they may overlap."""
 
 LETTER_POINTS: dict[str, tuple[float, float]] = {
     "I": (0.0, 5.0 * math.pi),
@@ -45,41 +46,6 @@ LETTER_POINTS: dict[str, tuple[float, float]] = {
     "IV": (0.0, 5.5 * math.pi),
 }
 """(φ, kd) of the points of Fig. 3(a); each lies in one regime only. II has a mirror image at −φ."""
-
-_TIE = 1e-9  # relative: a tie is not a win, point II is a triple one
-
-
-def regime_margins(g_r: ArrayLike, g_a: ArrayLike, re_D12: ArrayLike) -> dict[str, Array]:
-    """By how much each regime of Fig. 3(a) is reached: positive inside, 0 on its border.
-
-    Relative to the larger side of the inequality, −1 … 1; arguments broadcast.
-
-    Parameters
-    ----------
-    g_r, g_a, re_D12 : array_like
-        Reciprocal and antireciprocal coupling and Re D_12, in one unit.
-
-    Returns
-    -------
-    dict of ndarray
-        One entry for each of :data:`REGIMES`.
-    """
-    real, anti = require_finite_array("g_r", g_r), require_finite_array("g_a", g_a)
-    r, a, d = np.abs(real), np.abs(anti), np.abs(require_finite_array("re_D12", re_D12))
-    plus, minus = np.abs(real + anti), np.abs(real - anti)
-    strong, weak = np.maximum(plus, minus), np.minimum(plus, minus)
-    return {
-        "reciprocal": _margin(r, np.maximum(a, d)),
-        "unidirectional": _margin(strong, 2.0 * weak),
-        "antireciprocal": _margin(a, np.maximum(r, d)),
-        "noise_correlated": _margin(d, 2.0 * strong),
-    }
-
-
-def _margin(left: Array, right: Array) -> Array:
-    """(left − right)/max(left, right), 0 where both vanish."""
-    larger = np.maximum(left, right)
-    return np.asarray((left - right) / np.where(larger > 0.0, larger, 1.0))
 
 
 @dataclass(frozen=True)
@@ -140,9 +106,8 @@ def regime_map(
     phi: Array, kd: Array, g_r: Array, g_a: Array, re_D12: Array, valid: Flags | None = None
 ) -> RegimeMap:
     """Flag given rates of shape (p, q), strictly, with a relative tolerance of 1e-9."""
-    margins = regime_margins(g_r, g_a, re_D12)
     good = np.ones(g_r.shape, dtype=bool) if valid is None else valid
-    flags = {name: (margin > _TIE) & good for name, margin in margins.items()}
+    flags = {name: flag & good for name, flag in regime_flags(g_r, g_a, re_D12).items()}
     return RegimeMap(phi, kd, g_r, g_a, re_D12, valid=good, **flags)
 
 
@@ -162,7 +127,7 @@ def ideal_regimes(phi: ArrayLike, kd: ArrayLike, G: float = 1.0) -> RegimeMap:
     -------
     RegimeMap
     """
-    phase, distance = _vector("phi", phi), _vector("kd", kd)
+    phase, distance = require_vector("phi", phi), require_vector("kd", kd)
     if distance.min() <= 0.0:
         raise InputError(f"kd must be positive, got {distance.min():g}")
     rate = require_finite("G", G, "rad/s") / distance
@@ -195,16 +160,6 @@ def area_shares(cells: int = 500) -> dict[str, float]:
         np.outer(np.sin(angle), np.sin(shifted)),
         np.outer(np.cos(angle), np.sin(shifted)),
     ).shares
-
-
-def _vector(name: str, values: ArrayLike) -> Array:
-    try:
-        vector = np.atleast_1d(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be numbers, got {values!r}") from None
-    if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
-        raise InputError(f"{name} must be finite numbers, shape (n,); got shape {vector.shape}")
-    return vector
 
 
 @dataclass(frozen=True)
@@ -254,71 +209,19 @@ def ideal_symmetry(delta_omega: ArrayLike, g_a: ArrayLike, g_r: float = 1.0) -> 
     g_r : float
         Reciprocal coupling, rad/s.
     """
-    detuning, anti = _vector("delta_omega", delta_omega), _vector("g_a", g_a)
+    detuning, anti = require_vector("delta_omega", delta_omega), require_vector("g_a", g_a)
     require_finite("g_r", g_r, "rad/s")
-    square = _radicand(detuning[:, None], anti[None, :], g_r)
-    root = 0.5 * np.sqrt(square.astype(np.complex128))
+    point = (detuning[:, None], g_r, anti[None, :])
     return SymmetryMap(
         delta_omega=detuning,
         g_a=anti,
         g_r=float(g_r),
-        frequencies=np.stack([root, -root], axis=-1),
-        broken=square < 0.0,
+        frequencies=eigenfrequencies(*point),
+        broken=radicand(*point) < 0.0,
         antireciprocal=np.abs(anti) > abs(g_r),
     )
-
-
-def _radicand(detuning: Array, anti: Array, g_r: float) -> Array:
-    """Under the root of Eq. (12), δω² + 4g_r² − 4g_aδω."""
-    return np.asarray(detuning**2 + 4.0 * g_r**2 - 4.0 * anti * detuning)
 
 
 def eigenfrequency_cut(delta_omega: ArrayLike, g_a: float, g_r: float = 1.0) -> Complex:
     """ω_± of Eq. (12) against δω at one g_a, shape (2, p), rad/s."""
     return ideal_symmetry(delta_omega, [g_a], g_r).frequencies[:, 0].T
-
-
-def exceptional_detunings(g_a: ArrayLike, g_r: float = 1.0) -> tuple[Array, Array]:
-    """Detunings (lower, upper) of the exceptional points, 2g_a ∓ 2√(g_a² − g_r²), rad/s.
-
-    Raises
-    ------
-    InputError
-        For a |g_a| < |g_r|, which has none.
-    """
-    anti = _vector("g_a", g_a) if np.size(g_a) else np.zeros(0)
-    square = anti**2 - require_finite("g_r", g_r, "rad/s") ** 2
-    if (square < 0.0).any():
-        raise InputError(
-            f"there are exceptional points only for |g_a| ≥ |g_r| = {abs(g_r):g}, got "
-            f"{np.abs(anti).min():g}"
-        )
-    root = 2.0 * np.sqrt(square)
-    return 2.0 * anti - root, 2.0 * anti + root
-
-
-def full_frequencies(drifts: NDArray[np.float64]) -> Complex:
-    """Complex frequencies Ω of pairs beyond the rotating wave, from their 4×4 drift matrices.
-
-    Parameters
-    ----------
-    drifts : ndarray, shape (..., 4, 4)
-        As of :meth:`PairConstants.to_linear`, 1/s.
-
-    Returns
-    -------
-    ndarray, shape (..., 2)
-        Motion e^{−iΩt}, rad/s, lower frequency first, and the damped one first where both are
-        equal; Im Ω > 0 grows. Without gas a growing pair has |Im Ω| > 0; gas with γ_1 = γ_2
-        lowers both by γ/2.
-    """
-    if np.shape(drifts)[-2:] != (4, 4):
-        raise InputError(f"drifts must have shape (..., 4, 4), got {np.shape(drifts)}")
-    finite = require_finite_array("drifts", drifts, "1/s")
-    values = 1j * np.linalg.eigvals(finite).astype(np.complex128)
-    chosen = np.take_along_axis(values, np.argsort(-values.real, axis=-1)[..., :2], axis=-1)
-    # Degenerate real parts differ by rounding only: then the imaginary part decides.
-    gap = np.abs(chosen[..., 0].real - chosen[..., 1].real)
-    equal = gap < 1e-9 * np.abs(chosen).max(axis=-1)
-    key = np.where(equal[..., None], chosen.imag, chosen.real)
-    return np.asarray(np.take_along_axis(chosen, np.argsort(key, axis=-1), axis=-1))

@@ -10,7 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import InputError
 
-__all__ = ["require_count", "require_finite", "require_finite_array", "require_range"]
+__all__ = [
+    "require_count",
+    "require_finite",
+    "require_finite_array",
+    "require_range",
+    "require_vector",
+]
 
 
 def require_range(name: str, value: float, low: float, high: float, unit: str = "") -> float:
@@ -81,3 +87,20 @@ def require_finite_array(name: str, values: ArrayLike, unit: str = "") -> NDArra
     if not np.isfinite(array).all():
         raise InputError(f"{name} must be finite{f', in {unit}' if unit else ''}")
     return array
+
+
+def require_vector(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return one number or a row of them as an array, shape (n,), if all are finite.
+
+    Raises
+    ------
+    InputError
+        If one is not finite, there are none, or they are no row of numbers.
+    """
+    try:
+        vector = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise InputError(f"{name} must be numbers, got {values!r}") from None
+    if vector.ndim != 1 or not vector.size or not np.isfinite(vector).all():
+        raise InputError(f"{name} must be finite numbers, shape (n,); got shape {vector.shape}")
+    return vector

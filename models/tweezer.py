@@ -208,7 +208,7 @@ def total_field(
     ----------
     tweezers : sequence of Tweezer
         The beams; equal detunings add coherently, different ones are kept apart.
-    positions : ndarray, shape (n, 3)
+    positions : ndarray, shape (..., n, 3)
         Where to evaluate, m.
     k : float
         Wave number, 1/m.
@@ -218,21 +218,24 @@ def total_field(
     LocalField
     """
     frequencies = sorted({beam.detuning for beam in tweezers})
-    count = len(positions)
-    value = np.zeros((len(frequencies), count, 3), dtype=np.complex128)
+    points = positions.reshape(-1, 3)
+    value = np.zeros((len(frequencies), len(points), 3), dtype=np.complex128)
     first = np.zeros((*value.shape, 3), dtype=np.complex128)
     second = np.zeros((*first.shape, 3), dtype=np.complex128)
     for row, frequency in enumerate(frequencies):
         chosen = [beam for beam in tweezers if beam.detuning == frequency]
         gaussian = [beam for beam in chosen if beam.objective is None]
-        parts = [_focused_field(beam, positions, k) for beam in chosen if beam.objective]
+        parts = [_focused_field(beam, points, k) for beam in chosen if beam.objective]
         if gaussian:
-            parts.append(_gaussian_field(gaussian, positions, k))
+            parts.append(_gaussian_field(gaussian, points, k))
         for part in parts:
             value[row] += part[0]
             first[row] += part[1]
             second[row] += part[2]
-    return LocalField(value, first, second)
+    places = (len(frequencies), *positions.shape)
+    return LocalField(
+        value.reshape(places), first.reshape(*places, 3), second.reshape(*places, 3, 3)
+    )
 
 
 def _gaussian_field(

@@ -25,7 +25,7 @@ def test_the_table_covers_all_equations_and_figures():
         assert figure in first
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(models\.[\w.]+)`", TABLE))))
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:models|theory)\.[\w.]+)`", TABLE))))
 def test_named_functions_exist(name):
     module, _, attribute = name.rpartition(".")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -64,6 +65,16 @@ def test_every_example_compiles_and_says_what_is_seen(name):
     source = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
     compile(source, f"{name}.py", "exec")
     assert source.startswith('"""')
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_imports_public_names_only(name):
+    tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("optobind"):
+            public = {"optobind": optobind, "optobind.theory": optobind.theory}
+            assert node.module in public, node.module
+            assert {alias.name for alias in node.names} <= set(public[node.module].__all__)
 
 
 def _draw(name, folder):

@@ -2,26 +2,60 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import optobind
 
 ROOT = Path(optobind.__file__).parent
-ROOMS = ("analysis", "models", "instruments", "acquisition", "config", "gui", "cli")
+ROOMS = ("models", "theory", "instruments", "acquisition", "analysis", "config", "gui", "cli")
 
 
-def test_every_public_name_loads() -> None:
-    for name in optobind.__all__:
-        assert getattr(optobind, name) is not None
-    assert set(optobind.__all__) <= set(dir(optobind))
+@pytest.mark.parametrize("space", [optobind, optobind.theory])
+def test_every_public_name_loads(space: ModuleType) -> None:
+    for name in space.__all__:
+        assert getattr(space, name) is not None
+    assert set(space.__all__) <= set(dir(space))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        _ = optobind.nonsense
+        _ = space.nonsense
+
+
+def test_names_of_theory_are_not_those_of_the_laboratory() -> None:
+    assert not set(optobind.__all__) & set(optobind.theory.__all__)
+
+
+def test_a_type_checker_sees_the_names_of_theory_that_are_loaded() -> None:
+    tree = ast.parse((ROOT / "theory" / "__init__.py").read_text(encoding="utf-8"))
+    seen = {
+        alias.asname: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level == 1
+        for alias in node.names
+    }
+    assert sorted(seen) == optobind.theory.__all__
+    for name, module in seen.items():
+        assert getattr(optobind.theory, name) is getattr(
+            import_module(f"optobind.theory.{module}"), name
+        )
+
+
+def test_import_of_the_package_loads_no_room() -> None:
+    code = (
+        "import sys, optobind\n"
+        "assert 'numpy' not in sys.modules\n"
+        "loaded = {name for name in sys.modules if name.startswith('optobind.')}\n"
+        "assert loaded == {'optobind.theory'}, loaded\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_core_and_analysis_import_neither_qt_nor_vendor_packages() -> None:

@@ -1,4 +1,4 @@
-"""What the examples share: an option for the folder, and small PNG files."""
+"""What the examples share: the looks of figures, an option for the folder, small PNG files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,35 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from PIL import Image
 
-from optobind.analysis.figures.style import save_figure
+from optobind.analysis.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    SKY,
+    VERMILLION,
+    new_figure,
+    panel_letter,
+    save_figure,
+    style,
+)
 
-__all__ = ["build"]
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "PINK",
+    "SKY",
+    "VERMILLION",
+    "build",
+    "new_figure",
+    "panel_letter",
+    "style",
+]
 
 _GALLERY = Path(__file__).resolve().parents[1] / "images" / "gallery"
 _COLORS = 255  # of the palette; drawn lines and colour maps need no more

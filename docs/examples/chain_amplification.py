@@ -11,29 +11,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from _gallery import build
+from _gallery import BLACK, BLUE, GREY, ORANGE, VERMILLION, build, new_figure, panel_letter, style
 from matplotlib.figure import Figure
 
-from optobind.analysis.figures.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    ORANGE,
-    VERMILLION,
-    new_figure,
-    panel_letter,
-    style,
-)
-from optobind.models.collective.modes import normal_modes
-from optobind.models.collective.network import CouplingNetwork
-from optobind.models.collective.response import end_to_end, transfer_function
-from optobind.models.collective.skin import (
+from optobind.theory import (
+    CouplingNetwork,
     amplification_per_site,
     bloch_band,
     bulk_hops,
+    end_to_end,
     growth_per_site,
     hatano_nelson_frequencies,
+    normal_modes,
     skin_effect,
+    transfer_function,
 )
 
 COUNT, OMEGA = 12, 2 * math.pi * 60e3

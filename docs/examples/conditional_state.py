@@ -9,21 +9,11 @@ but a steady state needs better detection than that.
 from __future__ import annotations
 
 import numpy as np
-from _gallery import build
+from _gallery import BLUE, GREEN, GREY, VERMILLION, build, new_figure, panel_letter, style
 from matplotlib.figure import Figure
 
-from optobind.analysis.figures.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    VERMILLION,
-    new_figure,
-    panel_letter,
-    style,
-)
-from optobind.models.pair import PairConstants
-from optobind.models.quantum.modulated import conditional_differential_variance
-from optobind.models.quantum.recoil_rule import efficiency_needed, recoil_rule
+from optobind import PairConstants
+from optobind.theory import conditional_differential_variance, efficiency_needed, recoil_rule
 
 G = 0.05  # coupling in units of ω
 RATIOS = ((1.2, BLUE), (4.0, GREEN), (15.0, VERMILLION))  # D/g; 15 is free space at kd = 5π

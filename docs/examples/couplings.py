@@ -11,25 +11,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from _gallery import build
+from _gallery import BLUE, GREEN, GREY, VERMILLION, build, new_figure, panel_letter, style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from optobind.analysis.figures.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    VERMILLION,
-    new_figure,
-    panel_letter,
-    style,
-)
-from optobind.models.array import TrapArray
-from optobind.models.collective.chains import linear_chain
-from optobind.models.collective.families import pair_family
-from optobind.models.rig_phases import rig_regimes
-from optobind.models.sphere import Sphere
+from optobind import Sphere, TrapArray, array_regimes, pair_family
+from optobind.theory import linear_chain
 
 DISTANCE, PHASE = 2.45e-6, 0.25 * math.pi
 CURVES = (
@@ -42,7 +30,7 @@ def rates(trap: TrapArray, phi: np.ndarray, separation: np.ndarray) -> dict[str,
     """g_r + g_a, g_r − g_a and Re D_12 in kHz, each of three ways, shape (3, n)."""
     found = {}
     for at in LINES:
-        regimes = rig_regimes(trap, phi, separation, at).regimes
+        regimes = array_regimes(trap, phi, separation, at).regimes
         g_r, g_a, cross = (np.ravel(r) for r in (regimes.g_r, regimes.g_a, regimes.re_D12))
         found[at] = np.array([g_r + g_a, g_r - g_a, cross])
     family = pair_family(trap, phi=phi[:, None], separation=separation[None, :])

@@ -11,30 +11,33 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from _gallery import build
-from matplotlib.figure import Figure
-
-from optobind.analysis.figures.style import (
+from _gallery import (
     BLACK,
     BLUE,
     GREEN,
     GREY,
     ORANGE,
     VERMILLION,
+    build,
     new_figure,
     panel_letter,
     style,
 )
-from optobind.models.pair import PairConstants
-from optobind.models.quantum.entanglement import log_negativity, minimum_variance
-from optobind.models.quantum.evolution import evolve
-from optobind.models.quantum.free_space import coupling_to_recoil
-from optobind.models.quantum.modulated import (
+from matplotlib.figure import Figure
+
+from optobind import PairConstants
+from optobind.theory import (
+    coupling_to_recoil,
     differential_variance,
+    evolve,
+    log_negativity,
+    minimum_variance,
     modulated_log_negativity,
     modulated_pair,
+    product_state,
+    squeezed_state,
+    vacuum_state,
 )
-from optobind.models.quantum.states import product_state, squeezed_state, vacuum_state
 
 OMEGA = 100.0  # in units of g
 

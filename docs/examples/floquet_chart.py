@@ -10,20 +10,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from _gallery import build
+from _gallery import BLACK, VERMILLION, build, new_figure, panel_letter, style
 from matplotlib.figure import Figure
 from scipy.special import mathieu_a, mathieu_b
 
-from optobind.analysis.figures.style import (
-    BLACK,
-    VERMILLION,
-    new_figure,
-    panel_letter,
-    style,
+from optobind.theory import (
+    detuned,
+    far_field_model,
+    power_modulation,
+    single_model,
+    stability_chart,
 )
-from optobind.models.modulation.chart import stability_chart
-from optobind.models.modulation.drives import detuned, power_modulation
-from optobind.models.modulation.pair_model import far_field_model, single_model
 
 OMEGA, KD = 2 * math.pi * 50e3, 6 * math.pi
 

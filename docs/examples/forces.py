@@ -10,24 +10,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from _gallery import build
+from _gallery import BLACK, BLUE, GREY, VERMILLION, build, new_figure, panel_letter, style
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from optobind.analysis.figures.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    VERMILLION,
-    new_figure,
-    panel_letter,
-    style,
-)
-from optobind.models.array import TrapArray
-from optobind.models.collective.chains import linear_chain
-from optobind.models.forces import binding_force, pair_green
-from optobind.models.nonlinear.reduced import FarFieldPair
-from optobind.models.sphere import Sphere
+from optobind import Sphere, TrapArray, binding_force, pair_green
+from optobind.theory import FarFieldPair, linear_chain
 
 WAVELENGTH = 1064e-9
 

@@ -11,26 +11,22 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from _gallery import build
-from matplotlib.figure import Figure
-
-from optobind.analysis.figures.style import (
+from _gallery import (
     BLACK,
     BLUE,
     GREEN,
     GREY,
     ORANGE,
     VERMILLION,
+    build,
     new_figure,
     panel_letter,
     style,
 )
-from optobind.models.array import TrapArray
-from optobind.models.farfield import noise_kernel
-from optobind.models.objective import AplanaticObjective, aplanatic_factor
-from optobind.models.quantum.free_space import coupling_to_recoil
-from optobind.models.sphere import Sphere
-from optobind.models.tweezer import Tweezer
+from matplotlib.figure import Figure
+
+from optobind import AplanaticObjective, Sphere, TrapArray, Tweezer, aplanatic_factor, noise_kernel
+from optobind.theory import coupling_to_recoil
 
 WAVELENGTH = 1064e-9
 PEAKS = ((4.5, BLUE), (5.5, GREEN), (6.5, VERMILLION))  # kd/π with |sin kd| = 1

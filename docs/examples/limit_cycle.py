@@ -11,27 +11,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from _gallery import build
+from _gallery import BLACK, BLUE, GREY, SKY, VERMILLION, build, new_figure, panel_letter, style
 from matplotlib.figure import Figure
 
-from optobind.analysis.figures.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    SKY,
-    VERMILLION,
-    new_figure,
-    panel_letter,
-    style,
-)
-from optobind.models.array import TrapArray
-from optobind.models.gas import Gas
-from optobind.models.nonlinear.limit_cycle import bessel_gain, limit_cycle
-from optobind.models.nonlinear.reduced import FarFieldPair
-from optobind.models.nonlinear.settings import TrajectorySettings
-from optobind.models.nonlinear.simulate import simulate
-from optobind.models.sphere import Sphere
-from optobind.models.tweezer import Tweezer
+from optobind import Gas, Sphere, TrapArray, Tweezer
+from optobind.theory import FarFieldPair, TrajectorySettings, bessel_gain, limit_cycle, simulate
 
 # Set values at which the local kd = 5.5π, φ = −π/2 and δω = 2g_a: power leans by 12 %.
 DISTANCE, PHI, BALANCE = 2.92604e-6, -1.58168021, 0.11889502

@@ -8,10 +8,7 @@ mark where each material gets there first. Needs the extra ``mie``.
 from __future__ import annotations
 
 import numpy as np
-from _gallery import build
-from matplotlib.figure import Figure
-
-from optobind.analysis.figures.style import (
+from _gallery import (
     BLACK,
     BLUE,
     GREEN,
@@ -19,12 +16,14 @@ from optobind.analysis.figures.style import (
     ORANGE,
     PINK,
     VERMILLION,
+    build,
     new_figure,
     panel_letter,
     style,
 )
-from optobind.models.mie import dipole_radius, mie_corrections
-from optobind.models.sphere import Sphere
+from matplotlib.figure import Figure
+
+from optobind import Sphere, dipole_radius, mie_corrections
 
 WAVELENGTH = 1064e-9
 

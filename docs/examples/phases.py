@@ -8,12 +8,11 @@ exceptional points. ``optobind phases`` draws the same, also for a rig.
 from __future__ import annotations
 
 import numpy as np
-from _gallery import build
+from _gallery import build, new_figure, style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from optobind.analysis.figures.style import new_figure, style
-from optobind.cli.phases_results import ideal_phases
+from optobind import ideal_phases
 
 
 def picture(figure: Figure, width: float, dpi: float) -> np.ndarray:

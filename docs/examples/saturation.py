@@ -11,30 +11,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from _gallery import build
+from _gallery import BLACK, BLUE, GREY, ORANGE, VERMILLION, build, new_figure, panel_letter, style
 from matplotlib.figure import Figure
 
-from optobind.analysis.figures.style import (
-    BLACK,
-    BLUE,
-    GREY,
-    ORANGE,
-    VERMILLION,
-    new_figure,
-    panel_letter,
-    style,
-)
-from optobind.models.pair import PairConstants
-from optobind.models.quantum.entanglement import occupation
-from optobind.models.quantum.evolution import evolve
-from optobind.models.quantum.free_space import coupling_to_recoil
-from optobind.models.quantum.occupation import (
+from optobind import PairConstants
+from optobind.theory import (
+    coupling_to_recoil,
     damped_mode_occupation,
+    evolve,
     far_field_saturation,
     growing_mode,
+    occupation,
     rotating_wave_occupation,
+    thermal_state,
 )
-from optobind.models.quantum.states import thermal_state
 
 OMEGA, KD = 2 * math.pi * 60e3, 5.5 * math.pi
 

@@ -11,14 +11,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from _gallery import build
+from _gallery import BLACK, build, new_figure, panel_letter, style
 from matplotlib.figure import Figure
 
-from optobind.analysis.figures.style import BLACK, new_figure, panel_letter, style
-from optobind.config.build import build_trap
-from optobind.config.load import load_rig
-from optobind.models.collective.maps import stability_map
-from optobind.models.rig_phases import rig_regimes, rig_symmetry
+from optobind import array_regimes, array_symmetry, build_trap, load_rig
+from optobind.theory import stability_map
 
 
 def draw() -> Figure:
@@ -45,7 +42,7 @@ def draw() -> Figure:
                                    cmap="viridis_r", rasterized=True)  # fmt: skip
             axes.plot(own, place, "*", ms=9.0, mfc="white", mec=BLACK)
             axes.set(xlabel="set phase $\\varphi/\\pi$", ylabel=label)
-        borders = (rig_regimes(trap, phi, distance), rig_symmetry(trap, phi, balance))
+        borders = (array_regimes(trap, phi, distance), array_symmetry(trap, phi, balance))
         for axes, border, y in zip(panels, borders, (1e6 * distance, balance), strict=True):
             axes.contour(phi / math.pi, y, border.onset.T, [0.0], colors=BLACK, linewidths=0.9)
         panel_letter(panels[0], "a")

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from ...acquisition.snapshots import LogEntry
 
-__all__ = ["Level", "Line", "LogModel"]
+__all__ = ["Level", "LogLine", "LogModel"]
 
 Level = Literal["info", "warning", "error"]
 
 
 @dataclass
-class Line:
+class LogLine:
     """A line of the log; ``time`` is that of the last repetition (s since the epoch)."""
 
     time: float
@@ -51,22 +51,24 @@ class LogModel:
     """
 
     def __init__(self, limit: int = 2000, reach: int = 8) -> None:
-        self.lines: deque[Line] = deque(maxlen=limit)
+        self.lines: deque[LogLine] = deque(maxlen=limit)
         self.reach = reach
         self.version = 0
-        self.toasts: list[Line] = []
+        self.toasts: list[LogLine] = []
 
-    def add(self, entry: LogEntry) -> Line:
+    def add(self, entry: LogEntry) -> LogLine:
         """Take a line of the session."""
         return self.write(entry.level, entry.text, when=entry.time, count=entry.count)
 
-    def write(self, level: Level, text: str, *, when: float | None = None, count: int = 1) -> Line:
+    def write(
+        self, level: Level, text: str, *, when: float | None = None, count: int = 1
+    ) -> LogLine:
         """Append or count a line; warnings and errors become toasts as well."""
         now = time.time() if when is None else when
         self.version += 1
         line = self._recent(level, text) if level != "info" else self._same(text)
         if line is None:
-            line = Line(now, level, text, count)
+            line = LogLine(now, level, text, count)
             self.lines.append(line)
         else:
             line.count += count
@@ -75,17 +77,17 @@ class LogModel:
             self.toasts.append(line)
         return line
 
-    def take_toasts(self) -> list[Line]:
+    def take_toasts(self) -> list[LogLine]:
         """Return the lines to toast since the last call; each appears once."""
         taken, self.toasts = self.toasts, []
         return taken
 
-    def _same(self, text: str) -> Line | None:
+    def _same(self, text: str) -> LogLine | None:
         """Last line if it says literally the same: numbers in reports of progress matter."""
         last = self.lines[-1] if self.lines else None
         return last if last is not None and (last.level, last.text) == ("info", text) else None
 
-    def _recent(self, level: Level, text: str) -> Line | None:
+    def _recent(self, level: Level, text: str) -> LogLine | None:
         wanted = _without_numbers(text)
         for index, line in enumerate(reversed(self.lines)):
             if index >= self.reach:

@@ -6,7 +6,7 @@ from PyQt6.QtCore import QEvent, QObject, Qt, QTimer
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from ..theme import Theme
-from ..viewmodels.log import Line
+from ..viewmodels.log import LogLine
 
 __all__ = ["Toasts"]
 
@@ -20,7 +20,7 @@ _BOTTOM = 36
 class _Toast(QFrame):
     """One message."""
 
-    def __init__(self, line: Line, theme: Theme, parent: QWidget) -> None:
+    def __init__(self, line: LogLine, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.line = line
         self.setObjectName("toast")
@@ -95,7 +95,7 @@ class Toasts(QWidget):
         found = self.findChildren(_Toast, options=Qt.FindChildOption.FindDirectChildrenOnly)
         return [t for t in found if not t.isHidden()]
 
-    def push(self, line: Line) -> None:
+    def push(self, line: LogLine) -> None:
         """Show a line, or raise the count of the toast that already shows it."""
         shown = self._toasts()
         for toast in shown:

@@ -19,11 +19,11 @@ from scipy import optimize, special
 
 from ..protocols import SpotPattern
 from .mixing import AndersonMixer
-from .report import FeedbackSettings, Hologram, HologramReport
+from .report import Hologram, HologramReport, HologramSettings
 from .spots import SpotTargets
 from .synthesis import Complex, HologramOptics, Image, Synthesis
 
-__all__ = ["FeedbackSettings", "Hologram", "HologramReport", "make_hologram"]
+__all__ = ["Hologram", "HologramReport", "HologramSettings", "make_hologram"]
 
 
 def make_hologram(
@@ -32,7 +32,7 @@ def make_hologram(
     *,
     dump: tuple[float, float, float],
     efficiency: float | None = None,
-    settings: FeedbackSettings | None = None,
+    settings: HologramSettings | None = None,
 ) -> Hologram:
     """Compute the hologram of a pattern.
 
@@ -48,7 +48,7 @@ def make_hologram(
         Share of the incident light that weights adding up to 1 stand for: powers then stay the same
         when the pattern changes, and the dump takes the rest. Without it weights are shares of
         whatever is diffracted into spots and dump.
-    settings : FeedbackSettings, optional
+    settings : HologramSettings, optional
         Tolerances and limits.
 
     Raises
@@ -56,7 +56,7 @@ def make_hologram(
     InputError
         For a spot beyond what the pixels can reach.
     """
-    settings = settings or FeedbackSettings()
+    settings = settings or HologramSettings()
     workshop = _Workshop(optics, pattern, dump, efficiency, settings)
     tried: list[tuple[_Drive, _Stage]] = []
     for stage in _stages(pattern, efficiency):
@@ -114,7 +114,7 @@ class _Workshop:
         pattern: SpotPattern,
         dump: tuple[float, float, float],
         efficiency: float | None,
-        settings: FeedbackSettings,
+        settings: HologramSettings,
     ) -> None:
         self._optics, self._pattern, self._settings = optics, pattern, settings
         self._dump, self._efficiency = dump, efficiency
@@ -142,7 +142,7 @@ class _Loop:
     """Feedback from the computed light on amplitudes and phases."""
 
     def __init__(
-        self, synthesis: Synthesis, targets: SpotTargets, settings: FeedbackSettings
+        self, synthesis: Synthesis, targets: SpotTargets, settings: HologramSettings
     ) -> None:
         self._synthesis, self._targets, self._settings = synthesis, targets, settings
         lit = np.count_nonzero(targets.powers)

@@ -9,11 +9,11 @@ from ...models.ranges import require_range
 from ..protocols import SpotPattern
 from .synthesis import Image
 
-__all__ = ["FeedbackSettings", "Hologram", "HologramReport"]
+__all__ = ["Hologram", "HologramReport", "HologramSettings"]
 
 
 @dataclass(frozen=True)
-class FeedbackSettings:
+class HologramSettings:
     """When feedback is content, and when it gives up.
 
     Attributes

@@ -16,14 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.array import TrapArray
-from ...models.constants import HBAR
 from ...models.detection import quantum_length
 from ...models.gas import Gas
 from ...models.light import Site, TweezerState
 from ...models.linear import LinearModel
 from ...models.pair import PairConstants
 
-__all__ = ["LOST_FRACTION", "Mechanics", "OperatingPoint", "PairMechanics", "TrapMechanics"]
+__all__ = ["LOST_FRACTION", "OperatingPoint", "TrapMechanics", "WorldMechanics"]
 
 LOST_FRACTION = 0.5
 
@@ -64,7 +63,7 @@ class OperatingPoint:
         return np.array([quantum_length(float(m), self.omega) for m in self.masses])
 
 
-class Mechanics(Protocol):
+class WorldMechanics(Protocol):
     """Source of operating points."""
 
     @property
@@ -107,52 +106,6 @@ def _embed(model: LinearModel, chosen: list[int], count: int) -> LinearModel:
         drift[np.ix_(at, at)] = model.drift
         noise[np.ix_(at, at)] = model.noise
     return LinearModel(drift, noise, output)
-
-
-@dataclass(frozen=True)
-class PairMechanics:
-    """A pair given by its constants: for tests, benchmarks and models without first principles."""
-
-    constants: PairConstants
-    mass: float = 7.75e-18
-    limit: float = 5e-7
-
-    @property
-    def particles(self) -> int:
-        """Two."""
-        return 2
-
-    @property
-    def light(self) -> TweezerState | None:
-        """No light to change."""
-        return None
-
-    @property
-    def gas(self) -> Gas | None:
-        """No gas to change."""
-        return None
-
-    def operating_point(
-        self, light: TweezerState | None, gas: Gas | None, present: Sequence[bool]
-    ) -> OperatingPoint:
-        """Return the given constants; an absent particle takes its half of them along."""
-        chosen = [j for j in range(2) if present[j]]
-        full = self.constants.to_linear()
-        at = np.array([2 * j + i for j in chosen for i in (0, 1)], dtype=np.int64)
-        output = np.zeros((1, len(at)))
-        part = full
-        if len(chosen) == 1:
-            part = LinearModel(full.drift[np.ix_(at, at)], full.noise[np.ix_(at, at)], output)
-        recoil = np.array([self.constants.D11, self.constants.D22]) * np.array(present, float)
-        return OperatingPoint(
-            omega=self.constants.omega,
-            masses=np.full(2, self.mass),
-            equilibrium=np.zeros(2),
-            model=_embed(part, chosen, 2),
-            recoil=recoil,
-            limits=np.full(2, self.limit),
-            pair=self.constants if len(chosen) == 2 else None,
-        )
 
 
 # A sphere too small to matter: it stands in for a lost particle whose tweezer stays lit.
@@ -208,7 +161,7 @@ class TrapMechanics:
             part, kept = self._without_lost(trap, chosen)
             places = part.equilibrium()
             coefficients = part.coefficients(places)
-            omega = coefficients.omega
+            omega = float(coefficients.omega)
             at = np.array([kept.index(j) for j in chosen], dtype=np.int64)
             whole = part.linearize(places)
             rows = np.array([2 * i + q for i in at for q in (0, 1)])
@@ -218,8 +171,7 @@ class TrapMechanics:
                 whole.output[np.ix_(at, rows)],
             )
             equilibrium[chosen] = places[at, 2]
-            own = coefficients.diffusion[at, 2, at, 2].real
-            recoil[chosen] = own / (HBAR * omega * coefficients.masses[at])
+            recoil[chosen] = np.diag(coefficients.rates).real[at]
             if len(at) == 2 and len(kept) == 2:
                 pair = part.pair_constants(places).constants
         return OperatingPoint(

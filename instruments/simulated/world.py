@@ -23,7 +23,7 @@ from ...models.light import TweezerState
 from ...models.pair import PairConstants
 from .closed_loop import ClosedLoop
 from .engine import Engine
-from .mechanics import Mechanics, OperatingPoint
+from .mechanics import OperatingPoint, WorldMechanics
 from .settings import WorldSettings
 
 __all__ = ["LightPath", "SimulatedWorld"]
@@ -47,8 +47,8 @@ class SimulatedWorld:
 
     Parameters
     ----------
-    mechanics : Mechanics
-        Physics: :class:`~.mechanics.TrapMechanics` or :class:`~.mechanics.PairMechanics`.
+    mechanics : WorldMechanics
+        Physics: :class:`~.mechanics.TrapMechanics`.
     settings : WorldSettings
         Sample rate, seed, detectors, feedback.
 
@@ -65,7 +65,7 @@ class SimulatedWorld:
         If the configured light does not hold the particles.
     """
 
-    def __init__(self, mechanics: Mechanics, settings: WorldSettings) -> None:
+    def __init__(self, mechanics: WorldMechanics, settings: WorldSettings) -> None:
         self._mechanics, self._settings = mechanics, settings
         self._lock = threading.RLock()
         self._light, self._gas = mechanics.light, mechanics.gas

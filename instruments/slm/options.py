@@ -13,7 +13,7 @@ from ...models.errors import InputError
 from ...models.ranges import require_range
 from ..hologram.calibration import GratingCalibration
 from ..hologram.correction import load_correction
-from ..hologram.feedback import FeedbackSettings
+from ..hologram.feedback import HologramSettings
 from ..hologram.files import read_image, read_numbers
 from ..hologram.grid import Illumination, PixelGrid
 from ..hologram.lut import PhaseLut
@@ -148,9 +148,9 @@ class SlmOptions:
             raise InputError("give beam or beam_waist, not both")
 
     @property
-    def feedback(self) -> FeedbackSettings:
+    def feedback(self) -> HologramSettings:
         """Tolerances of the feedback."""
-        return FeedbackSettings(self.phase_tolerance, self.weight_tolerance)
+        return HologramSettings(self.phase_tolerance, self.weight_tolerance)
 
     def calibration(self, pitch: tuple[float, float]) -> GratingCalibration:
         """Grating ↔ position for pixels of this pitch (m)."""

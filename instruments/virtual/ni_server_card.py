@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..protocols import Digitizer, Gate
 from .ni_server_stream import Acquisition, DaqFault
 
-__all__ = ["Card", "Waveform"]
+__all__ = ["Card", "OutputWave"]
 
 _HALF = 32768.0
 _PORT_LINES = 8
@@ -26,7 +26,7 @@ WaveformHook = Callable[[str, NDArray[np.float64], float, bool], None]
 
 
 @dataclass
-class Waveform:
+class OutputWave:
     """What an analogue output plays: volts, rate (Hz), for ever or once, and since when."""
 
     volts: NDArray[np.float64]
@@ -97,7 +97,7 @@ class Card:
         self.levels = dict.fromkeys(self.lines, False)
         if gate is not None:
             self.levels[gate_line] = gate.read() is gate_high_closes
-        self.waveforms: dict[str, Waveform] = {}
+        self.waveforms: dict[str, OutputWave] = {}
         self._on_waveform = on_waveform
         self.acquisition: Acquisition | None = None
         self.lock = threading.RLock()
@@ -171,7 +171,7 @@ class Card:
         else:
             self.acquisition.at(delay, action)
 
-    def play(self, name: str, waveform: Waveform) -> None:
+    def play(self, name: str, waveform: OutputWave) -> None:
         """Let an output play from the present sample on."""
         with self.lock:
             if self.acquisition is not None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .ni_server_card import Card, Waveform
+from .ni_server_card import Card, OutputWave
 from .ni_server_stream import Acquisition, DaqFault
 
 __all__ = ["CONTINUOUS", "FINITE", "CardTask"]
@@ -109,7 +109,7 @@ class CardTask:
         self.acquisition = self.card.begin(capacity, overwrite, finite)
         self.running = True
 
-    def start_output(self) -> list[tuple[str, Waveform]]:
+    def start_output(self) -> list[tuple[str, OutputWave]]:
         """What the outputs are to play.
 
         Raises
@@ -122,7 +122,7 @@ class CardTask:
         self.running = True
         again = self.mode == CONTINUOUS and self.settings[0x1453] == _REGENERATE
         return [
-            (name, Waveform(self.volts[:, k].copy(), self.rate or 1.0, again))
+            (name, OutputWave(self.volts[:, k].copy(), self.rate or 1.0, again))
             for k, name in enumerate(self.places)
         ]
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..linear import LinearModel
+from ..oscillators import oscillator_noise, oscillator_output, pair_drift
 
 __all__ = [
     "NAMES",
@@ -107,14 +108,8 @@ def pair_matrices(values: NDArray[np.float64], mass_ratio: float = 1.0) -> Drift
     w1, w2, y1, y2, g_r, g_a, d11, d22, d12 = values[:9]
     w = 0.5 * (w1 + w2)
     up, down = 2.0 * math.sqrt(mass_ratio), 2.0 / math.sqrt(mass_ratio)
-    drift, noise = np.zeros((4, 4)), np.zeros((4, 4))
-    drift[0, 1] = drift[2, 3] = w
-    drift[1] = [-w1 * w1 / w, -y1, up * (g_r + g_a), 0.0]
-    drift[3] = [down * (g_r - g_a), 0.0, -w2 * w2 / w, -y2]
-    noise[1, 1], noise[3, 3] = 2.0 * d11, 2.0 * d22
-    noise[1, 3] = noise[3, 1] = 2.0 * d12
-    output = np.zeros((2, 4))
-    output[0, 0] = output[1, 2] = 1.0
+    drift = pair_drift(w, (w1 * w1, w2 * w2), g_r, g_a, (y1, y2), mass_ratio)
+    noise, output = oscillator_noise([[d11, d12], [d12, d22]]), oscillator_output(2)
     d_drift, d_noise = np.zeros((9, 4, 4)), np.zeros((9, 4, 4))
     d_drift[:2, 0, 1] = d_drift[:2, 2, 3] = 0.5
     d_drift[:2, 1, 0] = 0.5 * (w1 / w) ** 2

@@ -7,13 +7,13 @@ import pytest
 
 from optobind.instruments.simulated.detection import lower_root
 from optobind.instruments.simulated.kernels import Memory, advance_many, advance_pair
-from optobind.instruments.simulated.mechanics import PairMechanics
 from optobind.instruments.simulated.settings import FeedbackSettings
 from optobind.instruments.simulated.stepping import rng_bound, step_pair
 from optobind.instruments.simulated.world import SimulatedWorld
 from optobind.models.rng import new_stream
 
 from .conftest import TWO_PI, make_pair, make_settings
+from .pair_mechanics import PairMechanics
 
 TALK = tuple(tuple(1.0 if i == j else 0.05 for j in range(4)) for i in range(4))
 

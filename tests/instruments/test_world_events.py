@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from optobind.instruments.simulated.build import build_world
-from optobind.instruments.simulated.mechanics import PairMechanics, TrapMechanics
+from optobind.instruments.simulated.mechanics import TrapMechanics
 from optobind.instruments.simulated.settings import DetectorSettings, FeedbackSettings
 from optobind.instruments.simulated.world import SimulatedWorld
 from optobind.models.array import TrapArray
@@ -15,6 +15,7 @@ from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer
 
 from .conftest import TWO_PI, make_pair, make_settings, make_trap
+from .pair_mechanics import PairMechanics
 from .test_kernels import trajectory
 
 

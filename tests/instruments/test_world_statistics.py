@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from optobind.instruments.simulated.mechanics import PairMechanics
 from optobind.instruments.simulated.settings import FeedbackSettings
 from optobind.instruments.simulated.world import SimulatedWorld
 from optobind.models.detection import (
@@ -18,6 +17,7 @@ from optobind.models.detection import (
 from optobind.models.linear import LinearModel
 
 from .conftest import TWO_PI, make_pair, make_settings
+from .pair_mechanics import PairMechanics
 from .test_kernels import rich_world, trajectory
 
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optobind.models.errors import InputError
-from optobind.models.pair import PairConstants, regime_flags
+from optobind.models.pair import PairConstants
+from optobind.models.regimes import regime_flags
 
 OMEGA = 2 * math.pi * 50e3
 

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from optobind.models.coefficients import ArrayCoefficients
 from optobind.models.constants import EPSILON_0, HBAR
-from optobind.models.couplings import ArrayCoefficients, pair_constants
+from optobind.models.couplings import pair_constants
 from optobind.models.farfield import far_field_couplings, noise_kernel
 from optobind.models.mechanics import Mechanics
 from optobind.models.sphere import Sphere

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optobind.instruments.hologram.feedback import FeedbackSettings, make_hologram
+from optobind.instruments.hologram.feedback import HologramSettings, make_hologram
 from optobind.instruments.hologram.lut import PhaseLut
 from optobind.instruments.hologram.zernike import zernike_wavefront
 from optobind.instruments.protocols import SpotPattern
@@ -100,7 +100,7 @@ def test_an_equal_pair_in_step_with_the_pixels_keeps_its_phase(period, phi, alon
 def test_plain_superposition_of_such_a_pair_is_nearly_binary_and_off_by_degrees():
     half = math.pi / 40 / SLOPE * 1e-6
     pattern = SpotPattern(((half, 0.0, 0.0), (-half, 0.0, 0.0)), (0.5, 0.5), (0.4, 0.0))
-    once = FeedbackSettings(phase_tolerance=1.0, weight_tolerance=1.0, quick_passes=0)
+    once = HologramSettings(phase_tolerance=1.0, weight_tolerance=1.0, quick_passes=0)
     hologram = make_hologram(make_optics(waist=None), pattern, dump=DUMP, settings=once)
     assert len(np.unique(hologram.image)) == 2
     light = spots_of(hologram.image * LEVEL, np.ones((300, 480)), pattern.positions)
