@@ -24,10 +24,12 @@ from ..models.errors import InputError, OptobindError, UnstableModelError
 from ..models.light import TweezerState
 from .conditions import recorder_gap_text
 from .events import Event, EventKind
+from .feedback import FeedbackGate
 from .outcome import Outcome, RunOutcome, attempt, in_words
 from .plans import Plan, ReheatingPlan, SequencePlan, plan_to_dict
 from .prediction import NOTICEABLE_GROWTH, open_loop_growth
 from .procedures import Aborted, run_plan
+from .release_watch import ReleaseWatch, switched
 from .slots import LogBook
 from .snapshots import RunState
 from .stream import Stream
@@ -36,6 +38,8 @@ if TYPE_CHECKING:  # HDF5 is loaded when a run begins
     from .recording import Recording
 
 __all__ = ["Run", "RunHost", "RunOutcome"]
+
+_NOT_ON = "feedback could not be switched on again"
 
 
 class RunHost(Protocol):
@@ -46,7 +50,7 @@ class RunHost(Protocol):
     on_event: Callable[[Event], None]
     on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, int], None]
     applied: AppliedLight | None
-    gate_closed: bool | None
+    feedback_gate: FeedbackGate
 
     def begin_stream(self) -> Stream:
         """Start the digitizer."""
@@ -83,6 +87,7 @@ class Run:
         self._stream: Stream | None = None
         self._recording: Recording | None = None
         self._gate_closed: bool | None = None
+        self._releases = ReleaseWatch(self.event)
         self._step = 0
         self._released: tuple[ReheatingPlan, int] | None = None
         self._missed = 0
@@ -250,17 +255,18 @@ class Run:
         for step in steps:
             error = attempt(step)
             if error is None:
+                if step is steps[0] and _NOT_ON in reason:
+                    reason = f"{reason}; it is on again now"
                 continue
             text, step_code = in_words(error)
             if not isinstance(error, OptobindError):
                 bug = bug or error
-            if step is steps[0]:
-                text = f"feedback could not be switched on again: {text}"
-                self._runner.gate_closed = None
+            if step is steps[0] and _NOT_ON not in text:
+                text = f"{_NOT_ON}: {text}"
             self._runner.log.add("error", text)
             if outcome != "failed":
                 outcome, code = "failed", step_code
-            if text != reason:
+            if text not in reason and not (step is steps[0] and _NOT_ON in reason):
                 reason = f"{reason}; {text}" if reason else text
         level: Literal["info", "error"] = "error" if outcome == "failed" else "info"
         text = f"{self.name}: {outcome}, {recording.samples} samples in {self._path}"
@@ -317,6 +323,8 @@ class Run:
         stream, recording = self._open_stream(), self._recording
         assert recording is not None
         recording.raise_error()
+        if self._gate_closed is False:
+            self._runner.feedback_gate.require_guardian()
         result = stream.read(rows, self._abort.is_set, keep)
         for kind in recording.new_conditions(result.status):
             self.event(kind, at=result.first_sample, samples=result.samples)
@@ -344,15 +352,20 @@ class Run:
         if self._rig.gate is None:
             return self.position
         before = self._present()
-        self._rig.gate.set(closed)
+        done, incident = switched(self._runner.feedback_gate, closed)
         after = self._present()
         at = before if closed else after
-        self._runner.gate_closed = closed
-        if self._stream is not None:
+        if done and self._stream is not None:
             self._stream.mark = BlockStatus.OK if closed else BlockStatus.FEEDBACK_OFF
-        if closed is not self._gate_closed:
+        if done and closed is not self._gate_closed:
             self._gate_closed = closed
             self.event(EventKind.GATE, at=at, closed=closed, spread=after - before)
+        if incident:
+            self._releases.incident(incident, at)
+            self._runner.log.add("warning", incident)
+        if closed:
+            going_on = self.state == "running"
+            self._releases.ends(self._step, self._runner.feedback_gate, judge=going_on)
         return at
 
     def _present(self) -> int:
@@ -365,6 +378,8 @@ class Run:
         """Write an event at the next sample to be read, or at another one."""
         if kind is EventKind.STEP_START:
             self._step = int(payload["index"])
+        elif kind is EventKind.RELEASE:
+            self._releases.begins(int(payload["repetition"]))
         event = Event(self.position if at is None else at, kind, payload, time.time())
         if self._recording is not None:
             self._recording.event(event)
@@ -382,6 +397,8 @@ class Run:
     def repetition(self, volts: NDArray[np.float64], plan: ReheatingPlan, number: int) -> None:
         """Hand a released stretch to the live display."""
         self._released = (plan, self._step)
+        if self._releases.left_out(number):
+            return
         self._runner.on_repetition(volts, plan, number)
 
     def wait_while_paused(self) -> None:

@@ -26,6 +26,7 @@ from ..models.errors import DeviceError, InputError, OptobindError
 from ..models.light import TweezerState
 from .conditions import ConditionWatch
 from .events import Event, EventKind
+from .feedback import CLOSING_SECONDS, FeedbackGate
 from .plans import Plan, ReheatingPlan
 from .run import Run, RunOutcome
 from .slots import LogBook
@@ -79,7 +80,7 @@ class Runner(threading.Thread):
         self._closing = threading.Event()
         self._runs: list[Run] = []
         self._numbers = itertools.count(1)
-        self._opened_gate = False
+        self.feedback_gate = FeedbackGate(rig.gate, log)
         self._next_gauge = 0.0
         self._supervisor = Supervisor(rig.devices())
         self._identities: dict[str, str] = {}
@@ -90,7 +91,6 @@ class Runner(threading.Thread):
         self.requested: TweezerState | None = None
         self.applied: AppliedLight | None = None
         self.growth_rate: float | None = None
-        self.gate_closed: bool | None = None
 
     # -- called from any thread ---------------------------------------------------------------
 
@@ -124,6 +124,11 @@ class Runner(threading.Thread):
             run.request_abort()
 
     @property
+    def gate_closed(self) -> bool | None:
+        """Whether feedback acts; None when that is not known."""
+        return self.feedback_gate.closed
+
+    @property
     def held_by(self) -> str | None:
         """Name of the run that owns the knobs."""
         run = self.current_run
@@ -152,7 +157,7 @@ class Runner(threading.Thread):
                 self._read_idle()
             self._look_after()
         self.end_stream()
-        self.restore_feedback()
+        self.feedback_gate.restore(CLOSING_SECONDS)
         self._refuse_queued()
 
     def serve(self, *, wait: bool = False) -> None:
@@ -209,9 +214,10 @@ class Runner(threading.Thread):
         if failures:
             raise DeviceError("; ".join(failures))
         self._read_light()
-        if self.rig.gate is not None:
-            self.gate_closed = self.rig.gate.read()
+        self.feedback_gate.connected()
         self.update_growth()
+        for text in self.rig.warnings:
+            self.log.shout("warning", text)
         self.log.add("info", f"connected to {self.rig.name}")
 
     def _read_light(self) -> None:
@@ -233,12 +239,13 @@ class Runner(threading.Thread):
             self.log.add("info" if good else "warning", incident.text)
             if good and incident.family in ("slm", "rf"):
                 self._read_light()
+        self.feedback_gate.tend()
 
     def disconnect_all(self) -> None:
         """Disconnect every device; light stays as it is, an opened feedback gate is closed."""
         self._require_free("the rig")
         self.end_stream()
-        self.restore_feedback()
+        self.feedback_gate.restore()
         for _, device in self.rig.devices():
             try:
                 device.disconnect()
@@ -293,22 +300,12 @@ class Runner(threading.Thread):
         self._require_free("the feedback gate")
         if self.rig.gate is None:
             raise InputError(f"rig {self.rig.name} has no feedback gate")
-        self._opened_gate = True  # until it is known to be closed
-        self.rig.gate.set(closed)
-        self._opened_gate, self.gate_closed = not closed, closed
-        self.update_growth()
-
-    def restore_feedback(self) -> None:
-        """Switch feedback on if this session switched it off; a gate found open stays open."""
-        gate = self.rig.gate
-        if gate is None or not self._opened_gate or gate.state is DeviceState.DISCONNECTED:
-            return
         try:
-            gate.set(True)
-            self._opened_gate, self.gate_closed = False, True
-            self.log.add("info", "feedback switched on again")
-        except Exception as error:  # the last steps of closing follow in any case
-            self.log.add("error", f"feedback could not be switched on again: {error}")
+            incident = self.feedback_gate.set(closed)
+        finally:
+            self.update_growth()
+        if incident:
+            self.log.add("warning", incident)
 
     def set_streaming(self, on: bool) -> None:
         """Start or stop the live stream (a run has its own)."""
@@ -417,7 +414,6 @@ class Runner(threading.Thread):
             raise
         finally:
             self.current_run = None
-            self._opened_gate = self.gate_closed is None and self.rig.gate is not None
             self.update_growth()
             if live and not self._closing.is_set():
                 self._resume_stream()

@@ -16,6 +16,7 @@ from ..config.load import LoadedPlan, load_plan, load_rig
 from ..config.overrides import split_overrides
 from ..models.errors import DeviceError, InputError, OptobindError
 from .errors import Interrupted
+from .gate import closing_the_gate
 from .output import console_for_progress, print_json, print_result, warn
 
 if TYPE_CHECKING:
@@ -45,13 +46,11 @@ def run_plan_on_rig(
     loaded_plan = _load_plan(plan, of_plan)
     built = build_rig(load_rig(rig, of_rig))
     session = Session(built, live_fits=False)
-    try:
+    with closing_the_gate(session):
         path = None if out is None else out / "run.h5"
         outcome, interruption = carry_out(session, loaded_plan.config.to_plan(), path)
-    finally:
-        session.close()
-    if outcome.outcome == "failed":
-        raise _failure(outcome)
+        if outcome.outcome == "failed":
+            raise _failure(outcome)
     incidents = _incidents(outcome)
     warn(_INCIDENTS[kind].format(count) for kind, count in incidents.items())
     if interruption:
