@@ -31,7 +31,8 @@ _REMEDIES = {
     -200284: "check start trigger and external clock, or raise timeout",
     -200278: "the finite acquisition is over: start it again",
     -50103: "another task or program uses the card: stop it",
-    -200587: "another task or program uses the line: stop it",
+    -200587: "another task or program uses the line, or one that crashed holds it on the gRPC "
+    "device server: stop it, or restart that server",
     -200077: "the card does not take this setting",
     -200081: "lower sample_rate or use fewer channels",
 }
@@ -68,6 +69,7 @@ class DaqSystem:
         self._address = grpc
         self._timeout = require_range("timeout", timeout, 0.05, 600.0, "s")
         self._channel: Any = None
+        self._calls: Any = None
         self._options: dict[str, Any] = {}
         self._nidaqmx: Any = None
 
@@ -118,11 +120,8 @@ class DaqSystem:
                 f"no NI gRPC device server answers at {self._address} within {self._timeout:g} s: "
                 "check that it runs, its port and the firewall"
             ) from None
-        self._options = {
-            "grpc_options": self._nidaqmx.GrpcSessionOptions(
-                grpc.intercept_channel(channel, _deadlines(grpc)), ""
-            )
-        }
+        self._calls = grpc.intercept_channel(channel, _deadlines(grpc))
+        self._options = {"grpc_options": self._session("")}
         return channel
 
     def close(self) -> None:
@@ -130,11 +129,28 @@ class DaqSystem:
         if self._channel is not None:
             with suppress(Exception):
                 self._channel.close()
-        self._channel, self._options = None, {}
+        self._channel, self._calls, self._options = None, None, {}
 
-    def task(self) -> Any:
-        """Make an empty nidaqmx.Task: a description in the driver, nothing on the card."""
-        return self._nidaqmx.Task(**self._options)
+    def task(self, session: str = "") -> Any:
+        """Make an empty nidaqmx.Task: a description in the driver, nothing on the card.
+
+        Parameters
+        ----------
+        session : str
+            Name of the session on a gRPC server. A task of that name which an earlier connection
+            has left there, with the lines that it holds, is taken over as it is.
+        """
+        if not session or self._address is None:
+            return self._nidaqmx.Task(**self._options)
+        return self._nidaqmx.Task(session, grpc_options=self._session(session))
+
+    def _session(self, name: str) -> Any:
+        return self._nidaqmx.GrpcSessionOptions(self._calls, name)
+
+    @property
+    def remote(self) -> bool:
+        """Whether the card is behind a gRPC device server."""
+        return self._address is not None
 
     def device(self, name: str) -> Any:
         """Return a nidaqmx.system.Device."""

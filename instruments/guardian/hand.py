@@ -74,5 +74,9 @@ class Hand:
             ) from None
 
     def let_go(self) -> None:
-        """Disconnect the driver when its call has ended; does not wait."""
+        """Disconnect the driver when its call has ended, or break that off; does not wait."""
+        abandon = getattr(self.device, "abandon", None)
+        if abandon is not None:
+            with contextlib.suppress(Exception):  # it is disconnected in any case
+                abandon()
         self._jobs.put(None)
