@@ -93,15 +93,15 @@ class FeedbackGate:
 
     # -- switching ------------------------------------------------------------------------------
 
-    def set(self, closed: bool, seconds: float = RUN_SECONDS) -> str:
+    def set(self, closed: bool, seconds: float | None = None) -> str:
         """Open or close the gate.
 
         Parameters
         ----------
         closed : bool
             Whether feedback is to act.
-        seconds : float
-            Longest time of closing, s.
+        seconds : float, optional
+            Longest time of closing, s; that of a run if left out.
 
         Returns
         -------
@@ -119,7 +119,7 @@ class FeedbackGate:
             return ""
         return self.close(seconds) if closed else self._open(seconds)
 
-    def _open(self, seconds: float) -> str:
+    def _open(self, seconds: float | None) -> str:
         assert self._gate is not None
         incidents = self._incidents()
         if self._trouble:
@@ -138,7 +138,7 @@ class FeedbackGate:
         self._closed = False
         return "; ".join(incidents)
 
-    def close(self, seconds: float = RUN_SECONDS) -> str:
+    def close(self, seconds: float | None = None) -> str:
         """Close the gate, over fresh links for at most ``seconds``, and read it back.
 
         Returns
@@ -153,8 +153,9 @@ class FeedbackGate:
         """
         if self._gate is None:
             return ""
+        bound = RUN_SECONDS if seconds is None else seconds
         if self._trouble:  # it has been tried for long enough
-            seconds = min(seconds, _AGAIN_SECONDS)
+            bound = min(bound, _AGAIN_SECONDS)
         begin, attempts = self._clock(), 0
         first: Exception | None = None
         while True:
@@ -164,7 +165,7 @@ class FeedbackGate:
                 break
             except Exception as error:  # whatever a driver raises, feedback has to come back
                 first = first or error
-                if self._clock() - begin >= seconds or self._given_up.is_set():
+                if self._clock() - begin >= bound or self._given_up.is_set():
                     raise self._still_open(error) from error
             self._sleep(_RETRY_SECONDS)
         incidents = self._incidents()
@@ -229,7 +230,7 @@ class FeedbackGate:
         self._opened, self._closed = False, True
         self._solved()
 
-    def restore(self, seconds: float = RUN_SECONDS) -> None:
+    def restore(self, seconds: float | None = None) -> None:
         """Close the gate if this session opened it; one found open stays open. Never raises."""
         if self._gate is None or not self._opened:
             return
