@@ -14,6 +14,7 @@ from collections.abc import Callable
 from ..instruments.guardian.gate import GuardedGate
 from ..instruments.protocols import DeviceState, Gate
 from ..models.errors import DeviceError, OptobindError
+from .reserved import when_free
 from .slots import LogBook
 
 __all__ = ["FeedbackGate", "GateStillOpenError", "ReleaseRefusedError"]
@@ -77,8 +78,13 @@ class FeedbackGate:
         """The line "GATE STILL OPEN …" while the gate has to be closed and cannot; else empty."""
         return self._trouble
 
-    def connected(self) -> None:
-        """Read the gate after it was connected; writes nothing.
+    def connected(self, unwanted: Callable[[], bool] = lambda: False) -> None:
+        """Read the gate after it was connected, as soon as its lines are free; writes nothing.
+
+        Parameters
+        ----------
+        unwanted : callable
+            Ends a wait for lines that somebody else holds.
 
         Raises
         ------
@@ -87,7 +93,7 @@ class FeedbackGate:
         """
         if self._gate is None:
             return
-        self._closed = self._gate.read()
+        self._closed = when_free(self._gate.read, self._log, unwanted)
         if self._closed and self._trouble:
             self._solved()
 

@@ -129,6 +129,11 @@ class Run:
             return True
 
     @property
+    def unwanted(self) -> bool:
+        """Whether it has been asked to end."""
+        return self._stop.is_set() or self._abort.is_set()
+
+    @property
     def path(self) -> Path:
         """The run file."""
         return self._path

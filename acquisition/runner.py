@@ -28,6 +28,7 @@ from .conditions import ConditionWatch
 from .events import Event, EventKind
 from .feedback import CLOSING_SECONDS, FeedbackGate
 from .plans import Plan, ReheatingPlan
+from .reserved import when_free
 from .run import Run, RunOutcome
 from .slots import LogBook
 from .stream import Stream
@@ -214,7 +215,7 @@ class Runner(threading.Thread):
         if failures:
             raise DeviceError("; ".join(failures))
         self._read_light()
-        self.feedback_gate.connected()
+        self.feedback_gate.connected(self._closing.is_set)
         self.update_growth()
         for text in self.rig.warnings:
             self.log.shout("warning", text)
@@ -375,10 +376,18 @@ class Runner(threading.Thread):
             if watch.see(status, sample):
                 self.update_growth()  # of the particles that are left
 
-        self.stream = Stream(digitizer, self._block_seconds, watch.lost_samples, see)
+        def begin() -> Stream:
+            return Stream(digitizer, self._block_seconds, watch.lost_samples, see)
+
+        self.stream = when_free(begin, self.log, self._unwanted)
         self._on_stream(self.stream)
         self._next_gauge = 0.0
         return self.stream
+
+    def _unwanted(self) -> bool:
+        """Whether a stream that waits for its card is not to begin any more."""
+        run = self.current_run
+        return self._closing.is_set() or (run is not None and run.unwanted)
 
     def end_stream(self) -> None:
         """Stop the digitizer. Safe to call at any time."""

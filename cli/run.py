@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..config.build import build_rig
 from ..config.load import LoadedPlan, load_plan, load_rig
 from ..config.overrides import split_overrides
+from ..instruments.driver import ReservedError
 from ..models.errors import DeviceError, InputError, OptobindError
 from .errors import Interrupted
 from .gate import closing_the_gate
@@ -97,11 +98,17 @@ def carry_out(session: Session, plan: Plan, path: Path | None = None) -> tuple[R
         If a signal came before the run.
     """
     with _stops_on_interrupt(session) as received:
-        session.connect().result(timeout=_CONNECT_SECONDS)
+        connected = session.connect()
+        until = time.monotonic() + _CONNECT_SECONDS
+        while not connected.done() and not received and time.monotonic() < until:
+            time.sleep(0.01)
         if received:
             raise Interrupted(128 + received[-1])
+        connected.result(timeout=0.0)
         future = session.start(plan, path)
         _show_progress(session, future, lambda: _pass_on(session, received))
+        if received and isinstance(future.exception(), ReservedError):
+            raise Interrupted(128 + received[-1])  # the card was waited for in vain
         return future.result(), 128 + received[-1] if received else 0
 
 

@@ -14,8 +14,9 @@ from ...models.ranges import require_range
 from ..capabilities import GateCapabilities
 from ..driver import Driver
 from ..links.base import LinkError
-from .daqmx import DaqSystem
+from .daqmx import WATCHDOG_EXPIRED, DaqSystem, code_of
 from .ni_capabilities import require_channels
+from .ni_watchdog import WATCHDOG_SECONDS, NiWatchdog
 
 __all__ = ["NiGate"]
 
@@ -77,6 +78,9 @@ class NiGate(Driver):
         # Its own name on a gRPC server: whoever has this driver, or a copy of it, finds the task
         # again that a broken link has left there with the lines reserved. Nobody else does.
         self._session = f"optobind-gate-{uuid.uuid4().hex}"
+        self._watchdog = NiWatchdog(
+            self._system, device, self._lines, self._active_high, f"{self._session}-watchdog"
+        )
         self._broken = False
         self._task: Any = None
         self._levels = np.zeros(len(self._lines), dtype=bool)
@@ -92,16 +96,35 @@ class NiGate(Driver):
         with self._system.errors():
             known = self._system.device(self._device).do_lines.channel_names
             require_channels(known, self._lines, self._device, "digital output line")
-            return f"{self._system.identity(self._device)}, {', '.join(self._lines)}"
+            identity = self._system.identity(self._device)
+        timer = f"watchdog {WATCHDOG_SECONDS:g} s" if self._watchdog.look() else "no watchdog"
+        return f"{identity}, {', '.join(self._lines)}, {timer}"
 
     def _close(self) -> None:
         task, self._task = self._task, None
         broken, self._broken = self._broken, False
         # Over a link that is broken nothing can be cleared: the next connection takes it over.
-        if task is not None and not (broken and self._system.remote):
+        kept = broken and self._system.remote
+        (self._watchdog.forget if kept else self._watchdog.close)()
+        if task is not None and not kept:
             with suppress(Exception):  # the line keeps its level whether this succeeds or not
                 task.close()
         self._system.close()
+
+    def arm_watchdog(self) -> None:
+        """Have the card itself close the gate unless it is fed; for the time that it is open."""
+        with self._using():
+            self._watchdog.arm()
+
+    def feed_watchdog(self) -> None:
+        """Tell the card that somebody looks after the open gate."""
+        with self._using():
+            self._watchdog.feed()
+
+    def disarm_watchdog(self) -> None:
+        """The gate is closed: the card need not watch."""
+        with self._using():
+            self._watchdog.disarm()
 
     def abandon(self) -> None:
         """Break off a call that hangs, from another thread; the task stays with the server."""
@@ -151,7 +174,12 @@ class NiGate(Driver):
             )
             writer.verify_array_shape = False
             self._levels[:] = closed is self._active_high
-            writer.write_one_sample_one_line(self._levels, self._timeout)
+            try:
+                writer.write_one_sample_one_line(self._levels, self._timeout)
+            except Exception as error:
+                if code_of(error) != WATCHDOG_EXPIRED or not self._watchdog.unlock():
+                    raise
+                writer.write_one_sample_one_line(self._levels, self._timeout)
             shown = self._read_closed()
         if shown is not closed:
             raise DeviceError(

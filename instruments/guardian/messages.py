@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...models.errors import DeviceError, InputError
+from ..driver import ReservedError
 from ..links.base import LinkError
 
 __all__ = ["BEAT_SECONDS", "MOST_SILENCE", "Answer", "Order", "Report", "error_of", "kind_of"]
@@ -16,7 +17,7 @@ BEAT_SECONDS = 0.1
 MOST_SILENCE = 0.6
 """Silence after which the guardian closes the gate, s; the gate is to be closed within 1 s."""
 
-Kind = Literal["", "input", "link", "device"]
+Kind = Literal["", "input", "link", "reserved", "device"]
 Verb = Literal["connect", "disconnect", "open", "close", "read", "beat"]
 
 
@@ -43,7 +44,7 @@ class Answer:
         State of the device, a value of DeviceState.
     error : str
         Empty if it was done.
-    kind : {"", "input", "link", "device"}
+    kind : {"", "input", "link", "reserved", "device"}
         Which error.
     """
 
@@ -66,6 +67,8 @@ def kind_of(error: Exception) -> Kind:
     """Which kind of error it is for the program; whatever a driver raises is a device's."""
     if isinstance(error, InputError):
         return "input"
+    if isinstance(error, ReservedError):
+        return "reserved"
     return "link" if isinstance(error, LinkError) else "device"
 
 
@@ -73,6 +76,7 @@ def error_of(answer: Answer) -> DeviceError | InputError | None:
     """The error that an answer carries; None if there is none."""
     if not answer.error:
         return None
-    if answer.kind == "input":
-        return InputError(answer.error)
-    return LinkError(answer.error) if answer.kind == "link" else DeviceError(answer.error)
+    kinds: dict[str, type[DeviceError | InputError]] = {
+        "input": InputError, "link": LinkError, "reserved": ReservedError
+    }  # fmt: skip
+    return kinds.get(answer.kind, DeviceError)(answer.error)

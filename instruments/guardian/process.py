@@ -284,8 +284,10 @@ class Guardian:
             return
         self._looked = now
         if self._open:
-            with contextlib.suppress(Exception):  # the next call of the gate will tell
+            try:
                 self._call(_fed, _CALL_SECONDS)
+            except Exception as error:  # the card has closed it by itself, or the link is gone
+                self._duty = f"the watchdog of the gate could not be fed ({error})"
         elif now < self._wary_until:
             with contextlib.suppress(Exception):
                 if not self._read():

@@ -15,6 +15,7 @@ from .ni_server_card import Card
 from .ni_server_samples import SampleCalls
 from .ni_server_stream import Acquisition, DaqFault
 from .ni_server_tasks import CardTask, Kind
+from .ni_server_watchdog import Watchdog, WatchdogCalls
 
 __all__ = ["Calls"]
 
@@ -25,7 +26,7 @@ _NEW, _ATTACH = 1, 2  # SessionInitializationBehavior
 _GENERIC = re.compile(r"(Get|Set)(\w+?)Attribute(?:Ex)?(\w+)")
 
 
-class Calls(SampleCalls):
+class Calls(SampleCalls, WatchdogCalls):
     """Servicer: methods by the name of the call; what is not here is UNIMPLEMENTED.
 
     Parameters
@@ -154,6 +155,9 @@ class Calls(SampleCalls):
         with self._lock:
             task = self._task(request)
             if task.running:
+                return {}
+            if isinstance(task, Watchdog):
+                task.begin()
                 return {}
             if not task.names:
                 raise DaqFault(-200478, "Specified operation cannot be performed without channels")
@@ -367,6 +371,9 @@ _METHODS = {
     "ReadDigitalScalarU32": "_read_port",
     "ReadDigitalU32": "_read_port",
     "UnregisterEveryNSamplesEvent": "_unregister",
+    "CreateWatchdogTimerTaskEx": "_create_watchdog",
+    "CfgWatchdogDOExpirStates": "_watchdog_states",
+    "ControlWatchdogTask": "_control_watchdog",
 }
 
 

@@ -109,12 +109,14 @@ class SampleCalls:
         else:
             last = levels.reshape(rows, len(lines))[-1]
         self._start(request)
+        self._card.require_unlocked(lines)
         self._card.set_lines({n: bool(v) for n, v in zip(lines, last, strict=True)})
         return {"samps_per_chan_written": rows}
 
     def _write_port(self, request: Any) -> dict[str, Any]:
         lines = self._task(request).lines
         self._start(request)
+        self._card.require_unlocked(lines)
         value = request.value if hasattr(request, "value") else request.write_array[-1]
         self._card.set_lines({n: bool(value >> bit & 1) for bit, n in enumerate(lines)})
         return {} if hasattr(request, "value") else {"samps_per_chan_written": 1}
