@@ -7,6 +7,8 @@ import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..models.errors import DeviceError
+
 __all__ = ["open_window"]
 
 
@@ -54,6 +56,8 @@ def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> 
         return 128 + received[-1] if received else code
     finally:
         session.close()
+        if session.gate_trouble:
+            raise DeviceError(session.gate_trouble)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ __all__ = ["GuardedGate", "why_unguarded"]
 _CONNECT_SECONDS = 90.0
 _CALL_SECONDS = 4.0
 _LEAVE_SECONDS = 5.0
-_PIPE_JITTER = 1e-3  # s, of the way through the pipe on a busy computer, see docs/decisions
+_PIPE_JITTER = 1e-3  # s: measured 0.7–0.9 ms a call more than in this process, computer busy
 _RESCUE_SECONDS = 30.0
 
 

@@ -228,7 +228,7 @@ class Guardian:
         """Open; if that fails the level is not known, and the gate is closed."""
         if self._duty:
             raise LinkError(f"the gate has to be closed first: {self._duty}")
-        self._open = True
+        self._open, self._looked = True, time.monotonic()
         try:
             self._call(lambda device: _opened(device), _CALL_SECONDS)
         except Exception as error:
@@ -238,9 +238,14 @@ class Guardian:
 
     def _close_gate(self) -> None:
         """Close once; if that fails the guardian goes on by itself."""
-        self._duty = self._duty or "a closing failed"
+        if self._open and time.monotonic() - self._looked > MOST_SILENCE:
+            self._look_after()  # this process stood still: the card may have acted meanwhile
+        why = self._duty
+        self._duty = why or "a closing failed"
         self._attempt(_ORDERED_SECONDS)
         self._done()
+        if why:
+            self._send(Report(why, True))
 
     def _read(self) -> bool:
         return bool(self._call(lambda device: device.read(), _CALL_SECONDS))
