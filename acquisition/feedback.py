@@ -96,6 +96,12 @@ class FeedbackGate:
         self._closed = when_free(self._gate.read, self._log, unwanted)
         if self._closed and self._trouble:
             self._solved()
+        if not self._closed:
+            self._log.add(
+                "warning",
+                f"feedback is off: {self._gate.name} was found open and stays so until feedback is "
+                "switched on or a run begins",
+            )
 
     # -- switching ------------------------------------------------------------------------------
 
@@ -142,7 +148,7 @@ class FeedbackGate:
                 f"feedback was not switched off: {error} (feedback is on)"
             ) from error
         self._closed = False
-        return "; ".join(incidents)
+        return "; ".join(incidents + self._incidents())
 
     def close(self, seconds: float | None = None) -> str:
         """Close the gate, over fresh links for at most ``seconds``, and read it back.
@@ -225,7 +231,16 @@ class FeedbackGate:
     # -- afterwards -----------------------------------------------------------------------------
 
     def tend(self) -> None:
-        """Try again if the gate is still to be closed and it is time to; never raises."""
+        """Try again if the gate is still to be closed and it is time to; never raises.
+
+        Outside of runs it tells as well what a guardian has done by itself.
+        """
+        for text in self._incidents():
+            self._log.add("warning", text)
+        guarded = isinstance(self._gate, GuardedGate) and not self._gate.may_be_open
+        if guarded and self._opened and self._closed is False:
+            self._opened, self._closed = False, True
+            self._log.add("info", "feedback is on again: the gate was closed by its guard")
         if not self._trouble or self._given_up.is_set() or self._clock() < self._due:
             return
         self._due = self._clock() + _BACKGROUND_SECONDS

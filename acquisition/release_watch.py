@@ -43,9 +43,10 @@ class ReleaseWatch:
         """Whether the newest repetition, ``number``, was spoiled."""
         return number == self._left_out
 
-    def incident(self, text: str, at: int) -> None:
-        """Something went wrong with the gate, known at sample ``at``."""
-        self._spoiled = f"{self._spoiled}; {text}" if self._spoiled else text
+    def incident(self, text: str, at: int, *, spoils: bool) -> None:
+        """Something went wrong with the gate, known at sample ``at``; it may spoil a release."""
+        if spoils:
+            self._spoiled = f"{self._spoiled}; {text}" if self._spoiled else text
         self._write(EventKind.FAULT, at=at, device="gate", message=text)
 
     def ends(self, step: int, gate: FeedbackGate, *, judge: bool) -> None:

@@ -366,7 +366,7 @@ class Run:
             self._gate_closed = closed
             self.event(EventKind.GATE, at=at, closed=closed, spread=after - before)
         if incident:
-            self._releases.incident(incident, at)
+            self._releases.incident(incident, at, spoils=closed or not done)
             self._runner.log.add("warning", incident)
         if closed:
             going_on = self.state == "running"

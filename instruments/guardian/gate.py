@@ -82,6 +82,11 @@ class GuardedGate:
         """What happened if the guardian has died while the gate was open; empty otherwise."""
         return self._fallen
 
+    @property
+    def may_be_open(self) -> bool:
+        """Whether the gate was opened from here and is not known to be closed again."""
+        return self._open
+
     def take_incidents(self) -> list[str]:
         """Remove and return what the guardian has done by itself since."""
         with self._lock:
@@ -102,9 +107,19 @@ class GuardedGate:
         try:
             busy = self._struggling and self._line is not None and self._line.alive
             identity = self._ask("connect", _CALL_SECONDS if busy else _CONNECT_SECONDS)
+        except LinkError as error:
+            self._state = DeviceState.FAULTED
+            if self.guardian is None:  # it did not live to answer
+                raise LinkError(
+                    f"{error}: a script that uses a guarded gate needs "
+                    "if __name__ == '__main__' around its main part"
+                ) from error
+            raise
         except BaseException:
             self._state = DeviceState.FAULTED
             raise
+        if self._open:  # its former guardian died, and it could not be closed
+            self._close()
         return f"{identity}, guarded by process {self.guardian}"
 
     def disconnect(self) -> None:
@@ -141,6 +156,8 @@ class GuardedGate:
         self._ask("open", _CALL_SECONDS)
 
     def _close(self) -> None:
+        if self._line is not None and not self._line.alive:
+            self._mourn()
         if self._fallen:
             if not self._rescue():
                 raise LinkError(f"{self._name}: {self._fallen}")
@@ -168,6 +185,7 @@ class GuardedGate:
             if self._state is not DeviceState.CONNECTING:
                 self._require_link()
             fresh = self._line is not None and self._state is not DeviceState.CONNECTING
+            self._mourn()
             if fresh and not self._fallen:
                 self._note("the guardian of the gate died while feedback was on: a new one watches")
             self._line = GuardianLine(self._packed, self._on_report, self._on_death)
@@ -211,21 +229,29 @@ class GuardedGate:
             self._opened(False)
         self._note(report.text)
 
-    def _on_death(self) -> None:
+    def _mourn(self) -> None:
+        """Note that the guardian has died while the gate was open; once."""
+        with self._lock:
+            if self._line is not None and self._open and not self._fallen:
+                self._fallen = "the guardian of the gate died while feedback was off"
+                self._incidents.append(self._fallen)
+
+    def _on_death(self, line: GuardianLine) -> None:
         """From the line's thread: close a gate that was open at once, through a driver here."""
-        self._state = DeviceState.FAULTED
-        if not self._open:
+        if line is not self._line:  # it has been replaced
             return
-        self._fallen = "the guardian of the gate died while feedback was off"
-        self._note(self._fallen)
+        self._state = DeviceState.FAULTED
+        self._mourn()
         deadline = time.monotonic() + _RESCUE_SECONDS
-        while self._fallen and not self._rescue() and time.monotonic() < deadline:
+        while line is self._line and self._fallen and not self._rescue():
+            if time.monotonic() > deadline:
+                return
             time.sleep(0.05)
 
     def _rescue(self) -> bool:
         """One attempt to close the gate through a driver in this process."""
         with self._rescuing:
-            if not self._open:
+            if not self._open or not self._fallen:
                 return True
             try:
                 hand = Hand(self._packed)
@@ -241,7 +267,7 @@ class GuardedGate:
                 hand.let_go()
             if closed:
                 self._open = False
-                self._fallen += "; it was closed from here"
+                self._fallen = f"{self._fallen}; it was closed from here"
         return closed
 
 

@@ -46,7 +46,7 @@ class GuardianLine:
         self,
         packed: bytes,
         on_report: Callable[[Report], None],
-        on_death: Callable[[], None],
+        on_death: Callable[[GuardianLine], None],
     ) -> None:
         self._on_report, self._on_death = on_report, on_death
         self._numbers = itertools.count(1)
@@ -180,7 +180,7 @@ class GuardianLine:
         self._beating.set()
         if not self._leaving:
             self._process.join(1.0)
-            self._on_death()
+            self._on_death(self)
 
 
 @contextlib.contextmanager

@@ -207,7 +207,7 @@ def test_the_death_of_the_guardian_during_a_release_ends_the_run(server, tmp_pat
         assert session.status().feedback is True
         session.connect().result(60)  # or a moment later by itself
         again = session.start(ReheatingPlan(repetitions=2, cool_time=2e-3, release_time=2e-3))
-        assert again.result(120).outcome == "complete"
+        assert again.result(120).outcome == "complete", again.result().reason
     finally:
         session.close()
     assert gate.guardian is None
@@ -231,6 +231,25 @@ def test_a_program_that_hangs_in_a_release_loses_that_release_and_says_so(server
     with RunFile.open(outcome.path) as run:
         faults = [e.payload["message"] for e in run.events() if e.kind == "fault"]
     assert any("no sign of life" in text for text in faults)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_the_death_of_the_guardian_while_feedback_is_on_costs_no_release(server, tmp_path):
+    gate = GuardedGate(TcpGate("gate", server.port))
+    session = Session(rig_with(gate), run_directory=tmp_path, live_fits=False)
+    try:
+        session.connect().result(60)
+        future = session.start(ReheatingPlan(repetitions=2, cool_time=1.0, release_time=0.02))
+        server.wait(False)
+        server.wait(True)
+        os.kill(gate.guardian, signal.SIGKILL)
+        outcome = future.result(120)
+    finally:
+        session.close()
+    assert outcome.outcome == "complete", outcome.reason
+    assert excluded(outcome.path) == []
+    assert kinds(outcome.path).count("fault") == 1
+    assert server.closed
 
 
 def test_release_after_release_lost_to_the_gate_ends_the_run(tmp_path):
@@ -310,3 +329,28 @@ def test_the_user_can_end_the_trying():
     held.restore(10.0)
     assert len(gate.history) == tried + 1, "one last attempt when the session closes"
     assert held.trouble.startswith("GATE STILL OPEN")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("link", ["there", "away"])
+def test_feedback_switched_off_by_hand_is_on_again_when_the_guardian_dies(server, tmp_path, link):
+    gate = GuardedGate(TcpGate("gate", server.port))
+    session = Session(rig_with(gate), run_directory=tmp_path, live_fits=False)
+    try:
+        session.connect().result(60)
+        session.set_feedback(False).result(30)
+        if link == "away":
+            server.go_away()
+        os.kill(gate.guardian, signal.SIGKILL)
+        if link == "away":
+            time.sleep(1.0)
+            server.come_back()
+        server.wait(True, 40.0)
+        lines_of(session, "the guardian of the gate died while feedback was off")
+        until = time.monotonic() + 30.0
+        while session.status().feedback is not True:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+    finally:
+        session.close()
+    assert server.closed

@@ -8,11 +8,13 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from optobind.instruments.contracts import check_contract
 from optobind.instruments.fakes import FakeGate
 from optobind.instruments.guardian.gate import GuardedGate, why_unguarded
 from optobind.instruments.protocols import DeviceState
@@ -295,6 +297,24 @@ def test_a_gate_that_is_merely_slow_is_closed_all_the_same(server):
     gate.disconnect()
 
 
+def test_a_guarded_gate_keeps_the_promises_of_its_family(server):
+    check_contract("gate", lambda: GuardedGate(TcpGate("gate", server.port)))
+
+
+def test_a_script_without_a_main_part_is_told_what_it_lacks(server, tmp_path):
+    script = tmp_path / "bare.py"
+    script.write_text(
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from gate_standin import TcpGate\n"
+        "from optobind.instruments.guardian.gate import GuardedGate\n"
+        f"GuardedGate(TcpGate('gate', {server.port})).connect()\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "if __name__ == '__main__'" in done.stderr.splitlines()[-1]
+
+
 def test_a_driver_that_cannot_live_in_another_process_is_named():
     class Local(FakeGate):
         pass
@@ -324,3 +344,23 @@ def test_what_the_driver_refuses_on_connect_is_told_as_it_is(server):
     guardian = gate.guardian
     gate.disconnect()
     wait_for_end(guardian)
+
+
+@posix
+def test_a_guardian_that_dies_while_it_opens_is_replaced_and_forgotten(server, gate):
+    for _ in range(4):
+        gate.connect()
+        server.swallow(True)
+        threading.Timer(0.1, lambda: os.kill(gate.guardian, signal.SIGKILL)).start()
+        with pytest.raises(DeviceError):
+            gate.set(False)
+        server.swallow(False)
+        gate.set(True)  # at once, while the program still learns of the death
+        assert server.closed
+        gate.disconnect()
+        gate.connect()
+        assert gate.fallen == ""
+        time.sleep(0.3)
+        assert gate.fallen == ""
+        assert gate.state is DeviceState.READY
+        gate.take_incidents()
