@@ -101,6 +101,8 @@ def only_run(folder: Path) -> dict[str, Any]:
 def test_whatever_a_driver_raises_the_file_is_closed_and_feedback_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str, method: str
 ) -> None:
+    monkeypatch.setattr("optobind.acquisition.feedback.RUN_SECONDS", 0.5)
+    monkeypatch.setattr("optobind.acquisition.runner.CLOSING_SECONDS", 0.5)
     rig = fake_rig()
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     try:
