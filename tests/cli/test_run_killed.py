@@ -33,9 +33,11 @@ def laboratory():
         yield laboratory, built.world, client_rig(loaded, laboratory)
 
 
-def wait_for(what, seconds=60.0):
+def wait_for(what, seconds=60.0, run=None):
     begin = time.monotonic()
     while not what():
+        if run is not None:
+            assert run.poll() is None, run.stderr.read()
         assert time.monotonic() - begin < seconds
         time.sleep(0.002)
     return time.monotonic() - begin
@@ -54,9 +56,9 @@ def test_a_run_that_is_killed_during_a_release_leaves_feedback_on_and_the_line_f
     for number in range(KILLS):
         out = ["--out", tmp_path / str(number)]
         run = subprocess.Popen([*command, *out], stderr=subprocess.PIPE, start_new_session=True)
-        wait_for(lambda: not world.gate_closed)
+        wait_for(lambda: not world.gate_closed, run=run)
         time.sleep(dice.uniform(0.0, 0.3))
-        wait_for(lambda: not world.gate_closed)
+        wait_for(lambda: not world.gate_closed, run=run)
         os.kill(run.pid, signal.SIGKILL)
         times.append(wait_for(lambda: world.gate_closed))
         run.communicate(timeout=30.0)

@@ -294,7 +294,11 @@ def test_a_gate_that_is_merely_slow_is_closed_all_the_same(server):
         gate.set(True)
     server.wait(True, 60.0)
     server.delay = 0.0
-    gate.disconnect()
+    guardian = gate.guardian
+    until = time.monotonic() + 30.0
+    while guardian is not None and alive(guardian):  # once it has read the gate back
+        assert time.monotonic() < until
+        gate.disconnect()
 
 
 def test_a_guarded_gate_keeps_the_promises_of_its_family(server):
