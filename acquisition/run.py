@@ -24,10 +24,12 @@ from ..models.errors import InputError, OptobindError, UnstableModelError
 from ..models.light import TweezerState
 from .conditions import recorder_gap_text
 from .events import Event, EventKind
+from .feedback import FeedbackGate
 from .outcome import Outcome, RunOutcome, attempt, in_words, verdict
 from .plans import Plan, ReheatingPlan, plan_to_dict, steps_of
 from .prediction import NOTICEABLE_GROWTH, open_loop_growth
 from .procedures import Aborted, run_plan
+from .release_watch import ReleaseWatch, switched
 from .releases import ReleaseCount
 from .run_releases import ReleaseHost, RunReleases
 from .slots import LogBook
@@ -43,6 +45,7 @@ if TYPE_CHECKING:  # HDF5 is loaded when a run begins
 __all__ = ["Run", "RunHost", "RunOutcome"]
 
 _LONGEST_READ = 0.25  # s of samples in one read: a stop and an abort are heard between two
+_NOT_ON = "feedback could not be switched on again"
 
 
 class RunHost(ReleaseHost, Protocol):
@@ -52,7 +55,7 @@ class RunHost(ReleaseHost, Protocol):
     log: LogBook
     on_event: Callable[[Event], None]
     applied: AppliedLight | None
-    gate_closed: bool | None
+    feedback_gate: FeedbackGate
     slow: SlowChannels
 
     def begin_stream(self) -> Stream:
@@ -91,6 +94,7 @@ class Run:
         self._recording: Recording | None = None
         self._gate_closed: bool | None = None
         self._ledger = RunReleases(runner, plan, path)
+        self._watch = ReleaseWatch(self.event)
         self._missed = 0
         self.paused_samples = 0
         self.name = f"run {number}"
@@ -121,6 +125,11 @@ class Run:
             False if the repetition is none of this run, or its file is being closed.
         """
         return self._ledger.exclude(plan, number, reason)
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether it has been asked to end."""
+        return self._stop.is_set() or self._abort.is_set()
 
     @property
     def path(self) -> Path:
@@ -273,17 +282,18 @@ class Run:
         for step in steps:
             error = attempt(step)
             if error is None:
+                if step is steps[0] and _NOT_ON in reason:
+                    reason = f"{reason}; it is on again now"
                 continue
             text, step_code = in_words(error)
             if not isinstance(error, OptobindError):
                 bug = bug or error
-            if step is steps[0]:
-                text = f"feedback could not be switched on again: {text}"
-                self._runner.gate_closed = None
+            if step is steps[0] and _NOT_ON not in text:
+                text = f"{_NOT_ON}: {text}"
             self._runner.log.add("error", text)
             if outcome != "failed":
                 outcome, code = "failed", step_code
-            if text != reason:
+            if text not in reason and not (step is steps[0] and _NOT_ON in reason):
                 reason = f"{reason}; {text}" if reason else text
         level: Literal["info", "error"] = "error" if outcome in ("failed", "incomplete") else "info"
         result = RunOutcome(self._path, outcome, reason, worth, code)
@@ -352,6 +362,8 @@ class Run:
         stream, recording = self._open_stream(), self._recording
         assert recording is not None
         recording.raise_error()
+        if self._gate_closed is False:
+            self._runner.feedback_gate.require_guardian()
         before = stream.position
         result = stream.read(rows, lambda: self._abort.is_set() or recording.stuck(), keep)
         self._ledger.read(before, result, keep)
@@ -378,20 +390,33 @@ class Run:
         if self._rig.gate is None:
             return self.position
         before = self._present()
-        if not closed:
-            self._runner.slow.calm.hold()  # no slow device is asked from here on
-        self._rig.gate.set(closed)
+        done, incident = self._switch(closed)
         after = self._present()
         at = before if closed else after
-        if closed:
-            self._runner.slow.calm.let_go()
-        self._runner.gate_closed = closed
-        if self._stream is not None:
+        if done and self._stream is not None:
             self._stream.mark = BlockStatus.OK if closed else BlockStatus.FEEDBACK_OFF
-        if closed is not self._gate_closed:
+        if done and closed is not self._gate_closed:
             self._gate_closed = closed
             self.event(EventKind.GATE, at=at, closed=closed, spread=after - before)
+        if incident:
+            self._watch.incident(incident, at, spoils=closed or not done)
+            self._runner.log.add("warning", incident)
+        if closed:
+            going_on = self.state == "running"
+            self._watch.ends(self._ledger.step, self._runner.feedback_gate, judge=going_on)
         return at
+
+    def _switch(self, closed: bool) -> tuple[bool, str]:
+        """Switch the gate; no slow device is asked from before it opens until after it closes."""
+        calm, done = self._runner.slow.calm, False
+        if not closed:
+            calm.hold()
+        try:
+            done, incident = switched(self._runner.feedback_gate, closed)
+            return done, incident
+        finally:
+            if closed or not done:
+                calm.let_go()
 
     def _present(self) -> int:
         """Sample that is being taken now; the position where the digitizer cannot say."""
@@ -401,6 +426,8 @@ class Run:
 
     def event(self, kind: EventKind, /, *, at: int | None = None, **payload: Any) -> None:
         """Write an event at the next sample to be read, or at another one."""
+        if kind is EventKind.RELEASE:
+            self._watch.begins(int(payload["repetition"]))
         event = Event(self.position if at is None else at, kind, payload, time.time())
         self._ledger.take(event)
         if self._recording is not None:

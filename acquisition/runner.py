@@ -27,9 +27,11 @@ from ..models.errors import DeviceError, InputError, OptobindError
 from ..models.light import TweezerState
 from .conditions import ConditionWatch
 from .events import Event, EventKind
+from .feedback import CLOSING_SECONDS, FeedbackGate
 from .light_mover import LightMover
 from .plans import Plan, ReheatingPlan
 from .releases import Release
+from .reserved import when_free
 from .run import Run, RunOutcome
 from .slots import LogBook
 from .slow_channels import SlowChannels
@@ -88,7 +90,7 @@ class Runner(threading.Thread):
         self._closing = threading.Event()
         self._runs: list[Run] = []
         self._numbers = itertools.count(1)
-        self._opened_gate = False
+        self.feedback_gate = FeedbackGate(rig.gate, log)
         self.slow = SlowChannels(rig, log)
         self._supervisor = Supervisor(rig.driven())
         self._light = LightMover(self)
@@ -99,7 +101,6 @@ class Runner(threading.Thread):
         self.requested: TweezerState | None = None
         self.applied: AppliedLight | None = None
         self.growth_rate: float | None = None
-        self.gate_closed: bool | None = None
 
     # -- called from any thread ---------------------------------------------------------------
 
@@ -132,6 +133,11 @@ class Runner(threading.Thread):
         self._light.interrupt("the session is closed")
         for run in self.runs():
             run.request_abort()
+
+    @property
+    def gate_closed(self) -> bool | None:
+        """Whether feedback acts; None when that is not known."""
+        return self.feedback_gate.closed
 
     @property
     def held_by(self) -> str | None:
@@ -178,7 +184,7 @@ class Runner(threading.Thread):
         finally:
             self._closing.set()
             self.end_stream()
-            self.restore_feedback()
+            self.feedback_gate.restore(CLOSING_SECONDS)
             self._light.close()
             self.slow.close()
             self._refuse_queued()
@@ -242,11 +248,12 @@ class Runner(threading.Thread):
         if failures:
             raise DeviceError("; ".join(failures))
         self._read_light()
-        if self.rig.gate is not None:
-            self.gate_closed = self.rig.gate.read()
+        self.feedback_gate.connected(self._closing.is_set)
         self.update_growth()
         if self.stream is None:  # samples that flow are not kept waiting
             self.slow.settle(_SLOW_SECONDS)
+        for text in self.rig.warnings:
+            self.log.shout("warning", text)
         self.log.add("info", f"connected to {self.rig.name}")
 
     def _read_light(self) -> None:
@@ -272,13 +279,14 @@ class Runner(threading.Thread):
             self.log.add("info" if good else "warning", incident.text)
             if good and incident.family in ("slm", "rf"):
                 self._read_light()
+        self.feedback_gate.tend()
 
     def disconnect_all(self) -> None:
         """Disconnect every device; light stays as it is, an opened feedback gate is closed."""
         self._require_free("the rig")
         self._light.interrupt("the rig is disconnected")
         self.end_stream()
-        self.restore_feedback()
+        self.feedback_gate.restore()
         self._light.stop("the rig is disconnected")
         self.slow.close()
         for _, device in self.rig.driven():
@@ -325,22 +333,12 @@ class Runner(threading.Thread):
         self._require_free("the feedback gate")
         if self.rig.gate is None:
             raise InputError(f"rig {self.rig.name} has no feedback gate")
-        self._opened_gate = True  # until it is known to be closed
-        self.rig.gate.set(closed)
-        self._opened_gate, self.gate_closed = not closed, closed
-        self.update_growth()
-
-    def restore_feedback(self) -> None:
-        """Switch feedback on if this session switched it off; a gate found open stays open."""
-        gate = self.rig.gate
-        if gate is None or not self._opened_gate or gate.state is DeviceState.DISCONNECTED:
-            return
         try:
-            gate.set(True)
-            self._opened_gate, self.gate_closed = False, True
-            self.log.add("info", "feedback switched on again")
-        except Exception as error:  # the last steps of closing follow in any case
-            self.log.add("error", f"feedback could not be switched on again: {error}")
+            incident = self.feedback_gate.set(closed)
+        finally:
+            self.update_growth()
+        if incident:
+            self.log.add("warning", incident)
 
     def set_streaming(self, on: bool) -> None:
         """Start or stop the live stream (a run has its own)."""
@@ -400,9 +398,12 @@ class Runner(threading.Thread):
             if watch.see(status, sample):
                 self.update_growth()  # of the particles that are left
 
-        self.stream = Stream(
-            digitizer, self._block_seconds, watch.lost_samples, see, self._note_waiting
-        )
+        def begin() -> Stream:
+            return Stream(
+                digitizer, self._block_seconds, watch.lost_samples, see, self._note_waiting
+            )
+
+        self.stream = when_free(begin, self.log, self._unwanted)
         if digitizer.info.real_time:
             watch.short_ring(self.stream.ring_seconds)
         self._on_stream(self.stream)
@@ -413,6 +414,11 @@ class Runner(threading.Thread):
     def _note_waiting(self, awaited: str) -> None:
         text = f"waiting for {awaited}" if awaited else "the first samples have come"
         self.log.add("info", text)
+
+    def _unwanted(self) -> bool:
+        """Whether a stream that waits for its card is not to begin any more."""
+        run = self.current_run
+        return self._closing.is_set() or (run is not None and run.unwanted)
 
     def end_stream(self) -> None:
         """Stop the digitizer. Safe to call at any time."""
@@ -449,7 +455,6 @@ class Runner(threading.Thread):
             raise
         finally:
             self.current_run = None
-            self._opened_gate = self.gate_closed is None and self.rig.gate is not None
             self.update_growth()
             if live and not self._closing.is_set():
                 self._resume_stream()

@@ -155,6 +155,18 @@ class Session:
         """Switch feedback cooling; refused while a run holds the gate."""
         return self._change(lambda: self._runner.set_feedback(closed))
 
+    @property
+    def gate_trouble(self) -> str:
+        """The line "GATE STILL OPEN …" while feedback cannot be switched on, else empty.
+
+        It is tried again in the background until it succeeds or :meth:`give_up_feedback`.
+        """
+        return self._runner.feedback_gate.trouble
+
+    def give_up_feedback(self) -> None:
+        """End trying to switch feedback on again, as the user wishes; a guardian goes on."""
+        self._runner.feedback_gate.give_up()
+
     def release_particles(self, confirm: str) -> Future[None]:
         """Switch all trap light off, ending a change that is under way; no fault ever lowers it.
 

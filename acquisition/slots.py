@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import threading
 import time
 from collections import deque
@@ -45,6 +47,14 @@ class LogBook:
                 self._entries[-1] = replace(last, count=last.count + 1, time=time.time())
             else:
                 self._entries.append(LogEntry(time.time(), level, text))
+
+    def shout(self, level: Literal["info", "warning", "error"], text: str) -> None:
+        """Add a line and write it to stderr: it matters to whoever looks at a terminal, too."""
+        self.add(level, text)
+        shown = "".join(char if char.isprintable() else " " for char in text)
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or there is none
+            sys.stderr.write(f"optobind: {shown}\n")
+            sys.stderr.flush()
 
     def take(self) -> list[LogEntry]:
         """Remove and return all lines."""

@@ -13,8 +13,10 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..instruments.driver import ReservedError
 from ..instruments.protocols import DeviceState
 from ..models.errors import DeviceError, OptobindError
+from .gate import closing_the_gate
 from .output import console_for_progress, warn
 from .signals import Endings, collected_endings
 
@@ -59,11 +61,11 @@ def measure(rig: Rig, plan: Plan, path: Path | None = None) -> tuple[RunOutcome,
 
     with collected_endings() as late:
         session = Session(rig, live_fits=False)
-        try:
+        with closing_the_gate(session, lambda: bool(late.numbers)):
             outcome, interruption = carry_out(session, plan, path)
             lags = [e.text for e in session.take_log() if e.text.startswith(SIMULATION_LAGS)]
-        finally:
-            session.close()
+            if session.gate_trouble:
+                warn([outcome.words()])
     warn([*session.slow_summary(), *lags])
     return outcome, interruption or late.exit_code
 
@@ -106,6 +108,8 @@ def carry_out(session: Session, plan: Plan, path: Path | None = None) -> tuple[R
             if isinstance(error, OSError):  # a reader that has gone would count as success
                 raise OptobindError(f"the progress display failed: {error}") from error
             raise
+        if isinstance(future.exception(), ReservedError):
+            endings.raise_if_any()  # the card was waited for in vain
         return future.result(), endings.exit_code
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..config.build import require_one_world
-from ..config.live import device_options, make_real_device, real_devices
+from ..config.live import device_options, guarded, make_real_device, real_devices
 from ..config.load import LoadedRig, load_rig
 from ..instruments.availability import availability
 from ..instruments.catalogue import DriverSpec, Family, drivers, find_driver
@@ -85,11 +85,13 @@ def _checked(loaded: LoadedRig, family: Family) -> DeviceCheck:
     if not found.usable:
         return DeviceCheck(family, driver, False, found.remedy)
     try:
-        make_real_device(loaded.config, family)
+        device = make_real_device(loaded.config, family)
         options = device_options(loaded.config, family)
     except OptobindError as error:
         return DeviceCheck(family, driver, False, str(error))
     values = tuple(f"{key} = {value!r}" for key, value in sorted(options.items()))
+    if family == "gate":
+        values += (guarded(device)[1] or "guarded: closed by a process of its own after a crash",)
     return DeviceCheck(family, driver, True, "can be imported, options are good", values)
 
 

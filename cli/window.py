@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..models.errors import DeviceError
 from .signals import collected_endings
 
 __all__ = ["open_window"]
@@ -54,4 +55,6 @@ def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> 
             code = run_window(session, shot=shot, begin=background, urgency=lambda: endings.urgency)
         finally:
             session.close()
+    if session.gate_trouble:
+        raise DeviceError(session.gate_trouble)
     return endings.exit_code or code

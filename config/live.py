@@ -25,10 +25,17 @@ from .schema import RigConfig
 
 if TYPE_CHECKING:
     from ..instruments.control.calibration import AomCalibration, EfficiencyCurve
-    from ..instruments.protocols import RFSource, SpotSLM, TweezerControl
+    from ..instruments.protocols import Gate, RFSource, SpotSLM, TweezerControl
     from ..instruments.rig import Rig
 
-__all__ = ["build_light", "build_live_rig", "device_options", "make_real_device", "real_devices"]
+__all__ = [
+    "build_light",
+    "build_live_rig",
+    "device_options",
+    "guarded",
+    "make_real_device",
+    "real_devices",
+]
 
 _ORDER: tuple[Family, ...] = ("digitizer", "slm", "rf", "gauge", "gate")
 
@@ -95,6 +102,32 @@ def make_real_device(config: RigConfig, family: Family) -> Any:
     return make_device(family, table.driver, family, **device_options(config, family))
 
 
+def guarded(gate: Gate) -> tuple[Gate, str]:
+    """Put a real gate behind a guardian process.
+
+    Parameters
+    ----------
+    gate : Gate
+        Its driver, not connected.
+
+    Returns
+    -------
+    gate : Gate
+        Guarded, or as it was.
+    warning : str
+        Why it is not guarded and what that means; empty if it is.
+    """
+    from ..instruments.guardian.gate import GuardedGate, why_unguarded
+
+    reason = why_unguarded(gate)
+    if not reason:
+        return GuardedGate(gate), ""
+    return gate, (
+        f"feedback gate {gate.name} is NOT GUARDED: {reason}; if this program is killed during a "
+        "release, feedback stays off until it is switched on by hand"
+    )
+
+
 def build_live_rig(loaded: LoadedRig, trap: TrapArray) -> Rig:
     """Make the drivers of a rig and the control of its light; nothing is connected.
 
@@ -119,6 +152,10 @@ def build_live_rig(loaded: LoadedRig, trap: TrapArray) -> Rig:
             )
         names = _column_names(config, digitizer.inputs)
     made: dict[str, Any] = {family: make_real_device(config, family) for family in tables}
+    warnings = []
+    if "gate" in made:
+        made["gate"], unguarded = guarded(made["gate"])
+        warnings += [unguarded] if unguarded else []
     light = build_light(config, made.get("rf"), made.get("slm"), trap)
     devices = {
         family: {"driver": table.driver, "options": device_options(config, family)}
@@ -134,6 +171,7 @@ def build_live_rig(loaded: LoadedRig, trap: TrapArray) -> Rig:
         light=light,
         drivers={family: table.driver for family, table in tables.items()},
         config=run_record(loaded, trap, "LIVE", calibrated=scaled, devices=devices),
+        warnings=tuple(warnings),
         **made,
     )
 

@@ -9,7 +9,11 @@ from ..models.errors import DeviceError
 from .links.base import LinkError
 from .protocols import DeviceState
 
-__all__ = ["Driver"]
+__all__ = ["Driver", "ReservedError"]
+
+
+class ReservedError(DeviceError):
+    """The device is there but another program holds it, or one that crashed: it may become free."""
 
 
 class Driver:

@@ -63,6 +63,8 @@ class Rig:
         The simulated world, for the comparison of estimates with the truth; None on hardware.
     seed : int or None
         Seed of the simulation.
+    warnings : tuple of str
+        What the user has to know before particles are entrusted to this rig; said on connecting.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Rig:
     config: dict[str, Any] = field(default_factory=dict)
     world: Any = None
     seed: int | None = None
+    warnings: tuple[str, ...] = ()
 
     def devices(self) -> Iterator[tuple[str, Device]]:
         """All devices as (family, device), in the order in which they are connected."""

@@ -15,14 +15,17 @@ from typing import Any
 
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
+from ..driver import ReservedError
 from ..links.base import LinkError
 
-__all__ = ["INPUT_OVERWRITTEN", "NOT_YET_AVAILABLE", "DaqSystem", "code_of"]
+__all__ = ["INPUT_OVERWRITTEN", "NOT_YET_AVAILABLE", "WATCHDOG_EXPIRED", "DaqSystem", "code_of"]
 
 # Codes of nidaqmx.error_codes.DAQmxErrors.
 INPUT_OVERWRITTEN = -200279
 NOT_YET_AVAILABLE = -200284
+WATCHDOG_EXPIRED = -200678
 _GONE = frozenset({-201390, -201003, -200324, -200045, -89130, -88705, -50405, -50401})
+_RESERVED = frozenset({-50103, -200587})
 _REMEDIES = {
     -200220: "check the device name in NI MAX or on the gRPC device server",
     -200170: "check the channel or line name against the card's",
@@ -30,8 +33,10 @@ _REMEDIES = {
     -200361: "the card's memory overflowed: lower sample_rate or use another bus",
     -200284: "check start trigger and external clock, or raise timeout",
     -200278: "the finite acquisition is over: start it again",
-    -50103: "another task or program uses the card: stop it",
-    -200587: "another task or program uses the line: stop it",
+    -50103: "another task or program uses the card, or one that crashed: stop it, or restart the "
+    "gRPC device server that has kept it",
+    -200587: "another task or program uses the line, or one that crashed: stop it, or restart the "
+    "gRPC device server that has kept it",
     -200077: "the card does not take this setting",
     -200081: "lower sample_rate or use fewer channels",
 }
@@ -68,6 +73,7 @@ class DaqSystem:
         self._address = grpc
         self._timeout = require_range("timeout", timeout, 0.05, 600.0, "s")
         self._channel: Any = None
+        self._calls: Any = None
         self._options: dict[str, Any] = {}
         self._nidaqmx: Any = None
 
@@ -118,11 +124,8 @@ class DaqSystem:
                 f"no NI gRPC device server answers at {self._address} within {self._timeout:g} s: "
                 "check that it runs, its port and the firewall"
             ) from None
-        self._options = {
-            "grpc_options": self._nidaqmx.GrpcSessionOptions(
-                grpc.intercept_channel(channel, _deadlines(grpc)), ""
-            )
-        }
+        self._calls = grpc.intercept_channel(channel, _deadlines(grpc))
+        self._options = {"grpc_options": self._session("")}
         return channel
 
     def close(self) -> None:
@@ -130,11 +133,35 @@ class DaqSystem:
         if self._channel is not None:
             with suppress(Exception):
                 self._channel.close()
-        self._channel, self._options = None, {}
+        self._channel, self._calls, self._options = None, None, {}
 
-    def task(self) -> Any:
-        """Make an empty nidaqmx.Task: a description in the driver, nothing on the card."""
-        return self._nidaqmx.Task(**self._options)
+    def task(self, session: str = "") -> Any:
+        """Make an empty nidaqmx.Task: a description in the driver, nothing on the card.
+
+        Parameters
+        ----------
+        session : str
+            Name of the session on a gRPC server. A task of that name which an earlier connection
+            has left there, with the lines that it holds, is taken over as it is.
+        """
+        if not session or self._address is None:
+            return self._nidaqmx.Task(**self._options)
+        return self._nidaqmx.Task(session, grpc_options=self._session(session))
+
+    def watchdog(self, device: str, seconds: float, session: str) -> Any:
+        """Describe a watchdog of a card as a nidaqmx WatchdogTask; named as :meth:`task` is."""
+        make = import_module("nidaqmx.system.watchdog").WatchdogTask
+        if self._address is None:
+            return make(device, timeout=seconds)
+        return make(device, session, seconds, grpc_options=self._session(session))
+
+    def _session(self, name: str) -> Any:
+        return self._nidaqmx.GrpcSessionOptions(self._calls, name)
+
+    @property
+    def remote(self) -> bool:
+        """Whether the card is behind a gRPC device server."""
+        return self._address is not None
 
     def device(self, name: str) -> Any:
         """Return a nidaqmx.system.Device."""
@@ -161,7 +188,7 @@ class DaqSystem:
                 raise
             if isinstance(found, LinkError) or str(found).startswith(self._name):
                 raise found from cause
-            raise DeviceError(f"{self._name}: {found}") from cause
+            raise type(found)(f"{self._name}: {found}") from cause
 
     def _translate(self, error: Exception) -> DeviceError | None:
         errors = self.module("errors")
@@ -179,7 +206,8 @@ class DaqSystem:
             code = int(error.error_code)
             text = " ".join(str(error).replace(f"Status Code: {code}", "").split())
             remedy = _REMEDIES.get(code, "")
-            kind = LinkError if code in _GONE else DeviceError
+            kind = ReservedError if code in _RESERVED else DeviceError
+            kind = LinkError if code in _GONE else kind
             return kind(f"DAQmx error {code}: {text}" + (f" ({remedy})" if remedy else ""))
         if isinstance(error, errors.RpcError):
             return self._rpc_error(error)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,10 @@ from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
 from ..capabilities import GateCapabilities
 from ..driver import Driver
-from .daqmx import DaqSystem
+from ..links.base import LinkError
+from .daqmx import WATCHDOG_EXPIRED, DaqSystem, code_of
 from .ni_capabilities import require_channels
+from .ni_watchdog import WATCHDOG_SECONDS, NiWatchdog
 
 __all__ = ["NiGate"]
 
@@ -71,6 +75,13 @@ class NiGate(Driver):
         )
         self._timeout = require_range("timeout", timeout, 0.01, 60.0, "s")
         self._system = DaqSystem(name, grpc, timeout)
+        # Its own name on a gRPC server: whoever has this driver, or a copy of it, finds the task
+        # again that a broken link has left there with the lines reserved. Nobody else does.
+        self._session = f"optobind-gate-{uuid.uuid4().hex}"
+        self._watchdog = NiWatchdog(
+            self._system, device, self._lines, self._active_high, f"{self._session}-watchdog"
+        )
+        self._broken = False
         self._task: Any = None
         self._levels = np.zeros(len(self._lines), dtype=bool)
 
@@ -85,22 +96,63 @@ class NiGate(Driver):
         with self._system.errors():
             known = self._system.device(self._device).do_lines.channel_names
             require_channels(known, self._lines, self._device, "digital output line")
-            return f"{self._system.identity(self._device)}, {', '.join(self._lines)}"
+            identity = self._system.identity(self._device)
+        timer = f"watchdog {WATCHDOG_SECONDS:g} s" if self._watchdog.look() else "no watchdog"
+        return f"{identity}, {', '.join(self._lines)}, {timer}"
 
     def _close(self) -> None:
         task, self._task = self._task, None
-        if task is not None:
+        broken, self._broken = self._broken, False
+        # Over a link that is broken nothing can be cleared: the next connection takes it over.
+        kept = broken and self._system.remote
+        (self._watchdog.forget if kept else self._watchdog.close)()
+        if task is not None and not kept:
             with suppress(Exception):  # the line keeps its level whether this succeeds or not
                 task.close()
         self._system.close()
 
+    def arm_watchdog(self) -> None:
+        """Have the card itself close the gate unless it is fed; for the time that it is open."""
+        with self._using():
+            self._watchdog.arm()
+
+    def feed_watchdog(self) -> None:
+        """Tell the card that somebody looks after the open gate."""
+        with self._using():
+            self._watchdog.feed()
+
+    def disarm_watchdog(self) -> None:
+        """The gate is closed: the card need not watch."""
+        with self._using():
+            self._watchdog.disarm()
+
+    def abandon(self) -> None:
+        """Break off a call that hangs, from another thread; the task stays with the server."""
+        self._broken = True
+        if self._system.remote:
+            self._system.close()
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """Talk to the card; remember a broken link."""
+        try:
+            with self._talking(), self._system.errors():
+                yield
+        except LinkError:
+            self._broken = True
+            raise
+
     def _channel(self) -> Any:
-        """The task that holds the lines; made at the first use."""
+        """The task that holds the lines; made at the first use, or found on the server."""
         if self._task is None:
-            task = self._system.task()
+            task = self._system.task(self._session)
+            if 0 < task.number_of_channels < len(self._lines):  # left half made
+                task.close()
+                task = self._system.task(self._session)
             try:
                 grouping = self._system.module("constants").LineGrouping.CHAN_PER_LINE
-                for line in self._lines:
+                missing = () if task.number_of_channels else self._lines
+                for line in missing:
                     task.do_channels.add_do_chan(f"{self._device}/{line}", line_grouping=grouping)
             except BaseException:
                 task.close()
@@ -116,13 +168,18 @@ class NiGate(Driver):
         DeviceError
             If the card refuses, or does not show the level that was set.
         """
-        with self._talking(), self._system.errors():
+        with self._using():
             writer = self._system.module("stream_writers").DigitalMultiChannelWriter(
                 self._channel().out_stream, auto_start=True
             )
             writer.verify_array_shape = False
             self._levels[:] = closed is self._active_high
-            writer.write_one_sample_one_line(self._levels, self._timeout)
+            try:
+                writer.write_one_sample_one_line(self._levels, self._timeout)
+            except Exception as error:
+                if code_of(error) != WATCHDOG_EXPIRED or not self._watchdog.unlock():
+                    raise
+                writer.write_one_sample_one_line(self._levels, self._timeout)
             shown = self._read_closed()
         if shown is not closed:
             raise DeviceError(
@@ -138,7 +195,7 @@ class NiGate(Driver):
         DeviceError
             If the lines disagree.
         """
-        with self._talking(), self._system.errors():
+        with self._using():
             return self._read_closed()
 
     def _read_closed(self) -> bool:

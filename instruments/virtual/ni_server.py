@@ -96,6 +96,7 @@ def serve_ni(
     wires: Mapping[str, str] | None = None,
     silent_triggers: Sequence[str] = (),
     on_waveform: WaveformHook | None = None,
+    watchdog: bool = True,
 ) -> NiServer:
     """Serve digitizer and gate of a rig as an NI card.
 
@@ -116,6 +117,8 @@ def serve_ni(
         edge comes at once.
     on_waveform : callable, optional
         Called with (output, volts, rate, continuous) when an output starts to play.
+    watchdog : bool
+        Whether the card has a watchdog timer.
 
     Raises
     ------
@@ -144,6 +147,7 @@ def serve_ni(
         gate_delay=gate_delay,
         wires=wires,
         on_waveform=on_waveform,
+        watchdog=watchdog,
     )
     calls = Calls(card, messages, stubs.NiDAQmxServicer(), tuple(silent_triggers))
     options = [

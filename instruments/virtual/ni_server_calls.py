@@ -15,16 +15,18 @@ from .ni_server_card import Card
 from .ni_server_samples import SampleCalls
 from .ni_server_stream import Acquisition, DaqFault
 from .ni_server_tasks import CardTask, Kind
+from .ni_server_watchdog import Watchdog, WatchdogCalls
 
 __all__ = ["Calls"]
 
 _VERSION = {0x1272: 24, 0x1923: 8, 0x2F22: 0}
 _ABANDONED = 10.0  # s without a call after which the tasks of a client may be taken over
 _POLL = 0.2
+_NEW, _ATTACH = 1, 2  # SessionInitializationBehavior
 _GENERIC = re.compile(r"(Get|Set)(\w+?)Attribute(?:Ex)?(\w+)")
 
 
-class Calls(SampleCalls):
+class Calls(SampleCalls, WatchdogCalls):
     """Servicer: methods by the name of the call; what is not here is UNIMPLEMENTED.
 
     Parameters
@@ -117,15 +119,25 @@ class Calls(SampleCalls):
         return task
 
     def _create_task(self, request: Any) -> dict[str, Any]:
+        return self._create(request, lambda name: CardTask(name, self._card, self._caller.peer))
+
+    def _create(self, request: Any, make: Callable[[str], CardTask]) -> dict[str, Any]:
+        """Make a task, or attach to the one that has the name asked for."""
         with self._lock:
             self._count += 1
             name = request.session_name or f"_unnamedTask<{self._count}>"
-            if name in self._tasks:
+            there, behaviour = name in self._tasks, request.initialization_behavior
+            if there and behaviour == _NEW:
                 raise DaqFault(-200089, f"Task name conflicts with an existing task name: {name}")
-            self._tasks[name] = CardTask(name, self._card, self._caller.peer)
+            if not there and behaviour == _ATTACH:
+                raise DaqFault(-200088, f"No session of the name {name} exists")
+            if there:  # whoever made it may be gone: as on NI's server its task is not
+                self._tasks[name].peer = self._caller.peer
+            else:
+                self._tasks[name] = make(name)
         request_of_it = self._messages.StartTaskRequest()
         request_of_it.task.name = name
-        return {"task": request_of_it.task, "new_session_initialized": True}
+        return {"task": request_of_it.task, "new_session_initialized": not there}
 
     def _clear(self, request: Any) -> dict[str, Any]:
         with self._lock:
@@ -143,6 +155,9 @@ class Calls(SampleCalls):
         with self._lock:
             task = self._task(request)
             if task.running:
+                return {}
+            if isinstance(task, Watchdog):
+                task.begin()
                 return {}
             if not task.names:
                 raise DaqFault(-200478, "Specified operation cannot be performed without channels")
@@ -169,8 +184,21 @@ class Calls(SampleCalls):
                 else:
                     self._go(task)
             else:
+                if task.kind == "do":
+                    self._reserve(task)
                 task.running = True
         return {}
+
+    def _reserve(self, task: CardTask) -> None:
+        """Refuse lines that a running task holds, also that of a client that has died."""
+        wanted = set(task.lines)
+        for other in self._tasks.values():
+            if other is not task and other.running and other.kind == "do":
+                shared = sorted(wanted & set(other.lines))
+                if shared:
+                    raise DaqFault(
+                        -200587, f"Digital lines are reserved by another task: {', '.join(shared)}"
+                    )
 
     def _go(self, task: CardTask) -> None:
         """The trigger has come."""
@@ -343,6 +371,9 @@ _METHODS = {
     "ReadDigitalScalarU32": "_read_port",
     "ReadDigitalU32": "_read_port",
     "UnregisterEveryNSamplesEvent": "_unregister",
+    "CreateWatchdogTimerTaskEx": "_create_watchdog",
+    "CfgWatchdogDOExpirStates": "_watchdog_states",
+    "ControlWatchdogTask": "_control_watchdog",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +70,8 @@ class Card:
         Further inputs: "ai4" → the output ("ao0") or line ("port0/line1") it is wired to.
     on_waveform : callable or None
         Called with (output, volts, rate, continuous) when an output starts to play.
+    watchdog : bool
+        Whether it has a watchdog timer.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Card:
         gate_delay: float = 0.0,
         wires: Mapping[str, str] | None = None,
         on_waveform: WaveformHook | None = None,
+        watchdog: bool = True,
     ) -> None:
         info = self.info = digitizer.info
         self.device, self._digitizer, self._gate = device, digitizer, gate
@@ -95,6 +98,7 @@ class Card:
         self.gate_line, self.gate_high_closes = gate_line, gate_high_closes
         self._delay = gate_delay
         self.levels = dict.fromkeys(self.lines, False)
+        self.watchdog, self.locked = watchdog, set[str]()
         if gate is not None:
             self.levels[gate_line] = gate.read() is gate_high_closes
         self.waveforms: dict[str, OutputWave] = {}
@@ -152,6 +156,17 @@ class Card:
         return line if source in self.lines else output
 
     # -- outputs ----------------------------------------------------------------------------------
+
+    def require_unlocked(self, lines: Iterable[str]) -> None:
+        """Refuse lines that an expired watchdog holds.
+
+        Raises
+        ------
+        DaqFault
+            -200678.
+        """
+        if locked := sorted(self.locked & set(lines)):
+            raise DaqFault(-200678, f"The watchdog timer has expired: {', '.join(locked)}")
 
     def set_lines(self, levels: Mapping[str, bool]) -> None:
         """Switch lines at the present sample; the gate follows after its delay."""

@@ -99,7 +99,7 @@ class SampleCalls:
 
     def _write_lines(self, request: Any) -> dict[str, Any]:
         task = self._task(request)
-        lines = [line for place in task.places for line in place]
+        lines = task.lines
         rows = max(1, request.num_samps_per_chan)
         if task.kind != "do" or len(request.write_array) != rows * len(lines):
             raise DaqFault(-200524, "Write cannot be performed: number of lines does not match")
@@ -108,23 +108,28 @@ class SampleCalls:
             last = levels.reshape(len(lines), rows)[:, -1]
         else:
             last = levels.reshape(rows, len(lines))[-1]
+        self._start(request)
+        self._card.require_unlocked(lines)
         self._card.set_lines({n: bool(v) for n, v in zip(lines, last, strict=True)})
         return {"samps_per_chan_written": rows}
 
     def _write_port(self, request: Any) -> dict[str, Any]:
-        task = self._task(request)
-        lines = [line for place in task.places for line in place]
+        lines = self._task(request).lines
+        self._start(request)
+        self._card.require_unlocked(lines)
         value = request.value if hasattr(request, "value") else request.write_array[-1]
         self._card.set_lines({n: bool(value >> bit & 1) for bit, n in enumerate(lines)})
         return {} if hasattr(request, "value") else {"samps_per_chan_written": 1}
 
     def _read_lines(self, request: Any) -> dict[str, Any]:
-        lines = [line for place in self._task(request).places for line in place]
+        lines = self._task(request).lines
+        self._start(request)
         levels = bytes(int(self._card.levels[line]) for line in lines)
         return {"read_array": levels, "samps_per_chan_read": 1, "num_bytes_per_samp": 1}
 
     def _read_port(self, request: Any) -> dict[str, Any]:
-        lines = [line for place in self._task(request).places for line in place]
+        lines = self._task(request).lines
+        self._start(request)
         value = sum(int(self._card.levels[line]) << bit for bit, line in enumerate(lines))
         if hasattr(request, "num_samps_per_chan"):
             return {"read_array": [value], "samps_per_chan_read": 1}

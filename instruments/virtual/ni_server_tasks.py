@@ -97,6 +97,11 @@ class CardTask:
         if not self.buffer:
             self.buffer = samples
 
+    @property
+    def lines(self) -> list[str]:
+        """Digital lines of all channels."""
+        return [line for place in self.places for line in place] if "d" in self.kind[:1] else []
+
     # -- running ----------------------------------------------------------------------------------
 
     def start_input(self) -> None:

@@ -101,6 +101,8 @@ def only_run(folder: Path) -> dict[str, Any]:
 def test_whatever_a_driver_raises_the_file_is_closed_and_feedback_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str, method: str
 ) -> None:
+    monkeypatch.setattr("optobind.acquisition.feedback.RUN_SECONDS", 0.5)
+    monkeypatch.setattr("optobind.acquisition.runner.CLOSING_SECONDS", 0.5)
     rig = fake_rig()
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     try:
@@ -342,14 +344,14 @@ def test_a_dead_digitizer_does_not_keep_the_gate_from_closing(tmp_path: Path) ->
 
 
 def test_a_device_that_drops_out_between_runs_comes_back_without_its_setting(tmp_path) -> None:
-    gate = FakeGate(faults={"set": {0: Fault("disconnect")}, "connect": {1: Fault("timeout")}})
+    gate = FakeGate(faults={"read": {1: Fault("disconnect")}, "connect": {1: Fault("timeout")}})
     rig = replace(fake_rig(), gate=gate)
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     session._runner._supervisor = Supervisor(rig.devices(), first_wait=0.05)
     try:
         session.connect().result(30)
         with pytest.raises(DeviceError):
-            session.set_feedback(False).result(30)
+            gate.read()
         deadline = time.monotonic() + 30.0
         lines: list[str] = []
         while not any("is back" in line for line in lines):

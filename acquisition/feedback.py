@@ -1,0 +1,284 @@
+"""The feedback gate of a session: what is known of it, and closing it come what may.
+
+Opening is tried once, and closed again when its answer is lost. Closing is tried over fresh links
+for a bounded time and read back; where it fails, "GATE STILL OPEN" is said in log, window and
+terminal, and it is tried again in the background until the gate is closed or the user ends it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from ..instruments.guardian.gate import GuardedGate
+from ..instruments.protocols import DeviceState, Gate
+from ..models.errors import DeviceError, OptobindError
+from .reserved import when_free
+from .slots import LogBook
+
+__all__ = ["FeedbackGate", "GateStillOpenError", "ReleaseRefusedError"]
+
+RUN_SECONDS = 5.0
+"""Longest time that a run waits for its gate to close, s."""
+
+CLOSING_SECONDS = 10.0
+"""Longest time that a session that is being closed waits for it, s."""
+
+_AGAIN_SECONDS = 2.0
+_RETRY_SECONDS = 0.05
+_BACKGROUND_SECONDS = 0.5
+_GOOD = (DeviceState.READY, DeviceState.RUNNING)
+
+
+class GateStillOpenError(DeviceError):
+    """The gate could not be closed within the bound; it is tried again in the background."""
+
+
+class ReleaseRefusedError(DeviceError):
+    """The gate did not open as asked; it is known to be closed again: feedback is on."""
+
+
+class FeedbackGate:
+    """What a session does with the gate.
+
+    Parameters
+    ----------
+    gate : Gate or None
+        The device; without one, feedback is not switched and nothing is known of it.
+    log : LogBook
+        Receives what happened, in words.
+    clock, sleep : callable
+        Monotonic time, s, and waiting.
+    """
+
+    def __init__(
+        self,
+        gate: Gate | None,
+        log: LogBook,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._gate, self._log = gate, log
+        self._clock, self._sleep = clock, sleep
+        self._closed: bool | None = None
+        self._opened = False  # by this session, and not known to be closed again
+        self._trouble = ""
+        self._due = 0.0
+        self._given_up = threading.Event()
+
+    @property
+    def closed(self) -> bool | None:
+        """Whether feedback acts; None when that is not known."""
+        return self._closed
+
+    @property
+    def trouble(self) -> str:
+        """The line "GATE STILL OPEN …" while the gate has to be closed and cannot; else empty."""
+        return self._trouble
+
+    def connected(self, unwanted: Callable[[], bool] = lambda: False) -> None:
+        """Read the gate after it was connected, as soon as its lines are free; writes nothing.
+
+        Parameters
+        ----------
+        unwanted : callable
+            Ends a wait for lines that somebody else holds.
+
+        Raises
+        ------
+        DeviceError
+            If it does not tell.
+        """
+        if self._gate is None:
+            return
+        self._closed = when_free(self._gate.read, self._log, unwanted)
+        if self._closed and self._trouble:
+            self._solved()
+        if not self._closed:
+            self._log.add(
+                "warning",
+                f"feedback is off: {self._gate.name} was found open and stays so until feedback is "
+                "switched on or a run begins",
+            )
+
+    # -- switching ------------------------------------------------------------------------------
+
+    def set(self, closed: bool, seconds: float | None = None) -> str:
+        """Open or close the gate.
+
+        Parameters
+        ----------
+        closed : bool
+            Whether feedback is to act.
+        seconds : float, optional
+            Longest time of closing, s; that of a run if left out.
+
+        Returns
+        -------
+        str
+            What went wrong on the way though the gate is now as asked; empty if nothing did.
+
+        Raises
+        ------
+        ReleaseRefusedError
+            If the gate did not open; it is closed again.
+        GateStillOpenError
+            If the gate may be open and cannot be closed.
+        """
+        if self._gate is None:
+            return ""
+        return self.close(seconds) if closed else self._open(seconds)
+
+    def _open(self, seconds: float | None) -> str:
+        assert self._gate is not None
+        incidents = self._incidents()
+        if self._trouble:
+            raise GateStillOpenError("feedback is not on and cannot be switched on: see the log")
+        self._opened, self._closed = True, None  # until it is known to be closed
+        self._given_up.clear()
+        try:
+            self._gate.set(False)
+        except Exception as error:
+            self.close(seconds)
+            if not isinstance(error, OptobindError):
+                raise
+            raise ReleaseRefusedError(
+                f"feedback was not switched off: {error} (feedback is on)"
+            ) from error
+        self._closed = False
+        return "; ".join(incidents + self._incidents())
+
+    def close(self, seconds: float | None = None) -> str:
+        """Close the gate, over fresh links for at most ``seconds``, and read it back.
+
+        Returns
+        -------
+        str
+            As for :meth:`set`.
+
+        Raises
+        ------
+        GateStillOpenError
+            If it cannot be closed; it is tried again by :meth:`tend`.
+        """
+        if self._gate is None:
+            return ""
+        bound = RUN_SECONDS if seconds is None else seconds
+        if self._trouble:  # it has been tried for long enough
+            bound = min(bound, _AGAIN_SECONDS)
+        begin, attempts = self._clock(), 0
+        first: Exception | None = None
+        while True:
+            attempts += 1
+            try:
+                self._attempt(fresh=attempts > 1)
+                break
+            except Exception as error:  # whatever a driver raises, feedback has to come back
+                first = first or error
+                if self._clock() - begin >= bound or self._given_up.is_set():
+                    raise self._still_open(error) from error
+            self._sleep(_RETRY_SECONDS)
+        incidents = self._incidents()
+        if first is not None:
+            took = self._clock() - begin
+            incidents.append(
+                f"feedback was switched on at attempt {attempts}, {took:.2g} s late ({first})"
+            )
+        if self._trouble:
+            self._solved()
+        self._opened, self._closed = False, True
+        return "; ".join(incidents)
+
+    def _attempt(self, *, fresh: bool) -> None:
+        """Close once and read back; ``fresh`` makes the link anew first."""
+        gate = self._gate
+        assert gate is not None
+        if isinstance(gate, GuardedGate):  # makes links anew and reads back by itself
+            if gate.state is DeviceState.DISCONNECTED:
+                gate.connect()
+            gate.set(True)
+            return
+        if fresh or gate.state not in _GOOD:
+            gate.disconnect()
+            gate.connect()
+        gate.set(True)
+        if gate.read() is not True:
+            raise DeviceError(f"{gate.name} was closed but reads open: check its wiring")
+
+    def _still_open(self, error: Exception) -> Exception:
+        """Say it; the error to raise is the driver's own if that is a bug."""
+        assert self._gate is not None
+        self._opened, self._closed = True, None
+        trouble = (
+            f"GATE STILL OPEN: feedback could not be switched on by {self._gate.name} ({error}); "
+            "it is tried again until it succeeds: check the link and the power of the gate, or "
+            "switch feedback on by hand"
+        )
+        self._due = self._clock() + _BACKGROUND_SECONDS
+        if not self._trouble:
+            self._log.shout("error", trouble)
+        self._trouble = trouble
+        if not isinstance(error, OptobindError):
+            return error
+        return GateStillOpenError(f"feedback could not be switched on again: {error}")
+
+    def _solved(self) -> None:
+        self._trouble, self._opened = "", False
+        self._log.shout("info", "feedback is on again: the gate was closed and reads closed")
+
+    # -- afterwards -----------------------------------------------------------------------------
+
+    def tend(self) -> None:
+        """Try again if the gate is still to be closed and it is time to; never raises.
+
+        Outside of runs it tells as well what a guardian has done by itself.
+        """
+        for text in self._incidents():
+            self._log.add("warning", text)
+        guarded = isinstance(self._gate, GuardedGate) and not self._gate.may_be_open
+        if guarded and self._opened and self._closed is False:
+            self._opened, self._closed = False, True
+            self._log.add("info", "feedback is on again: the gate was closed by its guard")
+        if not self._trouble or self._given_up.is_set() or self._clock() < self._due:
+            return
+        self._due = self._clock() + _BACKGROUND_SECONDS
+        try:
+            self._attempt(fresh=True)
+        except Exception:
+            return
+        self._opened, self._closed = False, True
+        self._solved()
+
+    def restore(self, seconds: float | None = None) -> None:
+        """Close the gate if this session opened it; one found open stays open. Never raises."""
+        if self._gate is None or not self._opened:
+            return
+        try:
+            self.close(0.0 if self._given_up.is_set() else seconds)
+        except Exception:  # it has been said; the last steps of closing follow in any case
+            return
+        self._log.add("info", "feedback switched on again")
+
+    def give_up(self) -> None:
+        """End trying, as the user wishes; call from any thread."""
+        self._given_up.set()
+
+    def require_guardian(self) -> None:
+        """Raise if the guardian has died while the gate was open.
+
+        Raises
+        ------
+        DeviceError
+            Says what has become of the gate.
+        """
+        fallen = self._gate.fallen if isinstance(self._gate, GuardedGate) else ""
+        if fallen:
+            raise DeviceError(f"{fallen}: the release is lost")
+
+    def _incidents(self) -> list[str]:
+        """What a guardian has done by itself since the last time."""
+        if not isinstance(self._gate, GuardedGate):
+            return []
+        return self._gate.take_incidents()

@@ -1,0 +1,84 @@
+"""What becomes of a release whose gate misbehaved: left out with a reason, and a bound on such."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..models.errors import DeviceError
+from .events import EventKind
+from .feedback import FeedbackGate, ReleaseRefusedError
+
+__all__ = ["ReleaseWatch", "switched"]
+
+_MOST_LOST = 3  # releases lost one after the other before the run ends
+
+Write = Callable[..., None]
+
+
+class ReleaseWatch:
+    """Follows the releases of a run.
+
+    A gate that did not open, that its guardian closed early or that was closed late spoils the
+    repetition: a FAULT event says what happened, an EXCLUDED event has readers leave it out, and
+    the run goes on. Three in a row, or the death of the guardian, end it.
+
+    Parameters
+    ----------
+    write : callable
+        ``write(kind, at=sample, **payload)`` writes an event.
+    """
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._number: int | None = None
+        self._spoiled = ""
+        self._lost = 0
+
+    def begins(self, number: int) -> None:
+        """A RELEASE event has been written for repetition ``number`` (from 0)."""
+        self._number = number
+
+    def incident(self, text: str, at: int, *, spoils: bool) -> None:
+        """Something went wrong with the gate, known at sample ``at``; it may spoil a release."""
+        if spoils:
+            self._spoiled = f"{self._spoiled}; {text}" if self._spoiled else text
+        self._write(EventKind.FAULT, at=at, device="gate", message=text)
+
+    def ends(self, step: int, gate: FeedbackGate, *, judge: bool) -> None:
+        """The gate has been closed, after a release or not.
+
+        Raises
+        ------
+        DeviceError
+            If the run is to end (only with ``judge``).
+        """
+        number, self._number = self._number, None
+        if number is None:
+            self._spoiled = ""  # nothing was spoiled: no release was under way
+            return
+        spoiled, self._spoiled = self._spoiled, ""
+        self._lost = self._lost + 1 if spoiled else 0
+        if spoiled:
+            reason = f"the feedback gate failed: {spoiled}"
+            self._write(
+                EventKind.EXCLUDED, step=step, repetition=number, reason=reason, cause="gate"
+            )
+        if not judge:
+            return
+        gate.require_guardian()
+        if self._lost >= _MOST_LOST:
+            raise DeviceError(
+                f"the feedback gate failed in {self._lost} releases one after the other "
+                f"({spoiled}): check its link; feedback is on"
+            )
+
+
+def switched(gate: FeedbackGate, closed: bool) -> tuple[bool, str]:
+    """Switch; return whether the gate is as asked, and what went wrong.
+
+    A gate that did not open is closed: its release does not take place.
+    """
+    try:
+        return True, gate.set(closed)
+    except ReleaseRefusedError as error:
+        return False, str(error)
