@@ -11,7 +11,7 @@ export PIP_CONSTRAINT := constraints.txt
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help demo gui test test-slow bench docs lint wheel clean
+.PHONY: help demo gui test test-slow bench docs lint wheel versions clean
 
 help:
 	@echo "make demo       measure and fit a simulated pair, write a report (no Qt needed)"
@@ -19,6 +19,7 @@ help:
 	@echo "make test       all tests but the slow ones;  make test-slow: the slow ones"
 	@echo "make bench      measured ratios against peers;  make lint: ruff, mypy, layers"
 	@echo "make docs       redraw the pictures of README and docs;  make wheel: build and check the wheel"
+	@echo "make versions   tests with the lowest and the newest versions of what is depended on"
 
 $(BIN)/python:
 	@sh .ci/make-venv "$(PYTHON)" $(VENV)
@@ -65,6 +66,9 @@ lint: $(VENV)/.dev
 
 wheel: $(VENV)/.dev
 	sh .ci/check-wheel $(BIN)/python
+
+versions: $(BIN)/python
+	bash .ci/versions
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
