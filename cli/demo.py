@@ -130,6 +130,7 @@ def truth_of(rig: Rig) -> dict[str, Any]:
     afterwards.
     """
     world = rig.world
+    assert world is not None  # the demonstration is a simulation
     try:
         world.set_gate(False)
         free = world.truth()

@@ -47,7 +47,7 @@ class RunPanel(Panel):
         self.edits: dict[str, QuantityEdit] = {}
         self.kind = QComboBox()
         self.kind.addItems(vm.kinds())
-        gate = getattr(bridge.session.rig, "gate", None)
+        gate = bridge.session.rig.gate
         self.kind.setCurrentText("monitor" if gate is None else "reheating")
         self.kind.currentTextChanged.connect(self._build_form)
         self.form_host = QWidget()
