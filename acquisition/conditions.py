@@ -93,7 +93,7 @@ class ConditionWatch:
 
     def _lost(self) -> str:
         """Name the particle if the world tells; the caller fills in the sample."""
-        gone = getattr(self._rig.world, "lost", ())
+        gone = () if self._rig.world is None else self._rig.world.lost
         names = [str(j) for j, lost in enumerate(gone, start=1) if lost]
         what = "a particle is lost"
         if len(names) == 1:

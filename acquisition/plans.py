@@ -1,15 +1,23 @@
-"""Run plans: frozen data that say what to measure; the runner carries them out."""
+"""Run plans: frozen data that say what to measure; the runner carries them out.
+
+This is the only place that says which keys a plan has, see :mod:`.plan_keys`.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..models.errors import InputError
+from ..models.units import Number, Quantity
+from .plan_keys import WithKeys, documented, key, keys_of
 
 __all__ = [
-    "MAX_EXTRA",
+    "MAX_STEPS",
+    "PLANS",
+    "STEPS",
     "MonitorPlan",
     "Plan",
     "ReheatingPlan",
@@ -19,88 +27,58 @@ __all__ = [
     "steps_of",
 ]
 
-MAX_EXTRA = 10.0
-"""Largest share of repetitions that may be added as repeats of lost ones."""
+MAX_STEPS = 1000
+"""Most steps of a sequence."""
+
+_TIME = Quantity("s", 1e-6, 1e7, "2 s", ("us", "ms", "s", "min", "hour"))
+_UNSTABLE = "Run although the model of the configured light grows"
+_GAUGE = "Refuse to begin without a pressure."
 
 
-def _positive(name: str, value: float, unit: str) -> None:
-    if not (math.isfinite(value) and value > 0.0):
-        raise InputError(f"plan.{name} must be positive and finite, got {value!r} {unit}")
-
-
+@documented
 @dataclass(frozen=True)
-class MonitorPlan:
-    """Record with feedback on.
+class MonitorPlan(WithKeys):
+    """Record with feedback on."""
 
-    Attributes
-    ----------
-    duration : float or None
-        s; None records until stopped.
-    allow_unstable : bool
-        Run although the model of the configured light grows.
-    require_gauge : bool
-        Refuse to begin without a pressure.
-    """
-
-    duration: float | None = 1.0
-    allow_unstable: bool = False
-    require_gauge: bool = False
-    kind: str = "monitor"
-
-    def __post_init__(self) -> None:
-        if self.duration is not None:
-            _positive("duration", self.duration, "s")
+    duration: float | None = key(
+        1.0, "duration", "How long; None records until stopped.", _TIME, blank="until stopped"
+    )
+    allow_unstable: bool = key(False, "allow unstable", f"{_UNSTABLE}.")
+    require_gauge: bool = key(False, "require gauge", _GAUGE)
+    kind: str = field(default="monitor", init=False, repr=False)
 
 
+@documented
 @dataclass(frozen=True)
-class ReheatingPlan:
-    """Cool, check, release, record, feedback on again; M times.
+class ReheatingPlan(WithKeys):
+    """Cool, check that each particle is there, release, record, feedback on again; M times."""
 
-    Attributes
-    ----------
-    repetitions : int
-        M, at least 1.
-    cool_time : float
-        Feedback on before each release, s.
-    release_time : float
-        Feedback off, s.
-    presence_factor : float
-        A particle counts as present while its signal's standard deviation during cooling lies
-        within this factor of the first repetition's, up or down.
-    allow_unstable : bool
-        Run although the model with feedback grows. Without feedback a release may always grow.
-    require_gauge : bool
-        Refuse to begin without a pressure.
-    repeat_lost : bool
-        Make a release that lost samples once more, after the planned ones.
-    max_extra : float
-        Repeats at most, as a share of ``repetitions``, 0 … 10; at least one where it is not 0.
-    """
-
-    repetitions: int = 500
-    cool_time: float = 1e-3
-    release_time: float = 1e-3
-    presence_factor: float = 10.0
-    allow_unstable: bool = False
-    require_gauge: bool = False
-    repeat_lost: bool = True
-    max_extra: float = 0.2
-    kind: str = "reheating"
-
-    def __post_init__(self) -> None:
-        if self.repetitions < 1:
-            raise InputError(f"plan.repetitions must be at least 1, got {self.repetitions}")
-        _positive("cool_time", self.cool_time, "s")
-        _positive("release_time", self.release_time, "s")
-        if not self.presence_factor > 1.0:
-            raise InputError(f"plan.presence_factor must exceed 1, got {self.presence_factor!r}")
-        if not isinstance(self.repeat_lost, bool):
-            raise InputError(f"plan.repeat_lost must be true or false, got {self.repeat_lost!r}")
-        if not 0.0 <= self.max_extra <= MAX_EXTRA:
-            raise InputError(
-                f"plan.max_extra must lie in 0 … {MAX_EXTRA:g} (repeats of lost releases, as a "
-                f"share of the repetitions), got {self.max_extra!r}"
-            )
+    repetitions: int = key(500, "repetitions", "M.", Number(1, 10_000_000, whole=True))
+    cool_time: float = key(1e-3, "cooling", "Feedback on before each release.", _TIME)
+    release_time: float = key(1e-3, "release", "Feedback off.", _TIME)
+    presence_factor: float = key(
+        10.0,
+        "presence factor",
+        "A particle counts as present while its signal's standard deviation during cooling lies "
+        "within this factor of the first repetition's, up or down.",
+        Number(1.1, 1e6),
+    )
+    allow_unstable: bool = key(
+        False,
+        "allow unstable",
+        f"{_UNSTABLE} with feedback. Without feedback a release may always grow.",
+    )
+    require_gauge: bool = key(False, "require gauge", _GAUGE)
+    repeat_lost: bool = key(
+        True, "repeat lost", "Make a release that lost samples once more, after the planned ones."
+    )
+    max_extra: float = key(
+        0.2,
+        "repeats at most",
+        "Repeats of lost releases at most, as a share of the repetitions; at least one unless 0.",
+        Number(0.0, 10.0),
+    )
+    kind: str = field(default="reheating", init=False, repr=False)
 
     @property
     def extra(self) -> int:
@@ -112,19 +90,52 @@ class ReheatingPlan:
 
 @dataclass(frozen=True)
 class SequencePlan:
-    """Plans one after the other in one run file."""
+    """Plans one after the other in one run file.
+
+    Attributes
+    ----------
+    steps : tuple of MonitorPlan or ReheatingPlan
+        1 … 1000; only the last one may run until stopped.
+    """
 
     steps: tuple[MonitorPlan | ReheatingPlan, ...]
-    kind: str = "sequence"
+    kind: str = field(default="sequence", init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.steps:
-            raise InputError("plan.steps must hold at least one plan")
-        if any(isinstance(s, MonitorPlan) and s.duration is None for s in self.steps[:-1]):
-            raise InputError("only the last step of a sequence may run until stopped")
+        """Check number and order of the steps.
+
+        Raises
+        ------
+        InputError
+            If there are none or too many, or one before the last has no end.
+        """
+        object.__setattr__(self, "steps", tuple(self.steps))
+        if not 1 <= len(self.steps) <= MAX_STEPS:
+            raise InputError(f"plan.steps must hold 1 … {MAX_STEPS} plans, got {len(self.steps)}")
+        for number, step in enumerate(self.steps):
+            if not isinstance(step, tuple(STEPS.values())):
+                raise InputError(
+                    f"plan.steps.{number} must be a plan of kind {' or '.join(STEPS)}, "
+                    f"got {type(step).__name__}"
+                )
+            endless = isinstance(step, MonitorPlan) and step.duration is None
+            if endless and number < len(self.steps) - 1:
+                raise InputError(
+                    f"plan.steps.{number}.duration must be a time: only the last step of a "
+                    "sequence may run until stopped"
+                )
 
 
 Plan = MonitorPlan | ReheatingPlan | SequencePlan
+
+STEPS: dict[str, type[MonitorPlan] | type[ReheatingPlan]] = {
+    "monitor": MonitorPlan,
+    "reheating": ReheatingPlan,
+}
+"""Kinds of plans that may be steps of a sequence."""
+
+PLANS: dict[str, type[Plan]] = {**STEPS, "sequence": SequencePlan}
+"""All kinds of plans."""
 
 
 def steps_of(plan: Plan) -> tuple[MonitorPlan | ReheatingPlan, ...]:
@@ -132,37 +143,38 @@ def steps_of(plan: Plan) -> tuple[MonitorPlan | ReheatingPlan, ...]:
     return plan.steps if isinstance(plan, SequencePlan) else (plan,)
 
 
-_KINDS: dict[str, type[MonitorPlan] | type[ReheatingPlan]] = {
-    "monitor": MonitorPlan,
-    "reheating": ReheatingPlan,
-}
-
-
 def plan_to_dict(plan: Plan) -> dict[str, Any]:
-    """Return the plan as JSON values (SI)."""
+    """Return the plan as JSON values (SI), as run files hold it."""
     return asdict(plan)
 
 
-def plan_from_dict(data: dict[str, Any]) -> Plan:
-    """Build a plan from JSON values (SI).
+def plan_from_dict(data: Mapping[str, Any]) -> Plan:
+    """Return the plan that :func:`plan_to_dict` wrote.
+
+    Parameters
+    ----------
+    data : mapping
+        JSON values (SI); keys that are left out have their defaults.
 
     Raises
     ------
     InputError
         For an unknown kind or key, or a value out of range.
+
+    Examples
+    --------
+    >>> plan_from_dict({"kind": "monitor", "duration": 2.0})
+    MonitorPlan(duration=2.0, allow_unstable=False, require_gauge=False)
     """
     kind = data.get("kind")
     if kind == "sequence":
-        steps = tuple(plan_from_dict(dict(step)) for step in data.get("steps", ()))
-        if any(isinstance(step, SequencePlan) for step in steps):
-            raise InputError("a sequence cannot hold a sequence")
-        return SequencePlan(steps)  # type: ignore[arg-type]
-    if kind not in _KINDS:
-        known = ", ".join([*_KINDS, "sequence"])
-        raise InputError(f"plan kind {kind!r} is not known; known kinds: {known}")
-    cls = _KINDS[str(kind)]
-    known_keys = cls.__dataclass_fields__
-    for key in data:
-        if key not in known_keys:
-            raise InputError(f"plan key {key!r} is not known; known keys: {', '.join(known_keys)}")
-    return cls(**data)
+        steps = data.get("steps", ())
+        return SequencePlan(tuple(plan_from_dict(step) for step in steps))  # type: ignore[misc]
+    if kind not in STEPS:
+        raise InputError(f"plan kind {kind!r} is not known; known kinds: {', '.join(PLANS)}")
+    plan = STEPS[kind]
+    known = [declared.name for declared in keys_of(plan)]
+    for name in data:
+        if name != "kind" and name not in known:
+            raise InputError(f"plan key {name!r} is not known; known keys: {', '.join(known)}")
+    return plan(**{name: value for name, value in data.items() if name != "kind"})

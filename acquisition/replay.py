@@ -141,6 +141,10 @@ class ReplayDigitizer:
         self._started = time.monotonic()
         self._state = DeviceState.RUNNING
 
+    def present_sample(self) -> int:
+        """Index of the next sample: a record goes on by being read."""
+        return self._index
+
     def stop(self) -> None:
         """Stop playing. Safe to call in any state."""
         if self._state is DeviceState.RUNNING:

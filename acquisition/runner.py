@@ -379,7 +379,7 @@ class Runner(threading.Thread):
     def growth_at_start(self) -> float | None:
         """Growth rate of the model with which a run begins: a run switches feedback on."""
         gate = True if self.rig.gate is not None else None
-        return None if self.rig.world is None else float(self.rig.world.growth_rate(gate))
+        return None if self.rig.world is None else self.rig.world.growth_rate(gate)
 
     def poll_gauge(self) -> None:
         """Hand to the run what slow devices have said since; does not wait for them."""

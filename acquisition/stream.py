@@ -142,13 +142,20 @@ class Stream:
     def present(self) -> int:
         """Index of the sample that is being taken now.
 
-        A card runs ahead of what has been read, and what software switches acts there. Where
-        reading makes time pass (a virtual clock, the simulated laboratory) it is the next sample.
+        A card runs ahead of what has been read, and of what it has told by its latency; what
+        software switches acts there. Where reading makes time pass (a virtual clock, the simulated
+        laboratory) it is the next sample.
+
+        Raises
+        ------
+        DeviceError
+            If the digitizer does not answer.
         """
-        ask = getattr(self._digitizer, "present_sample", None)
-        if ask is None or not self.info.real_time:
+        if not self.info.real_time:
             return self.position
-        return max(self.position, int(ask()))
+        told = self._digitizer.present_sample()
+        known = self.position if told is None else max(self.position, told)
+        return known + round(self.info.latency * self.info.sample_rate)
 
     def _capacity(self) -> int:
         """Samples that the ring is to hold: RING_SECONDS of them where memory allows."""

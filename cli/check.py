@@ -9,7 +9,7 @@ from rich.markup import escape
 from ..config.build import build_rig, build_trap
 from ..config.live import real_devices
 from ..config.load import LoadedRig, kind_of_file, load_plan, load_rig
-from ..models.units import engineering
+from ..models.prefixes import engineering
 from .output import print_result, warn
 
 __all__ = ["check_file"]
@@ -24,7 +24,7 @@ def check_file(path: str) -> None:
         For what the schema refuses, and for a rig without an equilibrium.
     """
     if kind_of_file(path) == "plan":
-        plan = load_plan(path).config
+        plan = load_plan(path).plan
         print_result(f"{path}: plan of kind {plan.kind}, valid")
         return
     loaded = load_rig(path)

@@ -72,7 +72,7 @@ def run_demo(
     if seed is not None:
         settings.append(f"simulation.seed={seed}")
     rig = build_rig(load_rig(_RIG, settings))
-    plan = load_plan(_PLAN, plan_settings).config.to_plan()
+    plan = load_plan(_PLAN, plan_settings).plan
     run_path = _run_path(out)  # last: what cannot be run leaves no empty folder
     console = console_for_progress()
     seconds: dict[str, float] = {}
@@ -130,6 +130,7 @@ def truth_of(rig: Rig) -> dict[str, Any]:
     afterwards.
     """
     world = rig.world
+    assert world is not None  # the demonstration is a simulation
     try:
         world.set_gate(False)
         free = world.truth()

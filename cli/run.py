@@ -35,7 +35,7 @@ def run_plan_on_rig(
     loaded_plan = _load_plan(plan, of_plan)
     built = build_rig(load_rig(rig, of_rig), watched=False)
     path = None if out is None else out / "run.h5"
-    outcome, interruption = measure(built, loaded_plan.config.to_plan(), path)
+    outcome, interruption = measure(built, loaded_plan.plan, path)
     if outcome.outcome == "failed":
         raise _failure(outcome)
     incidents = _incidents(outcome)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..models.errors import DeviceError
 from .signals import collected_endings
+
+if TYPE_CHECKING:
+    from ..gui.viewmodels.port import SessionPort
 
 __all__ = ["open_window"]
 
@@ -42,7 +46,7 @@ def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> 
     require_display()
     # Qt ends the process for an exception within its loop: signals are collected.
     with collected_endings() as endings:
-        session = Session(built)
+        session: SessionPort = Session(built)  # mypy checks that it is all that the window asks
 
         def begin() -> None:
             session.connect()

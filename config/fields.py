@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import cmath
 import math
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from ..models.units import Quantity, parse_quantity, shorten
+from ..models.units import Number, Quantity, parse_quantity, shorten
 
 __all__ = [
     "Accuracy",
@@ -26,8 +26,6 @@ __all__ = [
     "Duration",
     "Efficiency",
     "ElectronicNoise",
-    "Extra",
-    "Factor",
     "FieldOfView",
     "FocalLength",
     "Frequency",
@@ -35,6 +33,7 @@ __all__ = [
     "GainError",
     "Index",
     "Jones",
+    "Latency",
     "LeastPower",
     "Length",
     "Offset",
@@ -53,7 +52,6 @@ __all__ = [
     "Pressure",
     "RadioFrequency",
     "Radius",
-    "Repetitions",
     "SampleRate",
     "Seed",
     "Share",
@@ -114,6 +112,7 @@ ElectronicNoise = Annotated[
 RadioFrequency = Annotated[float, _quantity("Hz", 1e5, 1e10, "80 MHz", ("kHz", "MHz", "GHz"))]
 Damping = Annotated[float, _quantity("Hz", 0.0, 1e6, "1 kHz", _FREQUENCIES)]
 Delay = Annotated[float, _quantity("s", 0.0, 10.0, "1 us", ("ns", "us", "ms", "s"))]
+Latency = Annotated[float, _quantity("s", 0.0, 1.0, "2 ms", ("us", "ms", "s"))]
 Bandwidth = Annotated[float, _quantity("Hz", 1.0, 1e12, "5 MHz", _FREQUENCIES)]
 Timeout = Annotated[float, _quantity("s", 0.01, 60.0, "2 s", ("ms", "s"))]
 Buffer = Annotated[float, _quantity("s", 2.0, 600.0, "4 s", ("s", "min"))]
@@ -136,28 +135,13 @@ _ANGLE = Quantity("rad", -math.tau, math.tau, "90 deg", ("deg", "rad"), "value")
 
 def _bounded(kind: type[int] | type[float], low: float, high: float) -> BeforeValidator:
     """Make a validator of a plain number whose message names the whole range."""
-    needed = "whole number" if kind is int else "number"
-
-    def check(value: object) -> object:
-        if value is None:
-            return value
-        plain = isinstance(value, int) or (kind is float and isinstance(value, float))
-        if isinstance(value, bool) or not plain:
-            raise ValueError(f"must be a {needed} in {low:g} … {high:g}, got {shorten(value)}")
-        number: float = cast("float", value)
-        if not low <= number <= high:
-            raise ValueError(f"must lie in {low:g} … {high:g}, got {shorten(value)}")
-        return kind(number)
-
-    return BeforeValidator(check)
+    number = Number(low, high, whole=kind is int)
+    return BeforeValidator(lambda value: value if value is None else number.check(value))
 
 
 Index = Annotated[float, _bounded(float, 1.0001, 5.0)]
 Efficiency = Annotated[float, _bounded(float, 1e-6, 1.0)]
-Factor = Annotated[float, _bounded(float, 1.1, 1e6)]
-Extra = Annotated[float, _bounded(float, 0.0, 10.0)]
 Ordinal = Annotated[int, _bounded(int, 0, 63)]
-Repetitions = Annotated[int, _bounded(int, 1, 10_000_000)]
 Seed = Annotated[int, _bounded(int, 0, 2**63 - 1)]
 PhaseLevels = Annotated[int, _bounded(int, 2, 65536)]
 Accuracy = Annotated[float, _bounded(float, 0.0, 1.0)]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from .fields import Bits, Buffer, Ordinal, Port, SampleRate, Text, Timeout, Voltage
+from .fields import Bits, Buffer, Latency, Ordinal, Port, SampleRate, Text, Timeout, Voltage
 from .hardware import HardwareTable
 
 __all__ = [
@@ -36,7 +36,8 @@ class DigitizerTable(HardwareTable):
 class NiDigitizerTable(DigitizerTable):
     """Analogue inputs of a National Instruments card; ``grpc`` is the address of a device server.
 
-    ``clock = "fast"`` is for a virtual laboratory whose clock waits for the reader.
+    ``clock = "fast"`` is for a virtual laboratory whose clock waits for the reader; ``latency`` is
+    the age of the card's count of samples when it arrives here (USB, network), as measured.
     """
 
     driver: Literal["ni"]
@@ -54,6 +55,7 @@ class NiDigitizerTable(DigitizerTable):
     grpc: Text | None = None
     timeout: Timeout = 5.0
     clock: Literal["real-time", "fast"] = "real-time"
+    latency: Latency = 0.0
 
     def options(self) -> dict[str, Any]:
         """Options of the driver, in SI."""

@@ -12,11 +12,12 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from ..acquisition.plans import Plan
 from ..models.errors import FileError, InputError
 from ..models.units import shorten
 from .messages import explain, suggest
 from .overrides import apply_overrides
-from .plan_schema import PLAN_KINDS, PlanConfig
+from .plan_schema import PLAN_TABLES
 from .schema import RigConfig
 
 __all__ = [
@@ -58,7 +59,7 @@ class LoadedPlan:
     """A validated plan with its document; see :class:`LoadedRig`."""
 
     name: str
-    config: PlanConfig
+    plan: Plan
     source: dict[str, Any]
 
 
@@ -189,14 +190,18 @@ def load_plan(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedPlan:
     for setting in kinds:
         document["kind"] = setting.partition("=")[2].strip().strip("\"'")
     kind = document.get("kind")
-    if not isinstance(kind, str) or kind not in PLAN_KINDS:
-        known = ", ".join(PLAN_KINDS)
+    if not isinstance(kind, str) or kind not in PLAN_TABLES:
+        known = ", ".join(PLAN_TABLES)
         given = "lacks kind" if kind is None else f"has the unknown kind {shorten(kind)}"
         raise InputError(f"{label} {given}; known: {known}")
-    model = PLAN_KINDS[kind]
+    model = PLAN_TABLES[kind]
     others = [text for text in overrides if text not in kinds]
     document = apply_overrides(document, others, model)
-    return LoadedPlan(name, _validate(model, document, label, "the plan"), document)
+    table = _validate(model, document, label, "the plan")
+    try:
+        return LoadedPlan(name, table.to_plan(), document)
+    except InputError as error:
+        raise InputError(f"{label}: {error}") from None
 
 
 def kind_of_file(path: str) -> Literal["rig", "plan"]:

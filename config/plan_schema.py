@@ -1,89 +1,67 @@
-"""Schema of plans: what a plan file may hold."""
+"""Schema of plan files, derived from the plans' own declarations in ``acquisition/plans.py``.
+
+Nothing is declared here but what only a file has: ``kind`` and ``description``.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, create_model
 
-from ..acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan
-from .fields import Duration, Extra, Factor, Repetitions, Table
+from ..acquisition.plan_keys import keys_of
+from ..acquisition.plans import MAX_STEPS, PLANS, STEPS, Plan, plan_from_dict
+from .fields import Table
 
-__all__ = ["PLAN_KINDS", "MonitorConfig", "PlanConfig", "ReheatingConfig", "SequenceConfig"]
-
-_UNTIL_STOPPED = "until stopped"
-
-
-def _open_end(value: object) -> object:
-    """Read "until stopped" as no duration; TOML has no null."""
-    return None if value == _UNTIL_STOPPED else value
+__all__ = ["PLAN_TABLES", "PlanTable"]
 
 
-class MonitorConfig(Table):
-    """Record with feedback on, for a time or "until stopped"."""
+class PlanTable(Table):
+    """A plan file: all values in SI after validation."""
 
-    kind: Literal["monitor"]
-    duration: Annotated[Duration | None, BeforeValidator(_open_end)] = 1.0
-    allow_unstable: bool = False
-    require_gauge: bool = False
+    kind: str
     description: str = ""
 
-    def to_plan(self) -> MonitorPlan:
-        """Return the frozen plan."""
-        return MonitorPlan(
-            duration=self.duration,
-            allow_unstable=self.allow_unstable,
-            require_gauge=self.require_gauge,
-        )
+    def to_plan(self) -> Plan:
+        """Return the frozen plan.
+
+        Raises
+        ------
+        InputError
+            For what no single key shows, such as a step without an end before the last one.
+        """
+        return plan_from_dict(_without_description(self.model_dump()))
 
 
-class ReheatingConfig(Table):
-    """Cool, check, release, record, feedback on again; so many times."""
-
-    kind: Literal["reheating"]
-    repetitions: Repetitions = 500
-    cool_time: Duration = 1e-3
-    release_time: Duration = 1e-3
-    presence_factor: Factor = 10.0
-    allow_unstable: bool = False
-    require_gauge: bool = False
-    repeat_lost: bool = True
-    max_extra: Extra = 0.2
-    description: str = ""
-
-    def to_plan(self) -> ReheatingPlan:
-        """Return the frozen plan."""
-        return ReheatingPlan(
-            repetitions=self.repetitions,
-            cool_time=self.cool_time,
-            release_time=self.release_time,
-            presence_factor=self.presence_factor,
-            allow_unstable=self.allow_unstable,
-            require_gauge=self.require_gauge,
-            repeat_lost=self.repeat_lost,
-            max_extra=self.max_extra,
-        )
+def _without_description(data: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what only the file has, at every level."""
+    kept = {name: value for name, value in data.items() if name != "description"}
+    if "steps" in kept:
+        kept["steps"] = [_without_description(step) for step in kept["steps"]]
+    return kept
 
 
-class SequenceConfig(Table):
-    """Plans one after the other in one run file."""
-
-    kind: Literal["sequence"]
-    steps: Annotated[
-        list[Annotated[MonitorConfig | ReheatingConfig, Field(discriminator="kind")]],
-        Field(min_length=1, max_length=1000),
-    ]
-    description: str = ""
-
-    def to_plan(self) -> SequencePlan:
-        """Return the frozen plan."""
-        return SequencePlan(tuple(step.to_plan() for step in self.steps))
+def _table(kind: str, **keys: Any) -> type[PlanTable]:
+    """Make the table of one kind of plan."""
+    keys["kind"] = (Literal[kind], ...)
+    return create_model(f"{kind.capitalize()}Table", __base__=PlanTable, **keys)
 
 
-PlanConfig = MonitorConfig | ReheatingConfig | SequenceConfig
+def _step_table(kind: str) -> type[PlanTable]:
+    """Make the table of a plan with declared keys."""
+    keys = {
+        declared.name: (Annotated[Any, BeforeValidator(declared.read)], declared.default)
+        for declared in keys_of(STEPS[kind])
+    }
+    return _table(kind, **keys)
 
-PLAN_KINDS: dict[str, type[MonitorConfig] | type[ReheatingConfig] | type[SequenceConfig]] = {
-    "monitor": MonitorConfig,
-    "reheating": ReheatingConfig,
-    "sequence": SequenceConfig,
+
+_STEP_TABLES = {kind: _step_table(kind) for kind in STEPS}
+_STEP: Any = Annotated[Union[tuple(_STEP_TABLES.values())], Field(discriminator="kind")]  # noqa: UP007
+_STEP_LIST: Any = Annotated[list[_STEP], Field(min_length=1, max_length=MAX_STEPS)]
+
+PLAN_TABLES: dict[str, type[PlanTable]] = {
+    kind: _STEP_TABLES[kind] if kind in STEPS else _table(kind, steps=(_STEP_LIST, ...))
+    for kind in PLANS
 }
+"""Tables by the kind of plan."""

@@ -242,11 +242,6 @@ class Bridge(QObject):
         if done is not None:
             done(error)
 
-    def median_tick(self) -> float:
-        """Median duration of a tick, s."""
-        times = sorted(self.tick_times)
-        return times[len(times) // 2] if times else 0.0
-
     def frame_rate(self) -> float:
         """Ticks per second over the last few hundred."""
         if len(self.tick_starts) < 2:

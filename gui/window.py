@@ -77,7 +77,7 @@ class MainWindow(QMainWindow):
         self._fresh = True
         self._style(theme)  # before there are widgets that would be styled twice
         self.setObjectName("optobind-window")
-        self.setWindowTitle(f"optobind – {getattr(session.rig, 'name', '')}")
+        self.setWindowTitle(f"optobind – {session.rig.name}")
         self.setDockNestingEnabled(True)
         self._set_corners()
         self._add_panels()

@@ -47,6 +47,7 @@ def check_digitizer(make: Make, *, rows: int | None = None, strict: bool = True)
         scales = all(math.isfinite(s) and s > 0.0 for s in info.scale)
         require(scales, "scales are positive")
         require(info.sample_rate > 0.0, "the sample rate is positive")
+        require(0.0 <= info.latency < math.inf, "the latency is known or 0")
         count = rows or int(min(max(16, 0.01 * info.sample_rate), 4096))
         buffer: Any = np.empty((count, len(info.channels)), dtype=info.dtype)
         refuses(
@@ -81,6 +82,9 @@ def _read_blocks(device: Any, buffer: Any, strict: bool) -> None:
         stale = (buffer[: result.samples] == _SENTINEL).all(axis=0)
         require(not stale.any(), "every column is filled")
         expected = result.first_sample + result.samples
+        present = device.present_sample()
+        ahead = present is None or (isinstance(present, int) and present >= expected)
+        require(ahead, "the present sample is none that has been read already, or not known (None)")
     if not strict:
         return
     wrong: Any = np.empty((len(buffer), buffer.shape[1] + 1), dtype=buffer.dtype)

@@ -184,6 +184,10 @@ class FakeDigitizer(_Scripted):
         self._index += rows
         return ReadResult(rows, first, status, finished=last)
 
+    def present_sample(self) -> int:
+        """Index of the next sample: time passes by reading."""
+        return self._index
+
     def stop(self) -> None:
         """Stop sampling."""
         if self._state is DeviceState.RUNNING:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.blocks import BlockStatus
-from ..models.light import TweezerState
 from .capabilities import (
     DigitizerCapabilities,
     GateCapabilities,
@@ -26,6 +25,7 @@ from .capabilities import (
     RFCapabilities,
     SlmCapabilities,
 )
+from .light_protocol import AppliedLight, TweezerControl
 
 __all__ = [
     "AppliedLight",
@@ -109,6 +109,9 @@ class DigitizerInfo:
         Where the samples come from; shown to the user at all times.
     unit : {"V", "m", "quanta"}
         Unit of scaled samples; anything but volts comes from a replayed record.
+    latency : float
+        Age of what the device says about itself when it arrives here (transfer over USB or a
+        network), s, as far as known: so much has been sampled beyond ``present_sample``.
     """
 
     sample_rate: float
@@ -118,6 +121,7 @@ class DigitizerInfo:
     real_time: bool = True
     mode: Literal["LIVE", "SIM", "REPLAY"] = "LIVE"
     unit: str = "V"
+    latency: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,20 @@ class Digitizer(Device, Protocol):
         ------
         DeviceError
             If the device was running and has been silent for longer than its own timeout.
+        """
+        ...
+
+    def present_sample(self) -> int | None:
+        """Index of the sample that is being taken now, as far as the device tells.
+
+        A card is ahead of what has been read, and what software switches acts there: this index
+        decides where a release lies in the record. None where the device cannot say; it is taken
+        to be at the next sample to be read then.
+
+        Raises
+        ------
+        DeviceError
+            If the device does not answer.
         """
         ...
 
@@ -303,105 +321,6 @@ class Gate(Device, Protocol):
 
     def read(self) -> bool:
         """Return whether the gate is closed."""
-        ...
-
-
-@dataclass(frozen=True)
-class AppliedLight:
-    """What a TweezerControl actually set.
-
-    Attributes
-    ----------
-    state : TweezerState
-        Read back from the devices.
-    phase_error : float
-        Predicted error of φ by quantisation, rad.
-    settling_time : float
-        Time after which the light is as stated, s.
-    """
-
-    state: TweezerState
-    phase_error: float = 0.0
-    settling_time: float = 0.0
-
-    @property
-    def beat(self) -> float:
-        """ν_2 − ν_1 of the first two sites, Hz.
-
-        With a beat φ does not rest: φ(t) = φ + 2π·beat·t from the moment the light was set.
-        """
-        sites = self.state.sites
-        return sites[1].detuning - sites[0].detuning if len(sites) > 1 else 0.0
-
-
-class TweezerControl(Protocol):
-    """Turns a TweezerState into masks and tones, and back."""
-
-    @property
-    def capabilities(self) -> LightCapabilities:
-        """What can be set, and within which ranges."""
-        ...
-
-    def check(self, state: TweezerState) -> None:
-        """Refuse what :meth:`apply` would refuse; may read devices, writes nothing.
-
-        Raises
-        ------
-        InputError
-            For a value that is out of range, no number or cannot be set here.
-        """
-        ...
-
-    def apply(self, state: TweezerState) -> AppliedLight:
-        """Set the light.
-
-        Raises
-        ------
-        InputError
-            If a value is out of range or cannot be set here; nothing has been changed then.
-        DeviceError
-            If a device fails; the last good set-point stays, except that no power that had been
-            raised is lowered again.
-        """
-        ...
-
-    def step(self, state: TweezerState) -> None:
-        """Make one step of a ramp towards a state that was checked; ``read`` comes before it.
-
-        Only what has changed since the last ``read`` or ``step`` is sent, and nothing read back.
-        Powers below the allowed range are set: a ramp may begin in the dark.
-
-        Raises
-        ------
-        InputError, DeviceError
-            As :meth:`apply`; the light stays at the step before.
-        """
-        ...
-
-    def confirm(self, state: TweezerState) -> AppliedLight:
-        """Read the light back after steps that ended at ``state``; phase error and settling."""
-        ...
-
-    def read(self) -> AppliedLight:
-        """Read the light back from the devices.
-
-        Raises
-        ------
-        LightUnknownError
-            If the devices answer but do not know what they show.
-        DeviceError
-            If a device fails.
-        """
-        ...
-
-    def release(self) -> None:
-        """Switch all trap light off: the particles are lost. No fault ever lowers it.
-
-        Raises
-        ------
-        DeviceError
-            If a device fails; what could be switched off is off.
-        """
         ...
 
 

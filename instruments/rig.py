@@ -4,15 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from ..models.array import TrapArray
 from .protocols import Device, Digitizer, Gate, Gauge, RFSource, SpotSLM, TweezerControl
 
-__all__ = ["SLOW_FAMILIES", "DetectorChannel", "Rig"]
+__all__ = ["SLOW_FAMILIES", "DetectorChannel", "Rig", "World"]
 
 SLOW_FAMILIES = ("gauge",)
 """Families that take their time: a thread of their own asks them, nobody waits for them."""
+
+
+class World(Protocol):
+    """What a session may ask of a simulated laboratory beside its devices."""
+
+    @property
+    def lost(self) -> tuple[bool, ...]:
+        """Which particles are lost."""
+        ...
+
+    def reload(self) -> None:
+        """Put lost particles back into their traps.
+
+        Raises
+        ------
+        NotTrappedError
+            If the light does not hold them; nothing has changed then.
+        """
+        ...
+
+    def growth_rate(self, gate: bool | None = None) -> float:
+        """Growth rate of the closed loop, 1/s, as the gate is or would be; negative if stable."""
+        ...
+
+    def set_gate(self, closed: bool) -> None:
+        """Close (True) or open the feedback gate."""
+        ...
+
+    def truth(self) -> dict[str, float]:
+        """Values that a pair fit of the out-of-loop record should find.
+
+        Raises
+        ------
+        InputError
+            Unless exactly two particles are there.
+        """
+        ...
+
+    def warm_up(self) -> None:
+        """Get ready for the first sample; takes seconds when kernels must be compiled."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -59,7 +100,7 @@ class Rig:
         In the order of the channels.
     config : dict
         The complete configuration as JSON values, stored in each run file.
-    world : object or None
+    world : World or None
         The simulated world, for the comparison of estimates with the truth; None on hardware.
     seed : int or None
         Seed of the simulation.
@@ -79,7 +120,7 @@ class Rig:
     rf: RFSource | None = None
     drivers: dict[str, str] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
-    world: Any = None
+    world: World | None = None
     seed: int | None = None
     warnings: tuple[str, ...] = ()
 

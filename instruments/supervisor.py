@@ -81,11 +81,6 @@ class Supervisor:
         self._clock = clock
         self._patients: dict[str, _Patient] = {}
 
-    @property
-    def healthy(self) -> bool:
-        """Whether no device is faulted."""
-        return all(device.state is not DeviceState.FAULTED for _, device in self._devices)
-
     def poll(self, *, may_connect: bool = True) -> list[Incident]:
         """Look at all devices and make the attempts that are due; at most one a call.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import InputError
 
 __all__ = [
+    "require_choice",
     "require_count",
     "require_finite",
     "require_finite_array",
@@ -87,6 +89,12 @@ def require_finite_array(name: str, values: ArrayLike, unit: str = "") -> NDArra
     if not np.isfinite(array).all():
         raise InputError(f"{name} must be finite{f', in {unit}' if unit else ''}")
     return array
+
+
+def require_choice(name: str, value: str, known: Sequence[str]) -> None:
+    """Raise InputError unless the value is among the known ones."""
+    if value not in known:
+        raise InputError(f"{name} {value!r} is not known; known: {', '.join(known)}")
 
 
 def require_vector(name: str, values: ArrayLike) -> NDArray[np.float64]:

@@ -10,14 +10,17 @@ charges. This is the only place that knows pint.
 from __future__ import annotations
 
 import math
+import numbers
 import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from .prefixes import engineering
+
 __all__ = [
+    "Number",
     "Quantity",
-    "engineering",
     "parse_quantity",
     "shorten",
     "split_number",
@@ -79,7 +82,6 @@ _OTHERS: dict[str, tuple[str, float]] = {
     "%": ("", 0.01),
 }
 _ELEMENTARY_CHARGE = 1.602176634e-19  # C, exact
-_PREFIXES = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
 
 @dataclass(frozen=True)
@@ -112,25 +114,58 @@ class Quantity:
         """Return the allowed range as text."""
         return f"{engineering(self.low, self.unit)} … {engineering(self.high, self.unit)}"
 
+    def check(self, value: object) -> float:
+        """Return a number that is in ``unit`` already as a float.
 
-def engineering(value: float, unit: str = "", digits: int = 4) -> str:
-    """Write a number with a unit, "105 nm"; units that take no prefix get powers of ten.
+        Raises
+        ------
+        ValueError
+            One line, without the key: no number, or out of range.
+        """
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise ValueError(f"must be a number in {self.describe_range()}, got {shorten(value)}")
+        return self.within(float(value), value)
 
-    Parameters
+    def within(self, number: float, given: object) -> float:
+        """Return the number if it is in the range; ``given`` is what the message quotes."""
+        if not self.low <= number <= self.high:  # nor NaN
+            raise ValueError(f"must lie in {self.describe_range()}, got {shorten(given)}")
+        return number
+
+
+@dataclass(frozen=True)
+class Number:
+    """What a key that holds a plain number may be.
+
+    Attributes
     ----------
-    value : float
-        In ``unit``.
-    unit : str
-        A plain SI unit; compound units, K, rad and no unit take no prefix.
-    digits : int
-        Significant digits.
+    low, high : float
+        Allowed range.
+    whole : bool
+        Whether it counts something.
     """
-    plain = not unit or unit in {"K", "rad", "kg"} or not unit.isalpha()
-    if value == 0.0 or plain or not math.isfinite(value):
-        return f"{value:.{digits}g} {unit}".rstrip()
-    exponent = 3 * math.floor(math.log10(abs(value) * (1 + 1e-12)) / 3)
-    exponent = min(max(exponent, -18), 9)
-    return f"{value / 10.0**exponent:.{digits}g} {_PREFIXES[exponent]}{unit}"
+
+    low: float
+    high: float
+    whole: bool = False
+
+    def check(self, value: object) -> float:
+        """Return the number as an int if ``whole``, else as a float.
+
+        Raises
+        ------
+        ValueError
+            One line, without the key: no such number, or out of range.
+        """
+        needed = "whole number" if self.whole else "number"
+        fits = isinstance(value, numbers.Integral if self.whole else numbers.Real)
+        if isinstance(value, bool) or not fits:
+            raise ValueError(
+                f"must be a {needed} in {self.low:g} … {self.high:g}, got {shorten(value)}"
+            )
+        if not self.low <= value <= self.high:  # type: ignore[operator]
+            raise ValueError(f"must lie in {self.low:g} … {self.high:g}, got {shorten(value)}")
+        return int(value) if self.whole else float(value)  # type: ignore[call-overload,arg-type]
 
 
 @cache
@@ -166,9 +201,7 @@ def parse_quantity(value: object, quantity: Quantity) -> float:
             number = math.inf
     else:
         raise ValueError(f'needs a quantity such as "{quantity.example}", got {shorten(value)}')
-    if not (math.isfinite(number) and quantity.low <= number <= quantity.high):
-        raise ValueError(f"must lie in {quantity.describe_range()}, got {shorten(value)}")
-    return number
+    return quantity.within(number, value)
 
 
 def _from_number(value: float, quantity: Quantity) -> float:

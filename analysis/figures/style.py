@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ...models.errors import FileError
+from ...models.prefixes import prefix_for
 
 __all__ = [
     "BLACK",
@@ -46,11 +46,6 @@ __all__ = [
 BLACK, GREY = "#000000", "#777777"
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 ORANGE, SKY, PINK = "#E69F00", "#56B4E9", "#CC79A7"
-
-_PREFIXES = {
-    -24: "y", -21: "z", -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "",
-    3: "k", 6: "M", 9: "G", 12: "T",
-}  # fmt: skip
 
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -112,11 +107,8 @@ def si_prefix(values: ArrayLike, *, power: int = 1) -> tuple[float, str]:
     """
     magnitudes = np.abs(np.ravel(np.asarray(values, dtype=np.float64)))
     magnitudes = magnitudes[np.isfinite(magnitudes) & (magnitudes > 0.0)]
-    if not magnitudes.size:
-        return 1.0, ""
-    exponent = 3 * math.floor(math.log10(float(magnitudes.max())) / (3.0 * power) + 1e-12)
-    exponent = min(max(exponent, min(_PREFIXES)), max(_PREFIXES))
-    return 10.0 ** (exponent * power), _PREFIXES[exponent]
+    exponent, prefix = prefix_for(float(magnitudes.max(initial=0.0)), power=power)
+    return 10.0 ** (exponent * power), prefix
 
 
 def panel_letter(axes: Axes, letter: str) -> None:

@@ -169,7 +169,7 @@ class LightPanel(Panel):
         self.growth.setText(growth)
         shade = "error" if growth.startswith("UNSTABLE") else "warning"
         restyle(self.growth, f"color: {self.theme.color(shade)}; font-weight: 600")
-        has_gate = getattr(self.bridge.session.rig, "gate", None) is not None
+        has_gate = self.bridge.session.rig.gate is not None
         states = {d.family: d.state.value for d in status.devices}
         ready = states.get("gate", "ready") in ("ready", "running") and has_gate
         self.gate.setEnabled(ready and status.held_by is None)
@@ -180,7 +180,7 @@ class LightPanel(Panel):
     def _show_gate(self, status: SessionStatus) -> None:
         words = {True: "on – cooling", False: "OFF – particles heat up", None: "state unknown"}
         text = words[self.feedback]
-        if getattr(self.bridge.session.rig, "gate", None) is None:
+        if self.bridge.session.rig.gate is None:
             text = "this rig has no feedback gate"
         held = "" if status.held_by is None else f"; held by {status.held_by}"
         self.gate_word.show_text(text, text + held)
@@ -217,7 +217,7 @@ class LightPanel(Panel):
         """Take the ranges of the device as soon as it states them."""
         if self._limited:
             return
-        control = getattr(self.bridge.session.rig, "light", None)
+        control = self.bridge.session.rig.light
         if control is None:
             self.model.limit(None)
             self._limited = True

@@ -29,7 +29,7 @@ class RigPanel(Panel):
         self.pressure = ElidedLabel("–")
         self._busy = False
         top = QHBoxLayout()
-        self.rig_name = QLabel(f"<b>{getattr(bridge.session.rig, 'name', 'rig')}</b>")
+        self.rig_name = QLabel(f"<b>{bridge.session.rig.name}</b>")
         self.connect_button = QPushButton("Connect")
         self.connect_button.clicked.connect(self._toggle_connection)
         self.stream_button = QPushButton("Stream")

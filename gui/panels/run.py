@@ -46,8 +46,8 @@ class RunPanel(Panel):
         self._outcome = ""
         self.edits: dict[str, QuantityEdit] = {}
         self.kind = QComboBox()
-        self.kind.addItems(vm.PLANS)
-        gate = getattr(bridge.session.rig, "gate", None)
+        self.kind.addItems(vm.kinds())
+        gate = bridge.session.rig.gate
         self.kind.setCurrentText("monitor" if gate is None else "reheating")
         self.kind.currentTextChanged.connect(self._build_form)
         self.form_host = QWidget()
@@ -110,13 +110,13 @@ class RunPanel(Panel):
         while self.form.rowCount():
             self.form.removeRow(0)
         self.edits = {}
-        for entry in vm.fields(kind):  # type: ignore[arg-type]
+        for entry in vm.fields(kind):
             edit = QuantityEdit(entry.parse, entry.text)
             edit.setText(entry.default)
             edit.value = entry.parse(entry.default)
             edit.set_tip(entry.tip)
             if entry.optional:
-                edit.setPlaceholderText("until stopped")
+                edit.setPlaceholderText(entry.blank)
             self.edits[entry.key] = edit
             self.form.addRow(entry.title, edit)
 
@@ -125,7 +125,7 @@ class RunPanel(Panel):
         texts = {key: edit.text() for key, edit in self.edits.items()}
         try:
             plan = vm.build_plan(
-                self.kind.currentText(),  # type: ignore[arg-type]
+                self.kind.currentText(),
                 texts,
                 allow_unstable=self.allow_unstable.isChecked(),
             )

@@ -90,7 +90,7 @@ class TracesPanel(Panel):
     def _chosen(self, snapshot: TraceSnapshot) -> TraceSnapshot:
         """Out-of-loop channels when the rig names them, the first few otherwise."""
         columns = list(range(min(_MOST, len(snapshot.channels))))
-        detectors = getattr(self.bridge.session.rig, "detectors", ())
+        detectors = self.bridge.session.rig.detectors
         wanted = [d.channel for d in detectors if d.role == "out_of_loop"]
         if wanted and len(detectors) == len(snapshot.channels):
             columns = wanted[:_MOST]

@@ -48,7 +48,7 @@ class Knob:
         if self.name == "total_power":
             return format_quantity(value, self.dimension, unit=self.unit)
         sign = "+" if self.name == "balance" else ""
-        number = value / self.dimension.shown[self.unit]
+        number = value / self.dimension.factors[self.unit]
         return f"{number:{sign}.3f} {self.unit}".rstrip().replace("-", "−")
 
     def parse(self, text: str) -> float:

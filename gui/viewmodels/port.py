@@ -1,14 +1,18 @@
-"""What the window asks of a session; ``acquisition.session.Session`` satisfies it."""
+"""What the window asks of a session; ``acquisition.session.Session`` satisfies it.
+
+mypy checks that where ``cli/window.py`` hands one to the window.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from ...acquisition.events import Event
+    from ...acquisition.outcome import RunOutcome
     from ...acquisition.plans import Plan
     from ...acquisition.snapshots import (
         FitSnapshot,
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
         SpectrumSnapshot,
         TraceSnapshot,
     )
+    from ...instruments.protocols import AppliedLight
+    from ...instruments.rig import Rig
     from ...models.inference.result import FitResult
     from ...models.light import TweezerState
 
@@ -29,7 +35,7 @@ class SessionPort(Protocol):
     """Commands return futures or at once; snapshots are the newest and cost nothing to take."""
 
     @property
-    def rig(self) -> Any:
+    def rig(self) -> Rig:
         """Devices with what is known about them."""
         ...
 
@@ -45,7 +51,7 @@ class SessionPort(Protocol):
         """Switch the live display."""
         ...
 
-    def set_light(self, state: TweezerState) -> Future[Any]:
+    def set_light(self, state: TweezerState) -> Future[AppliedLight]:
         """Set the light; refused while a run holds it."""
         ...
 
@@ -53,7 +59,7 @@ class SessionPort(Protocol):
         """Switch the feedback gate."""
         ...
 
-    def start(self, plan: Plan, out: Path | None = None) -> Future[Any]:
+    def start(self, plan: Plan, out: Path | None = None) -> Future[RunOutcome]:
         """Start a run; the future resolves at its end."""
         ...
 

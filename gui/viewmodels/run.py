@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from ...acquisition.plan_keys import PlanKey, keys_of
+from ...acquisition.plans import PLANS, STEPS, Plan, plan_from_dict
 from ...models.errors import InputError
-from .units import COUNT, DURATION, Dimension, format_quantity, parse_quantity
+from ...models.units import Quantity
+from .units import COUNT, DURATION, RATIO, Dimension, display_unit, format_quantity, parse_quantity
 
 if TYPE_CHECKING:
-    from ...acquisition.plans import Plan
     from ...acquisition.run import RunOutcome
     from ...acquisition.snapshots import SessionStatus
 
-__all__ = ["PLANS", "PlanField", "Progress", "RunModel", "build_plan"]
+__all__ = ["PlanField", "Progress", "RunModel", "build_plan", "kinds"]
 
-PlanKind = Literal["monitor", "reheating", "sequence"]
-PLANS: tuple[PlanKind, ...] = ("monitor", "reheating", "sequence")
 _ACTIVE = ("preparing", "running", "paused", "stopping")
+# What is asked for in the window; all other keys keep their defaults.
+_SHOWN = ("duration", "repetitions", "cool_time", "release_time")
+# A sequence of the window: both kinds of steps, one after the other.
+_SEQUENCE = ("monitor", "reheating")
 
 
 @dataclass(frozen=True)
 class PlanField:
-    """An editable field of a plan; ``low`` and ``high`` are SI, an optional one may be empty."""
+    """A key of a plan as it is shown and typed; name, range, default and tip are the plan's."""
 
-    key: str
+    declared: PlanKey
     title: str
-    dimension: Dimension
-    default: str
-    low: float
-    high: float
-    unit: str
     optional: bool = False
-    tip: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name of the key."""
+        return self.declared.name
+
+    @property
+    def tip(self) -> str:
+        """What the key does."""
+        return self.declared.text
+
+    @property
+    def default(self) -> str:
+        """Text of the default."""
+        return self.text(self.declared.default)
+
+    @property
+    def blank(self) -> str:
+        """What an empty field means."""
+        return self.declared.blank
+
+    @property
+    def dimension(self) -> Dimension:
+        """How values are written."""
+        holds = self.declared.holds
+        if isinstance(holds, Quantity):
+            return DURATION
+        return COUNT if holds is not None and holds.whole else RATIO
 
     def parse(self, text: str) -> float | None:
         """Read the field; an empty optional field gives None.
@@ -42,46 +69,49 @@ class PlanField:
         InputError
             For a foreign unit or a value out of range.
         """
-        if self.optional and text.strip() in ("", "until stopped"):
+        if self.optional and text.strip() in ("", self.blank):
             return None
-        return parse_quantity(
+        holds = self.declared.holds
+        assert holds is not None
+        value = parse_quantity(
             text,
             self.dimension,
-            default_unit=self.unit,
-            low=self.low,
-            high=self.high,
+            default_unit=display_unit(self.declared.default, self.dimension),
+            low=holds.low,
+            high=holds.high,
             name=self.title,
         )
+        return int(value) if self.dimension is COUNT else value
 
     def text(self, value: float | None) -> str:
         """Write a value."""
         return "" if value is None else format_quantity(value, self.dimension)
 
 
-_MONITOR = PlanField(
-    "duration", "duration", DURATION, "10 s", 1e-4, 1e7, "s", True, "empty: until stopped"
-)
-_REHEATING = (
-    PlanField("repetitions", "repetitions", COUNT, "500", 1, 1e7, ""),
-    PlanField("cool_time", "cooling", DURATION, "1 ms", 1e-6, 1e4, "ms", tip="feedback on"),
-    PlanField("release_time", "release", DURATION, "1 ms", 1e-6, 1e4, "ms", tip="feedback off"),
-)
-_FIELDS: dict[PlanKind, tuple[PlanField, ...]] = {
-    "monitor": (_MONITOR,),
-    "reheating": _REHEATING,
-    "sequence": (
-        PlanField("duration", "monitor for", DURATION, "2 s", 1e-4, 1e7, "s"),
-        *_REHEATING,
-    ),
-}
+def kinds() -> tuple[str, ...]:
+    """Kinds of plans."""
+    return tuple(PLANS)
 
 
-def fields(kind: PlanKind) -> tuple[PlanField, ...]:
-    """Editable fields of a kind of plan."""
-    return _FIELDS[kind]
+def fields(kind: str) -> tuple[PlanField, ...]:
+    """Editable fields of a kind of plan; a sequence has those of its steps.
+
+    Raises
+    ------
+    InputError
+        For an unknown kind.
+    """
+    if kind == "sequence":
+        monitor, *others = (entry for step in _SEQUENCE for entry in fields(step))
+        # Only the last step may be open-ended.
+        return replace(monitor, title="monitor for", optional=False), *others
+    if kind not in STEPS:
+        raise InputError(f"plan kind {kind!r} is not known; known kinds: {', '.join(PLANS)}")
+    shown = [entry for entry in keys_of(STEPS[kind]) if entry.name in _SHOWN]
+    return tuple(PlanField(entry, entry.title, bool(entry.blank)) for entry in shown)
 
 
-def build_plan(kind: PlanKind, texts: dict[str, str], *, allow_unstable: bool = False) -> Plan:
+def build_plan(kind: str, texts: Mapping[str, str], *, allow_unstable: bool = False) -> Plan:
     """Build a plan from what the user typed.
 
     Raises
@@ -89,23 +119,13 @@ def build_plan(kind: PlanKind, texts: dict[str, str], *, allow_unstable: bool = 
     InputError
         For a value that cannot be used.
     """
-    from ...acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan
-
-    values = {f.key: f.parse(texts.get(f.key, f.default)) for f in fields(kind)}
-    if kind == "monitor":
-        return MonitorPlan(duration=values["duration"], allow_unstable=allow_unstable)
-    reheating = ReheatingPlan(
-        repetitions=int(values["repetitions"] or 0),
-        cool_time=values["cool_time"] or 0.0,
-        release_time=values["release_time"] or 0.0,
-        allow_unstable=allow_unstable,
-    )
-    if kind == "reheating":
-        return reheating
-    if kind == "sequence":
-        first = MonitorPlan(duration=values["duration"], allow_unstable=allow_unstable)
-        return SequencePlan((first, reheating))
-    raise InputError(f"plan kind {kind!r} is not known; known kinds: {', '.join(PLANS)}")
+    values = {entry.key: entry.parse(texts.get(entry.key, entry.default)) for entry in fields(kind)}
+    steps = [
+        {entry.key: values[entry.key] for entry in fields(step)}
+        | {"kind": step, "allow_unstable": allow_unstable}
+        for step in (_SEQUENCE if kind == "sequence" else (kind,))
+    ]
+    return plan_from_dict({"kind": kind, "steps": steps} if kind == "sequence" else steps[0])
 
 
 def python_line(plan: Plan) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+from ...models.prefixes import prefix_for
+
 __all__ = ["decade_label", "decade_ticks"]
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_PREFIX = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
 
 def decade_ticks(low: float, high: float, room: int) -> list[tuple[float, list[float]]]:
@@ -71,8 +72,8 @@ def decade_label(position: float, *, engineering: bool = False, digits: int = 6)
     """Label of the tick at log10 position: "10⁻²¹", "2·10⁻²¹", or "100 k" for frequencies."""
     if engineering:
         value = 10.0**position
-        exponent = max(-9, min(9, 3 * math.floor(position / 3 + 1e-9)))
-        return f"{value / 10.0**exponent:.{digits}g} {_PREFIX[exponent]}".strip()
+        exponent, prefix = prefix_for(value)
+        return f"{value / 10.0**exponent:.{digits}g} {prefix}".strip()
     nearest = round(position)
     if abs(position - nearest) < 1e-6:
         return f"10{str(nearest).translate(_SUPERSCRIPT)}"

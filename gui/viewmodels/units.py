@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from ...models.errors import InputError
 from ...models.inference.digits import measured
+from ...models.prefixes import prefix_for, prefix_power
 from ...models.units import to_si
 
 __all__ = [
@@ -27,22 +28,6 @@ __all__ = [
     "value_with_error",
 ]
 
-_PREFIXES = {
-    -24: "y",
-    -21: "z",
-    -18: "a",
-    -15: "f",
-    -12: "p",
-    -9: "n",
-    -6: "µ",
-    -3: "m",
-    0: "",
-    3: "k",
-    6: "M",
-    9: "G",
-    12: "T",
-}
-
 
 @dataclass(frozen=True)
 class Dimension:
@@ -54,22 +39,27 @@ class Dimension:
         For messages.
     unit : str
         SI unit of its values.
-    shown : mapping of str to float
-        Units used for display, small to large, with their factors to SI.
+    shown : tuple of str
+        Units used for display, small to large.
     """
 
     name: str
     unit: str
-    shown: Mapping[str, float]
+    shown: tuple[str, ...]
+
+    @cached_property
+    def factors(self) -> dict[str, float]:
+        """Factors of the shown units to SI."""
+        return {unit: to_si("1", self.unit, default=unit) for unit in self.shown}
 
 
-POWER = Dimension("power", "W", {"µW": 1e-6, "mW": 1e-3, "W": 1.0})
-LENGTH = Dimension("length", "m", {"nm": 1e-9, "µm": 1e-6, "mm": 1e-3, "m": 1.0})
-FREQUENCY = Dimension("frequency", "Hz", {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6})
-DURATION = Dimension("time", "s", {"µs": 1e-6, "ms": 1e-3, "s": 1.0})
-ANGLE = Dimension("angle", "rad", {"rad": 1.0})
-RATIO = Dimension("ratio", "", {"": 1.0})
-COUNT = Dimension("count", "", {"": 1.0})
+POWER = Dimension("power", "W", ("µW", "mW", "W"))
+LENGTH = Dimension("length", "m", ("nm", "µm", "mm", "m"))
+FREQUENCY = Dimension("frequency", "Hz", ("Hz", "kHz", "MHz"))
+DURATION = Dimension("time", "s", ("µs", "ms", "s"))
+ANGLE = Dimension("angle", "rad", ("rad",))
+RATIO = Dimension("ratio", "", ("",))
+COUNT = Dimension("count", "", ("",))
 
 
 def parse_quantity(
@@ -108,7 +98,7 @@ def parse_quantity(
     """
     label = name or dimension.name
     try:
-        value = to_si(text, dimension.unit, default=default_unit, units=tuple(dimension.shown))
+        value = to_si(text, dimension.unit, default=default_unit, units=dimension.shown)
     except ValueError as error:
         raise InputError(f"{label} {error}") from None
     if dimension is COUNT and not (math.isfinite(value) and value == int(value)):
@@ -123,9 +113,9 @@ def parse_quantity(
 
 def display_unit(value: float, dimension: Dimension) -> str:
     """Unit in which a value reads well: 1 ≤ number < 1000 where possible."""
-    units = list(dimension.shown)
+    units = dimension.shown
     chosen = units[0]
-    for unit, factor in dimension.shown.items():
+    for unit, factor in dimension.factors.items():
         # 0.9999995 keeps 999.9999 µ from being shown where 1 m is meant.
         if abs(value) >= 0.9999995 * factor:
             chosen = unit
@@ -143,7 +133,7 @@ def format_quantity(
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     shown = display_unit(value, dimension) if unit is None else unit
-    number = value / dimension.shown[shown]
+    number = value / dimension.factors[shown]
     text = f"{round(number)}" if dimension is COUNT else _plain(number, digits)
     return f"{text} {shown}".rstrip()
 
@@ -165,16 +155,8 @@ def format_si(value: float | None, unit: str, digits: int = 4) -> str:
     """Write a value with an SI prefix: 75312, "Hz" → "75.31 kHz"."""
     if value is None or not math.isfinite(value):
         return "–"
-    exponent = _exponent(abs(value))
-    number = _plain(value / 10.0**exponent, digits)
-    return f"{number} {_PREFIXES[exponent]}{unit}".rstrip()
-
-
-def _exponent(size: float) -> int:
-    """Exponent of the SI prefix that suits a size."""
-    if size <= 0.0 or not math.isfinite(size):
-        return 0
-    return int(min(12, max(-24, 3 * math.floor((math.log10(size) + 1e-9) / 3))))
+    exponent, prefix = prefix_for(value)
+    return f"{_plain(value / 10.0**exponent, digits)} {prefix}{unit}".rstrip()
 
 
 def value_with_error(value: float, stderr: float | None, unit: str) -> tuple[str, str]:
@@ -185,13 +167,14 @@ def value_with_error(value: float, stderr: float | None, unit: str) -> tuple[str
     if not math.isfinite(value):
         return "–", unit
     spread = stderr if stderr is not None and math.isfinite(stderr) else 0.0
-    exponent = _exponent(max(abs(value), spread)) if re.fullmatch(r"[A-Za-z]+", unit) else 0
+    plain = re.fullmatch(r"[A-Za-z]+", unit) is not None
+    exponent, prefix = prefix_for(max(abs(value), spread)) if plain else (0, "")
     scale = 10.0**exponent
     scaled = None if stderr is None else stderr / scale
-    return measured(value / scale, scaled), _PREFIXES[exponent] + unit
+    return measured(value / scale, scaled), prefix + unit
 
 
 def prefix_factor(prefixed: str, unit: str) -> float:
     """Factor of the SI prefix in front of a unit: "kHz", "Hz" → 1000."""
     prefix = prefixed[: len(prefixed) - len(unit)] if unit else ""
-    return next((10.0**e for e, text in _PREFIXES.items() if text == prefix), 1.0)
+    return float(10.0 ** (prefix_power(prefix) or 0))

@@ -130,6 +130,10 @@ class BufferedDigitizer(Driver):
     def _halt(self) -> None:
         """Stop sampling."""
 
+    def present_sample(self) -> int | None:
+        """None: a device that sends pieces does not say how far it is beyond the last one."""
+        return None
+
     def start(self) -> None:
         """Configure and start sampling; the next sample has index 0.
 

@@ -8,7 +8,6 @@ Works on any digitizer and gate.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -35,8 +34,8 @@ class LoopbackReport:
         1 if the channel is higher while the gate is closed, -1 if lower, 0 if nothing was seen.
     delays : tuple of int
         Samples from each command to the edge. A command counts from the sample that the digitizer
-        took when it was given, if it has ``present_sample()``, else from the first sample not read
-        by then.
+        took when it was given, if ``present_sample`` tells, else from the first sample not read by
+        then.
     delay, jitter : float
         Mean and standard deviation of the delays, s; nan if nothing was seen.
     lag : float
@@ -144,13 +143,12 @@ def _toggle(
 
     Returns the stretches, the gate's states, how far reading lagged at each switch, and the loss.
     """
-    present = getattr(digitizer, "present_sample", None)
     reader = _Reader(digitizer, channel, rows)
     stretches, states, lags = [], [], []
     for number in range(toggles + 1):
         if number:
             closed = not closed
-            lags.append(0 if present is None else reader.catch_up(present, rows // 2))
+            lags.append(reader.catch_up(rows // 2))
             gate.set(closed)
         stretches.append(reader.read(rows))
         states.append(closed)
@@ -182,10 +180,11 @@ class _Reader:
             done += result.samples
         return self._buffer[:rows, self._channel].astype(np.float64)
 
-    def catch_up(self, present: Callable[[], int], enough: int) -> int:
+    def catch_up(self, enough: int) -> int:
         """Read what has come, until ``enough`` or fewer samples wait; return how many do."""
         for _ in range(_CATCHES):
-            behind = max(0, present() - self._position)
+            present = self._digitizer.present_sample()
+            behind = 0 if present is None else max(0, present - self._position)
             if behind <= enough:
                 return behind
             self.read(min(behind, len(self._buffer)))

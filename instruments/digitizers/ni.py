@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ...models.blocks import BlockStatus
 from ...models.errors import DeviceError, InputError
-from ...models.ranges import require_range
+from ...models.ranges import require_choice, require_range
 from ..capabilities import DigitizerCapabilities
 from ..driver import Driver
 from ..links.base import LinkError
@@ -81,6 +81,8 @@ class NiDigitizer(Driver):
         Longest silence of a card that runs, s.
     real_time : bool
         False for a virtual laboratory whose clock waits for the reader.
+    latency : float
+        Age of the card's count of samples when it arrives here, s, 0 … 1.
     """
 
     def __init__(
@@ -103,11 +105,12 @@ class NiDigitizer(Driver):
         grpc: str | None = None,
         timeout: float = 5.0,
         real_time: bool = True,
+        latency: float = 0.0,
     ) -> None:
         super().__init__(name)
-        _require_choice("terminal", terminal, _TERMINALS)
-        _require_choice("trigger_edge", trigger_edge, ("rising", "falling"))
-        _require_choice("transfer", transfer, ("auto", "binary", "bytes"))
+        require_choice("terminal", terminal, _TERMINALS)
+        require_choice("trigger_edge", trigger_edge, ("rising", "falling"))
+        require_choice("transfer", transfer, ("auto", "binary", "bytes"))
         self._plan = InputPlan(
             channels=tuple(channels),
             sample_rate=require_range("sample_rate", sample_rate, 1e-3, 1e9, "Hz"),
@@ -126,6 +129,7 @@ class NiDigitizer(Driver):
         self._finite = None if samples is None else int(require_range("samples", samples, 2, 2**31))
         self._timeout = require_range("timeout", timeout, 0.01, 60.0, "s")
         self._raw, self._real_time = raw, real_time
+        self._latency = require_range("latency", latency, 0.0, 1.0, "s")
         bytewise = grpc is not None if transfer == "auto" else transfer == "bytes"
         self._mode = ("bytes" if bytewise else "binary") if raw else "scaled"
         self._patience = Patience(self._timeout)
@@ -188,6 +192,7 @@ class NiDigitizer(Driver):
             dtype="int16" if self._raw else "float32",
             real_time=self._real_time,
             mode="SIM" if simulated else "LIVE",
+            latency=self._latency,
         )
         return identity
 
@@ -390,9 +395,3 @@ class NiDigitizer(Driver):
         """After an error that ends the acquisition: no task is left behind."""
         if not isinstance(error, LinkError):
             self.stop()
-
-
-def _require_choice(what: str, value: str, known: Sequence[str]) -> None:
-    """Raise InputError unless the value is known."""
-    if value not in known:
-        raise InputError(f"{what} {value!r} is not known; known: {', '.join(known)}")

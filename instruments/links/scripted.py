@@ -55,10 +55,6 @@ class ScriptedLink:
         """Close."""
         self.is_open = False
 
-    def script(self, *answers: Answer) -> None:
-        """Append answers."""
-        self._answers.extend(answers)
-
     def write(self, text: str) -> None:
         """Keep one line; let ``respond`` answer it."""
         self.write_raw((text + self._ends[0]).encode("ascii"))

@@ -72,6 +72,10 @@ class SimulatedDigitizer(SimulatedDevice):
         self._index, self._begin = 0, time.monotonic()
         self._state = DeviceState.RUNNING
 
+    def present_sample(self) -> int:
+        """Index of the next sample: in the world time passes by reading."""
+        return self._index
+
     def read_into(self, buffer: NDArray[np.int16] | NDArray[np.float32]) -> ReadResult:
         """Fill ``buffer`` (rows, channels) of int16.
 

@@ -113,3 +113,36 @@ def test_too_little_memory_for_half_a_second_is_refused(
     monkeypatch.setattr(stream_module, "free_shared_bytes", lambda: free)
     with pytest.raises(InputError, match=message):
         open_stream(rate)
+
+
+@pytest.mark.parametrize(
+    ("told", "latency", "real_time", "expected"),
+    [
+        (1400, 0.0, True, 1400),  # a card is ahead of its reader
+        (1400, 2e-3, True, 1500),  # and of what it told when that arrives
+        (None, 0.0, True, 1000),  # a device that cannot say is where it is read
+        (None, 2e-3, True, 1100),
+        (900, 0.0, True, 1000),  # never behind what has been read
+        (1400, 2e-3, False, 1000),  # a virtual clock stands while nobody reads
+    ],
+)
+def test_the_present_sample_is_what_the_digitizer_tells_and_its_latency(
+    told: int | None, latency: float, real_time: bool, expected: int
+) -> None:
+    class Telling(Card):
+        @property
+        def info(self) -> Any:
+            return replace(super().info, real_time=real_time, latency=latency)
+
+        def present_sample(self) -> Any:
+            return told
+
+    card = Telling()
+    card.connect()
+    stream = Stream(card, 0.02, lambda sample, lost: None)
+    try:
+        stream.read(1000, lambda: False)
+        assert stream.position == 1000
+        assert stream.present() == expected
+    finally:
+        stream.close()

@@ -158,7 +158,7 @@ def test_ctrl_c_ends_it_in_good_order(tmp_path):
 def run(rig, plan: str, settings: list[str], path: Path) -> Path:
     session = Session(rig, live_fits=False)
     try:
-        outcome, _ = carry_out(session, load_plan(plan, settings).config.to_plan(), path)
+        outcome, _ = carry_out(session, load_plan(plan, settings).plan, path)
     finally:
         session.close()
     assert outcome.outcome == "complete", outcome

@@ -86,7 +86,7 @@ def test_shipped_rig_loads_and_traps_its_particles(name):
 
 @pytest.mark.parametrize("name", shipped("plans"))
 def test_shipped_plan_loads(name):
-    assert load_plan(name).config.to_plan().kind in {"monitor", "reheating", "sequence"}
+    assert load_plan(name).plan.kind in {"monitor", "reheating", "sequence"}
 
 
 def test_measured_axial_frequency_overrides_the_computed_one(rig_file):
@@ -233,13 +233,13 @@ def test_binary_and_foreign_files_are_refused(tmp_path):
 
 
 def test_plans_become_frozen_data():
-    assert load_plan("monitor", ["duration=200 ms"]).config.to_plan() == MonitorPlan(0.2)
-    endless = load_plan("monitor", ["duration=until stopped"]).config.to_plan()
+    assert load_plan("monitor", ["duration=200 ms"]).plan == MonitorPlan(0.2)
+    endless = load_plan("monitor", ["duration=until stopped"]).plan
     assert endless == MonitorPlan(None)
-    reheating = load_plan("reheating", ["repetitions=20", "release_time=0.5 ms"]).config.to_plan()
+    reheating = load_plan("reheating", ["repetitions=20", "release_time=0.5 ms"]).plan
     assert isinstance(reheating, ReheatingPlan)
     assert (reheating.repetitions, reheating.release_time) == (20, 0.5e-3)
-    sequence = load_plan("demo", ["steps.0.duration=1 s"]).config.to_plan()
+    sequence = load_plan("demo", ["steps.0.duration=1 s"]).plan
     assert isinstance(sequence, SequencePlan)
     assert sequence.steps[0] == MonitorPlan(1.0)
 

@@ -202,7 +202,7 @@ def test_plans_are_built_from_what_was_typed():
 
 
 def test_a_bad_field_of_a_plan_is_named():
-    with pytest.raises(InputError, match="release: unit 'V' is not known"):
+    with pytest.raises(InputError, match="release has the unit 'V', which does not fit; known: µs"):
         run.build_plan("reheating", {"release_time": "3 V"})
 
 

@@ -84,6 +84,11 @@ class Repeats(FakeDigitizer):
         return replace(super().read_into(buffer), first_sample=0)
 
 
+class SaysThePast(FakeDigitizer):
+    def present_sample(self):
+        return super().present_sample() - 1
+
+
 class HalfFilled(FakeDigitizer):
     def read_into(self, buffer):
         kept = buffer[:, 1].copy()
@@ -122,6 +127,7 @@ SAMPLES = np.arange(400, dtype=np.int16).reshape(100, 4)
         ("rf", Talkative(TONES), "not connected reads no tone"),
         ("digitizer", Repeats(SAMPLES), "block 1 begins at sample"),
         ("digitizer", HalfFilled(SAMPLES), "every column is filled"),
+        ("digitizer", SaysThePast(SAMPLES), "the present sample is none that has been read"),
         ("digitizer", HidesGap(SAMPLES), "says that there is a gap"),
         ("gate", DriftsOnDisconnect(closed=True), "stays as it is"),
         ("slm", RoundsTwice(PATTERN), "shown again"),

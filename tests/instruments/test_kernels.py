@@ -8,7 +8,6 @@ import pytest
 from optobind.instruments.simulated.detection import lower_root
 from optobind.instruments.simulated.kernels import Memory, advance_many, advance_pair
 from optobind.instruments.simulated.settings import FeedbackSettings
-from optobind.instruments.simulated.stepping import rng_bound, step_pair
 from optobind.instruments.simulated.world import SimulatedWorld
 from optobind.models.rng import new_stream
 
@@ -33,28 +32,6 @@ def trajectory(world: SimulatedWorld, n: int) -> tuple[np.ndarray, np.ndarray]:
     truth = np.zeros((n, 4))
     world.advance(counts, truth)
     return counts, truth
-
-
-def test_step_pair_without_noise_is_the_power_of_the_step_matrix():
-    step, _ = make_pair().to_linear().discretise(1e-6)
-    state = np.array([1.0, -2.0, 0.5, 3.0])
-    start = state.copy()
-    positions = np.zeros((50, 2))
-    stream = new_stream(np.random.SeedSequence(1))
-    step_pair(positions, state, step, np.zeros((4, 4)), stream)
-    assert np.allclose(state, np.linalg.matrix_power(step, 50) @ start, rtol=1e-12, atol=1e-12)
-    assert np.array_equal(positions[0], start[[0, 2]])
-
-
-def test_step_pair_reaches_the_stationary_covariance():
-    pair = make_pair(gamma=(TWO_PI * 4e3, TWO_PI * 4e3), n_thermal=(10.0, 10.0))
-    model = pair.to_linear()
-    step, covariance = model.discretise(2e-6)
-    positions, stream = np.zeros((1_000_000, 2)), new_stream(np.random.SeedSequence(2))
-    step_pair(positions, np.zeros(4), step, lower_root(covariance), stream)
-    expected = model.steady_state()[np.ix_([0, 2], [0, 2])]
-    assert np.allclose(np.cov(positions[1000:].T), expected, rtol=0.06, atol=0.06 * expected[0, 0])
-    assert np.isfinite(rng_bound(10, stream))
 
 
 def test_lower_root_takes_semidefinite_matrices_of_any_scale():

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optobind.models import units
-from optobind.models.units import Quantity, engineering, parse_quantity
+from optobind.models.prefixes import engineering
+from optobind.models.units import Quantity, parse_quantity
 
 LENGTH = Quantity("m", 5e-9, 5e-6, "105 nm", ("nm", "um", "m"))
 FREQUENCY = Quantity("Hz", 1.0, 1e9, "1 MHz", ("Hz", "MHz", "rad/s"))

@@ -233,10 +233,6 @@ class ReheatingAccumulator:
             raise InputError(f"there is no repetition {repetition}; known: 0 to {len(self) - 1}")
         self._excluded.add(repetition)
 
-    def include(self, repetition: int) -> None:
-        """Take an excluded repetition back."""
-        self._excluded.discard(repetition)
-
     def latest_energies(self, count: int) -> NDArray[np.float64]:
         """|â_j|² of the newest repetitions, unit², shape (at most ``count``, 2, t)."""
         if not self._amplitudes:

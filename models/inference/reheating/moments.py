@@ -24,7 +24,6 @@ from .bins import BinLayout
 __all__ = [
     "AmplitudeMoments",
     "amplitude_moments",
-    "early_slopes",
     "initial_covariance",
     "reheating_model",
 ]
@@ -86,36 +85,6 @@ def initial_covariance(values: Mapping[str, float], vacuum: float = 0.5) -> _Arr
     covariance[0, 3] = covariance[3, 0] = imag * math.sqrt(r2 / r1)
     covariance[1, 2] = covariance[2, 1] = -imag * math.sqrt(r1 / r2)
     return covariance
-
-
-def early_slopes(values: Mapping[str, float], vacuum: float = 0.5) -> dict[str, float]:
-    """Slopes of E_1, E_2 and E_± just after the release, averaged over a mechanical period.
-
-    E_1: D_11 − 2(g_r+g_a) Im C(0) − γ_1E_1, E_2: D_22 + 2(g_r−g_a) Im C(0) − γ_2E_2, and
-    E_±: (D_11+D_22)/2 − 2g_a Im C(0) ± [Re D_12 − (ω̃_1−ω̃_2) Im C(0)] − damping.
-
-    Parameters
-    ----------
-    values : mapping
-        Parameters of a reheating fit.
-    vacuum : float
-        ½ for quanta, 0 in other units.
-
-    Returns
-    -------
-    dict
-        ``E1``, ``E2``, ``E_plus``, ``E_minus``, unit²/s.
-    """
-    gamma_1, gamma_2 = values.get("gamma_1", 0.0), values.get("gamma_2", 0.0)
-    imag = values["im_C0"]
-    first = values["D11"] - 2.0 * (values["g_r"] + values["g_a"]) * imag
-    first -= gamma_1 * (values["n1_0"] + vacuum)
-    second = values["D22"] + 2.0 * (values["g_r"] - values["g_a"]) * imag
-    second -= gamma_2 * (values["n2_0"] + vacuum)
-    cross = values["re_D12"] - (values["omega_1"] - values["omega_2"]) * imag
-    cross -= 0.5 * (gamma_1 + gamma_2) * values["re_C0"]
-    mean = 0.5 * (first + second)
-    return {"E1": first, "E2": second, "E_plus": mean + cross, "E_minus": mean - cross}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from optobind.models.inference.reheating.covariance import (
 )
 from optobind.models.inference.reheating.moments import (
     amplitude_moments,
-    early_slopes,
     initial_covariance,
     reheating_model,
 )
@@ -155,6 +154,24 @@ def test_initial_state_has_the_moments_that_its_parameters_name():
     states = free.propagate(covariance, np.linspace(0.0, 3e-5, 7))
     assert np.allclose(states[:, 0, 0], covariance[0, 0])
     assert np.allclose(states[:, 2, 2], covariance[2, 2])
+
+
+def early_slopes(values, vacuum=0.5):
+    """Slopes of E_1, E_2 and E_± just after the release, averaged over a mechanical period.
+
+    E_1: D_11 − 2(g_r+g_a) Im C(0) − γ_1E_1, E_2: D_22 + 2(g_r−g_a) Im C(0) − γ_2E_2, and
+    E_±: (D_11+D_22)/2 − 2g_a Im C(0) ± [Re D_12 − (ω̃_1−ω̃_2) Im C(0)] − damping.
+    """
+    gamma_1, gamma_2 = values.get("gamma_1", 0.0), values.get("gamma_2", 0.0)
+    imag = values["im_C0"]
+    first = values["D11"] - 2.0 * (values["g_r"] + values["g_a"]) * imag
+    first -= gamma_1 * (values["n1_0"] + vacuum)
+    second = values["D22"] + 2.0 * (values["g_r"] - values["g_a"]) * imag
+    second -= gamma_2 * (values["n2_0"] + vacuum)
+    cross = values["re_D12"] - (values["omega_1"] - values["omega_2"]) * imag
+    cross -= 0.5 * (gamma_1 + gamma_2) * values["re_C0"]
+    mean = 0.5 * (first + second)
+    return {"E1": first, "E2": second, "E_plus": mean + cross, "E_minus": mean - cross}
 
 
 @pytest.mark.parametrize("imag", [0.0, -7.0])

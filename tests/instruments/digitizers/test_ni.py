@@ -370,6 +370,14 @@ def test_a_refused_start_leaves_no_task_behind(serve, digitizers, monkeypatch):
     assert digitizer.present_sample() == 100
 
 
+def test_the_latency_of_the_rig_file_is_part_of_the_set_up(serve, digitizers):
+    digitizer = digitizers(serve(make_rig()), latency=2e-3)
+    digitizer.connect()
+    assert digitizer.info.latency == 2e-3
+    with pytest.raises(InputError, match=r"latency must lie in 0 … 1 s, got 2 s"):
+        NiDigitizer("daq", latency=2.0)
+
+
 def test_doubts_name_what_raw_samples_do_not_show():
     card = DigitizerCapabilities(16, (1.0, 1e6), (10.0,), simultaneous=False)
     straight = ((0.0, 1e-3, 0.0, 0.0),)
