@@ -10,7 +10,7 @@ from ..models.errors import DeviceError
 from .signals import collected_endings
 
 if TYPE_CHECKING:
-    from ..gui.viewmodels.port import SessionPort
+    pass
 
 __all__ = ["open_window"]
 
@@ -46,7 +46,7 @@ def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> 
     require_display()
     # Qt ends the process for an exception within its loop: signals are collected.
     with collected_endings() as endings:
-        session: SessionPort = Session(built)  # mypy checks that it is all that the window asks
+        session = Session(built)
 
         def begin() -> None:
             session.connect()
@@ -56,6 +56,7 @@ def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> 
         # for the user's click.
         background = None if built.mode == "LIVE" else begin
         try:
+            # mypy checks here that a Session is all that the window asks.
             code = run_window(session, shot=shot, begin=background, urgency=lambda: endings.urgency)
         finally:
             session.close()
