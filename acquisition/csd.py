@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..models.blocks import Block, BlockStatus
 from ..models.errors import InputError
+from ..models.inference.parameters import require_unit
 from ..models.spectra import CsdEstimate
 from .csd_kernels import accumulate, hann, taper
 
@@ -289,9 +290,12 @@ def estimate_csd(
     *,
     overlap: int | None = None,
     scale: ArrayLike | None = None,
-    unit: str = "V",
+    unit: str,
 ) -> CsdEstimate:
-    """Estimate the CSD matrix of a whole record with the code of :class:`CsdEstimator`.
+    """Estimate the CSD matrix of samples in memory with the code of :class:`CsdEstimator`.
+
+    :func:`optobind.analyse_spectrum` does the same with a record of any length, chooses the
+    segment, leaves out gaps and releases, and fits.
 
     Parameters
     ----------
@@ -306,15 +310,31 @@ def estimate_csd(
         Half a segment by default.
     scale : array_like, shape (c,), optional
         ``unit`` per sample value, 1 by default.
-    unit : str
-        Unit of scaled samples.
+    unit : {"quanta", "m", "V"}
+        Unit of scaled samples: that of a record's samples is ``record.unit``.
+
+    Returns
+    -------
+    CsdEstimate
+        One-sided, unit²/Hz, with the number of averages and the window.
 
     Raises
     ------
     InputError
-        For values out of range, samples that are not finite, too few samples, or more channels than
-        samples (a transposed record).
+        For values out of range, an unknown unit, samples that are not finite, too few
+        samples, or more channels than samples (a transposed record).
+
+    Examples
+    --------
+    >>> import numpy as np, optobind as ob
+    >>> noise = np.random.default_rng(1).normal(size=(20_000, 2))  # m, white
+    >>> csd = ob.estimate_csd(noise, 1e4, 200, unit="m")
+    >>> csd.matrix.shape, csd.unit
+    ((101, 2, 2), 'm')
+    >>> round(float(csd.matrix[5:95, 0, 0].real.mean() * 5e3), 1)  # the variance, m²
+    1.0
     """
+    require_unit(unit)
     array = np.asarray(samples)
     array = array[:, None] if array.ndim == 1 else array
     array = array[None] if array.ndim == 2 else array

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,14 +9,13 @@ from typing import Any
 from ..models.array import TrapArray
 from ..models.errors import InputError
 from ..models.inference.convention import fit_convention
-from ..models.inference.digits import as_precise, measured
+from ..models.inference.digits import as_precise, in_hertz, measured
 from ..models.inference.parameters import symbol_of
 from ..models.inference.result import FitResult
 from .figures.comparison import COMPARED, ComparedValue
 
 __all__ = [
     "compare",
-    "in_hertz",
     "predictions",
     "pull_text",
     "rows_of",
@@ -109,13 +107,6 @@ def _of(
 ) -> float | None:
     mine = (predicted or {}).get(kind)
     return None if mine is None else mine.get(name)
-
-
-def in_hertz(value: float | None, unit: str) -> tuple[float | None, str]:
-    """Divide rates by 2π for the reader; other units stay."""
-    if unit != "rad/s":
-        return value, unit
-    return (None if value is None else value / math.tau), "Hz"
 
 
 def pull_text(pull: float | None) -> str:
