@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..models.errors import OptobindError
 from ..models.inference.reheating.estimate import ReheatingEstimate
 from ..models.inference.result import FitResult
+from ..models.reprs import short_repr
 from ..models.spectra import CsdEstimate
 from .children import deaf_to_the_terminal, start_tracker
 
@@ -97,6 +98,8 @@ class FittedCurve:
     error: str = ""
     optimum: Mapping[str, float] = field(default_factory=dict)
     band: tuple[float, float] | None = None
+
+    __repr__ = short_repr
 
 
 def _initialise() -> None:

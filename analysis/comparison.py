@@ -39,6 +39,13 @@ def predictions(trap: TrapArray) -> dict[str, dict[str, float] | None]:
         ``exact`` and ``far_field`` (None for a pair that is not side by side): omega_1, omega_2,
         gamma_1, gamma_2, g_r, g_a, D11, D22, re_D12 in rad/s, at the equilibrium, converted to the
         convention of fits of a calibrated record. The far field has the exact lines.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> predicted = ob.predictions(ob.load_trap("simulated-pair"))
+    >>> sorted(predicted), sorted(predicted["exact"])[:3]
+    (['exact', 'far_field'], ['D11', 'D22', 'g_a'])
     """
     exact = trap.pair_constants().constants
     result: dict[str, dict[str, float] | None] = {"exact": fit_convention(exact, "m")}
@@ -76,6 +83,20 @@ def compare(
     predicted : mapping or None
         From :func:`predictions`. γ and D_jj of a spectrum with feedback on are not compared: the
         feedback damps and adds force noise.
+
+    Returns
+    -------
+    list of ComparedValue
+        One for each parameter and fit, for :func:`comparison_figure`.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> predicted = ob.predictions(ob.load_trap("simulated-pair"))
+    >>> fits = {"spectrum": ob.analyse_spectrum(record).result}
+    >>> ob.compare(fits, None, predicted)[0].name
+    ...
     """
     values = []
     for name in COMPARED:

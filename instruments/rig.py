@@ -63,6 +63,12 @@ class Rig:
         The simulated world, for the comparison of estimates with the truth; None on hardware.
     seed : int or None
         Seed of the simulation.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.load_rig("simulated-pair")
+    <Rig simulated-pair: SIM, channels z1, z2, devices gauge, slm, rf, gate, digitizer>
     """
 
     name: str
@@ -79,6 +85,12 @@ class Rig:
     config: dict[str, Any] = field(default_factory=dict)
     world: Any = None
     seed: int | None = None
+
+    def __repr__(self) -> str:
+        """Name, mode, channels and devices in one line."""
+        channels = ", ".join(detector.name for detector in self.detectors)
+        families = ", ".join(family for family, _ in self.devices())
+        return f"<Rig {self.name}: {self.mode}, channels {channels}, devices {families}>"
 
     def devices(self) -> Iterator[tuple[str, Device]]:
         """All devices as (family, device), in the order in which they are connected."""

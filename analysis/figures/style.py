@@ -145,10 +145,28 @@ def pull_panel(
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write a figure; the suffix (.png, .svg, .pdf) chooses the format.
 
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to write.
+    path : path-like
+        Where.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
     Raises
     ------
     FileError
         If it cannot be written.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.save_figure(ob.ideal_phases(8).figures["fig3b"], "fig3b.png").name
+    'fig3b.png'
     """
     try:
         with style():

@@ -109,7 +109,26 @@ def _correlations(result: FitResult) -> list[str]:
 
 
 def to_lmfit(result: FitResult) -> lmfit.Parameters:
-    """Fitted parameters as lmfit.Parameters with standard errors and correlations."""
+    """Fitted parameters as lmfit.Parameters with standard errors and correlations.
+
+    Parameters
+    ----------
+    result : FitResult
+        Any fit.
+
+    Returns
+    -------
+    lmfit.Parameters
+        Values with ``stderr``, ``vary`` and ``correl``; rad/s.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> params = ob.to_lmfit(ob.analyse_spectrum(record).result)
+    >>> params["g_r"].stderr > 0.0, -1.0 < params["g_r"].correl["g_a"] < 1.0
+    (True, True)
+    """
     from lmfit import Parameters
 
     params = Parameters()

@@ -51,10 +51,22 @@ def single_parameters(
     band : (float, float), optional
         Hz.
 
+    Returns
+    -------
+    lmfit.Parameters
+        omega, gamma, D, noise.
+
     Raises
     ------
     InputError
         If the data cannot be used or no line stands out.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> csd = ob.analyse_spectrum(ob.open_record("runs/first/run.h5")).csd
+    >>> list(ob.single_parameters(csd.select((0,)), (48e3, 60e3)))
+    ['omega', 'gamma', 'D', 'noise']
     """
     problem, cut = _prepare("single", csd, band, 1.0)
     return _bounded("single", cut, _single_start(_lines(cut, problem.weight, 1)[0][0]))
@@ -77,10 +89,23 @@ def pair_parameters(
     masses : (float, float), optional
         Masses in kg (only their ratio counts), for records in m.
 
+    Returns
+    -------
+    lmfit.Parameters
+        The eleven parameters of a pair fit.
+
     Raises
     ------
     InputError
         If the data cannot be used or a channel shows no line.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> csd = ob.analyse_spectrum(ob.open_record("runs/first/run.h5")).csd
+    >>> params = ob.pair_parameters(csd)
+    >>> params["re_D12"].set(value=0.0, vary=False)  # is the noise correlated?
+    >>> without = ob.fit_pair(csd, params=params)
     """
     ratio = _mass_ratio(masses)
     problem, cut = _prepare("pair", csd, band, ratio)
@@ -106,10 +131,23 @@ def fit_single(
     params : lmfit.Parameters, optional
         Start values, bounds, fixed values and ties; see :func:`single_parameters`.
 
+    Returns
+    -------
+    FitResult
+        ``model="single"``.
+
     Raises
     ------
     InputError
         If the data cannot be used, the band is empty, or no line stands out.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> csd = ob.analyse_spectrum(ob.open_record("runs/first/run.h5")).csd
+    >>> result = ob.fit_single(csd.select((0,)), band=(48e3, 60e3))
+    >>> result.varying
+    ('omega', 'gamma', 'D', 'noise')
     """
     problem, cut = _prepare("single", csd, band, 1.0)
     _require_information(problem, params)
@@ -156,6 +194,14 @@ def fit_pair(
     InputError
         If the estimate has not two channels, the data cannot be used, the band is empty, a channel
         shows no line, or there are too few averages and bins for the parameters.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> csd = ob.analyse_spectrum(ob.open_record("runs/first/run.h5")).csd
+    >>> result = ob.fit_pair(csd, band=ob.choose_band(csd))
+    >>> result.converged, result.parameters["g_a"].unit
+    (True, 'rad/s')
     """
     problem, cut = _prepare("pair", csd, band, _mass_ratio(masses))
     _require_information(problem, params)
@@ -199,6 +245,14 @@ def expected_csd(
     -------
     ndarray, shape (n_freq, c, c)
         unit²/Hz, one-sided; draw it over the data.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> csd = ob.analyse_spectrum(ob.open_record("runs/first/run.h5")).csd
+    >>> result = ob.fit_pair(csd, band=ob.choose_band(csd))
+    >>> ob.expected_csd(csd, result).shape == csd.matrix.shape
+    True
     """
     given = params.parameters if isinstance(params, FitResult) else params
     model = "single" if "omega" in given else "pair"

@@ -1,0 +1,46 @@
+"""Every public name of the laboratory says what it returns and shows an example that runs."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import optobind
+
+NAMES = [
+    name
+    for name in optobind.__all__
+    if not (inspect.ismodule(thing := getattr(optobind, name)))
+    and not (inspect.isclass(thing) and issubclass(thing, Exception))
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_public_name_is_documented_with_an_example(name: str) -> None:
+    thing = getattr(optobind, name)
+    text = inspect.getdoc(thing) or ""
+    assert "Examples\n--------\n>>> " in text, f"{name} shows no example"
+    assert inspect.isclass(thing) or "\nReturns\n-------\n" in text, f"{name}: what is returned?"
+    assert inspect.isclass(thing) or "\nParameters\n----------\n" in text, f"{name}: of what?"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_of_a_public_name_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name in ("mie_corrections", "dipole_radius"):
+        pytest.importorskip("miepython")
+    monkeypatch.chdir(tmp_path)
+    thing = getattr(optobind, name)
+    found = doctest.DocTestFinder(recurse=False).find(thing, name, globs={})
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
+    said: list[str] = []
+    with np.printoptions(precision=4, suppress=True):
+        for test in found:
+            runner.run(test, out=said.append)
+    assert runner.tries > 0
+    assert runner.failures == 0, "".join(said)
