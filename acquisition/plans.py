@@ -40,6 +40,12 @@ class MonitorPlan:
         Run although the model of the configured light grows.
     require_gauge : bool
         Refuse to begin without a pressure.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.MonitorPlan(duration=2.0).kind
+    'monitor'
     """
 
     duration: float | None = 1.0
@@ -75,6 +81,12 @@ class ReheatingPlan:
         Make a release that lost samples once more, after the planned ones.
     max_extra : float
         Repeats at most, as a share of ``repetitions``, 0 … 10; at least one where it is not 0.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.ReheatingPlan(repetitions=500, release_time=1e-3).extra
+    100
     """
 
     repetitions: int = 500
@@ -112,7 +124,20 @@ class ReheatingPlan:
 
 @dataclass(frozen=True)
 class SequencePlan:
-    """Plans one after the other in one run file."""
+    """Plans one after the other in one run file.
+
+    Attributes
+    ----------
+    steps : tuple of MonitorPlan or ReheatingPlan
+        In order; only the last may be without a duration.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> plan = ob.SequencePlan((ob.MonitorPlan(2.0), ob.ReheatingPlan(repetitions=500)))
+    >>> [step.kind for step in plan.steps]
+    ['monitor', 'reheating']
+    """
 
     steps: tuple[MonitorPlan | ReheatingPlan, ...]
     kind: str = "sequence"

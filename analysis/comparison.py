@@ -96,7 +96,7 @@ def compare(
     >>> predicted = ob.predictions(ob.load_trap("simulated-pair"))
     >>> fits = {"spectrum": ob.analyse_spectrum(record).result}
     >>> ob.compare(fits, None, predicted)[0].name
-    ...
+    'omega_1'
     """
     values = []
     for name in COMPARED:

@@ -218,7 +218,7 @@ def pair_phases(
     >>> import optobind as ob
     >>> found = ob.pair_phases(ob.load_trap("simulated-pair"), 8)
     >>> found.summary["as_set"]["regime"]
-    []
+    ['unidirectional']
     """
     if len(trap.spheres) != 2:
         raise InputError(f"phases are of a pair, there are {len(trap.spheres)} particles")

@@ -87,7 +87,7 @@ def load_trap(name_or_path: str | Path, settings: Sequence[str] = ()) -> TrapArr
     >>> import optobind as ob
     >>> trap = ob.load_trap("simulated-pair", ["particles.0.radius=85 nm"])
     >>> [f"{1e9 * sphere.radius:.0f} nm" for sphere in trap.spheres]
-    ['85 nm', '85 nm']
+    ['85 nm', '60 nm']
     """
     return build.build_trap(load.load_rig(str(name_or_path), settings).config)
 

@@ -159,7 +159,7 @@ def noise_kernel(kd: ArrayLike, propagation_factor: float = 1.0) -> NDArray[np.f
     --------
     >>> import optobind as ob
     >>> ob.noise_kernel([0.0, 100.0]).round(2)
-    ...
+    array([ 1.  , -0.01])
     """
     x = np.abs(np.asarray(kd, dtype=np.float64))
     square = propagation_factor**2

@@ -66,7 +66,7 @@ class PairConstants:
     ...     omega=3e5, delta_omega=2e4, g_r=5e3, g_a=8e3, D11=5e4, D22=5e4, re_D12=1e4
     ... )
     >>> pair.symmetry_broken, [name for name, found in pair.regime().items() if found]
-    ...
+    (True, ['unidirectional'])
     """
 
     omega: float

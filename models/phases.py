@@ -141,7 +141,7 @@ def ideal_regimes(phi: ArrayLike, kd: ArrayLike, G: float = 1.0) -> RegimeMap:
     >>> import numpy as np
     >>> found = ob.ideal_regimes([0.0, np.pi / 2], [5.0 * np.pi])
     >>> found.reciprocal[:, 0]
-    ...
+    array([ True, False])
     """
     phase, distance = require_vector("phi", phi), require_vector("kd", kd)
     if distance.min() <= 0.0:
@@ -241,7 +241,7 @@ def ideal_symmetry(delta_omega: ArrayLike, g_a: ArrayLike, g_r: float = 1.0) -> 
     >>> import optobind as ob
     >>> found = ob.ideal_symmetry([0.0, 4.0], [2.0])
     >>> found.broken[:, 0]
-    ...
+    array([False,  True])
     """
     detuning, anti = require_vector("delta_omega", delta_omega), require_vector("g_a", g_a)
     require_finite("g_r", g_r, "rad/s")

@@ -28,13 +28,22 @@ def test_a_public_name_is_documented_with_an_example(name: str) -> None:
     assert inspect.isclass(thing) or "\nParameters\n----------\n" in text, f"{name}: of what?"
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where README's command has written ``runs/first``; here the run is shorter."""
+    place = tmp_path_factory.mktemp("notebook")
+    plan = optobind.load_plan("demo", ["steps.0.duration=0.5 s", "steps.1.repetitions=60"])
+    optobind.simulate("simulated-pair", plan, out=place / "runs" / "first").close()
+    return place
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_example_of_a_public_name_runs(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name in ("mie_corrections", "dipole_radius"):
         pytest.importorskip("miepython")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     thing = getattr(optobind, name)
     found = doctest.DocTestFinder(recurse=False).find(thing, name, globs={})
     runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)

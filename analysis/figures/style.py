@@ -142,7 +142,7 @@ def pull_panel(
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 4, 5, 10], symmetric=True))
 
 
-def save_figure(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: str | Path) -> Path:
     """Write a figure; the suffix (.png, .svg, .pdf) chooses the format.
 
     Parameters
@@ -168,6 +168,7 @@ def save_figure(figure: Figure, path: Path) -> Path:
     >>> ob.save_figure(ob.ideal_phases(8).figures["fig3b"], "fig3b.png").name
     'fig3b.png'
     """
+    path = Path(path)
     try:
         with style():
             figure.savefig(path, metadata=_metadata(path.suffix.lstrip(".")))

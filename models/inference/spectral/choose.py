@@ -70,11 +70,9 @@ def choose_segment(
     Examples
     --------
     >>> import optobind as ob
-    >>> import numpy as np
-    >>> samples = np.random.default_rng(1).normal(size=100_000)
-    >>> samples += 5.0 * np.sin(0.3 * np.arange(100_000))
-    >>> segment = ob.choose_segment(samples, 1e6)
-    >>> segment.bit_count()
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> samples = record.read(0, 400_000)
+    >>> ob.choose_segment(samples, record.sample_rate).bit_count()  # a power of two
     1
     """
     record = np.asarray(samples)

@@ -189,6 +189,11 @@ def fit_pair(
         Masses of the particles in kg for records in m: g_r and g_a are then those of the
         symmetrised equations also for unequal particles.
 
+    Returns
+    -------
+    FitResult
+        ``model="pair"``; rates in rad/s, D in unit²/s when the record is not in quanta.
+
     Raises
     ------
     InputError
