@@ -37,6 +37,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def test_everything_shows_itself_in_a_line(folder: Path) -> None:
+    record = optobind.open_record(folder / "runs" / "first" / "run.h5")
+    spectrum, releases = optobind.analyse_spectrum(record), optobind.analyse_reheating(record)
+    trap = optobind.load_trap("simulated-pair")
+    light = optobind.pair_family(trap, phi=np.linspace(0.0, 1.0, 500))
+    things = [
+        *(record, spectrum, spectrum.csd, spectrum.result, releases, releases.estimate),
+        *(optobind.load_rig("simulated-pair"), trap, trap.linearize(), light),
+        *(light.coefficients(), trap.field(trap.foci), trap.pair_constants(), trap.far_field()),
+        *(optobind.pair_green(trap.foci, trap.k), optobind.ideal_phases(8)),
+        *(optobind.ideal_regimes(np.linspace(0.0, 1.0, 900), [5.0, 6.0]),),
+        *(optobind.array_symmetry(trap, [0.0, 1.0], [0.0, 0.1]),),
+        *(optobind.array_regimes(trap, [0.0, 1.0], [2.4e-6, 2.6e-6]),),
+    ]
+    for thing in things:
+        assert len(repr(thing)) < 500, repr(thing)
+        assert "\n" not in repr(thing)
+        assert "array(" not in repr(thing)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_example_of_a_public_name_runs(
     name: str, folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -174,7 +174,7 @@ def test_table_of_a_fit_names_parameters_and_units(optobind, folder):
         assert word in answer.out
     result = optobind("fit", "spectrum", folder / "one.npz", "--json").json
     value, stderr = (result["parameters"]["gamma"][key] / math.tau for key in ("value", "stderr"))
-    assert re.search(rf"γ/2π\s+{measured(value, stderr)}\s+Hz", answer.out)
+    assert re.search(rf"γ/2π[\s│]+{measured(value, stderr)}[\s│]+Hz", answer.out)
     assert "rad/s" not in answer.out
 
 
