@@ -71,6 +71,8 @@ from .models.inference.spectral.fits import (
     expected_csd as expected_csd,
     fit_pair as fit_pair,
     fit_single as fit_single,
+)
+from .models.inference.spectral.problem import (
     pair_parameters as pair_parameters,
     single_parameters as single_parameters,
 )

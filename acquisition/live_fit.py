@@ -154,7 +154,7 @@ def _fit_spectrum(task: FitTask) -> FittedCurve:
 
 def _held(task: FitTask, cut: CsdEstimate, pair: bool) -> lmfit.Parameters | None:
     """Parameters when some are held, at the last good fit's values; None when all vary."""
-    from ..models.inference.spectral.fits import pair_parameters, single_parameters
+    from ..models.inference.spectral.problem import pair_parameters, single_parameters
 
     held = [name for name, vary in task.settings.vary.items() if not vary]
     if not held:

@@ -22,7 +22,8 @@ from ..config.load import load_plan, load_rig
 from ..models.errors import ConvergenceError, FileError, InputError, OptobindError
 from ..models.inference.digits import in_hertz, measured
 from ..models.inference.parameters import symbol_of
-from ..models.inference.spectral.fits import fit_pair, pair_parameters
+from ..models.inference.spectral.fits import fit_pair
+from ..models.inference.spectral.problem import pair_parameters
 from .couplings import couplings_of
 from .following import measure
 from .output import console_for_progress, print_result, warn, write_json
