@@ -21,8 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..models.blocks import Block, BlockStatus
 from ..models.errors import InputError
+from ..models.inference.parameters import require_unit
 from ..models.spectra import CsdEstimate
-from .csd_kernels import accumulate, hann, taper
+from .csd_kernels import accumulate, hann, kept_share, lag_correlations, taper, work_dtypes
 
 __all__ = ["CsdEstimator", "estimate_csd"]
 
@@ -88,11 +89,11 @@ class CsdEstimator:
         self.overlap = overlap
         self.unit = unit
         self._hop = segment - overlap
-        self._keep = _kept_share(averaging, time_constant, alpha, self._hop / self.sample_rate)
+        self._keep = kept_share(averaging, time_constant, alpha, self._hop / self.sample_rate)
         self._scale = None if scale is None else _checked_scale(scale, channels)
         self._given_scale = self._scale
         self._window = hann(segment)
-        self._lag_correlation = _lag_correlations(self._window, self._hop)
+        self._lag_correlation = lag_correlations(self._window, self._hop)
         self._batch = max(1, min(_MAX_BATCH, _BATCH_VALUES // (segment * channels)))
         self._buffer: NDArray[Any] | None = None
         self.reset()
@@ -198,7 +199,7 @@ class CsdEstimator:
 
     def _append(self, samples: NDArray[Any]) -> None:
         """Copy rows behind the running segment and taper every segment that is complete."""
-        if self._buffer is None or self._buffer.dtype != _work_dtypes(samples.dtype)[0]:
+        if self._buffer is None or self._buffer.dtype != work_dtypes(samples.dtype)[0]:
             self._allocate(samples.dtype)
         buffer = self._buffer
         assert buffer is not None
@@ -233,7 +234,7 @@ class CsdEstimator:
     def _allocate(self, dtype: np.dtype[Any]) -> None:
         """Make the buffers for samples of one type; a change of type starts a new segment."""
         self._flush()
-        stored, work = _work_dtypes(dtype)
+        stored, work = work_dtypes(dtype)
         self._buffer = np.empty((4 * self.segment, self.channels), stored)
         self._tapered = np.empty((self._batch, self.segment, self.channels), work)
         self._means = np.empty((self._batch, self.channels), work)
@@ -289,9 +290,12 @@ def estimate_csd(
     *,
     overlap: int | None = None,
     scale: ArrayLike | None = None,
-    unit: str = "V",
+    unit: str,
 ) -> CsdEstimate:
-    """Estimate the CSD matrix of a whole record with the code of :class:`CsdEstimator`.
+    """Estimate the CSD matrix of samples in memory with the code of :class:`CsdEstimator`.
+
+    :func:`optobind.analyse_spectrum` does the same with a record of any length, chooses the
+    segment, leaves out gaps and releases, and fits.
 
     Parameters
     ----------
@@ -306,15 +310,31 @@ def estimate_csd(
         Half a segment by default.
     scale : array_like, shape (c,), optional
         ``unit`` per sample value, 1 by default.
-    unit : str
-        Unit of scaled samples.
+    unit : {"quanta", "m", "V"}
+        Unit of scaled samples: that of a record's samples is ``record.unit``.
+
+    Returns
+    -------
+    CsdEstimate
+        One-sided, unit²/Hz, with the number of averages and the window.
 
     Raises
     ------
     InputError
-        For values out of range, samples that are not finite, too few samples, or more channels than
-        samples (a transposed record).
+        For values out of range, an unknown unit, samples that are not finite, too few
+        samples, or more channels than samples (a transposed record).
+
+    Examples
+    --------
+    >>> import numpy as np, optobind as ob
+    >>> noise = np.random.default_rng(1).normal(size=(20_000, 2))  # m, white
+    >>> csd = ob.estimate_csd(noise, 1e4, 200, unit="m")
+    >>> csd.matrix.shape, csd.unit
+    ((101, 2, 2), 'm')
+    >>> round(float(csd.matrix[5:95, 0, 0].real.mean() * 5e3), 1)  # the variance, m²
+    1.0
     """
+    require_unit(unit)
     array = np.asarray(samples)
     array = array[:, None] if array.ndim == 1 else array
     array = array[None] if array.ndim == 2 else array
@@ -368,40 +388,3 @@ def _checked_scale(scale: ArrayLike, channels: int) -> NDArray[np.float64]:
     if array.shape != (channels,) or not np.isfinite(array).all():
         raise InputError(f"scale must hold {channels} finite values, got shape {array.shape}")
     return array
-
-
-def _kept_share(
-    averaging: str, time_constant: float | None, alpha: float | None, hop: float
-) -> float:
-    """Return 1 − alpha: 1 for a linear average."""
-    if averaging == "linear":
-        if time_constant is not None or alpha is not None:
-            raise InputError("time_constant and alpha belong to averaging='exponential'")
-        return 1.0
-    if averaging != "exponential":
-        raise InputError(f"averaging {averaging!r} is not known; known: linear, exponential")
-    if (time_constant is None) == (alpha is None):
-        raise InputError("an exponential average needs either time_constant (s) or alpha")
-    if time_constant is not None:
-        if not (math.isfinite(time_constant) and time_constant > 0.0):
-            raise InputError(f"time_constant must be positive and finite, got {time_constant!r} s")
-        return math.exp(-hop / time_constant)
-    if alpha is None or not 0.0 < alpha <= 1.0:
-        raise InputError(f"alpha must lie within 0 … 1 (0 excluded), got {alpha!r}")
-    return 1.0 - alpha
-
-
-def _lag_correlations(window: NDArray[np.float64], hop: int) -> NDArray[np.float64]:
-    """Correlation ρ_m = (Σ_n w_n w_{n+m·hop}/Σw²)² of periodograms m = 1, 2, … hops apart."""
-    power = float(np.sum(window**2))
-    lags = range(hop, window.size, hop)
-    return np.array([(float(window[: window.size - s] @ window[s:]) / power) ** 2 for s in lags])
-
-
-def _work_dtypes(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], np.dtype[Any]]:
-    """Type in which samples are kept and type in which they are transformed."""
-    if dtype == np.int16:
-        return np.dtype(np.int16), np.dtype(np.float32)
-    if dtype == np.float32:
-        return np.dtype(np.float32), np.dtype(np.float32)
-    return np.dtype(np.float64), np.dtype(np.float64)

@@ -1,14 +1,17 @@
-"""Inner loops of the cross-spectral estimate: taper on the way in, hermitian sum on the way out."""
+"""Taper, weights and inner loops of the cross-spectral estimate."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["accumulate", "hann", "taper"]
+from ..models.errors import InputError
+
+__all__ = ["accumulate", "hann", "kept_share", "lag_correlations", "taper", "work_dtypes"]
 
 # Bins summed at a time: the working planes of four channels stay in the first-level cache.
 _TILE = 512
@@ -19,6 +22,43 @@ _THIN = 16
 def hann(segment: int) -> NDArray[np.float64]:
     """Periodic Hann taper w_n = sin²(πn/segment), whose transform has the bins 0 and ±1 only."""
     return np.asarray(np.sin(np.pi * np.arange(segment) / segment) ** 2)
+
+
+def kept_share(
+    averaging: str, time_constant: float | None, alpha: float | None, hop: float
+) -> float:
+    """Return 1 − alpha: 1 for a linear average."""
+    if averaging == "linear":
+        if time_constant is not None or alpha is not None:
+            raise InputError("time_constant and alpha belong to averaging='exponential'")
+        return 1.0
+    if averaging != "exponential":
+        raise InputError(f"averaging {averaging!r} is not known; known: linear, exponential")
+    if (time_constant is None) == (alpha is None):
+        raise InputError("an exponential average needs either time_constant (s) or alpha")
+    if time_constant is not None:
+        if not (math.isfinite(time_constant) and time_constant > 0.0):
+            raise InputError(f"time_constant must be positive and finite, got {time_constant!r} s")
+        return math.exp(-hop / time_constant)
+    if alpha is None or not 0.0 < alpha <= 1.0:
+        raise InputError(f"alpha must lie within 0 … 1 (0 excluded), got {alpha!r}")
+    return 1.0 - alpha
+
+
+def lag_correlations(window: NDArray[np.float64], hop: int) -> NDArray[np.float64]:
+    """Correlation ρ_m = (Σ_n w_n w_{n+m·hop}/Σw²)² of periodograms m = 1, 2, … hops apart."""
+    power = float(np.sum(window**2))
+    lags = range(hop, window.size, hop)
+    return np.array([(float(window[: window.size - s] @ window[s:]) / power) ** 2 for s in lags])
+
+
+def work_dtypes(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], np.dtype[Any]]:
+    """Type in which samples are kept and type in which they are transformed."""
+    if dtype == np.int16:
+        return np.dtype(np.int16), np.dtype(np.float32)
+    if dtype == np.float32:
+        return np.dtype(np.float32), np.dtype(np.float32)
+    return np.dtype(np.float64), np.dtype(np.float64)
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})

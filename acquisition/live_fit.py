@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ..models.errors import OptobindError
 from ..models.inference.reheating.estimate import ReheatingEstimate
 from ..models.inference.result import FitResult
+from ..models.reprs import short_repr
 from ..models.spectra import CsdEstimate
 from .children import deaf_to_the_terminal, start_tracker
 
@@ -98,6 +99,8 @@ class FittedCurve:
     optimum: Mapping[str, float] = field(default_factory=dict)
     band: tuple[float, float] | None = None
 
+    __repr__ = short_repr
+
 
 def _initialise() -> None:
     """Start of the worker: leave Ctrl-C to the parent, die with it, load what fits need."""
@@ -151,7 +154,7 @@ def _fit_spectrum(task: FitTask) -> FittedCurve:
 
 def _held(task: FitTask, cut: CsdEstimate, pair: bool) -> lmfit.Parameters | None:
     """Parameters when some are held, at the last good fit's values; None when all vary."""
-    from ..models.inference.spectral.fits import pair_parameters, single_parameters
+    from ..models.inference.spectral.problem import pair_parameters, single_parameters
 
     held = [name for name, vary in task.settings.vary.items() if not vary]
     if not held:

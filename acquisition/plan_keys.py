@@ -115,11 +115,12 @@ class WithKeys:
 
 
 def documented(plan: type[_T]) -> type[_T]:
-    """Append the declared keys to the docstring of a plan."""
-    lines = [inspect.cleandoc(plan.__doc__ or ""), "", "Attributes", "----------"]
+    """Write the declared keys into the docstring of a plan, before its examples."""
+    summary, heading, examples = inspect.cleandoc(plan.__doc__ or "").partition("\nExamples\n")
+    lines = [summary.rstrip(), "", "Attributes", "----------"]
     for declared in keys_of(plan):
         lines += [f"{declared.name} : {_kind(declared)}", f"    {declared.text}"]
-    plan.__doc__ = "\n".join(lines)
+    plan.__doc__ = "\n".join(lines) + ("\n" + heading + examples if heading else "")
     return plan
 
 

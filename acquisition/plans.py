@@ -38,7 +38,14 @@ _GAUGE = "Refuse to begin without a pressure."
 @documented
 @dataclass(frozen=True)
 class MonitorPlan(WithKeys):
-    """Record with feedback on."""
+    """Record with feedback on.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.MonitorPlan(duration=2.0).kind
+    'monitor'
+    """
 
     duration: float | None = key(
         1.0, "duration", "How long; None records until stopped.", _TIME, blank="until stopped"
@@ -51,7 +58,14 @@ class MonitorPlan(WithKeys):
 @documented
 @dataclass(frozen=True)
 class ReheatingPlan(WithKeys):
-    """Cool, check that each particle is there, release, record, feedback on again; M times."""
+    """Cool, check that each particle is there, release, record, feedback on again; M times.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.ReheatingPlan(repetitions=500, release_time=1e-3).extra
+    100
+    """
 
     repetitions: int = key(500, "repetitions", "M.", Number(1, 10_000_000, whole=True))
     cool_time: float = key(1e-3, "cooling", "Feedback on before each release.", _TIME)
@@ -96,6 +110,13 @@ class SequencePlan:
     ----------
     steps : tuple of MonitorPlan or ReheatingPlan
         1 … 1000; only the last one may run until stopped.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> plan = ob.SequencePlan((ob.MonitorPlan(2.0), ob.ReheatingPlan(repetitions=500)))
+    >>> [step.kind for step in plan.steps]
+    ['monitor', 'reheating']
     """
 
     steps: tuple[MonitorPlan | ReheatingPlan, ...]

@@ -244,7 +244,7 @@ class _Reheating:
         segment = min(_PRESENCE_SEGMENT, len(volts))
         if segment < _PRESENCE_SEGMENT:
             return
-        matrix = estimate_csd(volts, self.procedure.sample_rate, segment).matrix[2:]
+        matrix = estimate_csd(volts, self.procedure.sample_rate, segment, unit="V").matrix[2:]
         power = np.einsum("fjj->fj", matrix).real
         contrast = power.max(axis=0) / np.median(power, axis=0)
         for particle, value in enumerate(contrast):

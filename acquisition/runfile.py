@@ -64,6 +64,13 @@ class RunFile:
         ``unit`` per count.
     unit : str
         Unit of scaled samples.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> with ob.RunFile.open("runs/first/run.h5") as run:  # of optobind demo --out runs/first
+    ...     run.channels, run.unit, run.manifest["mode"]
+    (('z1', 'z2'), 'V', 'SIM')
     """
 
     def __init__(self, path: Path, file: Any) -> None:

@@ -91,6 +91,16 @@ class Session:
         Longest block, s.
     spectrum_segment : int or None
         Samples per segment of the live spectrum; None for about 150 Hz per bin.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> session = ob.Session(ob.load_rig("simulated-pair"), live_fits=False)
+    >>> session.connect().result()
+    >>> run = session.start(ob.MonitorPlan(duration=0.1)).result()
+    >>> session.close()
+    >>> run.outcome, run.path.name
+    ('complete', 'run.h5')
     """
 
     def __init__(

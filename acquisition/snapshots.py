@@ -15,6 +15,7 @@ from ..instruments.protocols import AppliedLight, DeviceReport
 from ..models.inference.reheating.estimate import ReheatingEstimate
 from ..models.inference.result import FitResult
 from ..models.light import TweezerState
+from ..models.reprs import short_repr
 from ..models.spectra import CsdEstimate
 from .releases import ReleaseCount
 
@@ -117,6 +118,8 @@ class TraceSnapshot:
     volts: NDArray[np.float32]
     channels: tuple[str, ...]
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class SpectrumSnapshot:
@@ -141,6 +144,8 @@ class FitSnapshot:
     error: str = ""
     fits_per_second: float = 0.0
 
+    __repr__ = short_repr
+
 
 @dataclass(frozen=True)
 class ReheatingSnapshot:
@@ -160,6 +165,8 @@ class ReheatingSnapshot:
     single_numbers: tuple[int, ...] = ()
     excluded: tuple[int, ...] = ()
     releases: ReleaseCount | None = None
+
+    __repr__ = short_repr
 
 
 @dataclass(frozen=True)

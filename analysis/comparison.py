@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,14 +9,13 @@ from typing import Any
 from ..models.array import TrapArray
 from ..models.errors import InputError
 from ..models.inference.convention import fit_convention
-from ..models.inference.digits import as_precise, measured
+from ..models.inference.digits import as_precise, in_hertz, measured
 from ..models.inference.parameters import symbol_of
 from ..models.inference.result import FitResult
 from .figures.comparison import COMPARED, ComparedValue
 
 __all__ = [
     "compare",
-    "in_hertz",
     "predictions",
     "pull_text",
     "rows_of",
@@ -41,6 +39,13 @@ def predictions(trap: TrapArray) -> dict[str, dict[str, float] | None]:
         ``exact`` and ``far_field`` (None for a pair that is not side by side): omega_1, omega_2,
         gamma_1, gamma_2, g_r, g_a, D11, D22, re_D12 in rad/s, at the equilibrium, converted to the
         convention of fits of a calibrated record. The far field has the exact lines.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> predicted = ob.predictions(ob.load_trap("simulated-pair"))
+    >>> sorted(predicted), sorted(predicted["exact"])[:3]
+    (['exact', 'far_field'], ['D11', 'D22', 'g_a'])
     """
     exact = trap.pair_constants().constants
     result: dict[str, dict[str, float] | None] = {"exact": fit_convention(exact, "m")}
@@ -78,6 +83,20 @@ def compare(
     predicted : mapping or None
         From :func:`predictions`. γ and D_jj of a spectrum with feedback on are not compared: the
         feedback damps and adds force noise.
+
+    Returns
+    -------
+    list of ComparedValue
+        One for each parameter and fit, for :func:`comparison_figure`.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> predicted = ob.predictions(ob.load_trap("simulated-pair"))
+    >>> fits = {"spectrum": ob.analyse_spectrum(record).result}
+    >>> ob.compare(fits, None, predicted)[0].name
+    'omega_1'
     """
     values = []
     for name in COMPARED:
@@ -109,13 +128,6 @@ def _of(
 ) -> float | None:
     mine = (predicted or {}).get(kind)
     return None if mine is None else mine.get(name)
-
-
-def in_hertz(value: float | None, unit: str) -> tuple[float | None, str]:
-    """Divide rates by 2π for the reader; other units stay."""
-    if unit != "rad/s":
-        return value, unit
-    return (None if value is None else value / math.tau), "Hz"
 
 
 def pull_text(pull: float | None) -> str:

@@ -32,10 +32,31 @@ _PROBE_RELEASES = 200
 
 @dataclass(frozen=True)
 class ReheatingAnalysis:
-    """Fitted releases: the windows in the unit of the results, and the result of each estimator."""
+    """Fitted releases: the windows in the unit of the results, and the result of each estimator.
+
+    Attributes
+    ----------
+    estimate : ReheatingEstimate
+        Averaged windows of all usable releases.
+    estimators : mapping of str to FitResult
+        "curves" and "transitions".
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> analysis = ob.analyse_reheating(record)
+    >>> analysis.result is analysis.estimators["curves"]
+    True
+    """
 
     estimate: ReheatingEstimate
     estimators: Mapping[str, FitResult]
+
+    def __repr__(self) -> str:
+        """Repetitions, estimators and the default result in one line."""
+        count, names = self.estimate.repetitions, " and ".join(self.estimators)
+        return f"<ReheatingAnalysis of {count} releases by {names}: {self.result!r}>"
 
     @property
     def result(self) -> FitResult:
@@ -75,6 +96,14 @@ def analyse_reheating(
     ------
     InputError
         For a plain record, other than two channels, too few repetitions, or a band without lines.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> analysis = ob.analyse_reheating(record)
+    >>> sorted(analysis.estimators), analysis.result.parameters["D11"].unit
+    (['curves', 'transitions'], 'rad/s')
     """
     check_band(band, record.sample_rate)
     ranges = record.releases(release_index)

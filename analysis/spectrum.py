@@ -32,10 +32,29 @@ _SHORTEST_ALONE = 4096
 
 @dataclass(frozen=True)
 class SpectrumAnalysis:
-    """A fitted spectrum: the whole estimate in the unit of the result, and the result."""
+    """A fitted spectrum: the whole estimate in the unit of the result, and the result.
+
+    Attributes
+    ----------
+    csd : CsdEstimate
+        Of all steady stretches.
+    result : FitResult
+        Of :func:`fit_single` or :func:`fit_pair`, in quanta where masses are known.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> ob.analyse_spectrum(record).csd.unit
+    'quanta'
+    """
 
     csd: CsdEstimate
     result: FitResult
+
+    def __repr__(self) -> str:
+        """Averages and result in one line."""
+        return f"<SpectrumAnalysis of {self.csd.averages} averages: {self.result!r}>"
 
 
 def analyse_spectrum(
@@ -75,6 +94,15 @@ def analyse_spectrum(
     InputError
         For channels that do not suit the model, a band outside 0 … Nyquist or without bins, too few
         samples or averages, or no line.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> analysis = ob.analyse_spectrum(record)
+    >>> print(ob.fit_report(analysis.result).splitlines()[0])
+    pair fit
+    >>> figure = ob.spectrum_figure(analysis.csd, analysis.result)
     """
     chosen, model = _choose(record, channels, model)
     check_band(band, record.sample_rate)

@@ -10,8 +10,9 @@ import numpy as np
 from bench.row import Row, paired
 from optobind.models.inference.convention import fit_convention
 from optobind.models.inference.matrices import NAMES, drift_derivatives, values_of
-from optobind.models.inference.spectral.fits import fit_pair, pair_parameters
+from optobind.models.inference.spectral.fits import fit_pair
 from optobind.models.inference.spectral.periodogram import BinGrid, expected_with_derivatives
+from optobind.models.inference.spectral.problem import pair_parameters
 from optobind.models.inference.spectral.windows import kappa
 from optobind.models.pair import PairConstants
 from optobind.models.spectra import CsdEstimate

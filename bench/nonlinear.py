@@ -13,7 +13,7 @@ from optobind.models.gas import Gas
 from optobind.models.sphere import Sphere
 from optobind.models.tweezer import Tweezer
 from optobind.theory.nonlinear.settings import TrajectorySettings
-from optobind.theory.nonlinear.simulate import simulate
+from optobind.theory.nonlinear.simulate import simulate_full_field
 
 STEPS, LOOP_STEPS = 400_000, 400
 
@@ -30,7 +30,7 @@ def rows() -> list[Row]:
     places = trap.equilibrium()
 
     def ours() -> None:
-        simulate(trap, STEPS * dt, settings, seed=1)
+        simulate_full_field(trap, STEPS * dt, settings, seed=1)
 
     def loop() -> None:
         numpy_loop(trap, places, dt)

@@ -12,7 +12,7 @@ from ..acquisition.records.opening import open_record
 from ..acquisition.run import RunOutcome
 from ..acquisition.runfile_results import write_results
 from ..acquisition.session import new_run_path
-from ..analysis.comparison import compare, in_hertz, predictions, pull_text
+from ..analysis.comparison import compare, predictions, pull_text
 from ..analysis.figures.comparison import ComparedValue
 from ..analysis.reheating import analyse_reheating
 from ..analysis.report.page import ReportContent, write_report
@@ -20,9 +20,10 @@ from ..analysis.spectrum import SpectrumAnalysis, analyse_spectrum
 from ..config.build import build_rig
 from ..config.load import load_plan, load_rig
 from ..models.errors import ConvergenceError, FileError, InputError, OptobindError
-from ..models.inference.digits import measured
+from ..models.inference.digits import in_hertz, measured
 from ..models.inference.parameters import symbol_of
-from ..models.inference.spectral.fits import fit_pair, pair_parameters
+from ..models.inference.spectral.fits import fit_pair
+from ..models.inference.spectral.problem import pair_parameters
 from .couplings import couplings_of
 from .following import measure
 from .output import console_for_progress, print_result, warn, write_json

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..models.errors import ConvergenceError, FileError, InputError
-from ..models.inference.digits import measured
+from ..models.inference.report import estimate_text, unit_text
 from ..models.inference.result import FitResult, FittedParameter
 from .output import print_json, print_result, progress_bar, warn, write_json
 
@@ -161,7 +161,7 @@ def _store(values: dict[str, Any], name: str, figure: Any, out: Path) -> None:
 def result_tables(result: FitResult, *others: FitResult) -> list[Any]:
     """Lay a fit out for reading, beside the other estimates of the same data.
 
-    Value and error end at the same digit, of which the error has two.
+    Value and error end at the same digit, of which the error has two; rates are divided by 2π.
     """
     from rich.table import Table
 
@@ -169,11 +169,13 @@ def result_tables(result: FitResult, *others: FitResult) -> list[Any]:
     heads = [str(fit.statistics.get("estimator", "value ± standard error")) for fit in fits]
     table = Table(title=f"{result.model} fit", title_justify="left")
     table.add_column("parameter", justify="left")
+    table.add_column("", justify="left")
     for head in heads:
         table.add_column(head, justify="right")
     table.add_column("unit", justify="left")
     for name, parameter in result.parameters.items():
-        table.add_row(name, *(_cell(fit.parameters.get(name)) for fit in fits), parameter.unit)
+        symbol, unit = unit_text(name, parameter.unit)
+        table.add_row(name, symbol, *(_cell(fit.parameters.get(name)) for fit in fits), unit)
     statistics = Table(title="statistics", title_justify="left", show_header=bool(others))
     for head in ("", *heads):
         statistics.add_column(head)
@@ -188,7 +190,7 @@ def _cell(parameter: FittedParameter | None) -> str:
     if parameter is None:
         return "–"
     fixed = "" if parameter.vary or parameter.stderr is not None else "  fixed"
-    return measured(parameter.value, parameter.stderr) + fixed
+    return estimate_text(parameter) + fixed
 
 
 def _number(value: Any) -> str:

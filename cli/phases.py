@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from ..analysis.figures.style import save_figure
+from ..config.build import build_trap
+from ..config.load import load_rig
+from ..models.array import TrapArray
 from ..models.errors import FileError, InputError
 from ..models.json_values import json_text
 from ..models.ranges import require_range
-from .output import print_json, print_result
+from .output import print_json, print_result, warn
 
 __all__ = ["show_phases"]
 
@@ -19,12 +22,14 @@ _IDEAL_GRID, _RIG_GRID = 121, 60
 _MOST_IDEAL, _MOST_RIG = 2000, 300
 _LEAST_GRID = 8
 
+At: TypeAlias = Literal["equilibrium", "focus"]
+
 
 def show_phases(
     rig: str | None,
     settings: Sequence[str],
     out: Path | None,
-    at: Literal["equilibrium", "focus"],
+    at: At,
     grid: int | None,
     as_json: bool,
 ) -> None:
@@ -57,16 +62,34 @@ def show_phases(
     most = _MOST_IDEAL if rig is None else _MOST_RIG
     usual = _IDEAL_GRID if rig is None else _RIG_GRID
     points = int(require_range("--grid", usual if grid is None else grid, _LEAST_GRID, most))
-    from .phases_results import ideal_phases, pair_of_rig, phases_of_rig
+    from ..analysis.phases import ideal_phases, pair_phases
 
-    pair = None if rig is None else pair_of_rig(rig, settings, at)
+    pair = None if rig is None else _pair_of_rig(rig, settings, at)
     folder = _directory(out)  # now: what cannot be computed leaves no empty folder
-    result = ideal_phases(points) if pair is None else phases_of_rig(*pair, at, points)
+    if pair is None:
+        result = ideal_phases(points)
+    else:
+        name, trap = pair
+        result = pair_phases(trap, points, at=at, name=name)
+    warn(result.warnings)
     files = _store(result.figures, result.document, folder)
     if as_json:
         print_json({**result.summary, "files": files})
     else:
         print_result(*_tables(result.summary), f"stored in {folder}")
+
+
+def _pair_of_rig(rig: str, settings: Sequence[str], at: At) -> tuple[str, TrapArray]:
+    """Load a rig, with its changes, and return its name and its pair, which must be held."""
+    for setting in settings:
+        if setting.startswith("plan."):
+            raise InputError(f"--set {setting!r} addresses a plan, and there is none here")
+    loaded = load_rig(rig, settings)
+    trap = build_trap(loaded.config)
+    if len(trap.spheres) != 2:
+        raise InputError(f"phases are of a pair, the rig has {len(trap.spheres)} particles")
+    trap.pair_constants(at)  # tells in one line which particle is not held, and why
+    return loaded.name, trap
 
 
 def _directory(out: Path | None) -> Path:

@@ -106,6 +106,12 @@ class Rig:
         Seed of the simulation.
     warnings : tuple of str
         What the user has to know before particles are entrusted to this rig; said on connecting.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.load_rig("simulated-pair")
+    <Rig simulated-pair: SIM, channels z1, z2, devices gauge, slm, rf, gate, digitizer>
     """
 
     name: str
@@ -123,6 +129,12 @@ class Rig:
     world: World | None = None
     seed: int | None = None
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Name, mode, channels and devices in one line."""
+        channels = ", ".join(detector.name for detector in self.detectors)
+        families = ", ".join(family for family, _ in self.devices())
+        return f"<Rig {self.name}: {self.mode}, channels {channels}, devices {families}>"
 
     def devices(self) -> Iterator[tuple[str, Device]]:
         """All devices as (family, device), in the order in which they are connected."""

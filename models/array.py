@@ -59,6 +59,17 @@ class TrapArray:
     InputError
         For numbers that do not match, touching spheres, a waist below λ/4, or beats that are
         neither static nor fast.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> sphere = ob.Sphere(radius=70e-9)
+    >>> beams = [ob.Tweezer((x, 0.0, 0.0), 0.3, 0.7e-6, 0.75e-6) for x in (-1.25e-6, 1.25e-6)]
+    >>> trap = ob.TrapArray((sphere, sphere), beams, gas=ob.Gas(pressure=1e-6))
+    >>> trap
+    <TrapArray: 2 spheres of radius 70, 70 nm, 1064 nm light, air at 1e-06 Pa>
+    >>> abs(trap.pair_constants().constants.g_a) < 1.0  # equal phases: reciprocal
+    True
     """
 
     spheres: tuple[Sphere, ...]
@@ -67,6 +78,17 @@ class TrapArray:
     gas: Gas | None = None
     radiative_correction: bool = False
     measured_omegas: tuple[float | tuple[float, float, float], ...] | None = None
+
+    def __repr__(self) -> str:
+        """Number of particles, wavelength and gas in one line."""
+        count = len(self.spheres)
+        radii = ", ".join(f"{1e9 * sphere.radius:.4g}" for sphere in self.spheres[:4])
+        more = ", …" if count > 4 else ""
+        gas = "no gas" if self.gas is None else f"{self.gas.species} at {self.gas.pressure:.3g} Pa"
+        return (
+            f"<TrapArray: {count} sphere{'s' if count > 1 else ''} of radius {radii}{more} nm, "
+            f"{1e9 * self.wavelength:.6g} nm light, {gas}>"
+        )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spheres", tuple(self.spheres))

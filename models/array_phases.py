@@ -24,6 +24,7 @@ from .families import LightFamily, pair_family
 from .family_coefficients import FamilyCoefficients, Reason
 from .phases import RegimeMap, regime_map
 from .regimes import full_frequencies
+from .reprs import short_repr
 
 __all__ = ["ArrayRegimes", "ArraySymmetry", "array_regimes", "array_symmetry", "symmetry_range"]
 
@@ -64,6 +65,8 @@ class ArrayRegimes:
     frequencies: Complex
     gamma: Array
     reason: NDArray[np.uint8]
+
+    __repr__ = short_repr
 
     @property
     def growth_rate(self) -> Array:
@@ -120,6 +123,8 @@ class ArraySymmetry:
     frequencies: Complex
     gamma: Array
     reason: NDArray[np.uint8]
+
+    __repr__ = short_repr
 
     @property
     def valid(self) -> Flags:
@@ -185,10 +190,26 @@ def array_regimes(
     at : {"equilibrium", "focus"}
         Where to linearise.
 
+    Returns
+    -------
+    ArrayRegimes
+        Rates in rad/s over (φ, d), shape (p, q), and where no pair is held.
+
     Raises
     ------
     InputError
         Unless the array is a pair, or for values out of range.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Fig. 3(a).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> found = ob.array_regimes(ob.load_trap("simulated-pair"), [0.0, 1.0], [2.4e-6, 2.6e-6])
+    >>> found.regimes.g_r.shape
+    (2, 2)
     """
     _require_pair(array)
     phases, distances = np.atleast_1d(phi).astype(float), np.atleast_1d(separation).astype(float)
@@ -250,10 +271,26 @@ def array_symmetry(
     at : {"equilibrium", "focus"}
         Where to linearise.
 
+    Returns
+    -------
+    ArraySymmetry
+        Over (φ, balance), shape (p, q), rad/s.
+
     Raises
     ------
     InputError
         Unless the array is a pair, or for values out of range.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Fig. 3(b).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> found = ob.array_symmetry(ob.load_trap("simulated-pair"), [0.0, 1.0], [-0.1, 0.0, 0.1])
+    >>> found.frequencies.shape
+    (2, 3, 2)
     """
     _require_pair(array)
     phases, shares = np.atleast_1d(phi).astype(float), np.atleast_1d(balance).astype(float)

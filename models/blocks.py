@@ -8,6 +8,8 @@ from enum import IntFlag
 import numpy as np
 from numpy.typing import NDArray
 
+from .reprs import short_repr
+
 __all__ = ["Block", "BlockStatus"]
 
 
@@ -47,6 +49,8 @@ class Block:
     sequence: int = 0
     host_time: float = 0.0
     status: BlockStatus = BlockStatus.OK
+
+    __repr__ = short_repr
 
     @property
     def end_sample(self) -> int:

@@ -18,6 +18,7 @@ from .constants import HBAR, bose_occupation
 from .errors import InputError
 from .mechanics import Mechanics
 from .oscillators import oscillator_drift
+from .reprs import short_repr
 
 __all__ = ["ArrayCoefficients", "array_coefficients", "kept_axes", "pull_rates", "recoil_rates"]
 
@@ -106,6 +107,8 @@ class ArrayCoefficients:
     diffusion: Complex
     gamma: Array
     temperature: float = 0.0
+
+    __repr__ = short_repr
 
     @property
     def omega(self) -> Array:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .coefficients import ArrayCoefficients
 from .errors import InputError
 from .pair import PairConstants
+from .reprs import short_repr
 
 __all__ = ["PairCouplings", "pair_constants"]
 
@@ -52,6 +53,8 @@ class PairCouplings:
     kd: float
     kd_set: float
     D: NDArray[np.complex128]
+
+    __repr__ = short_repr
 
     @property
     def heating_rate_difference(self) -> float:

@@ -23,6 +23,7 @@ from .family_coefficients import (
 )
 from .gas import Gas
 from .mechanics import LightMechanics
+from .reprs import short_repr
 
 __all__ = ["LightFamily", "pair_family"]
 
@@ -52,6 +53,8 @@ class LightFamily:
     powers: Array
     phases: Array
     pressures: Array
+
+    __repr__ = short_repr
 
     @classmethod
     def of(
@@ -252,10 +255,23 @@ def pair_family(
     pressure : array_like, optional
         Pa.
 
+    Returns
+    -------
+    LightFamily
+        All settings at once, with leading dimensions.
+
     Raises
     ------
     InputError
         For fewer than two particles or values out of range.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> trap = ob.load_trap("simulated-pair")
+    >>> family = ob.pair_family(trap, phi=[0.0, 1.0, 2.0])
+    >>> family.coefficients().held.rates.shape
+    (3, 2, 2)
     """
     if len(array.spheres) < 2:
         raise InputError("a pair needs two particles, the array has 1")

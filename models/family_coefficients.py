@@ -15,6 +15,7 @@ from .coefficients import ArrayCoefficients, array_coefficients
 from .equilibrium import balance, lone_equilibria
 from .errors import NotTrappedError
 from .mechanics import LightMechanics
+from .reprs import short_repr
 from .sphere import Sphere
 
 __all__ = ["FamilyCoefficients", "Reason", "family_coefficients", "impossible", "rest_positions"]
@@ -52,6 +53,8 @@ class FamilyCoefficients:
     reason: Codes
     positions: Array
     held: ArrayCoefficients
+
+    __repr__ = short_repr
 
     def spread(self, values: NDArray[_N]) -> NDArray[_N]:
         """Put one value (or block) per held setting at its place in the family, 0 elsewhere."""

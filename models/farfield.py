@@ -18,6 +18,7 @@ from scipy.special import spherical_jn
 
 from .constants import EPSILON_0
 from .errors import InputError
+from .reprs import short_repr
 from .tweezer import LocalField
 
 __all__ = ["FarFieldCouplings", "far_field_couplings", "local_phase", "noise_kernel"]
@@ -50,6 +51,8 @@ class FarFieldCouplings:
     kd: float
     phi: float
     slopes: tuple[complex, complex]
+
+    __repr__ = short_repr
 
 
 def local_phase(field: LocalField, pair: tuple[int, int] = (0, 1)) -> float:
@@ -142,6 +145,21 @@ def noise_kernel(kd: ArrayLike, propagation_factor: float = 1.0) -> NDArray[np.f
         Dimensionless distance.
     propagation_factor : float
         A.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of ``kd``; 1 at kd = 0.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (8).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.noise_kernel([0.0, 100.0]).round(2)
+    array([ 1.  , -0.01])
     """
     x = np.abs(np.asarray(kd, dtype=np.float64))
     square = propagation_factor**2

@@ -63,7 +63,28 @@ def _weights(alpha: Complex, k: float) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def pair_green(positions: NDArray[np.float64], k: float) -> GreenTensor:
-    """Green tensors G(r_j − r_l) of every ordered pair, leading shape (..., n, n), 0 at j = l."""
+    """Green tensors G(r_j − r_l) of every ordered pair, leading shape (..., n, n), 0 at j = l.
+
+    Parameters
+    ----------
+    positions : ndarray, shape (..., n, 3)
+        m.
+    k : float
+        Wave number, 1/m.
+
+    Returns
+    -------
+    GreenTensor
+        Values and derivatives.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> import numpy as np
+    >>> places = np.array([[0.0, 0.0, 0.0], [2e-6, 0.0, 0.0]])
+    >>> ob.pair_green(places, 2.0 * np.pi / 1064e-9).value.shape
+    (2, 2, 3, 3)
+    """
     r = positions[..., :, None, :] - positions[..., None, :, :]
     same = np.broadcast_to(np.eye(positions.shape[-2], dtype=bool), r.shape[:-1])
     # Any finite displacement will do on the diagonal, which is then set to zero.
@@ -91,6 +112,24 @@ def binding_force(alpha: Complex, field: LocalField, tensor: GreenTensor) -> NDA
         Field of the tweezers at the particles; optical frequencies do not interfere.
     tensor : GreenTensor
         From :func:`pair_green`.
+
+    Returns
+    -------
+    ndarray, shape (..., n, 3)
+        Force on each particle, N.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (1).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> import numpy as np
+    >>> trap = ob.load_trap("simulated-pair")
+    >>> field, tensor = trap.field(trap.foci), ob.pair_green(trap.foci, trap.k)
+    >>> ob.binding_force(trap.polarizabilities, field, tensor).shape
+    (2, 3)
     """
     crossed, direct = _prefactors(alpha)
     force = np.zeros(field.value.shape[1:])

@@ -45,6 +45,13 @@ class Gas:
     ------
     InputError
         For a value outside its range or an unknown species.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> gas = ob.Gas(pressure=1e-6)
+    >>> gas.damping_rate(ob.Sphere(70e-9)) < 1e-4
+    True
     """
 
     pressure: float

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .reprs import short_repr
+
 __all__ = ["GreenTensor", "green", "imaginary_green"]
 
 _ORDERS = 5  # h_0 … h_4: two derivatives of a tensor that already holds two
@@ -37,6 +39,8 @@ class GreenTensor:
     value: NDArray[np.complex128]
     first: NDArray[np.complex128]
     second: NDArray[np.complex128]
+
+    __repr__ = short_repr
 
 
 def _reduced_bessel(x: NDArray[np.float64]) -> NDArray[np.float64]:

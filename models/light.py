@@ -21,6 +21,12 @@ class Site:
         Optical phase at the focus, rad: E ∝ exp(iφ) with the time factor exp(−iω_L t).
     detuning : float
         Optical frequency relative to the common one, Hz.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.Site((0.0, 0.0, 0.0), power=0.3).phase
+    0.0
     """
 
     position: tuple[float, float, float]
@@ -31,7 +37,15 @@ class Site:
 
 @dataclass(frozen=True)
 class TweezerState:
-    """All tweezers as they are set; sites in the order of the particles."""
+    """All tweezers as they are set; sites in the order of the particles.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> state = ob.TweezerState((ob.Site((0.0, 0.0, 0.0), 0.3), ob.Site((2.5e-6, 0.0, 0.0), 0.3)))
+    >>> state.with_site(0, phase=0.4).sites[0].phase
+    0.4
+    """
 
     sites: tuple[Site, ...]
 

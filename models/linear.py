@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import linalg
 
 from .errors import InputError, UnstableModelError
+from .reprs import short_repr
 
 __all__ = ["LinearModel"]
 
@@ -54,6 +55,15 @@ class LinearModel:
     ------
     InputError
         If shapes do not agree, a value is not finite, or noise is not symmetric.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> model = ob.LinearModel(
+    ...     drift=[[0.0, 3e5], [-3e5, -1e3]], noise=[[0.0, 0.0], [0.0, 4e4]], output=[[1.0, 0.0]]
+    ... )
+    >>> model.is_stable, round(model.growth_rate)
+    (True, -500)
     """
 
     drift: NDArray[np.float64]
@@ -61,6 +71,8 @@ class LinearModel:
     output: NDArray[np.float64]
     imprecision: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
     unit: str = "quanta"
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         drift = _square("drift", self.drift)

@@ -108,10 +108,22 @@ def mie_corrections(
     propagation_factor : float
         A of the focus, 0.1 … 1.
 
+    Returns
+    -------
+    MieCorrections
+        Ratios of Mie theory to the dipole: force, pressure, recoil.
+
     Raises
     ------
     InputError
         If miepython is missing, or for a value out of range.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> found = ob.mie_corrections(ob.Sphere(70e-9), 1064e-9)
+    >>> 0.9 < found.gradient < 1.2
+    True
     """
     require_range("wavelength", wavelength, 2e-7, 2e-5, "m")
     A = require_range("propagation_factor", propagation_factor, 0.1, 1.0)
@@ -178,6 +190,17 @@ def dipole_radius(
         0.1 for 10 %; 0.001 … 1.
     propagation_factor : float
         A of the focus.
+
+    Returns
+    -------
+    float
+        m.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> 50e-9 < ob.dipole_radius(1.45, 1064e-9) < 150e-9
+    True
     """
     require_range("tolerance", tolerance, 1e-3, 1.0)
     wavelength = require_range("wavelength", wavelength, 2e-7, 2e-5, "m")

@@ -41,6 +41,12 @@ class AplanaticObjective:
     ------
     InputError
         For a value outside its range.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> round(ob.AplanaticObjective(0.8).propagation_factor, 2)
+    0.82
     """
 
     numerical_aperture: float
@@ -173,9 +179,20 @@ def aplanatic_factor(numerical_aperture: float, filling: float = math.inf) -> fl
     filling : float
         Waist of the input beam over the radius of the aperture.
 
+    Returns
+    -------
+    float
+        A, 0 … 1.
+
     Raises
     ------
     InputError
         For a value outside its range.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> round(ob.aplanatic_factor(0.8), 2)
+    0.82
     """
     return AplanaticObjective(numerical_aperture, filling).propagation_factor

@@ -54,6 +54,19 @@ class PairConstants:
     ------
     InputError
         For a frequency or diffusion that is not positive, or D_11 D_22 < |D_12|².
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eqs. (6)–(12).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> pair = ob.PairConstants(
+    ...     omega=3e5, delta_omega=2e4, g_r=5e3, g_a=8e3, D11=5e4, D22=5e4, re_D12=1e4
+    ... )
+    >>> pair.symmetry_broken, [name for name, found in pair.regime().items() if found]
+    (True, ['unidirectional'])
     """
 
     omega: float

@@ -23,6 +23,7 @@ from .regimes import (
     regime_flags,
     regime_margins,
 )
+from .reprs import short_repr
 
 __all__ = [
     "LETTER_POINTS",
@@ -77,6 +78,8 @@ class RegimeMap:
     noise_correlated: Flags
     valid: Flags
 
+    __repr__ = short_repr
+
     @property
     def none(self) -> Flags:
         """Where no regime prevails."""
@@ -126,6 +129,19 @@ def ideal_regimes(phi: ArrayLike, kd: ArrayLike, G: float = 1.0) -> RegimeMap:
     Returns
     -------
     RegimeMap
+        Rates and flags over (φ, kd), shape (p, q).
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Fig. 3(a).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> import numpy as np
+    >>> found = ob.ideal_regimes([0.0, np.pi / 2], [5.0 * np.pi])
+    >>> found.reciprocal[:, 0]
+    array([ True, False])
     """
     phase, distance = require_vector("phi", phi), require_vector("kd", kd)
     if distance.min() <= 0.0:
@@ -189,6 +205,8 @@ class SymmetryMap:
     broken: Flags
     antireciprocal: Flags
 
+    __repr__ = short_repr
+
     @property
     def exceptional_lines(self) -> tuple[Array, Array, Array]:
         """(g_a, lower δω, upper δω) of the exceptional points, for the g_a that have any."""
@@ -208,6 +226,22 @@ def ideal_symmetry(delta_omega: ArrayLike, g_a: ArrayLike, g_r: float = 1.0) -> 
         Antireciprocal couplings, rad/s.
     g_r : float
         Reciprocal coupling, rad/s.
+
+    Returns
+    -------
+    SymmetryMap
+        Eigenfrequencies and flags over (δω, g_a), shape (p, q).
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Fig. 3(b), Eq. (12).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> found = ob.ideal_symmetry([0.0, 4.0], [2.0])
+    >>> found.broken[:, 0]
+    array([False,  True])
     """
     detuning, anti = require_vector("delta_omega", delta_omega), require_vector("g_a", g_a)
     require_finite("g_r", g_r, "rad/s")

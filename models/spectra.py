@@ -38,6 +38,14 @@ class CsdEstimate:
         corresponding number of an exponential average.
     first_sample, last_sample : int
         Samples that entered (half-open), for provenance.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> csd = ob.analyse_spectrum(record).csd
+    >>> csd.band(40e3, 70e3).channels
+    2
     """
 
     frequencies: NDArray[np.float64]

@@ -44,6 +44,13 @@ class Sphere:
     ------
     InputError
         For a value outside its range.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> sphere = ob.Sphere(radius=70e-9, density=1850.0, index=1.45)
+    >>> f"{1e18 * sphere.mass:.2f} ag"
+    '2.66 ag'
     """
 
     radius: float

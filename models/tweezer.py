@@ -22,6 +22,7 @@ from .constants import EPSILON_0, SPEED_OF_LIGHT
 from .errors import InputError
 from .objective import AplanaticObjective
 from .ranges import require_range
+from .reprs import short_repr
 
 __all__ = ["LocalField", "Tweezer", "gaussian_sum", "total_field"]
 
@@ -70,6 +71,13 @@ class Tweezer:
     ------
     InputError
         For a value outside its range.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> beam = ob.Tweezer((0.0, 0.0, 0.0), power=0.3, waist_x=0.7e-6, waist_y=0.75e-6, phase=0.4)
+    >>> beam.direction
+    1
     """
 
     position: tuple[float, float, float]
@@ -170,6 +178,8 @@ class LocalField:
     value: NDArray[np.complex128]
     first: NDArray[np.complex128]
     second: NDArray[np.complex128]
+
+    __repr__ = short_repr
 
     @property
     def intensity(self) -> NDArray[np.float64]:

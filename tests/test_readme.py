@@ -3,38 +3,96 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
+import typer.main
 
 import optobind
-from optobind.models.pair import PairConstants
+from optobind.__main__ import main
+from optobind.cli.app import app
 
-README = (Path(optobind.__file__).parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(optobind.__file__).parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NOTEBOOK = README.partition("## In a notebook")[2].partition("\n## ")[0]
 
 
-def test_the_notebook_example_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pair = PairConstants.far_field(
-        omega=4e5, kd=17.7, phi=0.6, G=2e5, D11=5e4, D22=5e4, delta_omega=9e3, gamma=(6e3, 6e3)
-    )
-    step, noise = pair.to_linear().discretise(2e-6)
-    rng = np.random.default_rng(1)
-    kicks = rng.standard_normal((400_000, 4)) @ np.linalg.cholesky(noise).T
-    states = np.zeros((len(kicks), 4))
-    for k in range(1, len(kicks)):
-        states[k] = step @ states[k - 1] + kicks[k]
-    samples = states[:, ::2] + 0.5 * rng.standard_normal((len(kicks), 2))
-    np.savez(tmp_path / "run.npz", samples=samples, sample_rate=5e5, unit="quanta")
-    monkeypatch.chdir(tmp_path)
-    (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+def _command() -> list[str]:
+    """Arguments of the command that README gives before its notebook."""
+    (line,) = re.findall(r"^\.venv/bin/optobind (.*)$", NOTEBOOK, flags=re.MULTILINE)
+    return shlex.split(line)
+
+
+def _paste(capsys: pytest.CaptureFixture[str]) -> str:
+    """Run the snippet of README as pasted, and return what it printed."""
+    (block,) = re.findall(r"```python\n(.*?)```", NOTEBOOK, flags=re.DOTALL)
     assert len([line for line in block.splitlines() if line.strip()]) <= 12
+    capsys.readouterr()
     exec(compile(block, "README.md", "exec"), {})
     printed = capsys.readouterr().out
-    assert "Hz" in printed
-    assert "re_D12" in printed
+    for word in ("Hz", "re_D12", "χ²", "rad/s"):
+        assert word in printed
+    assert Path("spectrum.png").stat().st_size > 10_000
+    return printed
+
+
+def test_the_notebook_example_runs_as_pasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a shorter run than that of README's command, at the place that the command names."""
+    monkeypatch.chdir(tmp_path)
+    name, option, folder = _command()
+    assert (name, option) == ("demo", "--out")
+    optobind.simulate("simulated-pair", optobind.MonitorPlan(duration=0.3), out=folder).close()
+    _paste(capsys)
+
+
+@pytest.mark.slow
+def test_the_notebook_example_runs_after_the_command_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(_command()) == 0
+    _paste(capsys)
+
+
+def test_names_of_the_theory_that_are_named_exist() -> None:
+    named = re.findall(r"ob\.theory\.(\w+)", README)
+    assert len(named) >= 5
+    assert set(named) <= set(optobind.theory.__all__)
+    assert set(re.findall(r"\bob\.(\w+)", README)) <= set(optobind.__all__)
+
+
+def _commands(group: Any, path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Every command by its words."""
+    inner = getattr(group, "commands", None)
+    if inner is None:
+        return {" ".join(path): group}
+    found: dict[str, Any] = {}
+    for name, command in inner.items():
+        found |= _commands(command, (*path, name))
+    return found
+
+
+def test_the_table_of_commands_is_complete_and_true() -> None:
+    table = README.partition("## The command line")[2].partition("\n\nRigs and plans")[0]
+    commands = _commands(typer.main.get_command(app))
+    seen = set()
+    for row in re.findall(r"^\| (`.*?) \|", table.replace("\\|", "/"), flags=re.MULTILINE):
+        prefix = ""
+        for usage in re.findall(r"`([^`]+)`", row):
+            words = usage.removeprefix("optobind ").split()
+            plain = [w for w in words if w.isascii() and w.replace("-", "").islower()]
+            candidates = (" ".join(plain[:2]), plain[0], f"{prefix} {plain[0]}")
+            name = next((words for words in candidates if words in commands), "")
+            assert name, f"{usage!r} is no command"
+            prefix = name.split()[0]
+            seen.add(name)
+            options = {o for p in commands[name].params for o in p.opts}
+            assert set(re.findall(r"--[a-z-]+", usage)) <= options, usage
+    assert seen == set(commands)
 
 
 def test_shipped_rigs_and_plans_are_the_ones_named() -> None:

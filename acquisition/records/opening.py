@@ -46,6 +46,13 @@ def open_record(
         If a file is missing, empty, truncated, foreign, or holds values that are not finite.
     InputError
         If a rate is given for a run file, or several files do not belong together.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> record.unit, record.names
+    ('m', ('z1', 'z2'))
     """
     if isinstance(paths, str | Path):
         return _open_one(Path(paths), sample_rate)

@@ -125,6 +125,15 @@ class Record:
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
     worth: RunWorth | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        """File, format, channels, rate and unit in one line."""
+        names = ", ".join(self.names[:4]) + (", …" if len(self.names) > 4 else "")
+        masses = ", masses known" if all(mass is not None for mass in self.masses) else ""
+        return (
+            f"<Record {self.path}: {self.kind}, {len(self.names)} channels ({names}), "
+            f"{self.sample_rate:.6g} Hz, {self.unit}{masses}>"
+        )
+
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the stored samples."""

@@ -96,6 +96,19 @@ def comparison_figure(values: Sequence[ComparedValue]) -> Figure:
     values : sequence of ComparedValue
         Of one or two fits; pulls are against the truth where it is known, else against the exact
         prediction.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        For :func:`save_figure`.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> predicted = ob.predictions(ob.load_trap("simulated-pair"))
+    >>> fits = {"spectrum": ob.analyse_spectrum(record).result}
+    >>> figure = ob.comparison_figure(ob.compare(fits, None, predicted))
     """
     with style():
         figure = new_figure(7.3, 3.5)

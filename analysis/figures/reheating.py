@@ -52,6 +52,13 @@ def reheating_figure(estimate: ReheatingEstimate, result: FitResult) -> Figure:
     -------
     matplotlib.figure.Figure
         For :func:`save_figure` or :func:`data_uri`.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> analysis = ob.analyse_reheating(record)
+    >>> figure = ob.reheating_figure(analysis.estimate, analysis.result)
     """
     view = reheating_view(estimate, result)
     factor, prefix = si_prefix(view.times)

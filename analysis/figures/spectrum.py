@@ -46,6 +46,13 @@ def spectrum_figure(csd: CsdEstimate, result: FitResult) -> Figure:
     -------
     matplotlib.figure.Figure
         For :func:`save_figure` or :func:`data_uri`.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> analysis = ob.analyse_spectrum(record)
+    >>> figure = ob.spectrum_figure(analysis.csd, analysis.result)
     """
     view = spectrum_view(csd, result)
     with style():

@@ -134,14 +134,33 @@ def pull_panel(
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 4, 5, 10], symmetric=True))
 
 
-def save_figure(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: str | Path) -> Path:
     """Write a figure; the suffix (.png, .svg, .pdf) chooses the format.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to write.
+    path : path-like
+        Where.
+
+    Returns
+    -------
+    Path
+        Of the file.
 
     Raises
     ------
     FileError
         If it cannot be written.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.save_figure(ob.ideal_phases(8).figures["fig3b"], "fig3b.png").name
+    'fig3b.png'
     """
+    path = Path(path)
     try:
         with style():
             figure.savefig(path, metadata=_metadata(path.suffix.lstrip(".")))

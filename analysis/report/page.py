@@ -13,10 +13,9 @@ from ...acquisition.events import Event, EventKind
 from ...acquisition.runfile import RunFile
 from ...models.array import TrapArray
 from ...models.errors import FileError
-from ...models.inference.digits import measured
-from ...models.inference.parameters import symbol_of
+from ...models.inference.report import estimate_text, unit_text
 from ...models.inference.result import FitResult
-from ..comparison import in_hertz, rows_of
+from ..comparison import rows_of
 from ..figures import comparison_figure, data_uri, reheating_figure, spectrum_figure
 from ..figures.comparison import ComparedValue
 from ..figures.style import si_prefix
@@ -132,13 +131,10 @@ def _summary(content: ReportContent) -> str:
 def _statement(result: FitResult, source: str, ratio: float | None) -> str:
     """Say whether Re D_12 differs from 0: estimate, error, likelihood ratio, p."""
     parameter = result.parameters["re_D12"]
-    value, unit = in_hertz(parameter.value, parameter.unit)
-    error = in_hertz(parameter.stderr, parameter.unit)[0]
-    assert value is not None
-    quantity = "Re D₁₂/2π" if unit == "Hz" else "Re D₁₂"
-    text = f"From the {source}: {quantity} = {measured(value, error)} {unit}"
-    if error:
-        text += f", {abs(value) / error:.1f} standard errors from 0"
+    quantity, unit = unit_text("re_D12", parameter.unit)
+    text = f"From the {source}: {quantity} = {estimate_text(parameter)} {unit}"
+    if parameter.stderr:
+        text += f", {abs(parameter.value) / parameter.stderr:.1f} standard errors from 0"
     if ratio is not None:
         p = math.erfc(math.sqrt(max(ratio, 0.0) / 2.0))
         chance = f"p = {p:.1e}" if p > 1e-300 else "p < 1e-300"
@@ -198,11 +194,8 @@ def _fit_tables(result: FitResult) -> str:
     """Parameters, goodness of fit and warnings of a fit."""
     rows = []
     for name, p in result.parameters.items():
-        value, unit = in_hertz(p.value, p.unit)
-        assert value is not None
-        shown = measured(value, in_hertz(p.stderr, p.unit)[0]) if p.vary else f"{value:.6g}"
-        label = f"{symbol_of(name)}/2π" if unit == "Hz" else symbol_of(name)
-        rows.append((label, shown, unit, "" if p.vary else "fixed"))
+        symbol, unit = unit_text(name, p.unit)
+        rows.append((symbol, estimate_text(p), unit, "" if p.vary else "fixed"))
     statistics = [
         (key.replace("_", " "), f"{value:.5g}")
         for key, value in result.statistics.items()

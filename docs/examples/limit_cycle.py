@@ -15,7 +15,13 @@ from _gallery import BLACK, BLUE, GREY, SKY, VERMILLION, build, new_figure, pane
 from matplotlib.figure import Figure
 
 from optobind import Gas, Sphere, TrapArray, Tweezer
-from optobind.theory import FarFieldPair, TrajectorySettings, bessel_gain, limit_cycle, simulate
+from optobind.theory import (
+    FarFieldPair,
+    TrajectorySettings,
+    bessel_gain,
+    limit_cycle,
+    simulate_full_field,
+)
 
 # Set values at which the local kd = 5.5π, φ = −π/2 and δω = 2g_a: power leans by 12 %.
 DISTANCE, PHI, BALANCE = 2.92604e-6, -1.58168021, 0.11889502
@@ -33,7 +39,7 @@ def draw() -> Figure:
     start = trap.equilibrium()
     start[0, 2] += 50e-9
     settings = TrajectorySettings(recoil=False, thermal_noise=False, sample_every=3)
-    record = simulate(trap, 2.5e-3, settings, start=(start, np.zeros((2, 3))))
+    record = simulate_full_field(trap, 2.5e-3, settings, start=(start, np.zeros((2, 3))))
     z, ms = 1e9 * (record.positions[..., 2] - trap.equilibrium()[:, 2]), 1e3 * record.times
     growth = trap.linearize(axes="xyz").growth_rate
     with style():

@@ -1,22 +1,17 @@
 """Predict the couplings of two nanospheres, simulate the experiment, and fit what it recorded."""
 
-from optobind.acquisition.plans import MonitorPlan
-from optobind.acquisition.records.opening import open_record
-from optobind.acquisition.session import Session
-from optobind.analysis.figures import save_figure, spectrum_figure
-from optobind.analysis.spectrum import analyse_spectrum
-from optobind.config.build import build_rig
-from optobind.config.load import load_rig
-from optobind.models.inference.convention import fit_convention
+import math
 
-rig = build_rig(load_rig("simulated-pair", ["simulation.clock=fast", "tweezers.0.phase=0.8 rad"]))
-predicted = fit_convention(rig.trap.pair_constants().constants, "m")  # from first principles
-session = Session(rig, live_fits=False)
-session.connect().result()
-run = session.start(MonitorPlan(duration=1.0)).result()  # recorded under runs/
-session.close()
-analysis = analyse_spectrum(open_record(run.path))
+import optobind as ob
+
+changed = ["tweezers.0.phase=0.8 rad"]
+pair = ob.load_trap("simulated-pair", changed).pair_constants().constants
+predicted = ob.fit_convention(pair, "m")  # from first principles, rad/s
+record = ob.simulate("simulated-pair", ob.MonitorPlan(duration=1.0), settings=changed)
+analysis = ob.analyse_spectrum(record)  # recorded under runs/, calibrated
 for name in ("g_r", "g_a", "re_D12"):
-    value, stderr = analysis.result.value(name), analysis.result.stderr(name)
-    print(f"{name:>7}: {value:7.0f} ± {stderr:3.0f}, predicted {predicted[name]:7.0f} rad/s")
-save_figure(spectrum_figure(analysis.csd, analysis.result), run.path.with_name("spectrum.png"))
+    found = analysis.result.parameters[name]
+    numbers = [x / math.tau for x in (found.value, found.stderr, predicted[name])]
+    print("{:>7}/2π: {:7.0f} ± {:3.0f}, predicted {:7.0f} Hz".format(name, *numbers))
+figure = ob.spectrum_figure(analysis.csd, analysis.result)
+ob.save_figure(figure, record.path.with_name("spectrum.png"))

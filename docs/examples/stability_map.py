@@ -14,13 +14,13 @@ import numpy as np
 from _gallery import BLACK, build, new_figure, panel_letter, style
 from matplotlib.figure import Figure
 
-from optobind import array_regimes, array_symmetry, build_trap, load_rig
+from optobind import array_regimes, array_symmetry, load_trap
 from optobind.theory import stability_map
 
 
 def draw() -> Figure:
     """Draw two maps of one rig."""
-    trap = build_trap(load_rig("simulated-pair").config)
+    trap = load_trap("simulated-pair")
     phi = math.pi * np.linspace(-1.0, 1.0, 101)
     distance, balance = np.linspace(2.0e-6, 3.6e-6, 101), np.linspace(-0.15, 0.15, 101)
     maps = (

@@ -48,6 +48,13 @@ def fit_convention(constants: PairConstants, unit: str = "quanta") -> dict[str, 
     ------
     InputError
         For a unit without a scale of quanta.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> pair = ob.load_trap("simulated-pair").pair_constants().constants
+    >>> ob.fit_convention(pair, "m")["omega_1"] == pair.line_frequencies[0]
+    True
     """
     if unit not in {"quanta", "m"}:
         raise InputError(f"unit {unit!r} has no scale of quanta; known: quanta, m")
@@ -83,10 +90,26 @@ def in_quanta(result: FitResult, masses: tuple[float, ...]) -> FitResult:
     masses : tuple of float
         kg, one for each particle.
 
+    Returns
+    -------
+    FitResult
+        In quanta.
+
     Raises
     ------
     InputError
         If the fit is not in m, or masses are missing or not positive.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")
+    >>> start, stop = record.steady()[0]
+    >>> csd = ob.estimate_csd(record.read(start, stop), record.sample_rate, 8192, unit=record.unit)
+    >>> masses = record.masses_of((0, 1))
+    >>> result = ob.in_quanta(ob.fit_pair(csd, band=(30e3, 90e3), masses=masses), masses)
+    >>> result.parameters["D11"].unit
+    'rad/s'
     """
     unit = result.input.get("unit")
     if unit != "m":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["as_precise", "measured"]
+__all__ = ["as_precise", "in_hertz", "measured"]
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _SMALL, _LARGE = 1e-3, 1e7
@@ -53,6 +53,19 @@ def as_precise(value: float, stderr: float | None) -> str:
         inner = as_precise(value / 10.0**exponent, stderr / 10.0**exponent)
         return f"{inner}·10{str(exponent).translate(_SUPERSCRIPT)}"
     return _fixed(value, _decimals(stderr))
+
+
+def in_hertz(value: float | None, unit: str) -> tuple[float | None, str]:
+    """Divide rates by 2π for the reader; other units stay.
+
+    Examples
+    --------
+    >>> in_hertz(628.3185307179587, "rad/s")
+    (100.0, 'Hz')
+    """
+    if unit != "rad/s":
+        return value, unit
+    return (None if value is None else value / math.tau), "Hz"
 
 
 def _counts(stderr: float | None) -> bool:

@@ -64,6 +64,16 @@ class FitResult:
         Whether the optimiser met its criteria.
     warnings : tuple of str
         What the user should know before quoting the numbers.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> result = ob.analyse_spectrum(record).result
+    >>> result.value("g_r") < 0.0 < result.stderr("g_r")
+    True
+    >>> result.parameters["g_r"].unit
+    'rad/s'
     """
 
     model: str

@@ -86,7 +86,7 @@ def test_large_offset_costs_no_precision_and_stays_in_the_first_two_bins():
     rng = np.random.default_rng(3)
     weak = np.round(rng.normal(size=(40_000, 2)) * 2.0)
     counts = (weak + 30_000).astype(np.int16)
-    offset = estimate_csd(counts, RATE, 4096).matrix
+    offset = estimate_csd(counts, RATE, 4096, unit="V").matrix
     expected = scipy_matrix(counts.astype(float), 4096)
     assert_local(offset, expected, 1e-5)
     assert_local(offset[3:], scipy_matrix(weak, 4096)[3:], 1e-5)
@@ -94,12 +94,12 @@ def test_large_offset_costs_no_precision_and_stays_in_the_first_two_bins():
 
 def test_float64_arrays_keep_double_precision():
     volts = coloured(20_000, 2) * 1e-12
-    assert_local(estimate_csd(volts, RATE, 1000).matrix, scipy_matrix(volts, 1000), 1e-11)
+    assert_local(estimate_csd(volts, RATE, 1000, unit="V").matrix, scipy_matrix(volts, 1000), 1e-11)
 
 
 def test_integral_of_the_auto_spectrum_is_the_variance():
     volts = coloured(200_000, 1)
-    found = estimate_csd(volts, RATE, 2048)
+    found = estimate_csd(volts, RATE, 2048, unit="V")
     assert np.sum(found.matrix[:, 0, 0].real) * found.bin_width == pytest.approx(
         volts.var(), rel=0.02
     )
@@ -109,7 +109,7 @@ def test_sign_of_the_phase_a_delayed_copy_lags():
     # z_2(t) = z_1(t − τ): Z_2 = Z_1 exp(−2πifτ), S_12 = ⟨Z_1 Z_2*⟩ = S_11 exp(+2πifτ).
     rng = np.random.default_rng(5)
     noise = rng.normal(size=100_001)
-    found = estimate_csd(np.stack([noise[1:], noise[:-1]], axis=1), RATE, 1024)
+    found = estimate_csd(np.stack([noise[1:], noise[:-1]], axis=1), RATE, 1024, unit="V")
     expected = np.exp(2j * np.pi * found.frequencies / RATE)
     ratio = found.matrix[20:-20, 0, 1] / found.matrix[20:-20, 0, 0]
     assert np.max(np.abs(ratio - expected[20:-20])) < 0.05
@@ -130,7 +130,7 @@ def test_estimate_does_not_depend_on_how_blocks_are_cut(sizes, segment, overlap_
             feed(CsdEstimator(2, segment, RATE, overlap=overlap), counts, sizes, np.ones(2))
         return
     cut = feed(CsdEstimator(2, segment, RATE, overlap=overlap), counts, sizes, np.ones(2))
-    whole = estimate_csd(counts, RATE, segment, overlap=overlap)
+    whole = estimate_csd(counts, RATE, segment, overlap=overlap, unit="V")
     np.testing.assert_allclose(cut.matrix, whole.matrix, rtol=1e-6, atol=1e-6)
     assert cut.averages == whole.averages == 1 + (total - segment) // (segment - overlap)
     assert cut.last_sample <= total
@@ -141,7 +141,7 @@ def test_segments_never_hold_samples_from_both_sides_of_a_gap():
     estimator = CsdEstimator(2, 512, RATE, scale=np.ones(2))
     feed(estimator, a, [1000, 1000, 1000], np.ones(2))
     found = feed(estimator, b, [700, 1800], np.ones(2), first=3001)
-    parts = [estimate_csd(x, RATE, 512) for x in (a, b)]
+    parts = [estimate_csd(x, RATE, 512, unit="V") for x in (a, b)]
     weights = [p.averages for p in parts]
     expected = sum(w * p.matrix for w, p in zip(weights, parts, strict=True)) / sum(weights)
     np.testing.assert_allclose(found.matrix, expected, rtol=1e-12, atol=1e-15)
@@ -165,7 +165,7 @@ def test_block_marked_with_a_gap_starts_a_new_segment_although_its_index_fits():
 @pytest.mark.parametrize("k", [1, 2, 7, 100])
 def test_effective_averages_of_a_linear_half_overlapping_hann_average(k):
     x = coloured(256 * (k + 1), 1)
-    found = estimate_csd(x, RATE, 512)
+    found = estimate_csd(x, RATE, 512, unit="V")
     assert found.averages == k
     assert found.effective_averages == pytest.approx(k / (1 + 2 * (1 - 1 / k) / 36), rel=1e-12)
 
@@ -190,7 +190,9 @@ def test_exponential_average_weights_fall_from_the_newest_and_start_unbiased():
     alpha = 0.3
     estimator = CsdEstimator(2, 512, RATE, overlap=0, averaging="exponential", alpha=alpha)
     found = feed(estimator, x, [512 * 3], np.ones(2))
-    single = [estimate_csd(x[i * 512 : (i + 1) * 512], RATE, 512).matrix for i in range(3)]
+    single = [
+        estimate_csd(x[i * 512 : (i + 1) * 512], RATE, 512, unit="V").matrix for i in range(3)
+    ]
     w = (1 - alpha) ** np.array([2, 1, 0])
     expected = np.tensordot(w / w.sum(), single, axes=1)
     np.testing.assert_allclose(found.matrix, expected, rtol=1e-10, atol=1e-14)
@@ -216,7 +218,9 @@ def test_reset_forgets_and_estimates_go_on_after_an_intermediate_one():
     estimator.reset()
     feed(estimator, x, [3000], np.ones(2))
     found = feed(estimator, x[3000:], [6000], np.ones(2), first=3000)
-    np.testing.assert_allclose(found.matrix, estimate_csd(x, RATE, 512).matrix, rtol=1e-12)
+    np.testing.assert_allclose(
+        found.matrix, estimate_csd(x, RATE, 512, unit="V").matrix, rtol=1e-12
+    )
 
 
 def test_segments_with_nan_are_left_out_and_counted_and_refused_for_whole_records():
@@ -228,13 +232,13 @@ def test_segments_with_nan_are_left_out_and_counted_and_refused_for_whole_record
     assert found.averages == 17
     assert np.isfinite(found.matrix).all()
     with pytest.raises(InputError, match="samples must be finite"):
-        estimate_csd(x, RATE, 512)
+        estimate_csd(x, RATE, 512, unit="V")
 
 
 def test_repetitions_are_stretches_of_their_own():
     x = coloured(6000, 2).reshape(6, 1000, 2)
-    found = estimate_csd(x, RATE, 400)
-    expected = np.mean([estimate_csd(r, RATE, 400).matrix for r in x], axis=0)
+    found = estimate_csd(x, RATE, 400, unit="V")
+    expected = np.mean([estimate_csd(r, RATE, 400, unit="V").matrix for r in x], axis=0)
     np.testing.assert_allclose(found.matrix, expected, rtol=1e-12, atol=1e-16)
     assert found.averages == 24
 
@@ -268,6 +272,6 @@ def test_block_of_other_width_is_refused():
 def test_a_transposed_record_and_an_endless_segment_are_refused_before_room_is_made():
     record = np.zeros((200_000, 2))
     with pytest.raises(InputError, match=r"more channels \(200000\) than rows \(2\).*x\.T"):
-        estimate_csd(record.T, RATE, 1 << 26)
+        estimate_csd(record.T, RATE, 1 << 26, unit="V")
     with pytest.raises(InputError, match="too few samples"):
-        estimate_csd(record, RATE, 1 << 44)
+        estimate_csd(record, RATE, 1 << 44, unit="V")

@@ -58,7 +58,7 @@ def test_real_record_has_the_stated_length_rate_and_line():
     assert record.samples.shape == (250_002, 1)
     assert record.sample_rate == 2.5e6
     assert record.unit == "V"
-    csd = estimate_csd(record.source.data, record.sample_rate, 16384, scale=record.scale)
+    csd = estimate_csd(record.source.data, record.sample_rate, 16384, scale=record.scale, unit="V")
     band = csd.band(5e3, 1e6)
     strongest = band.frequencies[np.argmax(band.matrix[:, 0, 0].real)]
     assert strongest == pytest.approx(61.6e3, abs=200.0)

@@ -28,7 +28,7 @@ from optobind.acquisition.live_fit import FitProcess, FitSettings, FitTask
 if __name__ == "__main__":
     fits = FitProcess()
     samples = np.random.default_rng(1).normal(size=(20_000, 1))
-    fits.spectrum(FitTask(estimate_csd(samples, 1e6, 1024), FitSettings("single"), None))
+    fits.spectrum(FitTask(estimate_csd(samples, 1e6, 1024, unit="V"), FitSettings("single"), None))
     time.sleep(0.3)
     print(time.time(), flush=True)
     fits.close()
@@ -37,7 +37,7 @@ if __name__ == "__main__":
 
 def task() -> FitTask:
     samples = np.random.default_rng(1).normal(size=(20_000, 1))
-    return FitTask(estimate_csd(samples, 1e6, 1024), FitSettings("single"), None)
+    return FitTask(estimate_csd(samples, 1e6, 1024, unit="V"), FitSettings("single"), None)
 
 
 def workers(seconds: float = 1.0) -> list[object]:

@@ -91,11 +91,11 @@ def white_estimate(averages):
 
 def test_variance_of_groups_is_what_white_noise_shows():
     rng = np.random.default_rng(2)
-    csd = estimate_csd(rng.standard_normal((4000, 1280, 1)), 512.0, 512)
+    csd = estimate_csd(rng.standard_normal((4000, 1280, 1)), 512.0, 512, unit="V")
     single = white_estimate(4)
     powers = []
     for record in rng.standard_normal((1500, 1280, 1)):
-        powers.append(estimate_csd(record, 512.0, 512).matrix[20:236, 0, 0].real)
+        powers.append(estimate_csd(record, 512.0, 512, unit="V").matrix[20:236, 0, 0].real)
     ratio = np.array(powers) / csd.matrix[20:236, 0, 0].real.mean()
     for size in (1, 3, 12):
         means = ratio.reshape(1500, -1, size).mean(axis=2)

@@ -40,6 +40,20 @@ def test_a_notebook_answers_what_the_command_line_answers(run, kind, capsys):
     assert 1e4 < result.value("D11") < 1e7
 
 
+def test_a_spectrum_estimated_by_hand_is_in_the_unit_of_the_record(run):
+    """Of samples in metres nobody says that they are volts."""
+    record = open_record(run)
+    start, stop = record.steady()[0]
+    samples = record.read(start, stop, (0,))
+    csd = ob.estimate_csd(samples, record.sample_rate, 8192, unit=record.unit)
+    assert csd.unit == "m"
+    variance = csd.matrix[2:, 0, 0].real.sum() * csd.bin_width
+    assert variance == pytest.approx(samples.var(), rel=0.05)
+    assert 1e-11 < np.sqrt(variance) < 1e-8  # tens of picometres, not volts
+    with pytest.raises(TypeError, match="unit"):
+        ob.estimate_csd(samples, record.sample_rate, 8192)
+
+
 def test_a_run_file_is_opened_with_calibration_polarity_and_masses(run):
     record = open_record(run)
     assert (record.kind, record.unit, record.stored_unit) == ("run", "m", "V")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from optobind.analysis.spectrum import analyse_spectrum
 from optobind.config.build import build_rig
 from optobind.config.load import load_rig
 from optobind.models.inference.convention import fit_convention
+from optobind.models.inference.digits import measured
 from optobind.models.pair import PairConstants
 
 RATE = 1e6
@@ -167,8 +170,12 @@ def test_results_and_figures_are_stored(optobind, folder, tmp_path):
 def test_table_of_a_fit_names_parameters_and_units(optobind, folder):
     answer = optobind("fit", "spectrum", folder / "one.npz")
     assert answer.code == 0
-    for word in ("omega", "gamma", "rad/s", "V^2/Hz"):
+    for word in ("omega", "gamma", "V^2/Hz"):
         assert word in answer.out
+    result = optobind("fit", "spectrum", folder / "one.npz", "--json").json
+    value, stderr = (result["parameters"]["gamma"][key] / math.tau for key in ("value", "stderr"))
+    assert re.search(rf"γ/2π[\s│]+{measured(value, stderr)}[\s│]+Hz", answer.out)
+    assert "rad/s" not in answer.out
 
 
 def test_reheating_is_recovered_within_its_errors(optobind, folder):

@@ -47,15 +47,15 @@ def rig(tmp_path_factory):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Leave the drawing out, which takes most of the time."""
-    for name in ("regimes", "symmetry", "rig_regimes", "rig_symmetry"):
-        monkeypatch.setattr(f"optobind.cli.phases_results.{name}_figure", lambda *_: Figure())
+    for name in ("regimes", "symmetry", "pair_regimes", "pair_symmetry"):
+        monkeypatch.setattr(f"optobind.analysis.phases.{name}_figure", lambda *_: Figure())
 
     def save(_figure, path):
         path.write_bytes(b"")
         return path
 
     monkeypatch.setattr("optobind.cli.phases.save_figure", save)
-    monkeypatch.setattr("optobind.cli.phases_results._RIG_CUT", 21)
+    monkeypatch.setattr("optobind.analysis.phases._PAIR_CUT", 21)
 
 
 def test_both_figures_and_the_grid_are_written(ideal, rig):

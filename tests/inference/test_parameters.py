@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import numpy as np
 import pytest
 from simulated_releases import DEMO
@@ -95,8 +98,11 @@ def test_value_and_error_end_at_the_same_digit(value, stderr, text, alone):
 def test_the_report_has_values_errors_units_and_goodness(single, releases):
     text = fit_report(single)
     p = single.parameters["gamma"]
-    assert measured(p.value, p.stderr) in text
-    for part in (symbol_of("omega"), "rad/s", "χ² =", "p = ", "correlations"):
+    assert f"γ/2π  {measured(p.value / math.tau, p.stderr / math.tau)}" in re.sub(
+        " {2,}", "  ", text
+    )
+    assert "rad/s" not in text
+    for part in (symbol_of("omega"), "Hz", "χ² =", "p = ", "correlations"):
         assert part in text
     text = fit_report(releases["transitions"], correlations=False)
     assert text.startswith("reheating fit by transitions")

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...models.errors import InputError
 from ...models.ranges import require_finite, require_finite_array
+from ...models.reprs import short_repr
 
 __all__ = ["DemodulatedMoments", "demodulated_moments"]
 
@@ -35,6 +36,8 @@ class DemodulatedMoments:
 
     normal: Complex
     anomalous: Complex
+
+    __repr__ = short_repr
 
     @property
     def energies(self) -> Array:

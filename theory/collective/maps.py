@@ -18,6 +18,7 @@ from ...models.families import LightFamily, pair_family
 from ...models.family_coefficients import Reason
 from ...models.linear import LinearModel
 from ...models.ranges import require_vector
+from ...models.reprs import short_repr
 from .chains import chain_family
 
 __all__ = ["StabilityMap", "family_growth", "growth_map", "stability_map"]
@@ -65,6 +66,8 @@ class StabilityMap:
     growth_rate: Array
     frequency: Array
     reason: NDArray[np.uint8]
+
+    __repr__ = short_repr
 
     @property
     def valid(self) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from ...models.array import Place, TrapArray
 from ...models.errors import InputError
 from ...models.linear import LinearModel
 from ...models.ranges import require_finite_array, require_range
+from ...models.reprs import short_repr
 from .eigenvectors import Eigenvectors, biorthonormal
 
 __all__ = ["NormalModes", "normal_modes"]
@@ -76,6 +77,8 @@ class NormalModes:
     exceptional: NDArray[np.bool_]
     participation: Array
     left_participation: Array
+
+    __repr__ = short_repr
 
     def __len__(self) -> int:
         return len(self.frequencies)

@@ -18,6 +18,7 @@ from ...models.farfield import far_field_couplings, noise_kernel
 from ...models.linear import LinearModel
 from ...models.oscillators import oscillator_drift, oscillator_model
 from ...models.ranges import require_count, require_finite, require_finite_array, require_range
+from ...models.reprs import short_repr
 from ...models.tweezer import LocalField
 
 __all__ = ["CouplingNetwork"]
@@ -56,6 +57,8 @@ class CouplingNetwork:
     D: NDArray[np.complex128]
     gamma: Array
     n_thermal: float = 0.0
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         n = len(np.atleast_1d(self.omegas))

@@ -17,6 +17,7 @@ from scipy import linalg
 from ...models.errors import InputError
 from ...models.linear import LinearModel
 from ...models.ranges import require_finite_array
+from ...models.reprs import short_repr
 
 __all__ = ["EndToEnd", "critical_damping", "end_to_end", "stability_margin", "transfer_function"]
 
@@ -42,6 +43,8 @@ class EndToEnd:
     forward: Complex
     backward: Complex
     alone: tuple[float, float]
+
+    __repr__ = short_repr
 
     @property
     def forward_db(self) -> Array:

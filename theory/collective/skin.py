@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...models.errors import InputError
 from ...models.ranges import require_count, require_finite, require_finite_array
+from ...models.reprs import short_repr
 from .modes import NormalModes
 from .network import CouplingNetwork
 
@@ -192,6 +193,8 @@ class SkinEffect:
     left_profile: Array
     growth: float
     imbalance: float
+
+    __repr__ = short_repr
 
     @property
     def end(self) -> Literal["first", "last", "none"]:

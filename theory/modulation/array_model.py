@@ -29,6 +29,7 @@ from ...models.coefficients import kept_axes, pull_rates, recoil_rates
 from ...models.constants import HBAR, bose_occupation
 from ...models.errors import InputError, NotTrappedError
 from ...models.oscillators import oscillator_drift, oscillator_noise, oscillator_output
+from ...models.reprs import short_repr
 from .array_drift import LightParts, averaged_positions, light_parts
 from .drift import ModulatedModel
 from .floquet import driven_mean
@@ -73,6 +74,8 @@ class ArrayModel:
     omegas: Array
     masses: Array
     k: float
+
+    __repr__ = short_repr
 
     def excursion(self) -> Array:
         """Largest forced excursion of each coordinate over a period, shape (n·axes,), m.

@@ -13,6 +13,7 @@ from scipy.optimize import brentq, minimize, minimize_scalar
 from ...models.array import TrapArray
 from ...models.errors import InputError
 from ...models.light import Site, TweezerState
+from ...models.reprs import short_repr
 from .array_drift import averaged_positions
 from .array_model import array_model
 from .drift import ModulatedModel
@@ -99,6 +100,8 @@ class ArrayWorkingPoint:
     program: LightProgram
     positions: Array
     doubts: tuple[str, ...]
+
+    __repr__ = short_repr
 
 
 def _require_pair(array: TrapArray) -> None:

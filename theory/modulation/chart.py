@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...models.errors import InputError
+from ...models.reprs import short_repr
 from .drift import ModulatedModel
 from .propagation import fastest_rate
 
@@ -40,6 +41,8 @@ class StabilityChart:
     frequencies: Array
     multipliers: NDArray[np.complex128]
     error: float
+
+    __repr__ = short_repr
 
     @property
     def growth(self) -> Array:

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...models.errors import ConvergenceError, InputError
 from ...models.linear import LinearModel
 from ...models.ranges import require_count, require_finite, require_finite_array, require_range
+from ...models.reprs import short_repr
 from .drift import ModulatedModel
 from .floquet import floquet
 
@@ -60,6 +61,8 @@ class DemodulatedSpectra:
     omega_ref: float
     phase: float
     locked: bool
+
+    __repr__ = short_repr
 
     def quadrature(self, channel: int, angle: float = 0.0) -> Array:
         """Spectrum of X cos(angle) − Y sin(angle), a lock-in phase θ + angle, shape (f,)."""

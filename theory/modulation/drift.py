@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...models.errors import InputError
 from ...models.linear import LinearModel
 from ...models.ranges import require_range
+from ...models.reprs import short_repr
 from .weights import Retimed, Weights, fourier_weights, mean_weights
 
 __all__ = ["ModulatedModel"]
@@ -69,6 +70,8 @@ class ModulatedModel:
     force_parts: Array = field(default_factory=lambda: np.zeros((0, 0)))
     imprecision: Array = field(default_factory=lambda: np.zeros((0, 0)))
     unit: str = "quanta"
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         require_range("omega", self.omega, 1e-9, 1e12, "rad/s")

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...models.errors import UnstableModelError
 from ...models.ranges import require_finite
+from ...models.reprs import short_repr
 from .drift import ModulatedModel
 from .maps import GaussianMap
 from .propagation import Moments, propagate, step_maps
@@ -52,6 +53,8 @@ class FloquetAnalysis:
     multipliers: NDArray[np.complex128]
     modes: NDArray[np.complex128]
     error: float
+
+    __repr__ = short_repr
 
     @property
     def monodromy(self) -> Array:

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...models.errors import ConvergenceError, InputError
 from ...models.ranges import require_finite, require_range
+from ...models.reprs import short_repr
 from .drift import ModulatedModel
 from .maps import GaussianMap, exponential_steps
 from .waveform import time_array
@@ -53,6 +54,8 @@ class Moments:
     mean: Array
     covariance: Array
     error: float
+
+    __repr__ = short_repr
 
 
 def magnus_maps(model: ModulatedModel, edges: Array) -> GaussianMap:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 
 from ...models.errors import InputError
+from ...models.reprs import short_repr
 from .waveform import UNITS, Waveform, require_unit, time_array
 
 __all__ = ["Sampled"]
@@ -53,6 +54,8 @@ class Sampled(Waveform):
     unit: str = "rad"
     kind: Literal["steps", "linear", "cubic"] = "linear"
     outside: Literal["error", "hold", "repeat"] = "error"
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         low, high = UNITS[require_unit(self.unit)]

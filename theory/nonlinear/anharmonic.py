@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.array import Place, TrapArray
+from ...models.reprs import short_repr
 
 __all__ = ["TrapAnharmonicity", "trap_anharmonicity", "trap_sizes"]
 
@@ -36,6 +37,8 @@ class TrapAnharmonicity:
     squares: _Array
     quadratic: _Array
     cubic: _Array
+
+    __repr__ = short_repr
 
     @property
     def duffing(self) -> _Array:

@@ -18,6 +18,7 @@ from scipy.optimize import root
 from ...models.array import TrapArray
 from ...models.errors import ConvergenceError, InputError
 from ...models.ranges import require_range
+from ...models.reprs import short_repr
 from .kernels import forces_along
 from .limit_cycle import LimitCycle
 from .packing import make_work, pack_beams, pack_particles
@@ -46,6 +47,8 @@ class PeriodicOrbit:
     positions: _Array
     omega: float
     coefficients: NDArray[np.complex128]
+
+    __repr__ = short_repr
 
     def growth_rate(self, trap: TrapArray) -> float:
         """Growth rate of the fastest deviation from the orbit, its phase aside, 1/s.

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...models.array import TrapArray
 from ...models.errors import InputError
 from ...models.ranges import require_count, require_finite_array, require_range
+from ...models.reprs import short_repr
 from ...models.rng import fill_normal, new_stream
 from .anharmonic import trap_anharmonicity
 from .kernels import inner
@@ -167,6 +168,8 @@ class FarFieldTrajectory:
     times: _Array
     positions: _Array
     velocities: _Array
+
+    __repr__ = short_repr
 
 
 @inner

@@ -19,7 +19,7 @@ _DEFAULT_STEPS = 50.0
 
 @dataclass(frozen=True)
 class TrajectorySettings:
-    """Settings of :func:`~optobind.theory.nonlinear.simulate.simulate`.
+    """Settings of :func:`~optobind.theory.nonlinear.simulate.simulate_full_field`.
 
     Attributes
     ----------

@@ -18,14 +18,14 @@ from .starts import Start, starting_states
 from .stepping import KEPT, TOUCHED, Bath, Limits, State, advance
 from .trajectory import Loss, Trajectory
 
-__all__ = ["simulate"]
+__all__ = ["simulate_full_field"]
 
 _Array = NDArray[np.float64]
 _MOST_BYTES = 4e9
 _CHUNK_STEPS = 2_000_000  # between looks at the keyboard
 
 
-def simulate(
+def simulate_full_field(
     trap: TrapArray,
     duration: float,
     settings: TrajectorySettings | None = None,

@@ -11,6 +11,7 @@ from ...models.array import TrapArray
 from ...models.constants import BOLTZMANN, HBAR
 from ...models.errors import InputError
 from ...models.ranges import require_finite, require_finite_array
+from ...models.reprs import short_repr
 from .kernels import potentials_along
 from .packing import make_work, pack_beams, pack_particles
 
@@ -75,6 +76,8 @@ class Trajectory:
     alive: NDArray[np.bool_]
     losses: tuple[Loss, ...]
     dt: float
+
+    __repr__ = short_repr
 
     @property
     def particles(self) -> int:

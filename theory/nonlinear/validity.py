@@ -29,6 +29,7 @@ from ...models.constants import HBAR
 from ...models.errors import InputError
 from ...models.linear import LinearModel
 from ...models.ranges import require_range
+from ...models.reprs import short_repr
 from .anharmonic import trap_anharmonicity, trap_sizes
 
 __all__ = ["LinearValidity", "linear_validity"]
@@ -76,6 +77,8 @@ class LinearValidity:
     frequency_shift: _Array
     linewidth: float
     growth_rate: float
+
+    __repr__ = short_repr
 
     @property
     def valid(self) -> bool:

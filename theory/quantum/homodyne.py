@@ -17,6 +17,7 @@ from ...models.errors import InputError
 from ...models.linear import LinearModel
 from ...models.pair import PairConstants
 from ...models.ranges import require_range
+from ...models.reprs import short_repr
 from .riccati import flow_generator
 from .states import symplectic_form
 
@@ -45,6 +46,8 @@ class HomodyneDetection:
 
     rows: NDArray[np.complex128]
     efficiencies: Matrix
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         rows = np.atleast_2d(np.array(self.rows, dtype=np.complex128))

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InputError
+from ...reprs import short_repr
 
 __all__ = ["MAX_BINS", "BinLayout", "demodulate", "lay_out_bins"]
 
@@ -56,6 +57,8 @@ class BinLayout:
     length: int
     sample_rate: float
     omega_ref: float
+
+    __repr__ = short_repr
 
     def __post_init__(self) -> None:
         starts = np.array(self.starts, dtype=np.int64)

@@ -63,6 +63,14 @@ class ReheatingEstimate:
         Unit of the samples: "quanta", "m" or "V".
     provenance : mapping
         Where the samples come from.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")
+    >>> estimate = ob.analyse_reheating(record).estimate
+    >>> estimate.curves().shape == (4, len(estimate.times))
+    True
     """
 
     layout: BinLayout
@@ -329,11 +337,26 @@ def estimate_reheating(
     provenance : mapping, optional
         Kept in the estimate.
 
+    Returns
+    -------
+    ReheatingEstimate
+        Averaged curves with their errors.
+
     Raises
     ------
     InputError
         For a wrong shape, values that are not finite, fewer than 10 repetitions, a release shorter
         than a few periods or fewer than 4 samples per period.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> import numpy as np
+    >>> record = ob.open_record("runs/first/run.h5")
+    >>> releases = np.stack([record.read(*span) for span in record.releases()])
+    >>> estimate = ob.estimate_reheating(releases, record.sample_rate, unit=record.unit)
+    >>> estimate.unit, estimate.repetitions == len(releases)
+    ('m', True)
     """
     data = checked_samples(samples)
     if len(data) - len(set(exclude)) < MIN_REPETITIONS:

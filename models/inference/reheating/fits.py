@@ -91,6 +91,15 @@ def fit_reheating(
         For fewer than 10 repetitions, unknown estimators or parameter names, or unusable samples.
     ConvergenceError
         If no model describes the data, or the covariance of the curves cannot be formed.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")
+    >>> estimate = ob.analyse_reheating(record).estimate
+    >>> result = ob.fit_reheating(estimate, estimator="transitions")
+    >>> result.parameters["D11"].unit
+    'rad/s'
     """
     if estimator not in ESTIMATORS:
         raise InputError(f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
@@ -135,6 +144,27 @@ def predict_reheating(
     """Return the expected raw curves E_1, E_2, Re C, Im C at the estimate's windows, (4, t).
 
     Imprecision and the response of the windows are included, as in the estimate itself.
+
+    Parameters
+    ----------
+    estimate : ReheatingEstimate
+        Its windows count, its curves do not.
+    result : FitResult or mapping
+        Parameters of a reheating fit.
+
+    Returns
+    -------
+    ndarray, shape (4, t)
+        unit².
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")
+    >>> estimate = ob.analyse_reheating(record).estimate
+    >>> result = ob.fit_reheating(estimate)
+    >>> ob.predict_reheating(estimate, result).shape == estimate.curves().shape
+    True
     """
     values = _values(result)
     moments = amplitude_moments(estimate.layout, values, vacuum=estimate.vacuum)

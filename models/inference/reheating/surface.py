@@ -29,6 +29,20 @@ def reheating_parameters(
         Averaged curves.
     values : mapping, optional
         Start values; default from the curves.
+
+    Returns
+    -------
+    lmfit.Parameters
+        Of :func:`fit_reheating`.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")
+    >>> estimate = ob.analyse_reheating(record).estimate
+    >>> params = ob.reheating_parameters(estimate)
+    >>> params["gamma_1"].vary  # the gas is weak: fixed at 0
+    False
     """
     start = dict(start_values(estimate) if values is None else values)
     omega = estimate.omega_ref

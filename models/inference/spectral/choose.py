@@ -66,6 +66,14 @@ def choose_segment(
     InputError
         If the record is shorter than 64 samples, not finite, the rate is not positive, or the band
         holds no bin of the finest spectrum.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> samples = record.read(0, 400_000)
+    >>> ob.choose_segment(samples, record.sample_rate).bit_count()  # a power of two
+    1
     """
     record = np.asarray(samples)
     record = record[:, None] if record.ndim == 1 else record
@@ -231,10 +239,23 @@ def choose_band(csd: CsdEstimate) -> tuple[float, float]:
     csd : CsdEstimate
         One or two channels.
 
+    Returns
+    -------
+    tuple of float
+        Low and high edge, Hz.
+
     Raises
     ------
     InputError
         If no channel shows a line.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> csd = ob.analyse_spectrum(ob.open_record("runs/first/run.h5")).csd
+    >>> low, high = ob.choose_band(csd)
+    >>> 0.0 < low < 52e3 < high < 1e6  # Hz, around the lines
+    True
     """
     f = csd.frequencies
     weight = information_of(csd).weight

@@ -6,7 +6,6 @@ analytic derivatives beneath, lmfit parameters at the surface.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,19 +16,26 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...spectra import CsdEstimate
-from ..matrices import NAMES, values_of
+from ..matrices import values_of
 from ..optimiser import CrossMoment, Guard, Optimum, maximise
-from ..parameters import PARAMETERS
 from ..result import FitResult
 from ..space import Space
-from .lines import Line
 from .outcome import result_of
 from .periodogram import BinGrid
-from .starts import channel_lines, mirrored_starts, pair_starts
+from .problem import (
+    bounded,
+    checked_ratio,
+    lines_of,
+    pair_candidates,
+    prepared,
+    require_information,
+    single_start,
+)
+from .starts import mirrored_starts
 from .windows import information_of
 from .wishart import Evaluation, SpectralProblem, matrix_entries
 
-__all__ = ["expected_csd", "fit_pair", "fit_single", "pair_parameters", "single_parameters"]
+__all__ = ["expected_csd", "fit_pair", "fit_single"]
 
 # Starts are compared on at most this many bins around the lines; the winner climbs on all.
 _START_BINS = 3000
@@ -37,56 +43,6 @@ _START_BINS = 3000
 _START_ITERATIONS = 30
 # Noise of rank one, |Re D_12|² = D_11 D_22, is still a model, more is not.
 _GUARD = Guard((CrossMoment(("re_D12",), ("D11", "D22"), 1.0 - 1e-7),))
-
-
-def single_parameters(
-    csd: CsdEstimate, band: tuple[float, float] | None = None
-) -> lmfit.Parameters:
-    """Parameters of a single fit with start values from the data and bounds.
-
-    Parameters
-    ----------
-    csd : CsdEstimate
-        One channel.
-    band : (float, float), optional
-        Hz.
-
-    Raises
-    ------
-    InputError
-        If the data cannot be used or no line stands out.
-    """
-    problem, cut = _prepare("single", csd, band, 1.0)
-    return _bounded("single", cut, _single_start(_lines(cut, problem.weight, 1)[0][0]))
-
-
-def pair_parameters(
-    csd: CsdEstimate,
-    band: tuple[float, float] | None = None,
-    *,
-    masses: tuple[float, float] | None = None,
-) -> lmfit.Parameters:
-    """Parameters of a pair fit with start values from the data and bounds.
-
-    Parameters
-    ----------
-    csd : CsdEstimate
-        Two channels.
-    band : (float, float), optional
-        Hz.
-    masses : (float, float), optional
-        Masses in kg (only their ratio counts), for records in m.
-
-    Raises
-    ------
-    InputError
-        If the data cannot be used or a channel shows no line.
-    """
-    ratio = _mass_ratio(masses)
-    problem, cut = _prepare("pair", csd, band, ratio)
-    starts = _pair_candidates(problem, cut)
-    likelihoods = [problem.evaluate(s).log_likelihood for s in starts]
-    return _bounded("pair", cut, starts[int(np.argmax(likelihoods))])
 
 
 def fit_single(
@@ -106,19 +62,32 @@ def fit_single(
     params : lmfit.Parameters, optional
         Start values, bounds, fixed values and ties; see :func:`single_parameters`.
 
+    Returns
+    -------
+    FitResult
+        ``model="single"``.
+
     Raises
     ------
     InputError
         If the data cannot be used, the band is empty, or no line stands out.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> csd = ob.analyse_spectrum(ob.open_record("runs/first/run.h5")).csd
+    >>> result = ob.fit_single(csd.select((0,)), band=(48e3, 60e3))
+    >>> result.varying
+    ('omega', 'gamma', 'D', 'noise')
     """
-    problem, cut = _prepare("single", csd, band, 1.0)
-    _require_information(problem, params)
+    problem, cut = prepared("single", csd, band, 1.0)
+    require_information(problem, params)
     if params is None:
-        line = _lines(cut, problem.weight, 1)[0][0]
-        starts = [_single_start(line, ratio) for ratio in (1.0, 0.2)]
-        optimum = _best(problem, [_bounded("single", cut, s) for s in starts])
+        line = lines_of(cut, problem.weight, 1)[0][0]
+        starts = [single_start(line, ratio) for ratio in (1.0, 0.2)]
+        optimum = _best(problem, [bounded("single", cut, s) for s in starts])
         if not optimum.converged:
-            optimum = _climbed(problem, _bounded("single", cut, optimum.values))
+            optimum = _climbed(problem, bounded("single", cut, optimum.values))
     else:
         optimum = _climbed(problem, params)
     return result_of(problem, cut, optimum)
@@ -151,29 +120,42 @@ def fit_pair(
         Masses of the particles in kg for records in m: g_r and g_a are then those of the
         symmetrised equations also for unequal particles.
 
+    Returns
+    -------
+    FitResult
+        ``model="pair"``; rates in rad/s, D in unit²/s when the record is not in quanta.
+
     Raises
     ------
     InputError
         If the estimate has not two channels, the data cannot be used, the band is empty, a channel
         shows no line, or there are too few averages and bins for the parameters.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> csd = ob.analyse_spectrum(ob.open_record("runs/first/run.h5")).csd
+    >>> result = ob.fit_pair(csd, band=ob.choose_band(csd))
+    >>> result.converged, result.parameters["g_a"].unit
+    (True, 'rad/s')
     """
-    problem, cut = _prepare("pair", csd, band, _mass_ratio(masses))
-    _require_information(problem, params)
+    problem, cut = prepared("pair", csd, band, checked_ratio(masses))
+    require_information(problem, params)
     if start is not None:
         given = start.parameters if isinstance(start, FitResult) else start
         values = values_of("pair", given)
-        optimum = _climbed(problem, _seeded(params, _bounded("pair", cut, values), values))
+        optimum = _climbed(problem, _seeded(params, bounded("pair", cut, values), values))
         return result_of(problem, cut, optimum)
     core, inner = _around_lines(problem, cut)
-    candidates = _pair_candidates(core, inner)
+    candidates = pair_candidates(core, inner)
     own = [] if params is None else [params]
-    bounded = [_seeded(params, _bounded("pair", cut, s), s) for s in candidates]
-    best = _best(core, own + bounded)
+    tried = [_seeded(params, bounded("pair", cut, s), s) for s in candidates]
+    best = _best(core, own + tried)
     mirrors = mirrored_starts(best.values, problem.mass_ratio)
-    again = [_seeded(params, _bounded("pair", cut, s), s) for s in mirrors]
+    again = [_seeded(params, bounded("pair", cut, s), s) for s in mirrors]
     best = _best(core, again, best)
     if len(core.grid.bins) < len(problem.grid.bins) or not best.converged:
-        last = _seeded(params, _bounded("pair", cut, best.values), best.values)
+        last = _seeded(params, bounded("pair", cut, best.values), best.values)
         best = _climbed(problem, last, 200)
     return result_of(problem, cut, best)
 
@@ -199,10 +181,18 @@ def expected_csd(
     -------
     ndarray, shape (n_freq, c, c)
         unit²/Hz, one-sided; draw it over the data.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> csd = ob.analyse_spectrum(ob.open_record("runs/first/run.h5")).csd
+    >>> result = ob.fit_pair(csd, band=ob.choose_band(csd))
+    >>> ob.expected_csd(csd, result).shape == csd.matrix.shape
+    True
     """
     given = params.parameters if isinstance(params, FitResult) else params
     model = "single" if "omega" in given else "pair"
-    ratio = _mass_ratio(masses)
+    ratio = checked_ratio(masses)
     if masses is None and isinstance(params, FitResult):
         ratio = float(params.input.get("mass_ratio", 1.0))
     problem = SpectralProblem(model, BinGrid.of(csd), np.zeros((1, 0)), information_of(csd), ratio)
@@ -218,87 +208,13 @@ def expected_csd(
     return matrix
 
 
-def _mass_ratio(masses: tuple[float, float] | None) -> float | None:
-    """m_2/m_1, None when not given."""
-    if masses is None:
-        return None
-    if len(masses) != 2 or not all(math.isfinite(m) and m > 0.0 for m in masses):
-        raise InputError(f"masses must be two positive numbers in kg, got {masses!r}")
-    return masses[1] / masses[0]
-
-
-def _prepare(
-    model: str, csd: CsdEstimate, band: tuple[float, float] | None, mass_ratio: float | None
-) -> tuple[SpectralProblem, CsdEstimate]:
-    """Check the estimate, cut the band, drop DC and Nyquist, and weigh the bins."""
-    wanted = 1 if model == "single" else 2
-    if csd.channels != wanted:
-        raise InputError(
-            f"a {model} fit needs {wanted} channel{'s' if wanted > 1 else ''}, "
-            f"the spectrum has {csd.channels}"
-        )
-    cut = csd if band is None else csd.band(*band)
-    # Both are real-valued transforms with half the degrees of freedom.
-    bins = np.rint(cut.frequencies / cut.bin_width)
-    keep = (bins > 0) & (2 * bins < cut.segment)
-    cut = replace(cut, frequencies=cut.frequencies[keep], matrix=cut.matrix[keep])
-    if not keep.any():
-        raise InputError("the band holds no bin besides DC and Nyquist")
-    if not np.isfinite(cut.matrix).all():
-        raise InputError("the spectrum holds a value that is not finite")
-    for j in range(wanted):
-        auto = cut.matrix[:, j, j].real
-        if auto.min() < 0.0 or not auto.any():
-            raise InputError(f"channel {j} holds no signal: its auto spectrum is zero or negative")
-    problem = SpectralProblem(
-        model, BinGrid.of(cut), matrix_entries(cut.matrix), information_of(cut), mass_ratio
-    )
-    return problem, cut
-
-
-def _require_information(problem: SpectralProblem, params: lmfit.Parameters | None) -> None:
-    """Refuse data that cannot tell the parameters apart at all."""
-    count = len(problem.names) if params is None else sum(p.vary for p in params.values())
-    entries, bins = problem.data.shape
-    if entries * bins * problem.weight < 3.0 * count:
-        raise InputError(
-            f"too few averages: {bins} bins worth {problem.weight:.3g} independent averages each "
-            f"cannot determine {count} parameters; average more segments or widen the band"
-        )
-
-
-def _lines(cut: CsdEstimate, weight: float, count: int) -> list[list[Line]]:
-    """Lines of every channel, at least one each."""
-    lines = channel_lines(cut, weight, count)
-    for j, found in enumerate(lines):
-        if not found:
-            low, high = cut.frequencies[[0, -1]]
-            raise InputError(
-                f"no line stands out of the noise of channel {j} between {low:.6g} and "
-                f"{high:.6g} Hz; choose the band or average more segments"
-            )
-    return lines
-
-
-def _single_start(line: Line, ratio: float = 1.0) -> NDArray[np.float64]:
-    """Start of a single fit; ``ratio`` narrows the line at constant variance."""
-    gamma = 2.0 * math.pi * line.width * ratio
-    return np.array([2.0 * math.pi * line.frequency, gamma, line.area * gamma, line.floor])
-
-
-def _pair_candidates(problem: SpectralProblem, cut: CsdEstimate) -> list[NDArray[np.float64]]:
-    """Starts of a pair fit from the data."""
-    first, second = _lines(cut, problem.weight, 2)
-    return pair_starts(cut, problem.weight, (first, second), problem.mass_ratio)
-
-
 def _around_lines(
     problem: SpectralProblem, cut: CsdEstimate
 ) -> tuple[SpectralProblem, CsdEstimate]:
     """The same problem on fewer bins around the lines, for comparing starts."""
     if len(cut.frequencies) <= _START_BINS:
         return problem, cut
-    lines = [line for found in _lines(cut, problem.weight, 2) for line in found]
+    lines = [line for found in lines_of(cut, problem.weight, 2) for line in found]
     width = max(*(line.width for line in lines), 5.0 * cut.bin_width)
     low = min(line.frequency for line in lines) - 30.0 * width
     high = max(line.frequency for line in lines) + 30.0 * width
@@ -307,27 +223,6 @@ def _around_lines(
         return problem, cut
     inner = replace(cut, frequencies=cut.frequencies[keep], matrix=cut.matrix[keep])
     return replace(problem, grid=BinGrid.of(inner), data=matrix_entries(inner.matrix)), inner
-
-
-def _bounded(model: str, cut: CsdEstimate, values: NDArray[np.float64]) -> lmfit.Parameters:
-    """Parameters at start values within the default bounds."""
-    low, high = 2.0 * math.pi * cut.frequencies[[0, -1]]
-    margin = 0.25 * (high - low) + 2.0 * math.pi * cut.bin_width
-    params = lmfit.Parameters()
-    for name, value in zip(NAMES[model], values, strict=True):
-        least, most = -math.inf, math.inf
-        kind = PARAMETERS[name].kind
-        if kind == "frequency":
-            least, most = max(low - margin, 0.5 * low), high + margin
-        elif kind == "damping":
-            # A thousandth of a bin is as good as none; 2ω is the overdamped limit.
-            least, most = 2.0 * math.pi * 1e-3 * cut.bin_width, 4.0 * high
-        elif PARAMETERS[name].positive:
-            least = 0.0
-        elif kind == "coupling":
-            least, most = -0.5 * high, 0.5 * high
-        params.add(name, value=float(np.clip(value, least, most)), min=least, max=most)
-    return params
 
 
 def _seeded(

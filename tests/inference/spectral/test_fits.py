@@ -14,13 +14,8 @@ from optobind.models.errors import InputError
 from optobind.models.inference.matrices import NAMES, model_pair, model_single
 from optobind.models.inference.parameters import unit_of
 from optobind.models.inference.report import to_lmfit
-from optobind.models.inference.spectral.fits import (
-    expected_csd,
-    fit_pair,
-    fit_single,
-    pair_parameters,
-    single_parameters,
-)
+from optobind.models.inference.spectral.fits import expected_csd, fit_pair, fit_single
+from optobind.models.inference.spectral.problem import pair_parameters, single_parameters
 
 HZ = 2 * np.pi
 FS, BAND = 5e5, (46e3, 54.5e3)

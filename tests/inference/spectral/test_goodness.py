@@ -60,7 +60,7 @@ def test_an_extra_line_is_detected(segment):
 
 def test_missing_couplings_are_detected():
     csd = csd_of(record(model_pair(PAIR), 1 << 16, FS, np.random.default_rng(2)), FS, 4096)
-    from optobind.models.inference.spectral.fits import pair_parameters
+    from optobind.models.inference.spectral.problem import pair_parameters
 
     params = pair_parameters(csd, (44e3, 57e3))
     for name in ("g_r", "g_a"):

@@ -3,7 +3,7 @@ import pytest
 
 from optobind.models.constants import BOLTZMANN
 from optobind.theory.nonlinear.settings import TrajectorySettings
-from optobind.theory.nonlinear.simulate import simulate
+from optobind.theory.nonlinear.simulate import simulate_full_field
 
 # Gas alone, in the conservative field of the light.
 THERMAL = {"recoil": False, "scattering": False, "binding": False}
@@ -21,7 +21,7 @@ def test_cold_gas_gives_every_coordinate_its_equipartition(make_single):
     settings = TrajectorySettings(sample_every=10, **THERMAL)
     # Without the scattering force the particle rests at the focus.
     start = (trap.foci, np.zeros((1, 3)))
-    record = simulate(trap, 3e-3, settings, start=start, seed=1, trajectories=40)
+    record = simulate_full_field(trap, 3e-3, settings, start=start, seed=1, trajectories=40)
     stiffness = np.diag(trap.stiffness(trap.foci))
     late = record.times > 1e-4
     squares = (record.positions[:, late, 0] - trap.foci[0]) ** 2
@@ -64,7 +64,7 @@ def test_shallow_trap_follows_the_boltzmann_distribution(make_single):
     trap = make_single(power=0.03, pressure=5e3)
     heat = BOLTZMANN * trap.gas.temperature
     settings = TrajectorySettings(sample_every=4, **THERMAL)
-    record = simulate(trap, 2.5e-2, settings, start="thermal", seed=3, trajectories=40)
+    record = simulate_full_field(trap, 2.5e-2, settings, start="thermal", seed=3, trajectories=40)
     waist, rayleigh = trap.tweezers[0].waist_x, trap.tweezers[0].rayleigh_ranges(trap.k)[0]
     moments, inside, depth = _exact(trap, heat)
     assert 10 < depth < 20

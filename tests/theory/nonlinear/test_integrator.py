@@ -8,7 +8,7 @@ from scipy.integrate import solve_ivp
 from optobind.models.light import Site, TweezerState
 from optobind.theory.nonlinear import simulate as simulation
 from optobind.theory.nonlinear.settings import TrajectorySettings, fastest_frequency
-from optobind.theory.nonlinear.simulate import simulate
+from optobind.theory.nonlinear.simulate import simulate_full_field
 from optobind.theory.nonlinear.trajectory import potential_energy
 
 BARE = TrajectorySettings(gas=False, recoil=False)
@@ -29,7 +29,9 @@ def test_trajectory_solves_the_equations_of_motion_of_the_array(make_pair):
     trap = make_pair(kd=12.0, charge=1e-17, balance=0.1)
     start = trap.equilibrium() + np.array([[3e-8, -2e-8, 1e-7], [-2e-8, 4e-8, -8e-8]])
     period = period_of(trap)
-    found = simulate(trap, 5 * period, replace(BARE, dt=period / 1000), start=(start, 0 * start))
+    found = simulate_full_field(
+        trap, 5 * period, replace(BARE, dt=period / 1000), start=(start, 0 * start)
+    )
 
     def slope(_, state):
         places, speeds = state.reshape(2, 2, 3)
@@ -56,7 +58,7 @@ def test_slow_detunings_drive_the_particles_as_turning_phases_do(make_pair):
     start = trap.equilibrium()
     period = period_of(trap)
     settings = replace(BARE, dt=period / 500, detunings=detunings)
-    found = simulate(trap, 8 * period, settings, start=(start, 0 * start))
+    found = simulate_full_field(trap, 8 * period, settings, start=(start, 0 * start))
     sites = [
         Site(beam.position, beam.power, beam.phase, nu)
         for beam, nu in zip(trap.tweezers, detunings, strict=True)
@@ -89,7 +91,7 @@ def test_energy_does_not_drift_over_a_hundred_thousand_periods(make_single, step
     dt = period_of(trap) / steps
     settings = replace(CONSERVATIVE, dt=dt, sample_every=steps * 5 + 7)
     start = displaced(trap, (6e-8, -4e-8, 2e-7))
-    record = simulate(trap, 1e5 * period_of(trap), settings, start=start)
+    record = simulate_full_field(trap, 1e5 * period_of(trap), settings, start=start)
     energy = record.energy(trap)
     motion = energy[0] - potential_energy(trap, trap.foci[None])[0, 0]
     swing = np.abs(energy - energy[0]).max()
@@ -108,7 +110,9 @@ def test_error_falls_with_the_square_of_the_step(make_pair, terms):
     start = displaced(trap, (5e-8, -3e-8, 3e-7))
     period = period_of(trap)
     ends = [
-        simulate(trap, 10 * period, replace(terms, dt=period / n), start=start).positions[-1]
+        simulate_full_field(
+            trap, 10 * period, replace(terms, dt=period / n), start=start
+        ).positions[-1]
         for n in (100, 200, 3200)
     ]
     coarse, fine = (np.abs(end - ends[-1]).max() for end in ends[:2])
@@ -119,8 +123,10 @@ def test_motion_without_noise_runs_backwards(make_pair):
     trap = make_pair(kd=8.0)
     places, speeds = displaced(trap, (5e-8, -3e-8, 3e-7))
     settings = replace(BARE, sample_every=1000)
-    there = simulate(trap, 1e-4, settings, start=(places, speeds))
-    back = simulate(trap, 1e-4, settings, start=(there.positions[-1], -there.velocities[-1]))
+    there = simulate_full_field(trap, 1e-4, settings, start=(places, speeds))
+    back = simulate_full_field(
+        trap, 1e-4, settings, start=(there.positions[-1], -there.velocities[-1])
+    )
     assert np.abs(there.positions[-1] - places).max() > 1e-8
     assert np.abs(back.positions[-1] - places).max() < 1e-16
 
@@ -128,17 +134,19 @@ def test_motion_without_noise_runs_backwards(make_pair):
 def test_a_seed_fixes_the_trajectory_whatever_else_is_asked(make_pair, monkeypatch):
     trap = make_pair(pressure=100.0)
     settings = TrajectorySettings(sample_every=3)
-    one = simulate(trap, 3e-5, settings, start="thermal", seed=4)
-    again = simulate(trap, 3e-5, settings, start="thermal", seed=4)
-    other = simulate(trap, 3e-5, settings, start="thermal", seed=5)
+    one = simulate_full_field(trap, 3e-5, settings, start="thermal", seed=4)
+    again = simulate_full_field(trap, 3e-5, settings, start="thermal", seed=4)
+    other = simulate_full_field(trap, 3e-5, settings, start="thermal", seed=5)
     assert np.array_equal(one.positions, again.positions)
     assert not np.array_equal(one.positions, other.positions)
-    rest = simulate(trap, 3e-5, settings, seed=4)
-    many = simulate(trap, 3e-5, settings, seed=4, trajectories=3)
+    rest = simulate_full_field(trap, 3e-5, settings, seed=4)
+    many = simulate_full_field(trap, 3e-5, settings, seed=4, trajectories=3)
     assert np.array_equal(many.positions[0], rest.positions)
     assert not np.array_equal(many.positions[1], rest.positions)
     monkeypatch.setattr(simulation, "_CHUNK_STEPS", 10)
-    assert np.array_equal(simulate(trap, 3e-5, settings, seed=4).positions, rest.positions)
+    assert np.array_equal(
+        simulate_full_field(trap, 3e-5, settings, seed=4).positions, rest.positions
+    )
 
 
 def test_friction_alone_damps_amplitudes_at_half_the_rate(make_single):
@@ -146,7 +154,7 @@ def test_friction_alone_damps_amplitudes_at_half_the_rate(make_single):
     gamma = trap.gas.damping_rate(trap.spheres[0])
     places, speeds = displaced(trap, (0.0, 0.0, 1e-9))
     settings = TrajectorySettings(thermal_noise=False, recoil=False, scattering=False)
-    record = simulate(trap, 4.0 / gamma, settings, start=(places, speeds))
+    record = simulate_full_field(trap, 4.0 / gamma, settings, start=(places, speeds))
     energy = record.energy(trap) - record.energy(trap).min()
     omega = trap.axial_omegas(trap.foci)[0]
     z, v = record.positions[:, 0, 2], record.velocities[:, 0, 2]

@@ -10,7 +10,7 @@ from optobind.theory.nonlinear.limit_cycle import bessel_argument, bessel_gain, 
 from optobind.theory.nonlinear.orbit import PeriodicOrbit, periodic_orbit
 from optobind.theory.nonlinear.reduced import FarFieldPair, simulate_far_field
 from optobind.theory.nonlinear.settings import TrajectorySettings
-from optobind.theory.nonlinear.simulate import simulate
+from optobind.theory.nonlinear.simulate import simulate_full_field
 
 OMEGA = 2 * math.pi * 60e3
 MASS, K_PRIME = 2.66e-18, 0.92 * 2 * math.pi / 1064e-9
@@ -323,7 +323,7 @@ def test_full_field_settles_at_the_bessel_balance_and_at_its_periodic_orbit(unst
     start = trap.equilibrium()
     start[0, 2] += 5e-8
     settings = TrajectorySettings(recoil=False, thermal_noise=False, sample_every=7)
-    record = simulate(trap, 4e-3, settings, start=(start, np.zeros((2, 3))))
+    record = simulate_full_field(trap, 4e-3, settings, start=(start, np.zeros((2, 3))))
     assert not record.losses
     late = record.positions[record.times > 3e-3]
     relative = late[:, 1, 2] - late[:, 0, 2]
@@ -340,7 +340,9 @@ def test_full_field_settles_at_the_bessel_balance_and_at_its_periodic_orbit(unst
 
 def test_noise_leaves_the_limit_cycle_where_it_is(unstable_pair):
     cycle = limit_cycle(FarFieldPair.of_trap(unstable_pair))
-    record = simulate(unstable_pair, 4e-3, TrajectorySettings(sample_every=7), start="rest", seed=2)
+    record = simulate_full_field(
+        unstable_pair, 4e-3, TrajectorySettings(sample_every=7), start="rest", seed=2
+    )
     late = record.positions[record.times > 2e-3]
     found = math.sqrt(2.0) * (late[:, 1, 2] - late[:, 0, 2]).std()
     assert found == pytest.approx(cycle.relative_amplitude, rel=0.06, abs=0)

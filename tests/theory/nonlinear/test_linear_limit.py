@@ -7,7 +7,7 @@ from scipy.linalg import expm
 
 from optobind.models.constants import HBAR
 from optobind.theory.nonlinear.settings import TrajectorySettings, fastest_frequency
-from optobind.theory.nonlinear.simulate import simulate
+from optobind.theory.nonlinear.simulate import simulate_full_field
 from optobind.theory.nonlinear.starts import thermal_start
 
 
@@ -32,7 +32,9 @@ def test_small_motions_have_the_eigenvalues_of_the_linear_model(make_pair):
     for j in range(6):
         positions.reshape(12, 6)[2 * j, j] += size
         velocities.reshape(12, 6)[2 * j + 1, j] += size * omega
-    record = simulate(trap, period / 4, settings, start=(positions, velocities), trajectories=12)
+    record = simulate_full_field(
+        trap, period / 4, settings, start=(positions, velocities), trajectories=12
+    )
     ends = record.quadratures(trap, "xyz")[:, -1]
     found = ends.T * np.tile(length, 1).repeat(2)[None, :] / size
     tau = record.times[-1]
@@ -57,7 +59,7 @@ def test_recoil_alone_heats_and_correlates_as_the_linear_model(make_pair, refres
     settings = TrajectorySettings(
         dt=2 * math.pi / fastest_frequency(trap) / 25, sample_every=100, recoil_refresh=refresh
     )
-    record = simulate(trap, 4 * math.pi / omega, settings, seed=2, trajectories=runs)
+    record = simulate_full_field(trap, 4 * math.pi / omega, settings, seed=2, trajectories=runs)
     states = record.quadratures(trap, "xyz")[:, -1]
     found = states.T @ states / runs
     expected = model.propagate(np.zeros((12, 12)), [record.times[-1]])[0]
@@ -81,7 +83,7 @@ def test_gas_and_recoil_together_reach_the_covariance_of_the_linear_model(make_p
     settings = TrajectorySettings(
         dt=2 * math.pi / fastest_frequency(trap) / 25, sample_every=50, recoil_refresh=0
     )
-    record = simulate(trap, 1.0 / gamma, settings, start=start, seed=4, trajectories=600)
+    record = simulate_full_field(trap, 1.0 / gamma, settings, start=start, seed=4, trajectories=600)
     first, last = (record.quadratures(trap, "xyz")[:, i] for i in (0, -1))
     expected = model.propagate(first.T @ first / 600, [record.times[-1]])[0]
     found = last.T @ last / 600

@@ -7,7 +7,7 @@ import pytest
 from optobind.models.constants import BOLTZMANN, HBAR
 from optobind.models.errors import InputError, NotTrappedError
 from optobind.theory.nonlinear.settings import TrajectorySettings, fastest_frequency
-from optobind.theory.nonlinear.simulate import simulate
+from optobind.theory.nonlinear.simulate import simulate_full_field
 from optobind.theory.nonlinear.starts import thermal_start
 
 BARE = TrajectorySettings(gas=False, recoil=False)
@@ -15,7 +15,7 @@ BARE = TrajectorySettings(gas=False, recoil=False)
 
 def test_a_cold_start_without_noise_stays_at_the_equilibrium(make_pair):
     trap = make_pair()
-    record = simulate(trap, 1e-4, replace(BARE, sample_every=10))
+    record = simulate_full_field(trap, 1e-4, replace(BARE, sample_every=10))
     assert record.positions.shape == (len(record.times), 2, 3)
     assert np.abs(record.positions - trap.equilibrium()).max() < 1e-13
     assert record.alive.all()
@@ -24,10 +24,10 @@ def test_a_cold_start_without_noise_stays_at_the_equilibrium(make_pair):
 
 def test_default_step_resolves_the_fastest_motion_with_fifty_points(make_pair):
     trap = make_pair()
-    record = simulate(trap, 1e-6, BARE)
+    record = simulate_full_field(trap, 1e-6, BARE)
     assert record.dt == pytest.approx(2 * math.pi / fastest_frequency(trap) / 50, abs=0)
     assert np.allclose(np.diff(record.times), record.dt)
-    turning = simulate(trap, 1e-6, replace(BARE, detunings=(4e5, 0.0)))
+    turning = simulate_full_field(trap, 1e-6, replace(BARE, detunings=(4e5, 0.0)))
     assert turning.dt == pytest.approx(1 / 50 / 4e5, abs=0)
 
 
@@ -38,7 +38,7 @@ def test_a_particle_that_leaves_its_trap_is_reported_and_nothing_becomes_nan(mak
     speeds[1, 1] = math.sqrt(2.5 * depth / trap.masses[1])
     settings = replace(BARE, sample_every=5)
     start = (np.stack([places, places]), np.stack([0 * speeds, speeds]))
-    record = simulate(trap, 1e-4, settings, start=start, trajectories=2)
+    record = simulate_full_field(trap, 1e-4, settings, start=start, trajectories=2)
     (loss,) = record.losses
     assert (loss.trajectory, loss.particle, loss.reason) == (1, 1, "escaped")
     assert 1e-7 < loss.time < 1e-5
@@ -55,7 +55,7 @@ def test_a_particle_that_leaves_its_trap_is_reported_and_nothing_becomes_nan(mak
 
 def test_a_shallow_trap_loses_hot_particles_at_some_time(make_single):
     trap = make_single(power=0.006, pressure=5e3)
-    record = simulate(
+    record = simulate_full_field(
         trap, 2e-3, TrajectorySettings(sample_every=50), start="rest", trajectories=20, seed=1
     )
     assert 10 <= len(record.losses) <= 20
@@ -68,7 +68,7 @@ def test_spheres_that_touch_are_lost_too(make_pair):
     trap = make_pair(kd=8.0)
     middle = trap.equilibrium().mean(axis=0)
     places = middle + np.array([[-6e-8, 0, 0], [6e-8, 0, 0]])
-    record = simulate(trap, 1e-6, BARE, start=(places, np.zeros((2, 3))))
+    record = simulate_full_field(trap, 1e-6, BARE, start=(places, np.zeros((2, 3))))
     assert record.losses[0].reason == "touched"
     assert not record.alive[1:].any()
 
@@ -76,8 +76,10 @@ def test_spheres_that_touch_are_lost_too(make_pair):
 def test_limits_of_a_trap_can_be_set(make_single):
     trap = make_single()
     start = (trap.foci + np.array([0, 0, 1e-6]), np.zeros((1, 3)))
-    free = simulate(trap, 5e-5, replace(BARE, scattering=False), start=start)
-    tight = simulate(trap, 5e-5, replace(BARE, scattering=False, lost_rayleighs=0.2), start=start)
+    free = simulate_full_field(trap, 5e-5, replace(BARE, scattering=False), start=start)
+    tight = simulate_full_field(
+        trap, 5e-5, replace(BARE, scattering=False, lost_rayleighs=0.2), start=start
+    )
     assert not free.losses
     assert tight.losses[0].time == pytest.approx(tight.dt, abs=0)
 
@@ -86,7 +88,8 @@ def test_limits_of_a_trap_can_be_set(make_single):
 def test_refreshed_recoil_is_the_fixed_one_as_long_as_the_particles_rest(make_pair, refresh):
     trap = make_pair()
     fixed, fresh = (
-        simulate(trap, 2e-5, TrajectorySettings(recoil_refresh=n), seed=3) for n in (0, refresh)
+        simulate_full_field(trap, 2e-5, TrajectorySettings(recoil_refresh=n), seed=3)
+        for n in (0, refresh)
     )
     moved = np.abs(fixed.positions - trap.equilibrium()).max()
     assert np.abs(fixed.positions - fresh.positions).max() < 1e-3 * moved
@@ -99,7 +102,7 @@ def test_refreshed_recoil_follows_a_particle_out_of_the_focus(make_single):
     start, heat = (places, np.zeros((1, 3))), []
     for refresh in (0, 20):
         settings = TrajectorySettings(recoil_refresh=refresh, sample_every=20)
-        record = simulate(trap, 2e-5, settings, start=start, seed=1, trajectories=300)
+        record = simulate_full_field(trap, 2e-5, settings, start=start, seed=1, trajectories=300)
         heat.append(record.positions[:, -1, 0, 1].var())
     assert heat[1] < 0.9 * heat[0]
 
@@ -113,7 +116,7 @@ def test_thermal_start_has_the_harmonic_covariance(make_pair):
         assert np.abs(product / temperature - np.eye(3)).max() < 0.06
         speed = (velocities[:, j] ** 2).mean(axis=0) * trap.masses[j] / BOLTZMANN
         assert np.abs(speed / temperature - 1).max() < 0.05
-    first = simulate(trap, 1e-6, start="thermal", seed=8).positions[0]
+    first = simulate_full_field(trap, 1e-6, start="thermal", seed=8).positions[0]
     assert 1e-10 < np.abs(first - trap.equilibrium()).max() < 1e-7
 
 
@@ -121,7 +124,7 @@ def test_quadratures_are_those_of_the_linear_model(make_pair):
     trap = make_pair(balance=0.2)
     places = trap.equilibrium() + np.array([[0, 0, 1e-9], [0, 0, -2e-9]])
     speeds = np.array([[0, 0, 1e-3], [0, 0, 2e-3]])
-    record = simulate(trap, 1e-6, BARE, start=(places, speeds), trajectories=2)
+    record = simulate_full_field(trap, 1e-6, BARE, start=(places, speeds), trajectories=2)
     states = record.quadratures(trap)
     assert states.shape == (2, len(record.times), 4)
     model = trap.linearize()
@@ -148,7 +151,7 @@ def test_quadratures_are_those_of_the_linear_model(make_pair):
 )
 def test_steps_that_resolve_nothing_are_refused(make_pair, change, text):
     with pytest.raises(InputError, match=text):
-        simulate(make_pair(), 1e-5, TrajectorySettings(**change))
+        simulate_full_field(make_pair(), 1e-5, TrajectorySettings(**change))
 
 
 @pytest.mark.parametrize(
@@ -185,15 +188,15 @@ def test_impossible_settings_are_refused(change, text):
 def test_impossible_runs_are_refused(make_pair, change, text):
     values = {"duration": 1e-6, **change}
     with pytest.raises(InputError, match=text):
-        simulate(make_pair(), values.pop("duration"), **values)
+        simulate_full_field(make_pair(), values.pop("duration"), **values)
 
 
 def test_measured_frequencies_and_empty_traps_are_refused(make_pair, make_single):
     trap = replace(make_pair(), measured_omegas=(3e5, 3e5))
     with pytest.raises(InputError, match="measured_omegas do not shape the light"):
-        simulate(trap, 1e-6)
+        simulate_full_field(trap, 1e-6)
     with pytest.raises(NotTrappedError, match="particle 1"):
-        simulate(make_single(power=0.0), 1e-6)
+        simulate_full_field(make_single(power=0.0), 1e-6)
     with pytest.raises(InputError, match="temperature must be at least 0 K"):
         thermal_start(make_pair(), -1.0)
     with pytest.raises(InputError, match="temperature needs one value, or one for each of 2"):
@@ -201,6 +204,6 @@ def test_measured_frequencies_and_empty_traps_are_refused(make_pair, make_single
 
 
 def test_statistics_need_samples(make_pair):
-    record = simulate(make_pair(), 1e-6, BARE)
+    record = simulate_full_field(make_pair(), 1e-6, BARE)
     with pytest.raises(InputError, match=r"no samples from 1 s on: the record ends at .*e-06 s"):
         record.variance(after=1.0)

@@ -8,7 +8,7 @@ from optobind.theory.nonlinear.anharmonic import trap_anharmonicity
 from optobind.theory.nonlinear.kernels import forces_along
 from optobind.theory.nonlinear.packing import make_work, pack_beams, pack_particles
 from optobind.theory.nonlinear.settings import TrajectorySettings
-from optobind.theory.nonlinear.simulate import simulate
+from optobind.theory.nonlinear.simulate import simulate_full_field
 from optobind.theory.nonlinear.validity import linear_validity
 
 
@@ -32,7 +32,7 @@ def test_duffing_coefficient_is_the_shift_of_a_swinging_particle(make_single):
     omegas = []
     for scale in (0.1, 1.0):
         shift = scale * (start - trap.equilibrium())
-        record = simulate(
+        record = simulate_full_field(
             trap, 2e-4, settings, start=(trap.equilibrium() + shift, np.zeros((1, 3)))
         )
         z = record.positions[:, 0, 2] - trap.equilibrium()[0, 2]
@@ -54,7 +54,7 @@ def test_variances_are_right_where_valid_and_wrong_by_more_than_ten_percent_wher
     verdict = linear_validity(trap)
     assert verdict.moments is valid
     settings = TrajectorySettings(sample_every=5)
-    record = simulate(trap, 5e-3, settings, start="thermal", seed=2, trajectories=40)
+    record = simulate_full_field(trap, 5e-3, settings, start="thermal", seed=2, trajectories=40)
     late = record.times > 5e-5
     runs = np.array(
         [
@@ -85,7 +85,9 @@ def test_lines_have_the_linear_width_where_valid_and_are_smeared_where_not(
     assert verdict.valid is valid
     gamma = trap.gas.damping_rate(trap.spheres[0])
     settings = TrajectorySettings(sample_every=10)
-    record = simulate(trap, 3.0 / gamma, settings, start="thermal", seed=3, trajectories=120)
+    record = simulate_full_field(
+        trap, 3.0 / gamma, settings, start="thermal", seed=3, trajectories=120
+    )
     states = record.quadratures(trap)
     wave = states[..., 0] + 1j * states[..., 1]
     lag = round(1.0 / gamma / (record.times[1]))
@@ -125,7 +127,7 @@ def test_binding_is_weakened_where_the_interference_phase_spreads(make_pair, tem
     trap = make_pair(kd=6 * math.pi, phi=0.0, pressure=1000.0, temperature=temperature)
     verdict = linear_validity(trap)
     assert verdict.moments is valid
-    record = simulate(
+    record = simulate_full_field(
         trap, 5e-4, TrajectorySettings(sample_every=10), start="thermal", seed=5, trajectories=60
     )
     linear = -trap.stiffness(trap.equilibrium()).reshape(2, 3, 2, 3)[0, 2, 1, 2]
@@ -154,7 +156,9 @@ def test_growth_past_the_threshold_is_flagged_when_it_has_gone_too_far(make_pair
     assert linear_validity(trap, 1.0).reasons == steady.reasons
     early, late = 5e-5, 5e-4
     start = np.zeros((12, 12))
-    record = simulate(trap, late, TrajectorySettings(sample_every=10), seed=1, trajectories=300)
+    record = simulate_full_field(
+        trap, late, TrajectorySettings(sample_every=10), seed=1, trajectories=300
+    )
     for time, valid in ((early, True), (late, False)):
         verdict = linear_validity(trap, time, start=start)
         assert verdict.moments is valid

@@ -1,9 +1,8 @@
-"""What ``optobind phases`` draws, stores and tells: both maps, ideal or of a rig."""
+"""Fig. 3 of the Letter, for ideal constants or for a pair: both maps drawn, stored and told."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -11,9 +10,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ..analysis.figures.style import si_prefix
-from ..config.build import build_trap
-from ..config.load import load_rig
 from ..models.array import TrapArray
 from ..models.array_phases import (
     ArrayRegimes,
@@ -34,24 +30,24 @@ from ..models.phases import (
     ideal_symmetry,
 )
 from ..models.regimes import exceptional_detunings
-from .output import warn
-from .phases_figure import regimes_figure, rig_regimes_figure
-from .phases_pictogram import Couple
-from .symmetry_figure import Cut, rig_symmetry_figure, symmetry_figure
+from .figures.pictogram import Couple
+from .figures.regimes import pair_regimes_figure, regimes_figure
+from .figures.style import si_prefix
+from .figures.symmetry import Cut, pair_symmetry_figure, symmetry_figure
 
-__all__ = ["PhasesResult", "ideal_phases", "pair_of_rig", "phases_of_rig"]
+__all__ = ["PhasesResult", "ideal_phases", "pair_phases"]
 
 At: TypeAlias = Literal["equilibrium", "focus"]
 
 _IDEAL_RANGES = ((-math.pi, math.pi), (4.5 * math.pi, 6.5 * math.pi), (-12.0, 12.0), (-3.0, 3.0))
 _IDEAL_CUTS = (2.0, 1.0, 0.0)  # g_a/g_r
 _DRAWN = 361  # points a side of the ideal picture, whatever the grid of the JSON
-_CUT, _RIG_CUT = 1201, 301  # detunings of a cut
+_CUT, _PAIR_CUT = 1201, 301  # detunings of a cut
 _UNITS = {"angles": "rad", "rates and frequencies": "rad/s", "lengths": "m"}
 _IDEAL_UNITS = {"angles": "rad", "fig3a": "rates in G", "fig3b": "rates in g_r"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PhasesResult:
     """Both maps in three forms.
 
@@ -63,15 +59,44 @@ class PhasesResult:
         The grids, for JSON.
     summary : dict
         Without the grids.
+    warnings : tuple of str
+        Where the model is doubtful.
     """
 
     figures: dict[str, Figure]
     document: dict[str, Any]
     summary: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Source, grid and shares of the regimes in one line."""
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in self.summary["shares"].items())
+        return f"<PhasesResult: {self.summary['source']}, grid {self.summary['grid']}, {shares}>"
 
 
-def ideal_phases(points: int) -> PhasesResult:
-    """Compute and draw both maps of the Letter on a grid of so many points a side."""
+def ideal_phases(points: int = 121) -> PhasesResult:
+    """Compute and draw both maps of Fig. 3 for the far-field constants of the Letter.
+
+    Parameters
+    ----------
+    points : int
+        Points a side of the grids in ``document``; the figures are drawn finer.
+
+    Returns
+    -------
+    PhasesResult
+        Rates of Fig. 3(a) in units of G, of Fig. 3(b) in units of g_r.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Fig. 3.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> sorted(ob.ideal_phases(8).figures)
+    ['fig3a', 'fig3b']
+    """
     phi, kd, detuning, anti = (np.linspace(*limits, points) for limits in _IDEAL_RANGES)
     regimes, symmetry = ideal_regimes(phi, kd), ideal_symmetry(detuning, anti)
     fine = [np.linspace(*limits, _DRAWN) for limits in _IDEAL_RANGES]
@@ -156,41 +181,60 @@ def _cut_values(cut: Cut, scale: float = 1.0) -> dict[str, Any]:
     }
 
 
-def pair_of_rig(rig: str, settings: Sequence[str], at: At) -> tuple[str, TrapArray]:
-    """Load a rig, with its changes, and return its name and its pair.
+def pair_phases(
+    trap: TrapArray, points: int = 60, *, at: At = "equilibrium", name: str = "pair"
+) -> PhasesResult:
+    """Compute and draw both maps of Fig. 3 with the exact couplings of a pair.
+
+    Parameters
+    ----------
+    trap : TrapArray
+        Two particles.
+    points : int
+        Points a side of both maps.
+    at : {"equilibrium", "focus"}
+        Where the particles are.
+    name : str
+        Written above the figures.
+
+    Returns
+    -------
+    PhasesResult
+        Rates and frequencies in rad/s, lengths in m; warnings where the model is doubtful.
 
     Raises
     ------
     InputError
-        For a rig that is no pair, or whose light does not hold it.
+        Unless there are two particles, side by side.
+    NotTrappedError
+        If the light does not hold them.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Fig. 3.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> found = ob.pair_phases(ob.load_trap("simulated-pair"), 8)
+    >>> found.summary["as_set"]["regime"]
+    ['unidirectional']
     """
-    for setting in settings:
-        if setting.startswith("plan."):
-            raise InputError(f"--set {setting!r} addresses a plan, and there is none here")
-    loaded = load_rig(rig, settings)
-    trap = build_trap(loaded.config)
     if len(trap.spheres) != 2:
-        raise InputError(f"phases are of a pair, the rig has {len(trap.spheres)} particles")
-    trap.pair_constants(at)  # tells in one line which particle is not held, and why
-    return loaded.name, trap
-
-
-def phases_of_rig(name: str, trap: TrapArray, at: At, points: int) -> PhasesResult:
-    """Compute and draw both maps of a pair; warns where its model is doubtful."""
+        raise InputError(f"phases are of a pair, there are {len(trap.spheres)} particles")
     pair = trap.pair_constants(at)
-    warn([*trap.doubts(), *_overlap(trap)])
     regimes = array_regimes(
         trap, np.linspace(-math.pi, math.pi, points), _separations(trap, points), at
     )
     phases, balances = (np.linspace(*limits, points) for limits in symmetry_range(trap, at))
     symmetry = array_symmetry(trap, phases, balances, at)
-    cuts, scale = _rig_cuts(trap, symmetry, pair.phi, at)
+    cuts, scale = _pair_cuts(trap, symmetry, pair.phi, at)
     own, title = pair.constants, f"{name}, {at}"
     figures = {
-        "fig3a": rig_regimes_figure(
+        "fig3a": pair_regimes_figure(
             regimes, (pair.phi, pair.kd_set), Couple(own.g_r, own.g_a, own.re_D12), title
         ),
-        "fig3b": rig_symmetry_figure(symmetry, cuts, scale, (own.delta_omega, own.g_a), title),
+        "fig3b": pair_symmetry_figure(symmetry, cuts, scale, (own.delta_omega, own.g_a), title),
     }
     head = {"source": name, "at": at, "grid": points}
     set_point = {
@@ -222,10 +266,10 @@ def phases_of_rig(name: str, trap: TrapArray, at: At, points: int) -> PhasesResu
         **head,
         "units": _UNITS,
         "as_set": set_point,
-        "fig3a": _rig_regime_values(regimes),
-        "fig3b": {**_rig_symmetry_values(symmetry), "cuts": cut_values},
+        "fig3a": _pair_regime_values(regimes),
+        "fig3b": {**_pair_symmetry_values(symmetry), "cuts": cut_values},
     }
-    return PhasesResult(figures, document, summary)
+    return PhasesResult(figures, document, summary, (*trap.doubts(), *_overlap(trap)))
 
 
 def _overlap(trap: TrapArray) -> list[str]:
@@ -249,7 +293,7 @@ def _separations(trap: TrapArray, points: int) -> NDArray[np.float64]:
     return np.linspace(max(distance - half, least), max(distance, least) + half, points)
 
 
-def _rig_cuts(
+def _pair_cuts(
     trap: TrapArray, symmetry: ArraySymmetry, phi: float, at: At
 ) -> tuple[list[Cut], float]:
     """Cuts at the set phase, where g_a vanishes and where it is large; the unit of the axes."""
@@ -263,7 +307,7 @@ def _rig_cuts(
     shares = [0.0, 0.4, 0.8]
     shares[int(np.abs(np.array(shares) - aside).argmin())] = aside
     chosen = [middle + side * share * 0.5 * math.pi for share in shares]
-    balances = np.linspace(symmetry.balance[0], symmetry.balance[-1], _RIG_CUT)
+    balances = np.linspace(symmetry.balance[0], symmetry.balance[-1], _PAIR_CUT)
     dense = array_symmetry(trap, chosen, balances, at)
     cuts = []
     for row, phase in enumerate(chosen):
@@ -296,7 +340,7 @@ def _short(value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 0.005 else "0"
 
 
-def _rig_regime_values(found: ArrayRegimes) -> dict[str, Any]:
+def _pair_regime_values(found: ArrayRegimes) -> dict[str, Any]:
     valid = found.regimes.valid
     return {
         **_regime_values(found.regimes, found.regimes.shares),
@@ -314,7 +358,7 @@ def _reasons() -> dict[str, int]:
     return {reason.name.lower(): int(reason) for reason in Reason}
 
 
-def _rig_symmetry_values(symmetry: ArraySymmetry) -> dict[str, Any]:
+def _pair_symmetry_values(symmetry: ArraySymmetry) -> dict[str, Any]:
     valid = symmetry.valid
     both = {
         "re_omega": symmetry.frequencies.real,

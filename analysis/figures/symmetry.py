@@ -15,7 +15,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
-from ..analysis.figures.style import (
+from ...models.array_phases import ArraySymmetry
+from ...models.phases import SymmetryMap
+from ...models.regimes import exceptional_detunings
+from .style import (
     BLACK,
     BLUE,
     GREY,
@@ -26,11 +29,8 @@ from ..analysis.figures.style import (
     si_prefix,
     style,
 )
-from ..models.array_phases import ArraySymmetry
-from ..models.phases import SymmetryMap
-from ..models.regimes import exceptional_detunings
 
-__all__ = ["Cut", "rig_symmetry_figure", "symmetry_figure"]
+__all__ = ["Cut", "pair_symmetry_figure", "symmetry_figure"]
 
 Array = NDArray[np.float64]
 
@@ -99,7 +99,7 @@ def symmetry_figure(symmetry: SymmetryMap, cuts: Sequence[Cut]) -> Figure:
     return figure
 
 
-def rig_symmetry_figure(
+def pair_symmetry_figure(
     symmetry: ArraySymmetry,
     cuts: Sequence[Cut],
     scale: float,

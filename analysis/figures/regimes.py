@@ -14,7 +14,10 @@ from matplotlib.ticker import MultipleLocator
 from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
-from ..analysis.figures.style import (
+from ...models.array_phases import ArrayRegimes
+from ...models.phases import LETTER_POINTS, RegimeMap, regime_map
+from .pictogram import Couple, pictogram
+from .style import (
     BLACK,
     BLUE,
     GREEN,
@@ -26,11 +29,8 @@ from ..analysis.figures.style import (
     si_prefix,
     style,
 )
-from ..models.array_phases import ArrayRegimes
-from ..models.phases import LETTER_POINTS, RegimeMap, regime_map
-from .phases_pictogram import Couple, pictogram
 
-__all__ = ["regimes_figure", "rig_regimes_figure"]
+__all__ = ["pair_regimes_figure", "regimes_figure"]
 
 Array = NDArray[np.float64]
 
@@ -90,7 +90,7 @@ def regimes_figure(regimes: RegimeMap) -> Figure:
     return figure
 
 
-def rig_regimes_figure(
+def pair_regimes_figure(
     found: ArrayRegimes, own: tuple[float, float], couple: Couple, title: str
 ) -> Figure:
     """Fig. 3(a) with the exact couplings of a rig.

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch
 
-from ..analysis.figures.style import BLACK, GREY, PINK
+from .style import BLACK, GREY, PINK
 
 __all__ = ["Couple", "pictogram"]
 
