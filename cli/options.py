@@ -28,7 +28,7 @@ def quantity_option(name: str, text: str | None, unit: str) -> float | None:
     Raises
     ------
     InputError
-        If it is no such quantity, or not finite.
+        If it is no such quantity, not finite, or a negative time.
     """
     if text is None:
         return None
@@ -36,8 +36,9 @@ def quantity_option(name: str, text: str | None, unit: str) -> float | None:
         value = to_si(text, unit, default=unit, units=_UNITS[unit])
     except ValueError as error:
         raise InputError(f"{name} {error}") from None
-    if not math.isfinite(value):
-        raise InputError(f"{name} must be finite, got {text[:60]!r}")
+    if not (math.isfinite(value) and (unit != "s" or value >= 0.0)):
+        least = ", at least 0 s" if unit == "s" else ""
+        raise InputError(f"{name} must be finite{least}, got {text[:60]!r}")
     return value
 
 

@@ -29,6 +29,7 @@ class Server:
     def __init__(self, stage: Stage, call: Any, token: str, quit_: Any) -> None:
         self._stage, self._call, self._token, self._quit = stage, call, token, quit_
         self._client: int | None = None
+        self._ending = False
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -50,6 +51,8 @@ class Server:
                 if not hmac.compare_digest(str(header.get("token")), self._token):
                     return
                 with self._lock:
+                    if self._ending:
+                        return  # whoever comes now starts a process of its own
                     mine = self._client is None
                     if mine:
                         self._client = int(header.get("pid", 0))
@@ -65,8 +68,9 @@ class Server:
             pass  # the client left or talks nonsense: it is dropped, the image stays
         finally:
             if mine:
-                self._client = None
-                if not self._stage.shows:
+                with self._lock:
+                    self._client, self._ending = None, not self._stage.shows
+                if self._ending:
                     self._quit()
 
     def _answer(
