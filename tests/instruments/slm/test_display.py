@@ -14,16 +14,19 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from optobind.instruments.slm.display_window import Server
+from optobind.instruments.slm.wire import receive, send
 
 pytest.importorskip("PyQt6")
 
 from optobind.instruments.links.base import LinkError
 from optobind.instruments.protocols import DeviceState, SpotPattern
 from optobind.instruments.slm.display import DisplaySLM
-from optobind.instruments.slm.wire import receive, send
 from optobind.models.errors import DeviceError, InputError
 
 from .panels import OPTICS, PATTERN, PITCH
@@ -384,3 +387,25 @@ def test_a_screen_that_shows_one_phase_after_the_other_keeps_up(folder):
 def test_options_of_the_wrong_shape_are_refused(tmp_path, bad):
     with pytest.raises(InputError, match="must"):
         make(tmp_path, **bad)
+
+
+def test_a_process_that_is_about_to_end_takes_no_new_client():
+    """Its only client has left and nothing was shown; the next one comes before it has ended."""
+    asked: list[str] = []
+    stage = SimpleNamespace(shows=False, facts=lambda: {"screen": "0"})
+    server = Server(stage, lambda job: job(), "token", lambda: asked.append("quit"))
+    threading.Thread(target=server.run, daemon=True).start()
+
+    def greet() -> socket.socket:
+        link = socket.create_connection(("127.0.0.1", server.port), 5.0)
+        send(link, {"token": "token", "pid": os.getpid()})
+        return link
+
+    with greet() as link:
+        assert receive(link)[0] == {"screen": "0"}
+    deadline = time.monotonic() + 10.0
+    while not asked and time.monotonic() < deadline:
+        time.sleep(0.005)
+    with greet() as link, pytest.raises(ConnectionError):
+        receive(link)
+    assert asked == ["quit"]
