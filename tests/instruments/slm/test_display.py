@@ -392,7 +392,7 @@ def test_options_of_the_wrong_shape_are_refused(tmp_path, bad):
 def test_a_process_that_is_about_to_end_takes_no_new_client():
     """Its only client has left and nothing was shown; the next one comes before it has ended."""
     asked: list[str] = []
-    stage = SimpleNamespace(shows=False, facts=lambda: {"screen": "0"})
+    stage = SimpleNamespace(shows=False, facts=lambda: {"screen": "0"}, forget=None)
     server = Server(stage, lambda job: job(), "token", lambda: asked.append("quit"))
     threading.Thread(target=server.run, daemon=True).start()
 
