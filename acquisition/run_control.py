@@ -37,8 +37,8 @@ class RunStatus:
 
     Attributes
     ----------
-    path : Path
-        The run file.
+    path : Path or None
+        The run file; None while there is no run.
     progress : RunProgress
         How far it is.
     recorded : int
@@ -49,7 +49,7 @@ class RunStatus:
         Releases so far; None for a run that is to make none.
     """
 
-    path: Path
+    path: Path | None = None
     progress: RunProgress = RunProgress()
     recorded: int = 0
     gaps: int = 0

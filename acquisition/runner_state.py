@@ -73,6 +73,11 @@ class RunnerState:
         """Name of the run that owns the knobs."""
         return None if self.run is None else self.run.name
 
+    @property
+    def light(self) -> TweezerState | None:
+        """Light as read back; None while it is not known."""
+        return None if self.applied is None else self.applied.state
+
 
 class StateBoard:
     """Holds the newest picture; any thread may look, writers replace it as a whole."""

@@ -6,9 +6,7 @@ snapshots are the newest that there are.
 
 from __future__ import annotations
 
-import shutil
 import threading
-import time
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -20,7 +18,6 @@ from numpy.typing import NDArray
 
 from ..instruments.protocols import AppliedLight
 from ..instruments.rig import Rig
-from ..models.blocks import BlockStatus
 from ..models.errors import InputError
 from ..models.inference.result import FitResult
 from ..models.light import TweezerState
@@ -35,9 +32,8 @@ from .outcome import RunOutcome
 from .plans import Plan, ReheatingPlan
 from .prediction import LightPrediction
 from .releases import Release
-from .run_control import RunStatus
 from .runner import Runner
-from .runner_state import RunnerState
+from .session_status import DiskLeft, status_of
 from .slots import LogBook
 from .slow_pace import Pace
 from .snapshots import (
@@ -45,7 +41,6 @@ from .snapshots import (
     LightSnapshot,
     LogEntry,
     ReheatingSnapshot,
-    RunState,
     SessionStatus,
     SpectrumSnapshot,
     TraceSnapshot,
@@ -57,8 +52,6 @@ __all__ = ["RELEASE_PHRASE", "Session", "new_run_path"]
 RELEASE_PHRASE = "release particles"
 """What must be typed to switch the trap light off."""
 
-_DISK_SECONDS = 2.0
-
 
 def new_run_path(directory: Path, kind: str) -> Path:
     """Return ``directory/<date>-<time>-<kind>/run.h5``, not existing yet (no colon: Windows)."""
@@ -69,17 +62,6 @@ def new_run_path(directory: Path, kind: str) -> Path:
         if not folder.exists():
             return folder / "run.h5"
     raise InputError(f"{directory} holds a thousand runs of this second: choose another folder")
-
-
-def _message(run: RunStatus | None, stream: Stream | None) -> str:
-    """What is being done, or waited for."""
-    if stream is not None and stream.waiting:
-        return f"waiting for {stream.waiting}"
-    return "" if run is None else run.progress.message
-
-
-def _light_of(known: RunnerState) -> TweezerState | None:
-    return None if known.applied is None else known.applied.state
 
 
 class Session:
@@ -119,7 +101,7 @@ class Session:
         self._live = LiveAnalysis(rig, self._log, self._fits, spectrum_segment)
         self._reheating = LiveReheating(rig, self._fits)
         self._prediction = LightPrediction(rig)
-        self._disk: tuple[float, float | None] = (0.0, None)
+        self._disk = DiskLeft(run_directory)
         self._closed = threading.Event()
         listeners = Listeners(
             on_stream=self._on_stream,
@@ -307,35 +289,8 @@ class Session:
     def status(self) -> SessionStatus:
         """Newest state of everything in the status bar."""
         known = self._runner.state()
-        stream, run = known.stream, None if known.run is None else known.run.status()
-        state: RunState = "failed" if known.last_failed else "idle"
-        if run is not None:
-            state = run.progress.state
-        status = stream.status if stream is not None else BlockStatus.OK
-        return SessionStatus(
-            mode=self.rig.mode,
-            state=state,
-            streaming=stream is not None,
-            recording=None if run is None else str(run.path),
-            samples=0 if stream is None else stream.position,
-            recorded=0 if run is None else run.recorded,
-            lag=0.0 if stream is None else max(0.0, time.monotonic() - stream.newest_time),
-            dropped=self._live.skipped,
-            gaps=0 if run is None else run.gaps,
-            lost_samples=0 if run is None else run.lost_samples,
-            releases=None if run is None else run.releases,
-            progress=None if run is None else run.progress.fraction,
-            message=_message(run, stream),
-            held_by=known.held_by,
-            lost=bool(status & BlockStatus.PARTICLE_LOST),
-            saturated=bool(status & BlockStatus.SATURATED),
-            growth_rate=known.growth_rate,
-            open_loop_growth=self._prediction.growth(_light_of(known)),
-            feedback=known.gate.closed,
-            disk_seconds=self._disk_seconds(stream),
-            pressure=known.pressure,
-            devices=known.devices,
-        )
+        growth = self._prediction.growth(known.light)
+        return status_of(self.rig.mode, known, self._live.skipped, growth, self._disk)
 
     def trace(self) -> TraceSnapshot | None:
         """Newest stretch of voltages."""
@@ -360,7 +315,7 @@ class Session:
         """
         known = self._runner.state()
         feedback = self.rig.gate is not None and known.gate.closed is not False
-        return self._prediction.at(_light_of(known), feedback)
+        return self._prediction.at(known.light, feedback)
 
     def light(self) -> LightSnapshot:
         """Requested light and the light read back."""
@@ -418,18 +373,3 @@ class Session:
         self, volts: NDArray[np.float64], plan: ReheatingPlan, release: Release
     ) -> None:
         self._reheating.add(volts, self.rig.digitizer.info.sample_rate, plan, release)
-
-    def _disk_seconds(self, stream: Stream | None) -> float | None:
-        if stream is None:
-            return None
-        now = time.monotonic()
-        if now - self._disk[0] > _DISK_SECONDS:
-            folder = self.run_directory
-            while not folder.exists() and folder != folder.parent:
-                folder = folder.parent
-            try:
-                free = float(shutil.disk_usage(folder).free)
-                self._disk = (now, free / stream.bytes_per_second)
-            except OSError:
-                self._disk = (now, None)
-        return self._disk[1]
