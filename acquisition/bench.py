@@ -91,7 +91,7 @@ class Bench:
             rig, log, board, listeners.on_stream, self.update_growth, closing, block_seconds
         )
         self.light = LightMover(rig, log, self)
-        self.devices = RigDevices(rig, log, board, self.slow)
+        self.devices = RigDevices(rig, log, board, self.slow, self.light_known)
 
     # -- for commands ---------------------------------------------------------------------------
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..instruments.protocols import AppliedLight, DeviceReport, DeviceState
 from ..instruments.rig import Rig
 from ..instruments.supervisor import Supervisor
 from ..models.errors import DeviceError
+from ..models.light import TweezerState
 from .runner_state import StateBoard
 from .slots import LogBook
 from .slow_channels import SlowChannels
@@ -28,13 +31,23 @@ class RigDevices:
     log : LogBook
         Receives what happens, in words.
     board : StateBoard
-        Gets identities and the light read back.
+        Gets identities; tells what light was asked for.
     slow : SlowChannels
         Know the states of the slow devices.
+    light_known : callable
+        Called with the light read back, None if not known, and what counts as asked for.
     """
 
-    def __init__(self, rig: Rig, log: LogBook, board: StateBoard, slow: SlowChannels) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        log: LogBook,
+        board: StateBoard,
+        slow: SlowChannels,
+        light_known: Callable[[AppliedLight | None, TweezerState | None], None],
+    ) -> None:
         self._rig, self._log, self._board, self._slow = rig, log, board, slow
+        self._light_known = light_known
         self._supervisor = Supervisor(rig.driven())
 
     def connect(self) -> None:
@@ -87,10 +100,9 @@ class RigDevices:
         try:
             applied = self._rig.light.read()
         except DeviceError:
-            self._board.change(applied=None)
+            self._light_known(None, None)
             raise
-        requested = self._board.state.requested or applied.state
-        self._board.change(applied=applied, requested=requested)
+        self._light_known(applied, self._board.state.requested or applied.state)
         return applied
 
     def look_at_light(self) -> None:
