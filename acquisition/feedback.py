@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ..instruments.guardian.gate import GuardedGate
 from ..instruments.protocols import DeviceState, Gate
@@ -17,7 +18,7 @@ from ..models.errors import DeviceError, OptobindError
 from .reserved import when_free
 from .slots import LogBook
 
-__all__ = ["FeedbackGate", "GateStillOpenError", "ReleaseRefusedError"]
+__all__ = ["FeedbackGate", "GateState", "GateStillOpenError", "ReleaseRefusedError"]
 
 RUN_SECONDS = 5.0
 """Longest time that a run waits for its gate to close, s."""
@@ -39,6 +40,25 @@ class ReleaseRefusedError(DeviceError):
     """The gate did not open as asked; it is known to be closed again: feedback is on."""
 
 
+@dataclass(frozen=True)
+class GateState:
+    """What is known of the gate.
+
+    Attributes
+    ----------
+    closed : bool or None
+        Whether feedback acts; None when that is not known.
+    opened : bool
+        Whether this session opened it and it is not known to be closed again.
+    trouble : str
+        The line "GATE STILL OPEN …" while it has to be closed and cannot; else empty.
+    """
+
+    closed: bool | None = None
+    opened: bool = False
+    trouble: str = ""
+
+
 class FeedbackGate:
     """What a session does with the gate.
 
@@ -48,6 +68,8 @@ class FeedbackGate:
         The device; without one, feedback is not switched and nothing is known of it.
     log : LogBook
         Receives what happened, in words.
+    on_state : callable
+        Called with the new GateState whenever it changes.
     clock, sleep : callable
         Monotonic time, s, and waiting.
     """
@@ -56,27 +78,32 @@ class FeedbackGate:
         self,
         gate: Gate | None,
         log: LogBook,
+        on_state: Callable[[GateState], None] = lambda state: None,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._gate, self._log = gate, log
         self._clock, self._sleep = clock, sleep
-        self._closed: bool | None = None
-        self._opened = False  # by this session, and not known to be closed again
-        self._trouble = ""
+        self._on_state = on_state
+        self._state = GateState()
         self._due = 0.0
         self._given_up = threading.Event()
 
     @property
     def closed(self) -> bool | None:
         """Whether feedback acts; None when that is not known."""
-        return self._closed
+        return self._state.closed
 
     @property
     def trouble(self) -> str:
         """The line "GATE STILL OPEN …" while the gate has to be closed and cannot; else empty."""
-        return self._trouble
+        return self._state.trouble
+
+    def _become(self, closed: bool | None, opened: bool, trouble: str = "") -> None:
+        before, self._state = self._state, GateState(closed, opened, trouble)
+        if self._state != before:
+            self._on_state(self._state)
 
     def connected(self, unwanted: Callable[[], bool] = lambda: False) -> None:
         """Read the gate after it was connected, as soon as its lines are free; writes nothing.
@@ -93,10 +120,12 @@ class FeedbackGate:
         """
         if self._gate is None:
             return
-        self._closed = when_free(self._gate.read, self._log, unwanted)
-        if self._closed and self._trouble:
+        closed = when_free(self._gate.read, self._log, unwanted)
+        if closed and self.trouble:
             self._solved()
-        if not self._closed:
+        else:
+            self._become(closed, self._state.opened, self.trouble)
+        if not closed:
             self._log.add(
                 "warning",
                 f"feedback is off: {self._gate.name} was found open and stays so until feedback is "
@@ -134,9 +163,9 @@ class FeedbackGate:
     def _open(self, seconds: float | None) -> str:
         assert self._gate is not None
         incidents = self._incidents()
-        if self._trouble:
+        if self.trouble:
             raise GateStillOpenError("feedback is not on and cannot be switched on: see the log")
-        self._opened, self._closed = True, None  # until it is known to be closed
+        self._become(None, opened=True)  # until it is known to be closed
         self._given_up.clear()
         try:
             self._gate.set(False)
@@ -147,7 +176,7 @@ class FeedbackGate:
             raise ReleaseRefusedError(
                 f"feedback was not switched off: {error} (feedback is on)"
             ) from error
-        self._closed = False
+        self._become(False, opened=True)
         return "; ".join(incidents + self._incidents())
 
     def close(self, seconds: float | None = None) -> str:
@@ -166,7 +195,7 @@ class FeedbackGate:
         if self._gate is None:
             return ""
         bound = RUN_SECONDS if seconds is None else seconds
-        if self._trouble:  # it has been tried for long enough
+        if self.trouble:  # it has been tried for long enough
             bound = min(bound, _AGAIN_SECONDS)
         begin, attempts = self._clock(), 0
         first: Exception | None = None
@@ -186,9 +215,9 @@ class FeedbackGate:
             incidents.append(
                 f"feedback was switched on at attempt {attempts}, {took:.2g} s late ({first})"
             )
-        if self._trouble:
+        if self.trouble:
             self._solved()
-        self._opened, self._closed = False, True
+        self._become(True, opened=False)
         return "; ".join(incidents)
 
     def _attempt(self, *, fresh: bool) -> None:
@@ -210,22 +239,21 @@ class FeedbackGate:
     def _still_open(self, error: Exception) -> Exception:
         """Say it; the error to raise is the driver's own if that is a bug."""
         assert self._gate is not None
-        self._opened, self._closed = True, None
         trouble = (
             f"GATE STILL OPEN: feedback could not be switched on by {self._gate.name} ({error}); "
             "it is tried again until it succeeds: check the link and the power of the gate, or "
             "switch feedback on by hand"
         )
         self._due = self._clock() + _BACKGROUND_SECONDS
-        if not self._trouble:
+        if not self.trouble:
             self._log.shout("error", trouble)
-        self._trouble = trouble
+        self._become(None, opened=True, trouble=trouble)
         if not isinstance(error, OptobindError):
             return error
         return GateStillOpenError(f"feedback could not be switched on again: {error}")
 
     def _solved(self) -> None:
-        self._trouble, self._opened = "", False
+        self._become(True, opened=False)
         self._log.shout("info", "feedback is on again: the gate was closed and reads closed")
 
     # -- afterwards -----------------------------------------------------------------------------
@@ -238,22 +266,21 @@ class FeedbackGate:
         for text in self._incidents():
             self._log.add("warning", text)
         guarded = isinstance(self._gate, GuardedGate) and not self._gate.may_be_open
-        if guarded and self._opened and self._closed is False:
-            self._opened, self._closed = False, True
+        if guarded and self._state.opened and self.closed is False:
+            self._become(True, opened=False, trouble=self.trouble)
             self._log.add("info", "feedback is on again: the gate was closed by its guard")
-        if not self._trouble or self._given_up.is_set() or self._clock() < self._due:
+        if not self.trouble or self._given_up.is_set() or self._clock() < self._due:
             return
         self._due = self._clock() + _BACKGROUND_SECONDS
         try:
             self._attempt(fresh=True)
         except Exception:
             return
-        self._opened, self._closed = False, True
         self._solved()
 
     def restore(self, seconds: float | None = None) -> None:
         """Close the gate if this session opened it; one found open stays open. Never raises."""
-        if self._gate is None or not self._opened:
+        if self._gate is None or not self._state.opened:
             return
         try:
             self.close(0.0 if self._given_up.is_set() else seconds)

@@ -11,10 +11,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 from ..instruments.guard import GuardedLight, Stopped
 from ..instruments.protocols import AppliedLight, DeviceState
@@ -23,39 +22,34 @@ from ..models.errors import InputError
 from ..models.light import TweezerState
 from .events import Event, EventKind
 from .slots import LogBook
-from .stream import Stream
 
-__all__ = ["LightHost", "LightMover", "hand_over"]
-
-T = TypeVar("T")
+__all__ = ["LightHost", "LightMover"]
 
 _ATTEMPTS = 2  # at reading the light back: one garbled answer must not leave it unknown
 _END_SECONDS = 10.0
-# How often, and for how long each time (s), the reading thread is waited for to tell the sample.
-_ASK, _ASK_SECONDS = 25, 0.02
 
 
 class LightHost(Protocol):
-    """What is needed of the runner, whose knowledge of the light is kept up to date."""
+    """What is told of the light, and tells where in the record it moves; from any thread."""
 
-    rig: Rig
-    log: LogBook
-    on_event: Callable[[Event], None]
-    requested: TweezerState | None
-    applied: AppliedLight | None
-    stream: Stream | None
-
-    def submit(self, function: Callable[[], T]) -> Future[T]:
-        """Queue a command for the thread that reads the digitizer."""
+    def light_asked(self, state: TweezerState) -> None:
+        """Note the light that is being set from now on."""
         ...
 
-    @property
-    def present_sample(self) -> int:
-        """Index of the sample that is being taken now."""
+    def light_known(self, applied: AppliedLight | None, requested: TweezerState | None) -> None:
+        """Note the light read back, None if not known, and what was asked for unless None."""
         ...
 
-    def update_growth(self) -> None:
-        """Ask for the growth rate of the present model."""
+    def light_moved(self, sample: int) -> None:
+        """Note that the light moves, or rests again, from ``sample`` on."""
+        ...
+
+    def sample_for_light(self, stop: threading.Event) -> int:
+        """Index of the sample that is being taken; ``stop`` ends the wait for an exact answer."""
+        ...
+
+    def event(self, event: Event) -> None:
+        """Pass an event on."""
         ...
 
 
@@ -73,12 +67,16 @@ class LightMover:
 
     Parameters
     ----------
+    rig : Rig
+        Its light is set; the trap is the model that says what light holds particles.
+    log : LogBook
+        Receives what happens, in words.
     host : LightHost
-        The runner.
+        Is told of the light.
     """
 
-    def __init__(self, host: LightHost) -> None:
-        self._host = host
+    def __init__(self, rig: Rig, log: LogBook, host: LightHost) -> None:
+        self._rig, self._log, self._host = rig, log, host
         self._changed = threading.Condition()
         self._waiting: deque[_Command] = deque()
         self._current: _Command | None = None
@@ -102,9 +100,7 @@ class LightMover:
         if self.moving:
             raise InputError(f"the light is moving: wait until it rests, then {what}")
 
-    def move(
-        self, state: TweezerState, *, allow_untrapped: bool, moved: Callable[[int], None]
-    ) -> Future[AppliedLight]:
+    def move(self, state: TweezerState, *, allow_untrapped: bool = False) -> Future[AppliedLight]:
         """Set the light when its turn comes.
 
         Parameters
@@ -113,16 +109,13 @@ class LightMover:
             What is wanted.
         allow_untrapped : bool
             Even if the rig's model finds no particles held.
-        moved : callable
-            Called with the sample before the first step and with that after the last; not for
-            light that is refused.
         """
-        return self._put(lambda stop: self._move(state, allow_untrapped, moved, stop))
+        return self._put(lambda stop: self._move(state, allow_untrapped, stop))
 
-    def release(self, moved: Callable[[int], None]) -> Future[None]:
+    def release(self) -> Future[None]:
         """Switch all light off now: what is under way ends, what waits is refused."""
         self.interrupt("the particles are being released")
-        return self._put(lambda stop: self._release(moved, stop))
+        return self._put(self._release)
 
     def interrupt(self, why: str) -> None:
         """End the ramp that is under way at its last step, refuse what waits; does not wait."""
@@ -146,7 +139,7 @@ class LightMover:
         with self._changed:
             still = self._changed.wait_for(lambda: self._current is None, timeout)
         if not still:
-            self._host.log.add(
+            self._log.add(
                 "error", f"the light's devices did not answer within {timeout:g} s: check them"
             )
         return still
@@ -204,120 +197,69 @@ class LightMover:
     # -- what is done ---------------------------------------------------------------------------
 
     def _move(
-        self,
-        state: TweezerState,
-        allow_untrapped: bool,
-        moved: Callable[[int], None],
-        stop: threading.Event,
+        self, state: TweezerState, allow_untrapped: bool, stop: threading.Event
     ) -> AppliedLight:
-        host = self._host
-        assert host.rig.light is not None
-        light = GuardedLight.around(host.rig.light, host.rig.trap)
+        assert self._rig.light is not None
+        light = GuardedLight.around(self._rig.light, self._rig.trap)
         begin: int | None = None
 
         def begun() -> None:
             nonlocal begin
-            begin = self._sample(stop)
-            host.requested = state
-            moved(begin)
+            begin = self._host.sample_for_light(stop)
+            self._host.light_asked(state)
+            self._host.light_moved(begin)
 
         try:
             applied = light.apply(state, allow_untrapped=allow_untrapped, stop=stop, begun=begun)
         except InputError as error:
             if begin is not None:  # refused light has changed nothing
-                self._after_failure(error, begin, moved, stop)
+                self._after_failure(error, begin, stop)
             raise
         except Exception as error:
-            self._after_failure(error, begin, moved, stop)
+            self._after_failure(error, begin, stop)
             raise
-        host.applied = applied
-        host.update_growth()
+        self._host.light_known(applied, state)
         assert begin is not None
-        self._note(applied, begin, moved, stop)
+        self._note(applied, begin, stop)
         return applied
 
-    def _after_failure(
-        self,
-        error: Exception,
-        begin: int | None,
-        moved: Callable[[int], None],
-        stop: threading.Event,
-    ) -> None:
+    def _after_failure(self, error: Exception, begin: int | None, stop: threading.Event) -> None:
         """Find out what the light is now, and say it."""
-        host = self._host
         level: Literal["warning", "error"] = "warning" if isinstance(error, Stopped) else "error"
-        host.log.add(level, f"the light could not be set: {error}")
-        self.look()
+        self._log.add(level, f"the light could not be set: {error}")
+        applied = self._look()
         if begin is not None:
-            self._note(host.applied, begin, moved, stop)
+            self._note(applied, begin, stop)
 
-    def look(self) -> bool:
-        """Read the light back; light that cannot be read is not known.
-
-        Returns
-        -------
-        bool
-            Whether it is known; it is then what is requested, too.
-        """
-        host, error = self._host, None
-        assert host.rig.light is not None
+    def _look(self) -> AppliedLight | None:
+        """Read the light back; light that is known is then what is requested, too."""
+        assert self._rig.light is not None
+        error: Exception | None = None
         for _ in range(_ATTEMPTS):
             try:
-                host.applied = host.rig.light.read()
+                applied = self._rig.light.read()
             except Exception as failure:  # a driver's bug leaves the light unknown as well
                 error = failure
                 if self._broken():
                     break
                 continue
-            host.requested = host.applied.state
-            host.update_growth()
-            return True
-        host.applied = None
-        host.log.add("warning", f"the light is not known: {error}")
-        host.update_growth()
-        return False
+            self._host.light_known(applied, applied.state)
+            return applied
+        self._host.light_known(None, None)
+        self._log.add("warning", f"the light is not known: {error}")
+        return None
 
     def _broken(self) -> bool:
         """Whether a device of the light waits for being reconnected."""
-        rig = self._host.rig
-        states = [device.state for device in (rig.slm, rig.rf) if device is not None]
+        states = [d.state for d in (self._rig.slm, self._rig.rf) if d is not None]
         return any(state in (DeviceState.FAULTED, DeviceState.DISCONNECTED) for state in states)
 
-    def _sample(self, stop: threading.Event) -> int:
-        """Index of the sample that is being taken, from the thread that owns the digitizer.
-
-        A thread that is busy, or waits for this one to stop, is not waited for: the newest sample
-        that was read must do then.
-        """
-        host = self._host
-        if host.stream is None:
-            return 0
-        asked = host.submit(lambda: host.present_sample)
-        for _ in range(_ASK):
-            if stop.is_set():
-                break
-            try:
-                return asked.result(_ASK_SECONDS)
-            except FutureTimeout:
-                continue
-            except (InputError, CancelledError):  # the session is being closed
-                break
-        asked.cancel()
-        stream = host.stream
-        return 0 if stream is None else stream.position
-
-    def _note(
-        self,
-        applied: AppliedLight | None,
-        begin: int,
-        moved: Callable[[int], None],
-        stop: threading.Event,
-    ) -> None:
+    def _note(self, applied: AppliedLight | None, begin: int, stop: threading.Event) -> None:
         """Write down from which sample to which the light moved."""
-        host, end = self._host, self._sample(stop)
-        moved(end)
+        end = self._host.sample_for_light(stop)
+        self._host.light_moved(end)
         if end > begin:  # somebody watches
-            host.log.add("info", f"the light moved from sample {begin} to {end}")
+            self._log.add("info", f"the light moved from sample {begin} to {end}")
         if applied is None:
             return
         payload = {
@@ -326,52 +268,18 @@ class LightMover:
             "begin": begin,
             "end": end,
         }
-        host.on_event(Event(end, EventKind.LIGHT, payload, time.time()))
+        self._host.event(Event(end, EventKind.LIGHT, payload, time.time()))
 
-    def _release(self, moved: Callable[[int], None], stop: threading.Event) -> None:
-        host, light = self._host, self._host.rig.light
+    def _release(self, stop: threading.Event) -> None:
+        light = self._rig.light
         assert light is not None
-        sample = self._sample(stop)
-        host.log.add("warning", "releasing the particles: trap light goes off")
+        sample = self._host.sample_for_light(stop)
+        self._log.add("warning", "releasing the particles: trap light goes off")
         try:
             light.release()
         finally:
-            self.look()
-            moved(self._sample(stop))
+            self._look()
+            self._host.light_moved(self._host.sample_for_light(stop))
         note = {"text": "particles released"}
-        host.on_event(Event(sample, EventKind.NOTE, note, time.time()))
-        host.log.add("warning", "particles released: all trap light is off")
-
-
-def hand_over(
-    submit: Callable[[Callable[[], None]], Future[None]], begin: Callable[[], Future[T]]
-) -> Future[T]:
-    """Queue a command that goes on after its turn; return the future of its end.
-
-    Parameters
-    ----------
-    submit : callable
-        Queues a function and returns the future of its call.
-    begin : callable
-        Called in its turn; returns the future to be followed.
-    """
-    outer: Future[T] = Future()
-
-    def follow(inner: Future[T]) -> None:
-        error = inner.exception()
-        if error is not None:
-            outer.set_exception(error)
-        else:
-            outer.set_result(inner.result())
-
-    def turn() -> None:
-        if outer.set_running_or_notify_cancel():
-            begin().add_done_callback(follow)
-
-    def queued(call: Future[None]) -> None:
-        error = call.exception()
-        if error is not None:
-            outer.set_exception(error)
-
-    submit(turn).add_done_callback(queued)
-    return outer
+        self._host.event(Event(sample, EventKind.NOTE, note, time.time()))
+        self._log.add("warning", "particles released: all trap light is off")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from ..instruments.protocols import AppliedLight
 from ..models.errors import DeviceError, OptobindError
 from .worth import RunWorth
 
@@ -31,6 +32,10 @@ class RunOutcome:
         What of the plan can be used, as the run file says.
     exit_code : int
         0, 4 when incomplete, or that of the error that ended the run.
+    light : AppliedLight or None
+        The light read back when the run began; None without light control.
+    feedback : bool or None
+        Whether feedback acts since; None when that is not known, or without a gate.
     """
 
     path: Path
@@ -38,6 +43,8 @@ class RunOutcome:
     reason: str
     worth: RunWorth
     exit_code: int = 0
+    light: AppliedLight | None = None
+    feedback: bool | None = None
 
     @property
     def samples(self) -> int:

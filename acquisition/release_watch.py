@@ -6,9 +6,8 @@ from collections.abc import Callable
 
 from ..models.errors import DeviceError
 from .events import EventKind
-from .feedback import FeedbackGate, ReleaseRefusedError
 
-__all__ = ["ReleaseWatch", "switched"]
+__all__ = ["ReleaseWatch", "Write"]
 
 _MOST_LOST = 3  # releases lost one after the other before the run ends
 
@@ -26,10 +25,12 @@ class ReleaseWatch:
     ----------
     write : callable
         ``write(kind, at=sample, **payload)`` writes an event.
+    require_guardian : callable
+        Raises DeviceError if the guardian of the gate has died.
     """
 
-    def __init__(self, write: Write) -> None:
-        self._write = write
+    def __init__(self, write: Write, require_guardian: Callable[[], None]) -> None:
+        self._write, self._require_guardian = write, require_guardian
         self._number: int | None = None
         self._spoiled = ""
         self._lost = 0
@@ -44,7 +45,7 @@ class ReleaseWatch:
             self._spoiled = f"{self._spoiled}; {text}" if self._spoiled else text
         self._write(EventKind.FAULT, at=at, device="gate", message=text)
 
-    def ends(self, step: int, gate: FeedbackGate, *, judge: bool) -> None:
+    def ends(self, step: int, *, judge: bool) -> None:
         """The gate has been closed, after a release or not.
 
         Raises
@@ -65,20 +66,9 @@ class ReleaseWatch:
             )
         if not judge:
             return
-        gate.require_guardian()
+        self._require_guardian()
         if self._lost >= _MOST_LOST:
             raise DeviceError(
                 f"the feedback gate failed in {self._lost} releases one after the other "
                 f"({spoiled}): check its link; feedback is on"
             )
-
-
-def switched(gate: FeedbackGate, closed: bool) -> tuple[bool, str]:
-    """Switch; return whether the gate is as asked, and what went wrong.
-
-    A gate that did not open is closed: its release does not take place.
-    """
-    try:
-        return True, gate.set(closed)
-    except ReleaseRefusedError as error:
-        return False, str(error)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,23 +18,16 @@ from numpy.typing import NDArray
 from ..models.errors import OptobindError
 from .plans import Plan, ReheatingPlan
 from .release_ledger import ReleaseLedger
-from .releases import Release
 from .worth import RunWorth, gaps_of
 
 if TYPE_CHECKING:  # HDF5 is loaded when a run begins
+    from .apparatus import Listeners
     from .recording import Recording
 
-__all__ = ["LookAtFile", "ReleaseHost", "RunReleases"]
+__all__ = ["LookAtFile", "RunReleases"]
 
 _LONGEST_LOOK = 10.0
 """s; a recorder that is further behind is not waited for: the verdict at the end knows all."""
-
-
-class ReleaseHost(Protocol):
-    """What is told of releases."""
-
-    on_repetition: Callable[[NDArray[np.float64], ReheatingPlan, Release], None]
-    on_releases: Callable[[ReheatingPlan, Sequence[Release]], None]
 
 
 class RunReleases(ReleaseLedger):
@@ -42,17 +35,20 @@ class RunReleases(ReleaseLedger):
 
     Parameters
     ----------
-    host : ReleaseHost
-        Hears of each release, and of verdicts that change.
     plan : Plan
         Of the run.
     path : Path
         The run file.
     """
 
-    def __init__(self, host: ReleaseHost, plan: Plan, path: Path) -> None:
+    def __init__(self, plan: Plan, path: Path) -> None:
         super().__init__(plan)
-        self._host, self._path = host, path
+        self._path = path
+        self._listeners: Listeners | None = None
+
+    def show_to(self, listeners: Listeners) -> None:
+        """Show these each release from now on, and verdicts that change."""
+        self._listeners = listeners
 
     def show(
         self, volts: NDArray[np.float64], begin: int, plan: ReheatingPlan, number: int
@@ -71,7 +67,8 @@ class RunReleases(ReleaseLedger):
         release = self.finished(plan, number)
         first = release.first_sample
         row = first - begin - self.lost_between(begin, first)
-        self._host.on_repetition(volts[row : row + release.samples], plan, release)
+        if self._listeners is not None:
+            self._listeners.on_repetition(volts[row : row + release.samples], plan, release)
 
     def lost_now(
         self,
@@ -104,9 +101,9 @@ class RunReleases(ReleaseLedger):
 
     def _tell(self) -> None:
         """Hand the newest verdicts to the live display."""
-        if self._released is not None:
+        if self._released is not None and self._listeners is not None:
             plan, step = self._released
-            self._host.on_releases(plan, self.releases(step))
+            self._listeners.on_releases(plan, self.releases(step))
 
 
 class LookAtFile:

@@ -6,42 +6,41 @@ snapshots are the newest that there are.
 
 from __future__ import annotations
 
-import shutil
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..instruments.protocols import AppliedLight
 from ..instruments.rig import Rig
-from ..models.blocks import BlockStatus
 from ..models.errors import InputError
 from ..models.inference.result import FitResult
 from ..models.light import TweezerState
+from . import commands
+from .apparatus import Listeners
+from .devices import disconnect
 from .events import Event, EventKind
-from .light_mover import hand_over
 from .live import LiveAnalysis
 from .live_fit import FitProcess
 from .live_reheating import LiveReheating
+from .outcome import RunOutcome
 from .plans import Plan, ReheatingPlan
 from .prediction import LightPrediction
 from .releases import Release
-from .run import Run, RunOutcome
 from .runner import Runner
+from .session_status import DiskLeft, status_of
 from .slots import LogBook
+from .slow_pace import Pace
 from .snapshots import (
     FitSnapshot,
     LightSnapshot,
     LogEntry,
     ReheatingSnapshot,
-    RunState,
     SessionStatus,
     SpectrumSnapshot,
     TraceSnapshot,
@@ -50,12 +49,8 @@ from .stream import Stream
 
 __all__ = ["RELEASE_PHRASE", "Session", "new_run_path"]
 
-T = TypeVar("T")
-
 RELEASE_PHRASE = "release particles"
 """What must be typed to switch the trap light off."""
-
-_DISK_SECONDS = 2.0
 
 
 def new_run_path(directory: Path, kind: str) -> Path:
@@ -67,13 +62,6 @@ def new_run_path(directory: Path, kind: str) -> Path:
         if not folder.exists():
             return folder / "run.h5"
     raise InputError(f"{directory} holds a thousand runs of this second: choose another folder")
-
-
-def _message(run: Run | None, stream: Stream | None) -> str:
-    """What is being done, or waited for."""
-    if stream is not None and stream.waiting:
-        return f"waiting for {stream.waiting}"
-    return "" if run is None else run.message
 
 
 class Session:
@@ -91,6 +79,8 @@ class Session:
         Longest block, s.
     spectrum_segment : int or None
         Samples per segment of the live spectrum; None for about 150 Hz per bin.
+    slow_pace : Pace or None
+        When slow devices (the gauge) are asked; None for every 2 s.
 
     Examples
     --------
@@ -111,6 +101,7 @@ class Session:
         live_fits: bool = True,
         block_seconds: float = 0.02,
         spectrum_segment: int | None = None,
+        slow_pace: Pace | None = None,
     ) -> None:
         self.rig = rig
         self.run_directory = run_directory
@@ -120,16 +111,17 @@ class Session:
         self._live = LiveAnalysis(rig, self._log, self._fits, spectrum_segment)
         self._reheating = LiveReheating(rig, self._fits)
         self._prediction = LightPrediction(rig)
-        self._disk: tuple[float, float | None] = (0.0, None)
+        self._disk = DiskLeft(run_directory)
         self._closed = threading.Event()
-        self._runner = Runner(
-            rig,
-            self._log,
+        listeners = Listeners(
             on_stream=self._on_stream,
             on_event=self._on_event,
+            on_change=self._on_change,
             on_repetition=self._on_repetition,
             on_releases=self._reheating.judged,
-            block_seconds=block_seconds,
+        )
+        self._runner = Runner(
+            rig, self._log, listeners, block_seconds=block_seconds, pace=slow_pace
         )
         self._runner.start()
 
@@ -139,15 +131,15 @@ class Session:
         """Connect every device and read its state; writes nothing."""
         if self._fits is not None:
             self._fits.start()
-        return self._runner.submit(self._runner.connect_all)
+        return self._runner.submit(commands.connect)
 
     def disconnect(self) -> Future[None]:
         """Disconnect every device; outputs stay as they are."""
-        return self._runner.submit(self._runner.disconnect_all)
+        return self._runner.submit(commands.disconnect)
 
     def stream(self, on: bool) -> Future[None]:
         """Start or stop the live display without recording."""
-        return self._runner.submit(lambda: self._runner.set_streaming(on))
+        return self._runner.submit(commands.set_streaming(on))
 
     def set_light(
         self, state: TweezerState, *, allow_untrapped: bool = False
@@ -158,12 +150,12 @@ class Session:
         nothing sent; where the rig's model finds no particles held (NotTrappedError), unless
         ``allow_untrapped``. After any other failure :meth:`light` says what is.
         """
-        change, moved = self._runner.set_light, self._live.restart_average
-        return hand_over(self._runner.submit, lambda: change(state, allow_untrapped, moved))
+        command = commands.set_light(state, allow_untrapped=allow_untrapped)
+        return self._runner.submit(command)
 
     def set_feedback(self, closed: bool) -> Future[None]:
         """Switch feedback cooling; refused while a run holds the gate."""
-        return self._change(lambda: self._runner.set_feedback(closed))
+        return self._runner.submit(commands.set_feedback(closed))
 
     @property
     def gate_trouble(self) -> str:
@@ -171,11 +163,11 @@ class Session:
 
         It is tried again in the background until it succeeds or :meth:`give_up_feedback`.
         """
-        return self._runner.feedback_gate.trouble
+        return self._runner.state().gate.trouble
 
     def give_up_feedback(self) -> None:
         """End trying to switch feedback on again, as the user wishes; a guardian goes on."""
-        self._runner.feedback_gate.give_up()
+        self._runner.give_up_feedback()
 
     def release_particles(self, confirm: str) -> Future[None]:
         """Switch all trap light off, ending a change that is under way; no fault ever lowers it.
@@ -195,8 +187,7 @@ class Session:
                 f"to switch the trap light off, confirm with {RELEASE_PHRASE!r}, got {confirm!r}; "
                 "nothing was changed"
             )
-        release, moved = self._runner.release_particles, self._live.restart_average
-        return hand_over(self._runner.submit, lambda: release(moved))
+        return self._runner.submit(commands.release_particles)
 
     def reload_particles(self) -> Future[None]:
         """Put lost particles of a simulated rig back into their traps.
@@ -204,23 +195,7 @@ class Session:
         The future fails with InputError on hardware, while a run holds the rig or when no particle
         is lost, with NotTrappedError where the light does not hold them.
         """
-        return self._change(self._runner.reload_particles)
-
-    def _change(self, change: Callable[[], T]) -> Future[T]:
-        """Have a set-point changed; the live average begins anew at the sample of the change."""
-
-        def apply() -> T:
-            refused = False
-            try:
-                return change()
-            except InputError:
-                refused = True  # nothing was changed
-                raise
-            finally:  # a set-point that failed half way may have changed the light, too
-                if not refused:
-                    self._live.restart_average(self._runner.present_sample)
-
-        return self._runner.submit(apply)
+        return self._runner.submit(commands.reload_particles)
 
     def exclude_repetition(self, number: int, reason: str) -> None:
         """Leave one repetition out of the reheating curves; the record keeps it.
@@ -241,7 +216,7 @@ class Session:
         """
         if not reason.strip():
             raise InputError(f"say why repetition {number} is to be left out")
-        plan, run = self._reheating.exclude(number - 1), self._runner.current_run
+        plan, run = self._reheating.exclude(number - 1), self._runner.state().run
         recorded = run is not None and run.exclude(plan, number - 1, reason.strip())
         where = "curves and of fits of the file" if recorded else "curves; its run has been closed"
         self._log.add("info", f"repetition {number} left out of the {where}: {reason}")
@@ -303,63 +278,29 @@ class Session:
             return
         self._closed.set()
         self._runner.request_close()
-        self._runner.join(timeout)
+        ended = self._runner.join(timeout)
         self._reheating.close()
         self._live.leave()
         if self._fits is not None:
             self._fits.close()
-        if self._runner.is_alive():  # it still owns the devices
+        if not ended:  # it still owns the devices
             self._log.add("error", f"a device or the disk did not answer within {timeout:g} s")
             return
-        leaving = threading.Thread(target=self._disconnect, name="disconnect", daemon=True)
+        leaving = threading.Thread(  # what is still connected; slow ones belong to their threads
+            target=disconnect, args=(self.rig, self._log), name="disconnect", daemon=True
+        )
         leaving.start()
         leaving.join(timeout)
         if leaving.is_alive():
             self._log.add("error", f"a device did not disconnect within {timeout:g} s")
 
-    def _disconnect(self) -> None:
-        """Disconnect what is still connected, after the runner's end."""
-        for _, device in self.rig.driven():  # slow ones belong to their threads
-            try:
-                device.disconnect()
-            except Exception as error:  # the other devices are left in good order
-                self._log.add("warning", f"{device.name} could not be disconnected: {error}")
-
     # -- snapshots ------------------------------------------------------------------------------
 
     def status(self) -> SessionStatus:
         """Newest state of everything in the status bar."""
-        runner, run, stream = self._runner, self._runner.current_run, self._runner.stream
-        state: RunState = "failed" if runner.last_failed else "idle"
-        if run is not None:
-            state = run.state
-        status = stream.status if stream is not None else BlockStatus.OK
-        return SessionStatus(
-            mode=self.rig.mode,
-            state=state,
-            streaming=stream is not None,
-            recording=None if run is None else str(run.path),
-            samples=0 if stream is None else stream.position,
-            recorded=0 if run is None else run.recorded,
-            lag=0.0 if stream is None else max(0.0, time.monotonic() - stream.newest_time),
-            dropped=self._live.skipped,
-            gaps=0 if run is None else run.gaps,
-            lost_samples=0 if run is None else run.lost_samples,
-            releases=None if run is None else run.releases,
-            progress=None if run is None else run.fraction,
-            message=_message(run, stream),
-            held_by=runner.held_by,
-            lost=bool(status & BlockStatus.PARTICLE_LOST),
-            saturated=bool(status & BlockStatus.SATURATED),
-            growth_rate=runner.growth_rate,
-            open_loop_growth=self._prediction.growth(
-                None if runner.applied is None else runner.applied.state
-            ),
-            feedback=runner.gate_closed,
-            disk_seconds=self._disk_seconds(stream),
-            pressure=runner.pressure,
-            devices=runner.reports(),
-        )
+        known = self._runner.state()
+        growth = self._prediction.growth(known.light)
+        return status_of(self.rig.mode, known, self._live.skipped, growth, self._disk)
 
     def trace(self) -> TraceSnapshot | None:
         """Newest stretch of voltages."""
@@ -382,13 +323,14 @@ class Session:
 
         From first principles; computed in the background when the light has changed.
         """
-        applied, runner = self._runner.applied, self._runner
-        feedback = self.rig.gate is not None and runner.gate_closed is not False
-        return self._prediction.at(None if applied is None else applied.state, feedback)
+        known = self._runner.state()
+        feedback = self.rig.gate is not None and known.gate.closed is not False
+        return self._prediction.at(known.light, feedback)
 
     def light(self) -> LightSnapshot:
         """Requested light and the light read back."""
-        return LightSnapshot(self._runner.requested, self._runner.applied)
+        known = self._runner.state()
+        return LightSnapshot(known.requested, known.applied)
 
     def take_log(self) -> list[LogEntry]:
         """Remove and return the new lines of the log."""
@@ -403,11 +345,11 @@ class Session:
 
     def slow_troubles(self) -> list[str]:
         """What is wrong with slow devices (the gauge) at this moment, a line each."""
-        return self._runner.slow.troubles()
+        return list(self._runner.state().slow_troubles)
 
     def slow_summary(self) -> list[str]:
         """What slow devices left out since the latest run began, a line each; none if nothing."""
-        return self._runner.slow.summary()
+        return list(self._runner.state().slow_summary)
 
     def fit_history(self) -> list[tuple[float, FitResult]]:
         """Times (s since epoch) and results of the latest live fits."""
@@ -427,6 +369,10 @@ class Session:
             "the process of the live fits ended (killed, or short of memory): a new one takes over",
         )
 
+    def _on_change(self, sample: int) -> None:
+        """A set-point changed at ``sample``: the live average begins anew there."""
+        self._live.restart_average(sample)
+
     def _on_event(self, event: Event) -> None:
         self._events.append(event)
         ends = event.kind is EventKind.STEP_END and event.payload.get("kind") == "reheating"
@@ -436,19 +382,4 @@ class Session:
     def _on_repetition(
         self, volts: NDArray[np.float64], plan: ReheatingPlan, release: Release
     ) -> None:
-        self._reheating.add(volts, self._runner.rig.digitizer.info.sample_rate, plan, release)
-
-    def _disk_seconds(self, stream: Stream | None) -> float | None:
-        if stream is None:
-            return None
-        now = time.monotonic()
-        if now - self._disk[0] > _DISK_SECONDS:
-            folder = self.run_directory
-            while not folder.exists() and folder != folder.parent:
-                folder = folder.parent
-            try:
-                free = float(shutil.disk_usage(folder).free)
-                self._disk = (now, free / stream.bytes_per_second)
-            except OSError:
-                self._disk = (now, None)
-        return self._disk[1]
+        self._reheating.add(volts, self.rig.digitizer.info.sample_rate, plan, release)

@@ -44,8 +44,6 @@ class Stream:
 
     Attributes
     ----------
-    mark : BlockStatus
-        Flags that every block gets from now on, such as FEEDBACK_OFF.
     ring_seconds : float
         Samples that the ring holds for a reader that is late, s: 8 unless memory is scarce.
 
@@ -83,7 +81,7 @@ class Stream:
         self.finished = False
         self.waiting = ""
         self.status = BlockStatus.OK
-        self.mark = BlockStatus.OK
+        self._mark = BlockStatus.OK
         self.newest_time = time.monotonic()
         try:
             digitizer.start()
@@ -115,7 +113,7 @@ class Stream:
         if result.waiting != self.waiting:
             self.waiting = result.waiting
             self._on_wait(result.waiting)
-        status = result.status | self.mark
+        status = result.status | self._mark
         if result.first_sample > self.position:
             lost = result.first_sample - self.position
             self.gaps += lost
@@ -138,6 +136,10 @@ class Stream:
                 stop=stop,
             )
         return result
+
+    def mark_from_now(self, flags: BlockStatus) -> None:
+        """Give every block from now on these flags, such as FEEDBACK_OFF."""
+        self._mark = flags
 
     def present(self) -> int:
         """Index of the sample that is being taken now.

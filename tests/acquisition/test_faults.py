@@ -347,7 +347,7 @@ def test_a_device_that_drops_out_between_runs_comes_back_without_its_setting(tmp
     gate = FakeGate(faults={"read": {1: Fault("disconnect")}, "connect": {1: Fault("timeout")}})
     rig = replace(fake_rig(), gate=gate)
     session = Session(rig, run_directory=tmp_path, live_fits=False)
-    session._runner._supervisor = Supervisor(rig.devices(), first_wait=0.05)
+    session._runner._bench.devices._supervisor = Supervisor(rig.devices(), first_wait=0.05)
     try:
         session.connect().result(30)
         with pytest.raises(DeviceError):

@@ -296,7 +296,7 @@ def test_a_device_that_hangs_is_not_waited_for_without_end(open_session) -> None
     commands = source.calls["read_tone"]
     try:
         time.sleep(0.1)
-        assert not session._runner._light.stop("the rig is disconnected", 0.2)
+        assert not session._runner._bench.light.stop("the rig is disconnected", 0.2)
         assert "did not answer within 0.2 s" in texts(session)
         assert source.calls["read_tone"] == commands
     finally:

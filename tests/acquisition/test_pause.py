@@ -49,7 +49,7 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., tuple[Session, Future[RunOut
             return session, session.start(plan, tmp_path / "run.h5")
         # The runner is held up, so that the run is paused before it begins.
         held = threading.Event()
-        waiting = session._runner.submit(lambda: held.wait(30))
+        waiting = session._runner.submit(lambda bench: held.wait(30))
         future = session.start(plan, tmp_path / "run.h5")
         session.pause()
         held.set()
@@ -293,8 +293,7 @@ def test_a_runner_that_dies_between_runs_answers_those_who_wait(begin, monkeypat
     session = Session(make_rig(), live_fits=False)
     session.connect().result(30)
     monkeypatch.setattr(session._runner, "_look_after", lambda: 1 / 0)
-    session._runner.join(30.0)
-    assert not session._runner.is_alive()
+    assert session._runner.join(30.0)
     with pytest.raises(Exception, match="closed"):
         session.stream(True).result(30)
     assert any("internal error" in entry.text for entry in session.take_log())

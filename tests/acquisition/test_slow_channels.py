@@ -48,8 +48,8 @@ def make(tmp_path: Path) -> Iterator[Make]:
     def session(gauge: Any, *, connect: bool = True, **pace: float) -> Session:
         detectors = tuple(DetectorChannel(j, f"z{j + 1}", j) for j in range(2))
         rig = Rig("table", "LIVE", RealTimeCard(), detectors, gate=WatchedGate(), gauge=gauge)
-        new = Session(rig, run_directory=tmp_path, live_fits=False)
-        new._runner.slow = SlowChannels(rig, new._log, Pace(**{**FAST, **pace}))
+        asked = Pace(**{**FAST, **pace})
+        new = Session(rig, run_directory=tmp_path, live_fits=False, slow_pace=asked)
         made.append(new)
         if connect:
             new.connect().result(LONG)
@@ -347,7 +347,7 @@ def test_nobody_but_its_thread_brings_a_gauge_back(make):
     session = make(gauge)
     wait_until(lambda: gauge.connects >= 5)
     assert gauge.threads == {"slow gauge"}
-    assert session._runner._supervisor.poll() == []
+    assert session._runner._bench.devices._supervisor.poll() == []
 
 
 # -- gauges that hang ------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from optobind.acquisition.plans import (
 from optobind.acquisition.recorder import Recorder
 from optobind.acquisition.recover import recover
 from optobind.acquisition.releases import LeftOut
-from optobind.acquisition.run import Run
+from optobind.acquisition.run_procedure import RunProcedure
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.runfile_format import Manifest
 from optobind.acquisition.session import Session
@@ -225,7 +226,7 @@ def test_a_monitor_is_judged_by_its_samples(start: Any, period: int | None, word
         return 100
 
     session = start(lossy_rig(lost))
-    session._runner._block_seconds = 1e-3
+    session._runner._bench.streaming._block_seconds = 1e-3
     outcome = carry_out(session, MonitorPlan(duration=0.2))
     assert outcome.outcome == word
     assert outcome.samples == 200_000
@@ -291,13 +292,14 @@ def test_samples_lost_while_a_card_is_ahead_do_not_shift_the_live_curve(start: A
     card.present_sample = lambda: card._index + 5000
     session = start(rig)
     seen: dict[int, Any] = {}
-    told = session._runner.on_repetition
+    bench = session._runner._bench
+    told = bench.listeners.on_repetition
 
     def note(volts: Any, plan: Any, release: Any) -> None:
         seen[release.repetition] = volts
         told(volts, plan, release)
 
-    session._runner.on_repetition = note
+    bench.listeners = replace(bench.listeners, on_repetition=note)
     outcome = carry_out(session, ReheatingPlan(20, **QUICK))
     assert outcome.gaps > 20
     assert (outcome.outcome, outcome.worth.releases.usable) == ("complete", 20)
@@ -337,18 +339,18 @@ def test_a_release_whose_gate_failed_is_repeated_and_counted_as_such(
     start: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = start(lossy_rig())
-    feedback = Run.feedback
+    feedback = RunProcedure.feedback
 
-    def failing(run: Run, closed: bool) -> int:
+    def failing(run: RunProcedure, closed: bool) -> int:
         at = feedback(run, closed)
-        if closed and run._rig.gate.history.count(False) == 3 and not done:  # type: ignore[union-attr]
+        if closed and session.rig.gate.history.count(False) == 3 and not done:
             done.append(True)
             payload = {"step": 0, "repetition": 2, "reason": "closed late", "cause": "gate"}
             run.event(EventKind.EXCLUDED, **payload)
         return at
 
     done: list[bool] = []
-    monkeypatch.setattr(Run, "feedback", failing)
+    monkeypatch.setattr(RunProcedure, "feedback", failing)
     outcome = carry_out(session, ReheatingPlan(10, **QUICK))
     words = "10 of 10 releases usable (1 after a failure of the gate, 1 repeat made)"
     assert (outcome.outcome, outcome.worth.words()) == ("complete", words)

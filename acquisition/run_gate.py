@@ -1,0 +1,116 @@
+"""The feedback gate during a run: where in the record it acted, and what its failures mean."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from ..models.blocks import BlockStatus
+from ..models.errors import OptobindError
+from .apparatus import Apparatus
+from .events import EventKind
+from .feedback import ReleaseRefusedError
+from .release_watch import ReleaseWatch, Write
+from .stream import Stream
+
+__all__ = ["RunGate"]
+
+
+class RunGate:
+    """Switches the gate of a run, with an event when that changes it.
+
+    Parameters
+    ----------
+    apparatus : Apparatus
+        Has the gate, and the slow devices that are held off while it is open.
+    stream : Stream
+        Says where the record is; its blocks are marked while feedback is off.
+    write : callable
+        ``write(kind, at=sample, **payload)`` writes an event.
+    step : callable
+        Index of the step under way.
+    """
+
+    def __init__(
+        self, apparatus: Apparatus, stream: Stream, write: Write, step: Callable[[], int]
+    ) -> None:
+        self._gate, self._calm = apparatus.gate, apparatus.slow.calm
+        self._there = apparatus.rig.gate is not None
+        self._log, self._stream, self._write, self._step = apparatus.log, stream, write, step
+        self._watch = ReleaseWatch(write, self._gate.require_guardian)
+        self._closed: bool | None = None
+
+    @property
+    def closed(self) -> bool | None:
+        """Whether feedback acts; None when that is not known, or without a gate."""
+        return self._gate.closed if self._there else None
+
+    def begins(self, repetition: int) -> None:
+        """A RELEASE event has been written for this repetition (from 0)."""
+        self._watch.begins(repetition)
+
+    def require_guardian(self) -> None:
+        """Raise DeviceError if the guardian has died while the gate was open."""
+        if self._closed is False:
+            self._gate.require_guardian()
+
+    def switch(self, closed: bool, *, judge: bool) -> int:
+        """Switch; return the sample at which it acted.
+
+        Of the samples taken before and after the call the later one counts for opening, the
+        earlier one for closing: what lies between is free for certain.
+
+        Parameters
+        ----------
+        closed : bool
+            Whether feedback is to act.
+        judge : bool
+            Whether too many spoiled releases may end the run.
+
+        Raises
+        ------
+        DeviceError
+            If feedback is not as asked, or the run is to end.
+        """
+        if not self._there:
+            return self._stream.position
+        before = self._present()
+        done, incident = self._switch(closed)
+        after = self._present()
+        at = before if closed else after
+        if done:
+            self._stream.mark_from_now(BlockStatus.OK if closed else BlockStatus.FEEDBACK_OFF)
+        if done and closed is not self._closed:
+            self._closed = closed
+            self._write(EventKind.GATE, at=at, closed=closed, spread=after - before)
+        if incident:
+            self._watch.incident(incident, at, spoils=closed or not done)
+            self._log.add("warning", incident)
+        if closed:
+            self._watch.ends(self._step(), judge=judge)
+        return at
+
+    def _switch(self, closed: bool) -> tuple[bool, str]:
+        """Switch; return whether the gate is as asked, and what went wrong.
+
+        No slow device is asked from before it opens until after it closes. A gate that did not
+        open is closed: its release does not take place.
+        """
+        done = False
+        if not closed:
+            self._calm.hold()
+        try:
+            incident = self._gate.set(closed)
+            done = True
+            return True, incident
+        except ReleaseRefusedError as error:
+            return False, str(error)
+        finally:
+            if closed or not done:
+                self._calm.let_go()
+
+    def _present(self) -> int:
+        """Sample that is being taken now; the position where the digitizer cannot say."""
+        with contextlib.suppress(OptobindError):  # a dead card must not keep the gate from closing
+            return self._stream.present()
+        return self._stream.position

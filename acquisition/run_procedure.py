@@ -1,0 +1,229 @@
+"""A run whose samples flow: what its plan may do, each step of it recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..models.blocks import BlockStatus
+from .apparatus import Apparatus
+from .conditions import recorder_gap_text
+from .events import Event, EventKind
+from .plans import ReheatingPlan
+from .procedures import Aborted
+from .run_control import RunControl
+from .run_gate import RunGate
+from .run_releases import RunReleases
+from .slow_sensor import SlowIncident, SlowReading, sample_at
+from .stream import Stream
+
+if TYPE_CHECKING:  # HDF5 is loaded when a run begins
+    from .recording import Recording
+
+__all__ = ["RunProcedure"]
+
+_LONGEST_READ = 0.25  # s of samples in one read: a stop and an abort are heard between two
+
+
+class RunProcedure:
+    """What a plan may do, see :class:`~.procedures.Procedure`.
+
+    Parameters
+    ----------
+    apparatus : Apparatus
+        Means and listeners.
+    control : RunControl
+        What is asked of the run.
+    ledger : RunReleases
+        Judges the releases.
+    stream : Stream
+        Just started.
+    recording : Recording
+        Records it.
+    name : str
+        Of the run, for the log.
+
+    Attributes
+    ----------
+    gate : RunGate
+        The feedback gate during this run.
+    paused_samples : int
+        Samples recorded while the run was paused; they count for no plan.
+    """
+
+    def __init__(
+        self,
+        apparatus: Apparatus,
+        control: RunControl,
+        ledger: RunReleases,
+        stream: Stream,
+        recording: Recording,
+        name: str,
+    ) -> None:
+        self._apparatus, self._control, self._ledger = apparatus, control, ledger
+        self._stream, self._recording, self._name = stream, recording, name
+        self._missed = 0
+        self.gate = RunGate(apparatus, stream, self.event, lambda: ledger.step)
+        self.paused_samples = 0
+
+    # -- where it stands ------------------------------------------------------------------------
+
+    @property
+    def sample_rate(self) -> float:
+        """Hz."""
+        return self._stream.info.sample_rate
+
+    @property
+    def position(self) -> int:
+        """Samples read since the run began."""
+        return self._stream.position
+
+    @property
+    def signal_columns(self) -> tuple[int, ...]:
+        """Columns of the out-of-loop detectors, one a particle."""
+        return tuple(d.channel for d in self._apparatus.rig.channels("out_of_loop"))
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is to end after this repetition."""
+        return self._control.stop.is_set()
+
+    @property
+    def particle_lost(self) -> bool:
+        """Whether the newest samples are marked with a lost particle."""
+        return bool(self._stream.status & BlockStatus.PARTICLE_LOST)
+
+    @property
+    def record_ended(self) -> bool:
+        """Whether the source holds no further sample."""
+        return self._stream.finished
+
+    # -- samples --------------------------------------------------------------------------------
+
+    def acquire(self, samples: int, *, keep: bool = False) -> NDArray[np.float64] | None:
+        """Acquire so many samples; return them in volts when asked.
+
+        Then a stop cuts them short only where none come. Without, a pause does not count.
+        """
+        stream = self._stream
+        kept = None
+        if keep:
+            kept = np.empty((samples, len(stream.info.channels)), dtype=stream.info.dtype)
+        done, silent = 0, False
+        while done < samples and not stream.finished:
+            if self._interrupted() and (silent or not keep):
+                break
+            if not keep and self._control.pause.is_set():
+                self.wait_while_paused()
+                continue
+            rows = min(self._rows_of_a_read(), samples - done)
+            came = self._read(rows, None if kept is None else kept[done : done + rows])
+            done, silent = done + came, came == 0
+            if not keep:
+                self._control.tell(fraction=done / samples)
+        return None if kept is None else kept[:done] * np.asarray(stream.info.scale)
+
+    def acquire_while(self, go_on: Callable[[], bool]) -> None:
+        """Acquire blocks while ``go_on()``; a pause is marked in the record."""
+        while go_on() and not self._interrupted() and not self._stream.finished:
+            self.wait_while_paused()
+            self._read(self._rows_of_a_read(), None)
+
+    def wait_while_paused(self) -> None:
+        """Go on recording, feedback on, while the run is paused."""
+        pause, control = self._control.pause, self._control
+        if not pause.is_set():
+            return
+        began, message = self.position, control.progress.message
+        control.tell(state="paused", message=f"paused: {message}" if message else "paused")
+        self.event(EventKind.NOTE, text="paused")
+        self._apparatus.log.add("info", f"{self._name} is paused, feedback on: resume or stop it")
+        try:
+            while pause.is_set() and not self._interrupted() and not self._stream.finished:
+                self._read(self._rows_of_a_read(), None)
+        finally:
+            self.event(EventKind.NOTE, text="resumed")
+            self.paused_samples += self.position - began
+            control.tell(state="running", message=message)
+
+    def _rows_of_a_read(self) -> int:
+        """Rows that last no longer than a stop may wait, also at a low rate."""
+        return min(self._stream.block_rows, max(1, round(_LONGEST_READ * self.sample_rate)))
+
+    def _interrupted(self) -> bool:
+        """Serve commands; raise on abort; say whether a stop was asked for."""
+        self._apparatus.serve()
+        if self._control.abort.is_set():
+            raise Aborted
+        return self._control.stop.is_set()
+
+    def _read(self, rows: int, keep: NDArray[Any] | None) -> int:
+        stream, recording = self._stream, self._recording
+        recording.raise_error()
+        self.gate.require_guardian()
+        before = stream.position
+        given_up = self._control.abort.is_set
+        result = stream.read(rows, lambda: given_up() or recording.stuck(), keep)
+        self._ledger.read(before, result, keep)
+        for kind in recording.new_conditions(result.status):
+            self.event(kind, at=result.first_sample, samples=result.samples)
+        if recording.missed > self._missed:
+            lost, self._missed = recording.missed - self._missed, recording.missed
+            self._apparatus.log.add("error", recorder_gap_text(lost, result.first_sample))
+        self.write_exclusions()
+        self.note_slow()
+        return result.samples
+
+    # -- the gate and events ----------------------------------------------------------------------
+
+    def feedback(self, closed: bool) -> int:
+        """Switch the feedback gate, with an event; return the sample at which it acted."""
+        return self.gate.switch(closed, judge=self._control.progress.state == "running")
+
+    def event(self, kind: EventKind, /, *, at: int | None = None, **payload: Any) -> None:
+        """Write an event at the next sample to be read, or at another one."""
+        if kind is EventKind.RELEASE:
+            self.gate.begins(int(payload["repetition"]))
+        event = Event(self.position if at is None else at, kind, payload, time.time())
+        self._ledger.take(event)
+        self._recording.event(event)
+        self._apparatus.listeners.on_event(event)
+
+    def note_slow(self) -> None:
+        """Record what slow devices have said since, at the samples taken then; does not wait."""
+        for item in self._apparatus.slow.take():
+            self._note(item, sample_at(self._stream, item.clock))
+
+    def _note(self, item: SlowReading | SlowIncident, sample: int) -> None:
+        if isinstance(item, SlowIncident):
+            payload = {"device": item.device, "message": item.message, "returned": item.returned}
+            self.event(EventKind.FAULT, at=sample, **payload)
+        else:
+            self._recording.slow(
+                sample, item.name, item.value, item.unit, item.status, item.host_time
+            )
+
+    def write_exclusions(self, *, last: bool = False) -> None:
+        """Write what was asked for since; after the ``last`` time nothing is taken any more."""
+        for payload in self._ledger.take_exclusions(last=last):
+            self.event(EventKind.EXCLUDED, **payload)
+
+    # -- steps and releases -----------------------------------------------------------------------
+
+    def progress(self, fraction: float | None, message: str) -> None:
+        """Say how far the step is."""
+        self._control.step(fraction, message)
+
+    def repetition(
+        self, volts: NDArray[np.float64], begin: int, plan: ReheatingPlan, number: int
+    ) -> None:
+        """Judge a release and hand it to the live display; ``volts`` begin at sample ``begin``."""
+        self._ledger.show(volts, begin, plan, number)
+
+    def lost_repetitions(self) -> tuple[int, ...]:
+        """Repetitions of this step that lost samples, once the recorder has caught up."""
+        return self._ledger.lost_now(self._recording, self.position, self.acquire_while)
