@@ -6,7 +6,6 @@ closes the file and stops the digitizer, each tried independently; trap light is
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -227,6 +226,8 @@ class Run:
             sites = [asdict(site) for site in applied.state.sites]
             self.event(EventKind.LIGHT, sites=sites, phase_error=applied.phase_error)
             self._warn_of_growth(applied.state)
+        if self._rig.gate is not None:
+            self._open_stream().feedback_off(0)  # who knows how the gate was left
         self.feedback(True)
         self._runner.poll_gauge()
         self.state = "running"
@@ -380,24 +381,37 @@ class Run:
         before = self._present()
         if not closed:
             self._runner.slow.calm.hold()  # no slow device is asked from here on
+            if self._stream is not None:
+                self._stream.feedback_off(before)  # though the gate may fail or answer late
         self._rig.gate.set(closed)
-        after = self._present()
+        after = max(before, self._present(sure=not closed))
         at = before if closed else after
         if closed:
             self._runner.slow.calm.let_go()
+            if self._stream is not None:
+                self._stream.feedback_on(after)
         self._runner.gate_closed = closed
-        if self._stream is not None:
-            self._stream.mark = BlockStatus.OK if closed else BlockStatus.FEEDBACK_OFF
         if closed is not self._gate_closed:
             self._gate_closed = closed
             self.event(EventKind.GATE, at=at, closed=closed, spread=after - before)
         return at
 
-    def _present(self) -> int:
-        """Sample that is being taken now; the position where the digitizer cannot say."""
-        with contextlib.suppress(OptobindError):  # a dead card must not keep the gate from closing
+    @property
+    def settled(self) -> int:
+        """Sample from which feedback acts for certain."""
+        return 0 if self._stream is None else self._stream.settled
+
+    def _present(self, *, sure: bool = False) -> int:
+        """Sample that is being taken now; the position where the digitizer cannot say.
+
+        A dead card must not keep the gate from closing; where a release begins has to be ``sure``.
+        """
+        try:
             return 0 if self._stream is None else self._stream.present()
-        return self.position
+        except OptobindError:
+            if sure:
+                raise
+            return self.position
 
     def event(self, kind: EventKind, /, *, at: int | None = None, **payload: Any) -> None:
         """Write an event at the next sample to be read, or at another one."""
