@@ -39,6 +39,8 @@ class Bench:
         Samples until the gate acts, and from then until it answers.
     switched : list of (int, bool)
         First sample under each state of the gate, and whether feedback acted from there.
+    calls : list of (int, int)
+        Samples around each call of the gate, in which nobody but the bench knows what it does.
     blocks : list of (int, int, BlockStatus)
         What the present stream passed on: first sample, one past the last, flags.
     lost : callable
@@ -54,6 +56,7 @@ class Bench:
     answer: int = 0
     now: int = 0
     switched: list[tuple[int, bool]] = field(default_factory=lambda: [(0, True)])
+    calls: list[tuple[int, int]] = field(default_factory=list)
     blocks: list[tuple[int, int, BlockStatus]] = field(default_factory=list)
     lost: Callable[[int, int], int] = lambda index, rows: 0
     before_read: Callable[[], None] = lambda: None
@@ -92,6 +95,7 @@ class TruthfulCard(FakeDigitizer):
         bench = self.bench
         bench.now, bench.switched = 0, [(0, bench.switched[-1][1])]
         bench.blocks.clear()
+        bench.calls.clear()
 
     def present_sample(self) -> int:
         self.bench.now += 1
@@ -122,8 +126,16 @@ class TruthfulGate(FakeGate):
         self.bench = bench
 
     def set(self, closed: bool) -> None:
-        super().set(closed)
-        self.act(closed)
+        begin = self.bench.now
+        try:
+            super().set(closed)
+            self.act(closed)
+        finally:
+            self.bench.calls.append((begin - 1, self.bench.now + 1))
+
+    def read(self) -> bool:
+        super().read()
+        return self.bench.switched[-1][1]
 
     def act(self, closed: bool) -> None:
         """Switch by the bench's clock."""
