@@ -241,6 +241,8 @@ def test_a_release_that_loses_samples_is_repeated_until_one_is_whole(
     assert_true_to_the_samples(path, bench)
     with RunFile.open(path) as run:
         made = run.all_releases()
+    assert [r.repetition for r in made] == list(range(len(made)))
+    assert [r.repeats for r in made[:6]] == [None] * 6
     why = {r.repetition: r.why for r in made}
     spoiled = {n for n, reason in why.items() if reason is LeftOut.LOST_SAMPLES}
     assert {r.repeats for r in made if r.repetition >= 6} <= spoiled | {2}
@@ -319,12 +321,26 @@ def test_the_presence_check_sees_what_changed_while_feedback_acted(
     bench: Bench, begin: Any, louder: float
 ) -> None:
     changed = lambda: len(bench.acts(True)) >= 3  # noqa: E731
-    bench.cold = lambda index: 300.0 * (louder if changed() else 1.0)
+    bench.cold = lambda at: 300.0 * (louder if changed() else 1.0)
     outcome = begin(bench).start(ReheatingPlan(6, presence_factor=1.3, **TIMES)).result(120)
     assert outcome.outcome == "failed"
     assert "before repetition 4" in outcome.reason
     assert len(bench.acts(False)) == 3
     assert_true_to_the_samples(outcome.path, bench)
+
+
+def test_the_presence_check_does_not_take_motion_that_decays_for_another_particle(
+    bench: Bench, begin: Any
+) -> None:
+    """Feedback takes a third of the cooling to take out what the release has heated."""
+
+    def decaying(at: Any) -> Any:
+        on = max([0, *bench.acts(True)])
+        return np.where((at < on + bench.answer + COOL // 3) & (on > 0), 20_000.0, 300.0)
+
+    bench.cold = decaying
+    path = carry_out(begin(bench), ReheatingPlan(6, presence_factor=1.3, **TIMES))
+    assert len(usable(path)) == 6
 
 
 # -- pauses ---------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Bench:
     before_read : callable
         Called before each read, in the runner's thread.
     cold : callable
-        Amplitude of the lines where feedback acts, by sample.
+        Amplitude of the lines where feedback acts, by samples.
     """
 
     ahead: int = 0
@@ -60,7 +60,7 @@ class Bench:
     blocks: list[tuple[int, int, BlockStatus]] = field(default_factory=list)
     lost: Callable[[int, int], int] = lambda index, rows: 0
     before_read: Callable[[], None] = lambda: None
-    cold: Callable[[int], float] = lambda index: _COLD
+    cold: Callable[[NDArray[np.intp]], Any] = lambda at: _COLD
 
     @property
     def spread(self) -> int:
@@ -110,7 +110,7 @@ class TruthfulCard(FakeDigitizer):
         start, stop = result.first_sample, result.first_sample + result.samples
         bench.now = max(bench.now, stop + bench.ahead)
         at, on = np.arange(start, stop), bench.feedback(start, stop)
-        amplitude = np.where(on, bench.cold(start), _HOT)
+        amplitude = np.where(on, bench.cold(at), _HOT)
         rows = buffer[: result.samples]
         for column, line in ((0, 0.06), (1, 0.07)):
             rows[:, column] = amplitude * np.sin(2.0 * np.pi * line * at)
