@@ -453,12 +453,64 @@ def test_a_release_in_which_no_samples_come_is_left_out(
         return read(buffer)
 
     session.rig.digitizer.read_into = read_into
+    told, repetition = [], session._runner.on_repetition
+
+    def note(volts: Any, plan: Any, release: Release) -> None:
+        told.append(release.why)
+        repetition(volts, plan, release)
+
+    session._runner.on_repetition = note
     outcome = session.start(PLAN).result(60)
     assert len(silent) >= 3
+    assert told == [None, None, LeftOut.CUT_SHORT][: 3 if ending == "stop" else 2]
     assert_true_to_the_samples(outcome.path, worst)
     with RunFile.open(outcome.path) as run:
         made = run.all_releases()
     assert [r.why for r in made] == [None, None, LeftOut.CUT_SHORT]
+
+
+def test_a_stop_while_no_samples_come_in_the_cooling_releases_nothing(
+    worst: Bench, begin: Any
+) -> None:
+    session = begin(worst)
+    read, silent = session.rig.digitizer.read_into, []
+
+    def read_into(buffer: Any) -> Any:
+        if not phase(worst, "cooling"):
+            return read(buffer)
+        silent.append(len(buffer))
+        if len(silent) == 2:
+            session.stop_after_repetition()
+        return read(buffer[:0])
+
+    session.rig.digitizer.read_into = read_into
+    outcome = session.start(PLAN).result(60)
+    assert outcome.outcome == "stopped"
+    assert len(silent) >= 2
+    assert len(worst.acts(False)) == 3
+    assert_true_to_the_samples(outcome.path, worst)
+
+
+def test_a_card_that_does_not_say_where_it_is_keeps_no_gate_from_closing(
+    worst: Bench, begin: Any
+) -> None:
+    session = begin(worst)
+    card, present = session.rig.digitizer, session.rig.digitizer.present_sample
+
+    def silent() -> int:
+        if len(worst.acts(False)) == 2 and len(worst.acts(True)) == 2:
+            worst.now += 1
+            raise DeviceError("the card does not answer")
+        return present()
+
+    card.present_sample = silent  # from the second closing on: it fails after the call
+    outcome = session.start(PLAN).result(60)
+    assert outcome.outcome == "failed"  # at the next release
+    assert "feedback could not" not in outcome.reason
+    assert worst.switched[-1][1] is True
+    assert [r.repetition for r in usable(outcome.path)] == [0, 1]
+    for release in usable(outcome.path):
+        assert worst.feedback(release.first_sample, release.end_sample).sum() == 0
 
 
 @pytest.mark.parametrize("acts", [True, False])
