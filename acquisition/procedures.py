@@ -60,6 +60,11 @@ class Procedure(Protocol):
         """Switch the feedback gate, with an event; return the sample from which it acts."""
         ...
 
+    @property
+    def settled(self) -> int:
+        """Sample from which feedback acts for certain, since it was switched on last."""
+        ...
+
     def event(self, kind: EventKind, /, *, at: int | None = None, **payload: Any) -> None:
         """Write an event at the next sample to be read, or at another one."""
         ...
@@ -151,7 +156,6 @@ class _Reheating:
     plan: ReheatingPlan
     reference: NDArray[np.float64] | None = None
     made: int = 0
-    warm: int = 0  # samples that were taken before the gate closed and are yet to be read
 
     def run(self) -> int:
         """Return the number of planned repetitions done; repeats of lost ones follow them."""
@@ -198,18 +202,19 @@ class _Reheating:
         do, plan = self.procedure, self.plan
         cool = max(16, round(plan.cool_time * do.sample_rate))
         free = max(16, round(plan.release_time * do.sample_rate))
-        cooled = do.acquire(self.warm + cool, keep=True)
-        if do.stopping and cooled is not None and len(cooled) < self.warm + cool:
+        # A card is ahead: samples from before the gate closed are yet to be read.
+        warm = max(0, do.settled - do.position)
+        cooled = do.acquire(warm + cool, keep=True)
+        if do.stopping and cooled is not None and len(cooled) < warm + cool:
             return  # no samples come: nothing could be released
-        self.check(None if cooled is None else cooled[self.warm :], number)
+        self.check(None if cooled is None else cooled[warm:], number)
         start = do.feedback(False)
         do.event(EventKind.RELEASE, at=start, repetition=number, samples=free, **payload)
-        # A card is ahead of what has been read: the release lies there.
+        # The release lies where the card is.
         begin = do.position
         released = do.acquire(max(0, start - begin) + free, keep=True)
         end = do.feedback(True)
         do.event(EventKind.RECAPTURE, at=end, repetition=number)
-        self.warm = max(0, end - do.position)
         self.made += 1
         if released is not None:
             do.repetition(released, begin, plan, number)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 
-from ..models.blocks import BlockStatus
 from ..models.errors import OptobindError
 from .apparatus import Apparatus
 from .events import EventKind
@@ -45,6 +43,12 @@ class RunGate:
         """Whether feedback acts; None when that is not known, or without a gate."""
         return self._gate.closed if self._there else None
 
+    def begin(self) -> None:
+        """Switch feedback on at the beginning; nobody knows how the gate was left."""
+        if self._there:
+            self._stream.feedback_off(0)
+        self.switch(True, judge=False)
+
     def begins(self, repetition: int) -> None:
         """A RELEASE event has been written for this repetition (from 0)."""
         self._watch.begins(repetition)
@@ -75,11 +79,13 @@ class RunGate:
         if not self._there:
             return self._stream.position
         before = self._present()
+        if not closed:
+            self._stream.feedback_off(before)  # though the gate may fail or answer late
         done, incident = self._switch(closed)
-        after = self._present()
+        after = max(before, self._present(sure=done and not closed))
         at = before if closed else after
-        if done:
-            self._stream.mark_from_now(BlockStatus.OK if closed else BlockStatus.FEEDBACK_OFF)
+        if closed or not done:
+            self._stream.feedback_on(after)
         if done and closed is not self._closed:
             self._closed = closed
             self._write(EventKind.GATE, at=at, closed=closed, spread=after - before)
@@ -109,8 +115,14 @@ class RunGate:
             if closed or not done:
                 self._calm.let_go()
 
-    def _present(self) -> int:
-        """Sample that is being taken now; the position where the digitizer cannot say."""
-        with contextlib.suppress(OptobindError):  # a dead card must not keep the gate from closing
+    def _present(self, *, sure: bool = False) -> int:
+        """Sample that is being taken now; the position where the digitizer cannot say.
+
+        A dead card must not keep the gate from closing; where a release begins has to be ``sure``.
+        """
+        try:
             return self._stream.present()
-        return self._stream.position
+        except OptobindError:
+            if sure:
+                raise
+            return self._stream.position

@@ -184,6 +184,11 @@ class RunProcedure:
         """Switch the feedback gate, with an event; return the sample at which it acted."""
         return self.gate.switch(closed, judge=self._control.progress.state == "running")
 
+    @property
+    def settled(self) -> int:
+        """Sample from which feedback acts for certain."""
+        return self._stream.settled
+
     def event(self, kind: EventKind, /, *, at: int | None = None, **payload: Any) -> None:
         """Write an event at the next sample to be read, or at another one."""
         if kind is EventKind.RELEASE:

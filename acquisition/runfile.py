@@ -20,7 +20,7 @@ from .events import Event
 from .releases import Release, reaches_rail
 from .runfile_format import SCHEMA, SCHEMA_VERSION, SlowRecord, decode_events
 from .runfile_results import read_results
-from .runfile_steps import find_releases, monitor_ranges
+from .runfile_steps import feedback_off, find_releases, monitor_ranges, without
 from .swmr import left_open, open_swmr
 from .worth import RunWorth, worth_of
 
@@ -286,18 +286,19 @@ class RunFile:
     def monitor_stretches(self) -> list[tuple[int, int]]:
         """Return the ranges (start, stop) of sample indices that are to be read as a steady record.
 
-        The monitor steps without the gaps; everything when the file holds no steps.
+        The monitor steps without the gaps and without what was taken with feedback off;
+        everything else when the file holds no steps.
         """
         ranges = monitor_ranges(self.events())
-        stretches = self.stretches()
-        if ranges is None:
-            return [(s.first_sample, s.end_sample) for s in stretches]
-        return [
+        found = [
             (max(low, s.first_sample), s.end_sample if high is None else min(high, s.end_sample))
-            for low, high in ranges
-            for s in stretches
+            for low, high in ([(0, None)] if ranges is None else ranges)
+            for s in self.stretches()
             if low < s.end_sample and (high is None or high > s.first_sample)
         ]
+        for start, stop in feedback_off(self.events()):
+            found = without(found, start, stop)
+        return found
 
     def releases(self) -> list[Release]:
         """Return the usable releases of reheating steps."""

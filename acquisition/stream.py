@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -81,7 +82,7 @@ class Stream:
         self.finished = False
         self.waiting = ""
         self.status = BlockStatus.OK
-        self._mark = BlockStatus.OK
+        self._off_from, self._off_until = 0, 0.0
         self.newest_time = time.monotonic()
         try:
             digitizer.start()
@@ -113,7 +114,10 @@ class Stream:
         if result.waiting != self.waiting:
             self.waiting = result.waiting
             self._on_wait(result.waiting)
-        status = result.status | self._mark
+        status = result.status
+        if result.first_sample < self._off_until:
+            if result.first_sample + result.samples > self._off_from:
+                status |= BlockStatus.FEEDBACK_OFF
         if result.first_sample > self.position:
             lost = result.first_sample - self.position
             self.gaps += lost
@@ -137,10 +141,6 @@ class Stream:
             )
         return result
 
-    def mark_from_now(self, flags: BlockStatus) -> None:
-        """Give every block from now on these flags, such as FEEDBACK_OFF."""
-        self._mark = flags
-
     def present(self) -> int:
         """Index of the sample that is being taken now.
 
@@ -158,6 +158,21 @@ class Stream:
         told = self._digitizer.present_sample()
         known = self.position if told is None else max(self.position, told)
         return known + round(self.info.latency * self.info.sample_rate)
+
+    def feedback_off(self, sample: int) -> None:
+        """Mark blocks from here on: feedback may be off from a sample, perhaps yet to be read."""
+        if self._off_until <= self.position:  # else what is yet to be read may be free before it
+            self._off_from = sample
+        self._off_until = math.inf
+
+    def feedback_on(self, sample: int) -> None:
+        """Mark blocks no longer than to a sample from which feedback acts for certain."""
+        self._off_until = min(self._off_until, sample)
+
+    @property
+    def settled(self) -> int:
+        """Sample from which feedback acts for certain; 0 while it is off or was never switched."""
+        return 0 if math.isinf(self._off_until) else int(self._off_until)
 
     def _capacity(self) -> int:
         """Samples that the ring is to hold: RING_SECONDS of them where memory allows."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...models.errors import InputError
 from ..events import EventKind
 from ..runfile import RunFile
+from ..runfile_steps import without
 from .record import Range, Record
 
 __all__ = ["RunSource", "run_record"]
@@ -161,27 +162,16 @@ def _steady_ranges(run: RunFile) -> list[Range]:
     ranges = run.monitor_stretches()
     for event in run.events():
         if event.kind is EventKind.PARTICLE_LOST:
-            ranges = _without(ranges, event.sample, None)
+            ranges = without(ranges, event.sample, None)
         elif event.kind is EventKind.SATURATED:
             samples = int(event.payload.get("samples", 1))
-            ranges = _without(ranges, event.sample, event.sample + samples)
+            ranges = without(ranges, event.sample, event.sample + samples)
     if not ranges:
         raise InputError(
             f"{run.path} holds no usable steady record (monitor step): "
             "releases are fitted with optobind fit reheating"
         )
     return ranges
-
-
-def _without(ranges: list[Range], start: int, stop: int | None) -> list[Range]:
-    """Cut start … stop (None: to the end) out of ranges."""
-    kept = []
-    for low, high in ranges:
-        if low < min(start, high):
-            kept.append((low, min(start, high)))
-        if stop is not None and max(stop, low) < high:
-            kept.append((max(stop, low), high))
-    return kept
 
 
 def _usable_releases(run: RunFile) -> list[Range]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +14,7 @@ from optobind.acquisition import stream as stream_module
 from optobind.acquisition.ring import Ring
 from optobind.acquisition.stream import RING_SECONDS, Stream
 from optobind.instruments.fakes import FakeDigitizer
+from optobind.models.blocks import BlockStatus
 from optobind.models.errors import InputError
 
 RATE = 50e3
@@ -146,3 +149,61 @@ def test_the_present_sample_is_what_the_digitizer_tells_and_its_latency(
         assert stream.present() == expected
     finally:
         stream.close()
+
+
+# -- marks ----------------------------------------------------------------------------------------
+
+
+def marks_of(stream: Stream, reads: int) -> list[bool]:
+    """Whether each of the next blocks of 50 samples is marked."""
+    with closing(stream.ring.cursor("marks")) as cursor:
+        for _ in range(reads):
+            stream.read(50, lambda: False)
+        blocks = [cursor.next(0) for _ in range(reads)]
+    return [bool(block.status & BlockStatus.FEEDBACK_OFF) for block in blocks if block is not None]
+
+
+@pytest.fixture
+def stream() -> Iterator[Stream]:
+    made = open_stream()
+    yield made
+    made.close()
+
+
+def test_blocks_are_marked_from_the_first_free_sample_to_the_last(stream: Stream) -> None:
+    stream.feedback_off(149)  # the last sample of the third block
+    assert marks_of(stream, 4) == [False, False, True, True]
+    assert stream.settled == 0
+    stream.feedback_on(251)  # the first sample of the sixth block is free
+    assert stream.settled == 251
+    assert marks_of(stream, 3) == [True, True, False]
+
+
+def test_the_edges_of_a_free_stretch_belong_to_one_block_only(stream: Stream) -> None:
+    stream.feedback_off(50)
+    stream.feedback_on(100)
+    assert marks_of(stream, 3) == [False, True, False]
+
+
+def test_a_second_stretch_does_not_hide_one_that_is_yet_to_be_read(stream: Stream) -> None:
+    """The card is two stretches ahead of its reader."""
+    stream.feedback_off(60)
+    stream.feedback_on(70)
+    stream.feedback_off(210)
+    stream.feedback_on(220)
+    found = marks_of(stream, 6)
+    assert (found[0], found[1], found[4], found[5]) == (False, True, True, False)
+
+
+def test_closing_a_closed_gate_once_more_marks_nothing_more(stream: Stream) -> None:
+    stream.feedback_off(0)
+    stream.feedback_on(40)
+    stream.feedback_on(190)
+    assert stream.settled == 40
+    assert marks_of(stream, 4) == [True, False, False, False]
+
+
+def test_feedback_that_was_never_switched_marks_nothing(stream: Stream) -> None:
+    assert marks_of(stream, 3) == [False] * 3
+    stream.feedback_on(400)
+    assert (marks_of(stream, 3), stream.settled) == ([False] * 3, 0)

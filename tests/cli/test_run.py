@@ -16,6 +16,8 @@ from optobind.instruments.fakes import FakeGauge, Fault
 from optobind.instruments.protocols import GaugeReading
 
 FAST = ("--set", "simulation.clock=fast")
+# No X server takes this number: its port, 6000 and the number, would lie above 65535.
+NO_DISPLAY = ":59999"
 UNSTABLE = (
     *("--set", "particles.0.radius=85 nm", "--set", "particles.1.radius=85 nm"),
     *("--set", "tweezers.0.power=200 mW", "--set", "tweezers.1.power=200 mW"),
@@ -227,10 +229,10 @@ def test_display_that_does_not_answer_is_refused(optobind, monkeypatch):
     pytest.importorskip("PyQt6")
     for name in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DISPLAY", ":77")
+    monkeypatch.setenv("DISPLAY", NO_DISPLAY)
     answer = optobind("gui", "--rig", "simulated-pair")
     assert answer.is_one_line_error(2), answer
-    assert "DISPLAY=:77" in answer.err
+    assert f"DISPLAY={NO_DISPLAY}" in answer.err
 
 
 def with_gauge(monkeypatch, faults) -> None:

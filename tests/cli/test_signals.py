@@ -254,6 +254,7 @@ def rig_on(server, source: dict) -> str:
 
 
 @posix
+@pytest.mark.usefixtures("own_signals")
 def test_every_ending_signal_is_collected_and_none_raised():
     with collected_endings() as endings:
         for number in ending_signals():
@@ -280,6 +281,7 @@ def test_one_ctrl_c_waits_for_the_repetition_and_all_else_is_urgent(numbers, urg
 
 
 @posix
+@pytest.mark.usefixtures("own_signals")
 def test_a_signal_ignored_at_the_start_stays_ignored_but_not_ctrl_c_of_a_background_job():
     heard = []
     before = {n: signal.signal(n, signal.SIG_IGN) for n in (HUP, signal.SIGINT)}
@@ -365,6 +367,7 @@ def test_an_end_that_takes_too_long_is_not_waited_for_and_ctrl_c_is_left_to_pyth
     assert sent == [signal.SIGTERM]
 
 
+@pytest.mark.usefixtures("own_signals")
 def test_a_closed_console_reaches_the_main_thread_as_sigterm():
     console = FakeConsole()
     with collected_endings() as endings, console_watched(console, seconds=60.0):
@@ -442,12 +445,8 @@ def silent_rig(monkeypatch):
 
 
 @posix
-def test_ctrl_c_ends_the_wait_for_a_device_that_hangs(optobind, tmp_path, silent_rig):
-    def press() -> None:
-        silent_rig.asked.wait(60.0)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=press, daemon=True).start()
+def test_ctrl_c_ends_the_wait_for_a_device_that_hangs(optobind, tmp_path, silent_rig, own_signals):
+    own_signals.send_when(silent_rig.asked, signal.SIGINT)
     answer = optobind(*RUN, *ENDLESS, tmp_path)
     assert answer.is_one_line_error(130), answer
     assert not silent_rig.release.is_set()

@@ -165,6 +165,7 @@ def test_demo_that_lost_too_much_ends_with_exit_code_4(tmp_path, losses):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends the process there")
+@pytest.mark.usefixtures("own_signals")
 def test_an_interrupted_run_says_how_much_of_its_plan_there_is(
     optobind, tmp_path, losses, monkeypatch
 ):

@@ -75,6 +75,20 @@ def test_the_band_ends_half_way_to_a_foreign_line(side, height):
     assert 4.5e3 < abs(far - 60e3) < 12e3
 
 
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_half_way_counts_from_the_line_of_a_pair_that_is_next_to_the_foreign_one(side):
+    pair = [
+        single_record(200.0, 1 << 18, 51 + j, frequency=60e3 + offset)
+        for j, offset in enumerate((-1.5e3, 1.5e3))
+    ]
+    foreign = single_record(
+        200.0, 1 << 18, 53, frequency=60e3 + side * 6.5e3, noise=0.0, height=2e-4
+    )
+    pair[0 if side < 0.0 else 1] += foreign
+    low, high = choose_band(csd_of(np.hstack(pair), FS, 8192))
+    assert (high if side > 0 else low) == pytest.approx(60e3 + side * 4e3, abs=150.0)
+
+
 def test_a_wide_line_beside_a_narrow_one_and_a_foreign_one_keeps_its_band():
     wide = single_record(500.0, 1 << 18, 41) + single_record(
         100.0, 1 << 18, 42, frequency=90e3, noise=0.0, height=1e-3
