@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from optobind.acquisition import live_reheating
 from optobind.acquisition.events import Event, EventKind
 from optobind.acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan
 from optobind.acquisition.releases import LeftOut, Release
@@ -24,7 +25,17 @@ from optobind.acquisition.session import Session
 from optobind.models.blocks import BlockStatus
 from optobind.models.errors import DeviceError
 
-from .truthful import COUNT, INDEX, RATE, TRUTH, Bench, truthful_rig, watch_blocks, watch_spectra
+from .truthful import (
+    COUNT,
+    INDEX,
+    LINES,
+    RATE,
+    TRUTH,
+    Bench,
+    truthful_rig,
+    watch_blocks,
+    watch_spectra,
+)
 
 TIMES = {"cool_time": 5e-3, "release_time": 4e-3}
 COOL, FREE = round(5e-3 * RATE), round(4e-3 * RATE)
@@ -184,6 +195,27 @@ def test_the_live_curves_get_the_samples_of_the_release_and_no_others(
         at = np.arange(filed.first_sample, filed.end_sample)
         assert np.array_equal(counts[:, INDEX], at % 32768)
         assert np.all(counts[:, TRUTH] == -1)
+
+
+def test_the_live_curves_are_of_the_particles_detectors(
+    worst: Bench, begin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added: list[Any] = []
+    accumulator = live_reheating.ReheatingAccumulator
+    add = accumulator.add
+
+    def note(self: Any, data: Any) -> None:
+        added.append(data.copy())
+        add(self, data)
+
+    session = begin(worst)
+    monkeypatch.setattr(accumulator, "add", note)
+    path = carry_out(session, PLAN)
+    wait_until(lambda: len(added) == 7)  # the first one is tried, too
+    with RunFile.open(path) as run:
+        for data, release in zip(added[1:], run.releases(), strict=True):
+            volts = run.volts(release.first_sample, release.end_sample)
+            assert np.allclose(data, volts[:, LINES], rtol=1e-12)  # of 1 V/m
 
 
 def test_feedback_acts_for_the_whole_cooling_and_not_much_longer(bench: Bench, begin: Any) -> None:

@@ -157,6 +157,20 @@ def test_a_paused_monitor_records_on_and_its_pause_does_not_count(begin):
     assert last - first > 0.3 * RATE
 
 
+def test_what_was_played_in_a_pause_is_missing_from_a_monitor_of_the_whole_record(begin):
+    rig = make_rig(loop=False, pause=5e-3)
+    session, future = begin(MonitorPlan(duration=100_000 / RATE), rig)
+    wait_until(lambda: session.status().recorded > 2000)
+    session.pause()
+    wait_until(lambda: is_paused(session))
+    before = session.status().recorded
+    wait_until(lambda: session.status().recorded > before + 4000)
+    session.resume()
+    outcome = future.result(60)
+    assert (outcome.outcome, outcome.samples) == ("stopped", 100_000)
+    assert "ended before the plan" in outcome.reason
+
+
 @pytest.mark.parametrize(
     "plan",
     [

@@ -22,7 +22,8 @@ from optobind.instruments.rig import DetectorChannel, Rig
 from optobind.models.blocks import BlockStatus
 
 RATE = 1e5
-TRUTH, INDEX = 2, 3  # columns: 1 where feedback acted and -1 where not; the sample's index
+TRUTH, INDEX = 0, 1  # columns: 1 where feedback acted and -1 where not; the sample's index
+LINES = (2, 3)
 COUNT = 1.0 / 32768.0
 _COLD, _HOT = 300.0, 30000.0
 
@@ -112,7 +113,7 @@ class TruthfulCard(FakeDigitizer):
         at, on = np.arange(start, stop), bench.feedback(start, stop)
         amplitude = np.where(on, bench.cold(at), _HOT)
         rows = buffer[: result.samples]
-        for column, line in ((0, 0.06), (1, 0.07)):
+        for column, line in zip(LINES, (0.06, 0.07), strict=True):
             rows[:, column] = amplitude * np.sin(2.0 * np.pi * line * at)
         rows[:, TRUTH], rows[:, INDEX] = np.where(on, 1, -1), at % 32768
         return replace(result, status=result.status | BlockStatus.GAP_BEFORE) if lost else result
@@ -147,10 +148,10 @@ class TruthfulGate(FakeGate):
 def truthful_rig(bench: Bench, **gate: Any) -> Rig:
     """Two particles' lines, quiet under feedback and loud without, and the truth."""
     detectors = (
-        DetectorChannel(0, "z1", 0),
-        DetectorChannel(1, "z2", 1),
         DetectorChannel(TRUTH, "feedback", None, "monitor"),
         DetectorChannel(INDEX, "index", None, "monitor"),
+        DetectorChannel(LINES[0], "z1", 0),
+        DetectorChannel(LINES[1], "z2", 1),
     )
     return Rig("truthful", "LIVE", TruthfulCard(bench), detectors, gate=TruthfulGate(bench, **gate))
 
