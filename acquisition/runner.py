@@ -185,7 +185,8 @@ class Runner:
                 _, future = self._commands.get_nowait()
             except queue.Empty:
                 return
-            future.set_exception(InputError("the session is closed"))
+            if future.set_running_or_notify_cancel():  # nobody waits for one that was cancelled
+                future.set_exception(InputError("the session is closed"))
 
     def _look_after(self) -> None:
         """Bring faulted devices back, between runs only."""

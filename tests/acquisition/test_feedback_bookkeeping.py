@@ -10,6 +10,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,17 +178,27 @@ def test_every_sample_of_every_release_is_free_wherever_the_card_is(
         assert recapture.payload["repetition"] == release.repetition
 
 
+def listeners(session: Any) -> Any:
+    """Who is told of releases."""
+    return session._runner._bench.listeners
+
+
+def listen(session: Any, on_repetition: Any) -> None:
+    """Have somebody else told of each release."""
+    session._runner._bench.listeners = replace(listeners(session), on_repetition=on_repetition)
+
+
 def test_the_live_curves_get_the_samples_of_the_release_and_no_others(
     bench: Bench, begin: Any
 ) -> None:
     session, seen = begin(bench), {}
-    told = session._runner.on_repetition
+    told = listeners(session).on_repetition
 
     def note(volts: Any, plan: Any, release: Release) -> None:
         seen[release.repetition] = (np.rint(volts / COUNT), release)
         told(volts, plan, release)
 
-    session._runner.on_repetition = note
+    listen(session, note)
     path = carry_out(session, PLAN)
     assert sorted(seen) == list(range(6))
     for (counts, live), filed in zip(seen.values(), usable(path), strict=True):
@@ -230,8 +241,9 @@ def test_feedback_acts_for_the_whole_cooling_and_not_much_longer(bench: Bench, b
 def test_samples_lost_before_a_release_begins_shift_nothing(worst: Bench, begin: Any) -> None:
     """The card is ahead: what is lost on the way to the release is none of its samples."""
     session, seen = begin(worst), {}
-    session._runner.on_repetition = lambda volts, plan, release: seen.update(
-        {release.repetition: np.rint(volts / COUNT)}
+    listen(
+        session,
+        lambda volts, plan, release: seen.update({release.repetition: np.rint(volts / COUNT)}),
     )
     lost: list[int] = []
 
@@ -485,13 +497,13 @@ def test_a_release_in_which_no_samples_come_is_left_out(
         return read(buffer)
 
     session.rig.digitizer.read_into = read_into
-    told, repetition = [], session._runner.on_repetition
+    told, repetition = [], listeners(session).on_repetition
 
     def note(volts: Any, plan: Any, release: Release) -> None:
         told.append(release.why)
         repetition(volts, plan, release)
 
-    session._runner.on_repetition = note
+    listen(session, note)
     outcome = session.start(PLAN).result(60)
     assert len(silent) >= 3
     assert told == [None, None, LeftOut.CUT_SHORT][: 3 if ending == "stop" else 2]
