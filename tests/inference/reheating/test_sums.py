@@ -39,9 +39,7 @@ def test_sums_of_parts_are_those_of_the_whole_without_cancellation(offset):
     a = a + offset
     whole = RepetitionSums.of(a, powers)
     edges = [0, 1, 2, 70, 700, 1000]
-    parts = [
-        RepetitionSums.of(a[i:j], powers[i:j]) for i, j in zip(edges, edges[1:], strict=False)
-    ]
+    parts = [RepetitionSums.of(a[i:j], powers[i:j]) for i, j in zip(edges, edges[1:], strict=False)]
     added = parts[0]
     for part in parts[1:]:
         added = added + part
