@@ -1,6 +1,7 @@
 """Sums that do not grow give the averages of repetitions that are kept."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def test_sums_of_parts_are_those_of_the_whole_without_cancellation(offset):
     a = a + offset
     whole = RepetitionSums.of(a, powers)
     edges = [0, 1, 2, 70, 700, 1000]
-    parts = [RepetitionSums.of(a[i:j], powers[i:j]) for i, j in zip(edges, edges[1:], strict=False)]
+    parts = [RepetitionSums.of(a[i:j], powers[i:j]) for i, j in itertools.pairwise(edges)]
     added = parts[0]
     for part in parts[1:]:
         added = added + part
