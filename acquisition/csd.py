@@ -30,6 +30,8 @@ __all__ = ["CsdEstimator", "estimate_csd"]
 # Values tapered before they are transformed and summed together (4 MB of float32).
 _BATCH_VALUES = 1 << 20
 _MAX_BATCH = 64
+# Rows kept beyond a segment, so that it is seldom moved; a long one leaves little room for them.
+_MAX_AHEAD = 1 << 20
 _MIN_SEGMENT = 8
 
 
@@ -235,7 +237,8 @@ class CsdEstimator:
         """Make the buffers for samples of one type; a change of type starts a new segment."""
         self._flush()
         stored, work = work_dtypes(dtype)
-        self._buffer = np.empty((4 * self.segment, self.channels), stored)
+        rows = self.segment + min(3 * self.segment, _MAX_AHEAD)
+        self._buffer = np.empty((rows, self.channels), stored)
         self._tapered = np.empty((self._batch, self.segment, self.channels), work)
         self._means = np.empty((self._batch, self.channels), work)
         self._taper = self._window.astype(work)

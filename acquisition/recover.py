@@ -15,7 +15,7 @@ from .swmr import open_swmr
 
 __all__ = ["recover"]
 
-_COPY_ROWS = 1 << 18
+_COPY_ROWS = 1 << 16
 _RESERVE_BYTES = 1 << 20
 
 

@@ -19,13 +19,16 @@ from ..instruments.protocols import ReadResult
 from ..models.blocks import BlockStatus
 from .events import Event, EventKind
 from .plans import Plan, ReheatingPlan, steps_of
+from .ranges import Range, Ranges
+from .release_table import ReleaseCollector
 from .releases import (
     Evidence,
     LeftOut,
     Release,
-    ReleaseCollector,
     ReleaseCount,
+    counted_releases,
     judge,
+    rail_of,
     reaches_rail,
 )
 
@@ -117,7 +120,7 @@ class ReleaseLedger:
             self._covered,
             self._position,
             self._at_rail,
-            [block for block, _ in self._saturated],
+            Ranges([block for block, _ in self._saturated]),
             self._particle_lost,
         )
         key = (self.step, number)
@@ -165,13 +168,7 @@ class ReleaseLedger:
         else:
             self._reasons[before.why] -= 1
         self._reasons[release.why] += 1
-        self._count = ReleaseCount(
-            self._planned or 0,
-            len(self._judged),
-            self._reasons[None],
-            {why: self._reasons[why] for why in LeftOut if self._reasons[why]},
-            self._repeated,
-        )
+        self._count = counted_releases(self._reasons, self._repeated, self._planned or 0)
 
     # -- gaps ------------------------------------------------------------------------------------
 
@@ -188,10 +185,10 @@ class ReleaseLedger:
         found = self._gaps_after(start)
         return stop <= self._position and not (found and found[0][0] < stop)
 
-    def _at_rail(self, block: tuple[int, int], start: int, stop: int) -> bool:
+    def _at_rail(self, block: Range, start: int, stop: int) -> bool:
         """Whether samples start … stop reach the largest value of a saturated block."""
         counts = next(counts for own, counts in self._saturated if own == block)
-        return reaches_rail(counts, counts[max(0, start - block[0]) : stop - block[0]])
+        return reaches_rail(counts[max(0, start - block[0]) : stop - block[0]], rail_of(counts))
 
     # -- exclusions by hand ----------------------------------------------------------------------
 

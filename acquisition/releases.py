@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .events import Event, EventKind
+from .ranges import Range, Ranges
 
 __all__ = [
     "Evidence",
     "LeftOut",
     "Release",
-    "ReleaseCollector",
     "ReleaseCount",
     "count_releases",
+    "counted_releases",
     "judge",
+    "rail_of",
     "reaches_rail",
 ]
 
@@ -105,16 +106,16 @@ class Evidence:
         Index one past the last sample that is there.
     at_rail : callable
         Whether, of a saturated block (start, stop), the samples (start, stop) reach the rail.
-    saturated : sequence of (int, int)
-        Blocks (start, stop) that are known to saturate, in order.
+    saturated : Ranges
+        Blocks that are known to saturate.
     particle_lost : int or None
         Sample from which a particle is known to be lost.
     """
 
     covered: Callable[[int, int], bool]
     end_sample: int
-    at_rail: Callable[[tuple[int, int], int, int], bool]
-    saturated: Sequence[tuple[int, int]] = ()
+    at_rail: Callable[[Range, int, int], bool]
+    saturated: Ranges = field(default_factory=Ranges)
     particle_lost: int | None = None
 
 
@@ -134,75 +135,30 @@ def judge(release: Release, evidence: Evidence) -> Release:
         end = evidence.end_sample
         cut = start >= stop or (stop > end and (start >= end or evidence.covered(start, end)))
         return release.left_out(LeftOut.CUT_SHORT if cut else LeftOut.LOST_SAMPLES)
-    for block in _overlapping(evidence.saturated, start, stop):
+    blocks = evidence.saturated.overlapping(start, stop) if len(evidence.saturated) else ()
+    for block in blocks:
         if evidence.covered(*block) and evidence.at_rail(block, start, stop):
             return release.left_out(LeftOut.SATURATED)
     return release
 
 
-def _overlapping(
-    blocks: Sequence[tuple[int, int]], start: int, stop: int
-) -> Iterable[tuple[int, int]]:
-    """Blocks that share a sample with start … stop; blocks are in order and do not overlap."""
-    index = max(0, bisect_right(blocks, (start, start)) - 1)
-    while index < len(blocks) and blocks[index][0] < stop:
-        if blocks[index][1] > start:
-            yield blocks[index]
-        index += 1
-
-
-def reaches_rail(block: NDArray[Any], inside: NDArray[Any]) -> bool:
-    """Whether a part of a saturated block, as stored counts, reaches its largest value."""
-    if block.size == 0 or inside.size == 0:
-        return False
-    rail = float(np.abs(block.astype(np.float64)).max())
+def rail_of(block: NDArray[Any]) -> float:
+    """Return the value from which on samples of a saturated block, stored counts, are at a rail."""
+    if block.size == 0:
+        return math.inf
+    rail = _largest(block)
     # An int16 converter's ends differ by one count.
-    margin = 1.0 if block.dtype == np.int16 else 1e-4 * rail
-    return bool(np.abs(inside.astype(np.float64)).max() >= rail - margin)
+    return rail - (1.0 if block.dtype == np.int16 else 1e-4 * rail)
 
 
-class ReleaseCollector:
-    """Puts releases together from the events of a run, in the order of their samples."""
-
-    def __init__(self) -> None:
-        self.found: dict[tuple[int, int], Release] = {}
-        self._step = 0
-
-    def take(self, event: Event) -> None:
-        """Take an event in; those that concern no release change nothing."""
-        payload = event.payload
-        if event.kind is EventKind.STEP_START:
-            self._step = int(payload.get("index", self._step))
-            return
-        own_step = int(payload.get("step", self._step))  # an exclusion may come a step later
-        key = (own_step, int(payload.get("repetition", -1)))
-        if event.kind is EventKind.RELEASE:
-            of = payload.get("repeats")
-            self.found[key] = Release(
-                key[1],
-                event.sample,
-                int(payload.get("samples", 0)),
-                self._step,
-                repeats=None if of is None else int(of),
-            )
-        elif key not in self.found:
-            return
-        elif event.kind is EventKind.EXCLUDED:
-            reason = str(payload.get("reason", "excluded"))
-            why = LeftOut.GATE if payload.get("cause") == "gate" else LeftOut.EXCLUDED
-            if self.found[key].why in (None, LeftOut.EXCLUDED):
-                self.found[key] = self.found[key].left_out(why, reason)
-        elif event.kind is EventKind.RECAPTURE:
-            self.found[key] = _recaptured(self.found[key], event.sample)
+def reaches_rail(inside: NDArray[Any], rail: float) -> bool:
+    """Whether a part of a saturated block reaches its rail, of :func:`rail_of`."""
+    return inside.size > 0 and _largest(inside) >= rail
 
 
-def _recaptured(release: Release, sample: int) -> Release:
-    """Compare the planned end with the actual one."""
-    if release.samples == 0:
-        return replace(release, samples=sample - release.first_sample)
-    if sample < release.end_sample:
-        return release.left_out(LeftOut.CUT_SHORT, "feedback came back before the planned end")
-    return release
+def _largest(counts: NDArray[Any]) -> float:
+    """Largest absolute value; that of −32768 is no int16."""
+    return float(np.maximum(float(counts.max()), -float(counts.min())))
 
 
 @dataclass(frozen=True)
@@ -285,15 +241,33 @@ def count_releases(releases: Iterable[Release], planned: int | None = None) -> R
         Repetitions of the plan; where it is not known, those made but for repeats.
     """
     reasons: Counter[LeftOut | None] = Counter()
-    made = repeated = 0
+    repeated = 0
     for release in releases:
-        made += 1
         repeated += release.repeats is not None
         reasons[release.why] += 1
+    return counted_releases(reasons, repeated, planned)
+
+
+def counted_releases(
+    reasons: Mapping[LeftOut | None, int], repeated: int, planned: int | None = None
+) -> ReleaseCount:
+    """Make the count of how many there are of each verdict, None for usable ones.
+
+    Parameters
+    ----------
+    reasons : mapping of LeftOut or None to int
+        Number of releases of each verdict.
+    repeated : int
+        How many of them are repeats of lost ones.
+    planned : int, optional
+        As of :func:`count_releases`.
+    """
+    made = sum(reasons.values())
+    left_out = {why: reasons[why] for why in LeftOut if reasons.get(why, 0)}
     return ReleaseCount(
         made - repeated if planned is None else planned,
         made,
-        reasons[None],
-        {why: reasons[why] for why in LeftOut if reasons[why]},
+        reasons.get(None, 0),
+        left_out,
         repeated,
     )

@@ -16,7 +16,7 @@ from ..instruments.protocols import DeviceState, DigitizerInfo, ReadResult
 from ..models.blocks import BlockStatus
 from ..models.errors import DeviceError, InputError
 from .records.opening import open_record
-from .records.record import Range, Record
+from .records.record import Ranges, Record
 
 __all__ = ["ReplayDigitizer"]
 
@@ -72,7 +72,7 @@ class ReplayDigitizer:
         self._name = name
         self._record: Record | None = None
         self._info: DigitizerInfo | None = None
-        self._ranges: list[Range] = []
+        self._ranges = Ranges()
         self._open_files = ExitStack()
         self._state = DeviceState.DISCONNECTED
         self._rewind()
@@ -228,8 +228,7 @@ class ReplayDigitizer:
 
     def _identity(self, record: Record) -> str:
         """Say in words what is played."""
-        samples = sum(high - low for low, high in self._ranges)
         return (
-            f"{record.kind} file {self._path.name}: {samples} samples, "
+            f"{record.kind} file {self._path.name}: {self._ranges.samples} samples, "
             f"{len(record.names)} channels, {record.sample_rate:g} Hz"
         )

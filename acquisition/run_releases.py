@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..models.errors import OptobindError
 from .plans import Plan, ReheatingPlan
+from .ranges import Ranges
 from .release_ledger import ReleaseLedger
 from .worth import RunWorth, gaps_of
 
@@ -122,7 +123,7 @@ class LookAtFile:
     """
 
     def __init__(self, path: Path, recording: Recording, end: int) -> None:
-        self.gaps: list[tuple[int, int]] = []
+        self.gaps = Ranges()
         self._path, self._recording, self._end = path, recording, end
         self._until = time.monotonic() + _LONGEST_LOOK
         self._reader: threading.Thread | None = None
@@ -146,7 +147,7 @@ class LookAtFile:
 
         try:
             with RunFile.open_own(self._path) as run:
-                found = [(s.first_sample, s.end_sample) for s in run.stretches()]
+                found = run.recorded()
         except OptobindError:
             return  # the recorder says what is wrong with its file
         self.gaps = gaps_of(found, begin=0)

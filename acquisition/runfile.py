@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +15,18 @@ from numpy.typing import NDArray
 from ..models.blocks import Block, BlockStatus
 from ..models.errors import FileError, InputError
 from .events import Event
-from .releases import Release, reaches_rail
-from .runfile_format import SCHEMA, SCHEMA_VERSION, SlowRecord, decode_events
+from .ranges import Range, Ranges
+from .releases import Release, rail_of, reaches_rail
+from .run_digest import RunDigest, digest_of
+from .runfile_format import SlowRecord, decode_events, in_order, read_manifest
 from .runfile_results import read_results
-from .runfile_steps import feedback_off, find_releases, monitor_ranges, without
 from .swmr import left_open, open_swmr
 from .worth import RunWorth, worth_of
 
 __all__ = ["RunFile", "Stretch"]
 
-_JSON_ATTRIBUTES = ("channels", "config", "plan", "detectors", "calibration", "versions", "seed")
-_TEXT_ATTRIBUTES = ("schema", "unit", "mode", "state", "outcome", "reason")
 _BLOCK_ROWS = 1 << 16
+_EVENT_ROWS = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -76,10 +74,11 @@ class RunFile:
     def __init__(self, path: Path, file: Any) -> None:
         self.path = path
         self._file = file
-        self._stretches: list[Stretch] | None = None
-        self._events: list[Event] | None = None
+        self._table: tuple[NDArray[np.int64], Ranges] | None = None
+        self._digest: RunDigest | None = None
+        self._rail: tuple[Range, NDArray[Any], float] | None = None
         with _reading(path):
-            self.manifest = _manifest(path, file)
+            self.manifest = read_manifest(path, file)
             self._samples = file["samples"]
             self._check_samples()
         self.sample_rate = float(self.manifest["sample_rate"])
@@ -141,7 +140,7 @@ class RunFile:
             for name in ("events", "slow", "stretches"):
                 self._file[name].refresh()
             self._samples.refresh()
-        self._stretches = self._events = None
+        self._table = self._digest = self._rail = None
 
     # -- what is in it -------------------------------------------------------------------
 
@@ -167,12 +166,7 @@ class RunFile:
         ``state`` is "complete" when the writer closed the file in good order, else "interrupted"
         (or still being written); ``outcome`` says how the run ended.
         """
-        stretches, events = self.stretches(), self.events()
-        worth = self.worth()
-        counts: dict[str, int] = {}
-        for event in events:
-            counts[event.kind.value] = counts.get(event.kind.value, 0) + 1
-        m = self.manifest
+        recorded, worth, m = self.recorded(), self.worth(), self.manifest
         plan = m["plan"] or {}
         return {
             "path": str(self.path),
@@ -188,8 +182,8 @@ class RunFile:
             "sample_rate": self.sample_rate,
             "channels": list(self.channels),
             "duration": self.rows / self.sample_rate,
-            "first_sample": stretches[0].first_sample if stretches else 0,
-            "events": counts,
+            "first_sample": recorded[0][0] if recorded else 0,
+            "events": dict(self.digest().counts),
             "slow": int(self._file["slow"].shape[0]),
             "results": sorted(self.results()),
             "plan": plan.get("kind"),
@@ -202,26 +196,31 @@ class RunFile:
             "recovered": bool(m.get("recovered", False)),
         }
 
+    def recorded(self) -> Ranges:
+        """Return the ranges of sample indices without a gap, in order."""
+        return self._rows_and_ranges()[1]
+
     def stretches(self) -> list[Stretch]:
         """Return the stretches without a gap, in order."""
-        if self._stretches is not None:
-            return self._stretches
-        with _reading(self.path):
-            table = self._file["stretches"][:]
-        rows = [int(r) for r in table["row"]] + [self.rows]
-        found = [
-            Stretch(row, int(sample), min(end, self.rows) - row)
-            for row, sample, end in zip(rows, table["sample"], rows[1:], strict=False)
-        ]
-        self._stretches = [s for s in found if s.samples > 0]
-        return self._stretches
+        rows, ranges = self._rows_and_ranges()
+        return [Stretch(row, a, b - a) for row, (a, b) in zip(rows.tolist(), ranges, strict=True)]
 
     def events(self) -> list[Event]:
-        """Return the events in the order of their samples."""
-        if self._events is None:
-            with _reading(self.path):
-                self._events = decode_events(self._file["events"][:])
-        return list(self._events)
+        """Return the events in the order of their samples: all at once, 1 kB each."""
+        return sorted(self._decoded(), key=lambda event: event.sample)
+
+    def each_event(self) -> Iterator[Event]:
+        """Iterate over the events in the order of their samples, in bounded memory."""
+        return in_order(self._decoded())
+
+    def digest(self) -> RunDigest:
+        """Return what the events say, releases judged, in bounded memory."""
+        if self._digest is None:
+            found, recorded = digest_of(self.each_event()), self.recorded()
+            end = recorded[-1][1] if recorded else 0
+            found.judge(lambda a, b: recorded.holding(a, b) is not None, end, self._at_rail)
+            self._digest = found
+        return self._digest
 
     def slow(self) -> list[SlowRecord]:
         """Return the slow readings in the order in which they were written."""
@@ -274,41 +273,31 @@ class RunFile:
         """Iterate over blocks of counts in a range of sample indices; gaps show as jumps."""
         number = 0
         first = True
-        for stretch in self.stretches():
-            low = stretch.first_sample if start is None else max(start, stretch.first_sample)
-            high = stretch.end_sample if stop is None else min(stop, stretch.end_sample)
+        for begin, end in self.recorded():
+            low = begin if start is None else max(start, begin)
+            high = end if stop is None else min(stop, end)
             status = BlockStatus.OK if first else BlockStatus.GAP_BEFORE
             for position in range(low, high, rows):
                 counts = self.samples(position, min(position + rows, high))
                 yield Block(position, counts, self.scale, number, 0.0, status)
                 number, status, first = number + 1, BlockStatus.OK, False
 
-    def monitor_stretches(self) -> list[tuple[int, int]]:
-        """Return the ranges (start, stop) of sample indices that are to be read as a steady record.
+    def monitor_stretches(self) -> Ranges:
+        """Return the ranges of sample indices that are to be read as a steady record.
 
         The monitor steps without the gaps and without what was taken with feedback off;
         everything else when the file holds no steps.
         """
-        ranges = monitor_ranges(self.events())
-        found = [
-            (max(low, s.first_sample), s.end_sample if high is None else min(high, s.end_sample))
-            for low, high in ([(0, None)] if ranges is None else ranges)
-            for s in self.stretches()
-            if low < s.end_sample and (high is None or high > s.first_sample)
-        ]
-        for start, stop in feedback_off(self.events()):
-            found = without(found, start, stop)
-        return found
+        kept = self.digest().steps_cut_to(self.recorded())
+        return kept.without(self.digest().free)
 
     def releases(self) -> list[Release]:
         """Return the usable releases of reheating steps."""
-        return [r for r in self.all_releases() if r.excluded is None]
+        return [r for r in self.digest().releases if r.excluded is None]
 
     def all_releases(self) -> list[Release]:
         """Return all releases; ``excluded`` says why one cannot be used."""
-        stretches = self.stretches()
-        end = stretches[-1].end_sample if stretches else 0
-        return find_releases(self.events(), self._covered, end, self._at_rail)
+        return list(self.digest().releases)
 
     def worth(self, end: int | None = None) -> RunWorth:
         """Return how much of what was planned can be used.
@@ -318,9 +307,8 @@ class RunFile:
         end : int, optional
             Samples taken, for a run that has not noted its end.
         """
-        ranges = [(s.first_sample, s.end_sample) for s in self.stretches()]
-        plan, events, releases = self.manifest["plan"], self.events(), self.all_releases()
-        return worth_of(plan, events, ranges, releases, self.sample_rate, end)
+        digest, recorded = self.digest(), self.recorded()
+        return worth_of(self.manifest["plan"], digest, recorded, self.sample_rate, end)
 
     # -- inside --------------------------------------------------------------------------
 
@@ -336,14 +324,35 @@ class RunFile:
         """Row of a range that lies within one stretch."""
         if not start < stop:
             raise InputError(f"range of samples {start} … {stop} is empty")
-        stretches = self.stretches()
-        for s in stretches:
-            if s.first_sample <= start and stop <= s.end_sample:
-                return s.row + start - s.first_sample
-        known = ", ".join(f"{s.first_sample} … {s.end_sample}" for s in stretches[:5])
+        rows, recorded = self._rows_and_ranges()
+        index = recorded.holding(start, stop)
+        if index is not None:
+            return int(rows[index]) + start - recorded[index][0]
+        known = ", ".join(f"{a} … {b}" for a, b in recorded[:5])
         raise InputError(
             f"samples {start} … {stop} are not recorded without a gap; recorded: {known}"
         )
+
+    def _rows_and_ranges(self) -> tuple[NDArray[np.int64], Ranges]:
+        """First row of each stretch, and its samples."""
+        if self._table is None:
+            with _reading(self.path):
+                table = self._file["stretches"][:]
+            rows = np.minimum(table["row"].astype(np.int64), self.rows)
+            first, held = table["sample"].astype(np.int64), np.diff(rows, append=self.rows)
+            self._table = rows[held > 0], Ranges.of(first, first + held)
+        return self._table
+
+    def _decoded(self) -> Iterator[Event]:
+        """Events in the order of their records, read piece by piece."""
+        return decode_events(self._event_pieces())
+
+    def _event_pieces(self) -> Iterator[NDArray[np.void]]:
+        records = self._file["events"]
+        for start in range(0, records.shape[0], _EVENT_ROWS):
+            with _reading(self.path):
+                piece: NDArray[np.void] = records[start : start + _EVENT_ROWS]
+            yield piece
 
     def _columns(self, channels: Sequence[int]) -> list[int]:
         """Check channel numbers."""
@@ -352,17 +361,13 @@ class RunFile:
                 raise InputError(f"channel {channel} does not exist: 0 … {len(self.channels) - 1}")
         return list(channels)
 
-    def _covered(self, start: int, stop: int) -> bool:
-        """Whether a range was recorded without a gap."""
-        stretches = self.stretches()
-        index = bisect_right(stretches, start, key=lambda s: s.first_sample) - 1
-        return index >= 0 and stop <= stretches[index].end_sample
-
-    def _at_rail(self, block: tuple[int, int], start: int, stop: int) -> bool:
+    def _at_rail(self, block: Range, start: int, stop: int) -> bool:
         """Whether samples start … stop reach the largest value of a block known to saturate."""
-        whole = self.samples(*block)
-        low, high = max(start, block[0]) - block[0], min(stop, block[1]) - block[0]
-        return reaches_rail(whole, whole[low:high])
+        if self._rail is None or self._rail[0] != block:  # many releases may lie in one
+            counts = self.samples(*block)
+            self._rail = block, counts, rail_of(counts)
+        _, counts, rail = self._rail
+        return reaches_rail(counts[max(0, start - block[0]) : stop - block[0]], rail)
 
 
 @contextlib.contextmanager
@@ -374,30 +379,6 @@ def _reading(path: Path) -> Iterator[None]:
         if isinstance(error, InputError):
             raise
         raise FileError(f"{path} is truncated or damaged: {_one_line(error)}") from None
-
-
-def _manifest(path: Path, file: Any) -> dict[str, Any]:
-    """Decode the attributes of a file."""
-    attributes = file.attrs
-    if bytes(attributes.get("schema", b"")) != SCHEMA.encode("ascii"):
-        raise FileError(f"{path} is an HDF5 file but not a run file of optobind")
-    version = int(attributes["schema_version"])
-    if version > SCHEMA_VERSION:
-        raise FileError(
-            f"{path} has schema version {version}; this program reads up to {SCHEMA_VERSION}"
-        )
-    found: dict[str, Any] = {}
-    for name, value in attributes.items():
-        if name in _JSON_ATTRIBUTES:
-            found[name] = json.loads(bytes(value))
-        elif name in _TEXT_ATTRIBUTES:
-            found[name] = bytes(value).decode("utf-8").strip()
-        else:
-            found[name] = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-    for name in (*_JSON_ATTRIBUTES, *_TEXT_ATTRIBUTES, "sample_rate", "scale", "created"):
-        if name not in found:
-            raise FileError(f"{path} is damaged: attribute {name} is missing")
-    return found
 
 
 def _one_line(error: BaseException) -> str:

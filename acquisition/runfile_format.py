@@ -7,8 +7,10 @@ writer is killed. An event whose JSON does not fit one record goes on in the nex
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +32,8 @@ __all__ = [
     "decode_events",
     "encode_events",
     "encode_slow",
+    "in_order",
+    "read_manifest",
 ]
 
 SCHEMA = "optobind-run"
@@ -56,6 +60,11 @@ SLOW_TYPE = np.dtype(
     ]
 )
 STRETCH_TYPE = np.dtype([("row", "<i8"), ("sample", "<i8")])
+_JSON_ATTRIBUTES = ("channels", "config", "plan", "detectors", "calibration", "versions", "seed")
+_TEXT_ATTRIBUTES = ("schema", "unit", "mode", "state", "outcome", "reason")
+_KINDS = {kind.value.encode("ascii"): kind for kind in EventKind}
+_LATEST = 1 << 14
+_sample_of = operator.attrgetter("sample")
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,36 @@ class SlowRecord:
     host_time: float = 0.0
 
 
+def read_manifest(path: Path, file: Any) -> dict[str, Any]:
+    """Return the attributes of a file, JSON decoded.
+
+    Raises
+    ------
+    FileError
+        If it is no run file, of a newer version, or misses one.
+    """
+    attributes = file.attrs
+    if bytes(attributes.get("schema", b"")) != SCHEMA.encode("ascii"):
+        raise FileError(f"{path} is an HDF5 file but not a run file of optobind")
+    version = int(attributes["schema_version"])
+    if version > SCHEMA_VERSION:
+        raise FileError(
+            f"{path} has schema version {version}; this program reads up to {SCHEMA_VERSION}"
+        )
+    found: dict[str, Any] = {}
+    for name, value in attributes.items():
+        if name in _JSON_ATTRIBUTES:
+            found[name] = json.loads(bytes(value))
+        elif name in _TEXT_ATTRIBUTES:
+            found[name] = bytes(value).decode("utf-8").strip()
+        else:
+            found[name] = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+    for name in (*_JSON_ATTRIBUTES, *_TEXT_ATTRIBUTES, "sample_rate", "scale", "created"):
+        if name not in found:
+            raise FileError(f"{path} is damaged: attribute {name} is missing")
+    return found
+
+
 def encode_events(events: Sequence[Event]) -> NDArray[np.void]:
     """Turn events into records, one or more each."""
     rows = []
@@ -150,26 +189,47 @@ def cut_text(text: str, width: int) -> bytes:
     return text.encode("utf-8")[:width].decode("utf-8", "ignore").encode("utf-8")
 
 
-def decode_events(records: Iterable[Any]) -> list[Event]:
-    """Put events together again, in the order of their samples; a last one cut short is left out.
+def decode_events(pieces: Iterable[NDArray[np.void]]) -> Iterator[Event]:
+    """Put events together again, in the order of their records; a last one cut short is left out.
+
+    Parameters
+    ----------
+    pieces : iterable of ndarray
+        Records, one piece of the table after the other.
 
     Raises
     ------
     FileError
         If a record holds no JSON or a kind that is not known.
     """
-    events: list[Event] = []
     text = b""
-    for record in records:
+    for piece in pieces:
         # numpy strips trailing zero bytes only; JSON text never holds one.
-        text += bytes(record["json"])
-        if record["continues"]:
-            continue
-        try:
-            kind = EventKind(bytes(record["kind"]).decode("ascii"))
-            payload = json.loads(text)
-        except ValueError as error:
-            raise FileError(f"event record cannot be read: {error}") from None
-        events.append(Event(int(record["sample"]), kind, payload, float(record["host_time"])))
-        text = b""
-    return sorted(events, key=lambda event: event.sample)
+        columns = (piece[name].tolist() for name in EVENT_TYPE.names or ())
+        for sample, host_time, kind, goes_on, part in zip(*columns, strict=True):
+            text += part
+            if goes_on:
+                continue
+            try:
+                known = _KINDS.get(kind) or EventKind(kind.decode("ascii"))
+                event = Event(sample, known, json.loads(text), host_time)
+            except ValueError as error:
+                raise FileError(f"event record cannot be read: {error}") from None
+            text = b""
+            yield event
+
+
+def in_order(events: Iterable[Event]) -> Iterator[Event]:
+    """Bring events into the order of their samples.
+
+    Only what the recorder finds in the samples comes late, by what it lags behind. The order is
+    right where that is less than 16 384 events.
+    """
+    held: list[Event] = []
+    for event in events:
+        held.append(event)
+        if len(held) >= 2 * _LATEST:
+            held.sort(key=_sample_of)
+            yield from held[:_LATEST]
+            del held[:_LATEST]
+    yield from sorted(held, key=_sample_of)

@@ -6,15 +6,17 @@ the same numbers.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any
 
-from .events import Event, EventKind
-from .releases import LeftOut, Release, ReleaseCount, count_releases
+import numpy as np
+
+from .ranges import Ranges
+from .releases import LeftOut, ReleaseCount
+from .run_digest import RunDigest, StepSpan
 
 __all__ = ["MAX_LOST_SHARE", "RunWorth", "StepWorth", "gaps_of", "worth_of"]
 
@@ -162,33 +164,30 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def gaps_of(
-    stretches: Sequence[tuple[int, int]], begin: int | None = None, end: int | None = None
-) -> list[tuple[int, int]]:
-    """Ranges (start, stop) of samples that are missing between stretches.
+def gaps_of(stretches: Ranges, begin: int | None = None, end: int | None = None) -> Ranges:
+    """Ranges of samples that are missing between stretches.
 
     Parameters
     ----------
-    stretches : sequence of (int, int)
-        Samples (start, stop) recorded without a gap, in order.
+    stretches : Ranges
+        Samples recorded without a gap.
     begin, end : int, optional
         First sample that was taken, and one past the last, where that is known: what is missing
         before the first stretch and after the last one is a gap, too.
     """
-    edges = [*stretches]
+    edges = [stretches.array]
     if begin is not None:
-        edges.insert(0, (begin, begin))
+        edges.insert(0, np.array([[begin, begin]], np.int64))
     if end is not None:
-        edges.append((max(end, edges[-1][1] if edges else end),) * 2)
-    found = ((a[1], b[0]) for a, b in itertools.pairwise(edges))
-    return [gap for gap in found if gap[1] > gap[0]]  # 0: the seam of a replayed loop
+        edges.append(np.array([[end, end]], np.int64))
+    found = np.concatenate(edges)
+    return Ranges.of(found[:-1, 1], found[1:, 0])  # empty ones are seams of a replayed loop
 
 
 def worth_of(
     plan: Mapping[str, Any] | None,
-    events: Sequence[Event],
-    stretches: Sequence[tuple[int, int]],
-    releases: Sequence[Release],
+    digest: RunDigest,
+    stretches: Ranges,
     sample_rate: float,
     end: int | None = None,
 ) -> RunWorth:
@@ -198,29 +197,21 @@ def worth_of(
     ----------
     plan : mapping or None
         As the manifest keeps it.
-    events : sequence of Event
-        In the order of their samples.
-    stretches : sequence of (int, int)
-        Samples (start, stop) recorded without a gap, in order.
-    releases : sequence of Release
-        Judged.
+    digest : RunDigest
+        What its events say, releases judged.
+    stretches : Ranges
+        Samples recorded without a gap.
     sample_rate : float
         Hz.
     end : int, optional
         Samples taken, where the run's last event does not yet say so.
     """
-    begin = next((e.sample for e in events if e.kind is EventKind.RUN_START), None)
-    if end is None:
-        end = next((e.sample for e in events if e.kind is EventKind.RUN_END), None)
-    gaps = gaps_of(stretches, begin, end)
+    end = digest.end if end is None else end
+    gaps = gaps_of(stretches, digest.begin, end)
     last = max([end or 0, *(stop for _, stop in stretches[-1:])])
-    spans = _spans(events, last)
-    made: dict[int, list[Release]] = {}
-    for release in releases:
-        made.setdefault(release.step, []).append(release)
     steps = []
-    for index, step in enumerate(_steps_of(plan, events)):
-        low, high = spans.get(index, (0, 0))
+    for index, step in enumerate(_steps_of(plan, digest)):
+        low, high = _span(digest.steps.get(index), last)
         reheating = step.get("kind") == "reheating"
         planned = step.get("repetitions")
         steps.append(
@@ -228,43 +219,31 @@ def worth_of(
                 index,
                 str(step.get("kind", "")),
                 _planned_samples(step, sample_rate),
-                _within(stretches, low, high),
-                _within(gaps, low, high),
-                count_releases(made.get(index, ()), None if planned is None else int(planned))
+                stretches.within(low, high),
+                gaps.within(low, high),
+                digest.releases.count(index, None if planned is None else int(planned))
                 if reheating
                 else None,
             )
         )
-    samples = sum(stop - start for start, stop in stretches)
-    return RunWorth(samples, len(gaps), sum(b - a for a, b in gaps), tuple(steps))
+    return RunWorth(stretches.samples, len(gaps), gaps.samples, tuple(steps))
 
 
-def _steps_of(plan: Mapping[str, Any] | None, events: Sequence[Event]) -> list[Mapping[str, Any]]:
+def _steps_of(plan: Mapping[str, Any] | None, digest: RunDigest) -> list[Mapping[str, Any]]:
     """Steps of the plan; those that the events tell where the file holds no plan."""
     if plan and plan.get("kind") == "sequence":
         return list(plan.get("steps", ()))
     if plan and plan.get("kind"):
         return [plan]
-    begun = (e for e in events if e.kind is EventKind.STEP_START)
-    found = {int(e.payload.get("index", 0)): {"kind": e.payload.get("kind")} for e in begun}
+    found = {index: {"kind": step.kind} for index, step in digest.steps.items()}
     return [found.get(index, {}) for index in range(max(found, default=-1) + 1)]
 
 
-def _spans(events: Sequence[Event], last: int) -> dict[int, tuple[int, int]]:
-    """Samples (start, stop) of each step that was begun."""
-    spans: dict[int, tuple[int, int]] = {}
-    for event in events:
-        index = int(event.payload.get("index", 0))
-        if event.kind is EventKind.STEP_START:
-            spans[index] = (event.sample, max(event.sample, last))
-        elif event.kind is EventKind.STEP_END and index in spans:
-            spans[index] = (spans[index][0], max(spans[index][0], event.sample))
-    return spans
-
-
-def _within(ranges: Sequence[tuple[int, int]], low: int, high: int) -> int:
-    """Samples that ranges and low … high have in common."""
-    return sum(max(0, min(stop, high) - max(start, low)) for start, stop in ranges)
+def _span(step: StepSpan | None, last: int) -> tuple[int, int]:
+    """Samples (start, stop) of a step; it goes on to the last one where its end is not known."""
+    if step is None:
+        return 0, 0
+    return step.start, max(step.start, last) if step.stop is None else step.stop
 
 
 def _planned_samples(step: Mapping[str, Any], sample_rate: float) -> int | None:

@@ -26,8 +26,9 @@ __all__ = ["ReheatingAnalysis", "analyse_reheating"]
 
 # Five periods of at least four samples: no release that is shorter can be demodulated.
 _MIN_RELEASE = 20
-# The lines are looked for in about so many releases, spread over the record.
+# The lines are looked for in about so many releases, spread over the record, and so many samples.
 _PROBE_RELEASES = 200
+_PROBE_SAMPLES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -125,13 +126,14 @@ def analyse_reheating(
     masses = record.masses_of(chosen) if record.unit == "m" else None
     unit, scale, factor = record.unit, 0.0, np.ones(2)
     if masses is not None:
-        probe = ranges[:: max(1, len(ranges) // _PROBE_RELEASES)]
+        wanted = max(1, min(_PROBE_RELEASES, _PROBE_SAMPLES // length))
+        probe = ranges[:: max(1, len(ranges) // wanted)]
         batches = record.released_batches(chosen, probe)
         samples = np.concatenate(list(batches))
         scale = float(np.mean(line_frequencies(samples, record.sample_rate, band)))
         factor = np.sqrt(np.array(masses) * scale / HBAR)
         unit = "quanta"
-    accumulator = ReheatingAccumulator(record.sample_rate, band=band, unit=unit)
+    accumulator = ReheatingAccumulator(record.sample_rate, band=band, unit=unit, keep=False)
     for batch in record.released_batches(chosen, ranges):
         batch *= factor
         done = accumulator.add(batch)

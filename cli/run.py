@@ -77,8 +77,8 @@ def _incidents(outcome: RunOutcome) -> dict[str, int]:
     from ..acquisition.runfile import RunFile
 
     with RunFile.open(outcome.path) as run:
-        kinds = [event.kind.value for event in run.events()]
-    return {kind: kinds.count(kind) for kind in (*_INCIDENTS, "gap") if kind in kinds}
+        counts = run.digest().counts
+    return {kind: counts[kind] for kind in (*_INCIDENTS, "gap") if kind in counts}
 
 
 def _print_kept(outcome: RunOutcome, interruption: int) -> None:

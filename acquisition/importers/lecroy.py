@@ -5,6 +5,7 @@ Volts are VERTICAL_GAIN · count − VERTICAL_OFFSET.
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ _MAGIC = b"WAVEDESC"
 # "C1:WF ALL,#9000500350" and its likes are far shorter.
 _PREAMBLE = 64
 _HEADER_BYTES = 346
+_PIECE = 1 << 20
 _FIXED_FIELDS = {
     "descriptor": (36, "i"),
     "user_text": (40, "i"),
@@ -53,11 +55,13 @@ def load_lecroy(path: Path) -> Record:
     FileError
         If the file is truncated or its header makes no sense.
     """
-    content = path.read_bytes()
-    begin = content[: _PREAMBLE + len(_MAGIC)].find(_MAGIC)
+    with path.open("rb") as file:
+        head = file.read(_PREAMBLE + len(_MAGIC) + _HEADER_BYTES)
+        length = file.seek(0, os.SEEK_END)
+    begin = head[: _PREAMBLE + len(_MAGIC)].find(_MAGIC)
     if begin < 0:
         raise FileError(f"{path} is not a LeCroy waveform: no WAVEDESC header")
-    header = content[begin : begin + _HEADER_BYTES]
+    header = head[begin : begin + _HEADER_BYTES]
     if len(header) < _HEADER_BYTES:
         raise FileError(f"{path} is truncated within its WAVEDESC header")
     order, width = _coding(path, header)
@@ -65,7 +69,7 @@ def load_lecroy(path: Path) -> Record:
     _check(path, h)
     skipped = ("descriptor", "user_text", "res_desc1", "trigtime", "ris_time", "res_array1")
     start = begin + sum(h[name] for name in skipped)
-    available = len(content) - start
+    available = length - start
     size = h["count"] * width
     if available < size or h["bytes"] < size:
         raise FileError(
@@ -73,7 +77,7 @@ def load_lecroy(path: Path) -> Record:
             f"({h['count']} samples of {8 * width} bit)"
         )
     kind = "i1" if width == 1 else order + "i2"
-    counts = np.frombuffer(content, kind, h["count"], start).astype(np.int16)
+    counts = np.fromfile(path, kind, h["count"], offset=start).astype(np.int16, copy=False)
     data, scale = _scaled(counts, h["gain"], h["offset"])
     # The interval is a float32: its shortest decimal form is what was meant.
     rate = checked_rate(str(path), 1.0 / float(str(np.float32(h["interval"]))))
@@ -110,10 +114,18 @@ def _check(path: Path, h: dict[str, Any]) -> None:
 
 
 def _scaled(counts: NDArray[np.int16], gain: float, offset: float) -> tuple[NDArray[Any], float]:
-    """Return counts and V per count, or volts and 1, so that volts = scale · data."""
+    """Return counts and V per count, or volts and 1, so that volts = scale · data.
+
+    The counts given are used up.
+    """
     shift = offset / gain
     whole = round(shift)
     low, high = int(counts.min()) - whole, int(counts.max()) - whole
     if abs(shift - whole) < 1e-3 and -32768 <= low and high <= 32767:
-        return (counts.astype(np.int32) - whole).astype(np.int16), float(gain)
-    return (counts * gain - offset).astype(np.float32), 1.0
+        # In place, for up to 2 GB of counts: modulo 2^16 the difference is right, as it fits.
+        counts -= np.array(whole % 65536).astype(np.uint16).view(np.int16)
+        return counts, float(gain)
+    volts = np.empty(len(counts), np.float32)
+    for at in range(0, len(counts), _PIECE):
+        volts[at : at + _PIECE] = counts[at : at + _PIECE] * gain - offset
+    return volts, 1.0

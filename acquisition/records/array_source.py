@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import InputError
-from .record import Range, Record
+from .record import Ranges, Record
 
 __all__ = ["ArraySource", "array_record"]
 
@@ -47,13 +47,14 @@ class ArraySource:
         """First sample of each repetition with feedback off, where the file states it."""
         return self._release_index
 
-    def recorded(self) -> list[Range]:
+    def recorded(self) -> Ranges:
         """Everything, in order."""
         n = self.data.shape[-2]
         count = 1 if self.data.ndim == 2 else self.data.shape[0]
-        return [(r * (n + 1), r * (n + 1) + n) for r in range(count)]
+        first = np.arange(count, dtype=np.int64) * (n + 1)
+        return Ranges.of(first, first + n)
 
-    def steady(self) -> list[Range]:
+    def steady(self) -> Ranges:
         """The record; raises InputError for repetitions."""
         if self.data.ndim == 3:
             raise InputError(
@@ -62,7 +63,7 @@ class ArraySource:
             )
         return self.recorded()
 
-    def releases(self, release_index: int | None) -> list[Range]:
+    def releases(self, release_index: int | None) -> Ranges:
         """The repetitions from the release on; raises InputError for a plain record."""
         if self.data.ndim != 3:
             raise InputError(
@@ -73,7 +74,8 @@ class ArraySource:
         length = self.data.shape[1]
         if not 0 <= index < length:
             raise InputError(f"release index must lie in 0 … {length - 1}, got {index}")
-        return [(start + index, stop) for start, stop in self.recorded()]
+        whole = self.recorded()
+        return Ranges.of(whole.starts + index, whole.stops)
 
     def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
         """Stored values of a range within one stretch."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...models.errors import InputError
 from .array_source import ArraySource, array_record
-from .record import Range, Record, SampleSource
+from .record import Ranges, Record, SampleSource
 
 __all__ = ["joined_record"]
 
@@ -100,7 +100,7 @@ class _Sequence:
         self._sources = list(sources)
         self._begins = [0]
         for source in self._sources:
-            last = max((stop for _, stop in source.recorded()), default=0)
+            last = int(source.recorded().stops.max(initial=0))
             self._begins.append(self._begins[-1] + last + 1)  # no stretch runs across
 
     @property
@@ -118,31 +118,29 @@ class _Sequence:
         """Run files record their releases by themselves."""
         return None
 
-    def recorded(self) -> list[Range]:
+    def recorded(self) -> Ranges:
         """Everything recorded, file by file."""
         return self._shifted(lambda source: source.recorded())
 
-    def steady(self) -> list[Range]:
+    def steady(self) -> Ranges:
         """Steady ranges of those files that have some."""
         return self._shifted(lambda source: source.steady())
 
-    def releases(self, release_index: int | None) -> list[Range]:
+    def releases(self, release_index: int | None) -> Ranges:
         """Releases of those files that have some."""
         return self._shifted(lambda source: source.releases(release_index))
 
-    def _shifted(self, of: Callable[[SampleSource], list[Range]]) -> list[Range]:
-        found: list[Range] = []
+    def _shifted(self, of: Callable[[SampleSource], Ranges]) -> Ranges:
+        found: list[Ranges] = []
         refusal: InputError | None = None
         for begin, source in zip(self._begins, self._sources, strict=False):
             try:
-                ranges = of(source)
+                found.append(of(source).shifted(begin))
             except InputError as error:
                 refusal = error
-                continue
-            found += [(begin + start, begin + stop) for start, stop in ranges]
         if not found and refusal is not None:
             raise refusal
-        return found
+        return Ranges(np.concatenate([ranges.array for ranges in found]))
 
     def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
         """Stored values of a range within one stretch of one file."""

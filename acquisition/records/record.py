@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from ...models.blocks import Block, BlockStatus
 from ...models.errors import FileError, InputError
+from ..ranges import Ranges
 from ..worth import RunWorth
 
-__all__ = ["Range", "Record", "SampleSource", "checked_rate"]
-
-Range = tuple[int, int]
-"""Indices (start, stop) of samples that were taken one after the other without a gap."""
+__all__ = ["Ranges", "Record", "SampleSource", "checked_rate"]
 
 _BLOCK_ROWS = 1 << 16
 # Samples of all channels that one batch of releases holds at most: 32 MB as float64.
 _BATCH_VALUES = 1 << 22
+# Times the samples of a batch that are read at most to have them in one piece.
+_MOST_BETWEEN = 4
 _SLOWEST, _FASTEST = 0.1, 1e12  # Hz
 
 
@@ -45,15 +45,15 @@ class SampleSource(Protocol):
         """First sample of each repetition with feedback off, where the file states it."""
         ...
 
-    def recorded(self) -> list[Range]:
+    def recorded(self) -> Ranges:
         """Everything recorded, in order."""
         ...
 
-    def steady(self) -> list[Range]:
+    def steady(self) -> Ranges:
         """What may be read as a steady record; raises InputError if there is none."""
         ...
 
-    def releases(self, release_index: int | None) -> list[Range]:
+    def releases(self, release_index: int | None) -> Ranges:
         """Usable stretches with feedback off; raises InputError if there are none."""
         ...
 
@@ -195,7 +195,7 @@ class Record:
             If the record has several stretches of different lengths: read these by :meth:`read`.
         """
         ranges = self.source.recorded()
-        if len({stop - start for start, stop in ranges}) != 1:
+        if len(np.unique(ranges.lengths)) != 1:
             raise InputError(
                 f"{self.path} holds {len(ranges)} stretches of different lengths: read them one "
                 "by one, record.read(start, stop) for each of record.recorded()"
@@ -204,11 +204,11 @@ class Record:
             parts = [self.read(start, stop) for start, stop in ranges]
         return parts[0] if len(parts) == 1 else np.stack(parts)
 
-    def recorded(self) -> list[Range]:
+    def recorded(self) -> Ranges:
         """Return the ranges of sample indices that hold everything recorded."""
         return self.source.recorded()
 
-    def steady(self) -> list[Range]:
+    def steady(self) -> Ranges:
         """Return the ranges with feedback on and without gaps or saturation.
 
         Raises
@@ -220,7 +220,7 @@ class Record:
 
     def longest(self) -> int:
         """Samples of the longest range of :meth:`steady`; errors as there."""
-        return max(stop - start for start, stop in self.steady())
+        return int(self.steady().lengths.max())
 
     def steady_blocks(
         self, columns: Sequence[int] | None = None, rows: int = _BLOCK_ROWS
@@ -246,7 +246,7 @@ class Record:
                     yield Block(low, counts, scale, number, 0.0, status)
                     number, status = number + 1, BlockStatus.OK
 
-    def releases(self, release_index: int | None = None) -> list[Range]:
+    def releases(self, release_index: int | None = None) -> Ranges:
         """Return the usable stretches with feedback off, all as long as the shortest.
 
         Parameters
@@ -260,11 +260,10 @@ class Record:
             If the record holds no releases, or the index lies outside.
         """
         ranges = self.source.releases(release_index)
-        length = min(stop - start for start, stop in ranges)
-        return [(start, start + length) for start, _ in ranges]
+        return Ranges.of(ranges.starts, ranges.starts + ranges.lengths.min())
 
     def released_batches(
-        self, columns: Sequence[int], ranges: Sequence[Range]
+        self, columns: Sequence[int], ranges: Ranges
     ) -> Iterator[NDArray[np.float64]]:
         """Iterate over releases in ``unit`` in bounded memory, shape (m, n, columns) each.
 
@@ -272,15 +271,27 @@ class Record:
         ----------
         columns : sequence of int
             Columns to read.
-        ranges : sequence of (start, stop)
+        ranges : Ranges
             Of one length, from :meth:`releases`.
         """
         length = ranges[0][1] - ranges[0][0]
         size = max(1, _BATCH_VALUES // (length * len(columns)))
+        scale, recorded = self.scale[list(columns)], self.source.recorded()
         with self.source.held():
             for begin in range(0, len(ranges), size):
-                chosen = ranges[begin : begin + size]
-                yield np.stack([self.read(start, stop, columns) for start, stop in chosen])
+                counts = self._released(ranges[begin : begin + size], columns, recorded)
+                yield np.asarray(counts * scale, np.float64)
+
+    def _released(self, ranges: Ranges, columns: Sequence[int], recorded: Ranges) -> NDArray[Any]:
+        """Stored values of ranges of one length, shape (m, n, columns)."""
+        start, stop = int(ranges.starts.min()), int(ranges.stops.max())
+        dense = stop - start <= _MOST_BETWEEN * ranges.samples
+        if not dense or recorded.holding(start, stop) is None:
+            return np.stack([self.source.counts(low, high, columns) for low, high in ranges])
+        # A thousand short reads take longer than a long one of what lies between, too.
+        whole = self.source.counts(start, stop, columns)
+        rows = (ranges.starts - start)[:, None] + np.arange(ranges.lengths[0])
+        return np.asarray(whole[rows])
 
     def close(self) -> None:
         """Close the file, if this record holds it open."""

@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import InputError
-from ..events import EventKind
 from ..runfile import RunFile
-from ..runfile_steps import without
-from .record import Range, Record
+from .record import Ranges, Record
 
 __all__ = ["RunSource", "run_record"]
 
@@ -24,17 +22,17 @@ class RunSource:
 
     Parameters
     ----------
-    path : Path
-        The run file.
-    dtype : dtype
-        Type of its samples.
+    run : RunFile
+        The run file. It may be closed afterwards.
     """
 
-    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
-        self._path, self._dtype = path, dtype
+    def __init__(self, run: RunFile) -> None:
+        self._path, self._dtype = run.path, run.dtype
+        digest = run.digest()
+        self._recorded = run.recorded()
+        self._steady, self._releases = digest.steady(self._recorded), digest.releases.usable()
+        self._made = run.worth().releases
         self._run: RunFile | None = None
-        self._steady: list[Range] | None = None
-        self._releases: list[Range] | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -51,27 +49,31 @@ class RunSource:
         """A run file records each release by itself."""
         return None
 
-    def recorded(self) -> list[Range]:
+    def recorded(self) -> Ranges:
         """Stretches without a gap, releases included."""
-        with self.held() as run:
-            return [(s.first_sample, s.end_sample) for s in run.stretches()]
+        return self._recorded
 
-    def steady(self) -> list[Range]:
+    def steady(self) -> Ranges:
         """Monitor steps without gaps, saturated blocks and what follows a lost particle."""
-        if self._steady is None:
-            with self.held() as run:
-                self._steady = _steady_ranges(run)
+        if not self._steady:
+            raise InputError(
+                f"{self._path} holds no usable steady record (monitor step): "
+                "releases are fitted with optobind fit reheating"
+            )
         return self._steady
 
-    def releases(self, release_index: int | None) -> list[Range]:
+    def releases(self, release_index: int | None) -> Ranges:
         """Usable releases of the reheating steps."""
         if release_index is not None:
             raise InputError(
                 f"{self._path} is a run file and records its releases: leave --release-index out"
             )
-        if self._releases is None:
-            with self.held() as run:
-                self._releases = _usable_releases(run)
+        if not self._releases:
+            raise InputError(
+                f"{self._path} holds no usable release: {self._made.words()}"
+                if self._made is not None and self._made.made
+                else f"{self._path} holds no releases: it is a plain record, fit it as spectra"
+            )
         return self._releases
 
     def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
@@ -108,8 +110,9 @@ def run_record(path: Path) -> Record:
         If the file cannot be read.
     """
     with RunFile.open(path) as run:
-        manifest, names, stored, dtype = run.manifest, run.channels, run.scale, run.dtype
+        manifest, names, stored = run.manifest, run.channels, run.scale
         rate, stored_unit, worth = run.sample_rate, run.unit, run.worth()
+        source = RunSource(run)
     detectors = {int(entry["channel"]): entry for entry in manifest["detectors"]}
     config = manifest["config"]
     calibrated = bool(config.get("calibrated", False)) and len(detectors) == len(names)
@@ -133,7 +136,7 @@ def run_record(path: Path) -> Record:
         stored_scale=stored,
         masses=tuple(masses),
         usual=_usual_columns(detectors.values(), len(names)),
-        source=RunSource(path, dtype),
+        source=source,
         provenance={
             "file": str(path),
             "format": "run",
@@ -155,33 +158,3 @@ def _usual_columns(detectors: Any, count: int) -> tuple[int, ...]:
         return tuple(column for _, column in sorted(chosen.items()))
     monitors = {int(d["channel"]) for d in detectors if d["role"] == "monitor"}
     return tuple(column for column in range(count) if column not in monitors)
-
-
-def _steady_ranges(run: RunFile) -> list[Range]:
-    """Monitor steps of a run without gaps, saturated blocks and what follows a lost particle."""
-    ranges = run.monitor_stretches()
-    for event in run.events():
-        if event.kind is EventKind.PARTICLE_LOST:
-            ranges = without(ranges, event.sample, None)
-        elif event.kind is EventKind.SATURATED:
-            samples = int(event.payload.get("samples", 1))
-            ranges = without(ranges, event.sample, event.sample + samples)
-    if not ranges:
-        raise InputError(
-            f"{run.path} holds no usable steady record (monitor step): "
-            "releases are fitted with optobind fit reheating"
-        )
-    return ranges
-
-
-def _usable_releases(run: RunFile) -> list[Range]:
-    """Usable releases of a run."""
-    releases = run.releases()
-    if not releases:
-        count = run.worth().releases
-        raise InputError(
-            f"{run.path} holds no usable release: {count.words()}"
-            if count is not None and count.made
-            else f"{run.path} holds no releases: it is a plain record, fit it as spectra"
-        )
-    return [(release.first_sample, release.end_sample) for release in releases]

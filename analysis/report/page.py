@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -87,7 +88,9 @@ def write_report(run_path: Path, content: ReportContent, path: Path) -> Path:
 def render_report(run_path: Path, content: ReportContent) -> str:
     """Return the report of a run as the text of a page."""
     with RunFile.open(run_path) as run:
-        manifest, info, events = run.manifest, run.info(), run.events()
+        manifest, info = run.manifest, run.info()
+        single = (event for event in run.each_event() if event.kind not in _REPEATED)
+        events = list(itertools.islice(single, _MOST_EVENTS))
         pressures = [s.value for s in run.slow() if s.name == "pressure" and math.isfinite(s.value)]
     config = manifest["config"] or {}
     name = str(config.get("name") or "run")
@@ -250,16 +253,14 @@ def _plan_table(plan: Mapping[str, Any]) -> str:
 
 
 def _event_table(events: Sequence[Event], info: Mapping[str, Any], rate: float) -> str:
-    """Counts of all events, and those that do not repeat one by one."""
+    """Counts of all events, and the first of those that do not repeat one by one."""
     counts = table(
         ("event", "number"), [(k.replace("_", " "), n) for k, n in info["events"].items()]
     )
-    single = [event for event in events if event.kind not in _REPEATED]
     rows = [
-        (f"{e.sample / rate:.6f}", e.kind.value.replace("_", "\u00a0"), _payload(e))
-        for e in single[:_MOST_EVENTS]
+        (f"{e.sample / rate:.6f}", e.kind.value.replace("_", "\u00a0"), _payload(e)) for e in events
     ]
-    more = len(single) - _MOST_EVENTS
+    more = sum(n for kind, n in info["events"].items() if kind not in _REPEATED) - len(events)
     note = paragraph(f"{more} further events are in the run file.") if more > 0 else ""
     return counts + table(("time (s)", "event", "what"), rows, words=True) + note
 

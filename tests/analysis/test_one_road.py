@@ -1,7 +1,6 @@
 """The notebook, the command line and joined files give the same calibrated numbers."""
 
 import json
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -111,27 +110,3 @@ def test_imported_files_of_one_length_stand_side_by_side(tmp_path):
     np.savez(tmp_path / "C3.npz", samples=samples[:40], sample_rate=1e6)
     with pytest.raises(InputError, match="their lengths differ"):
         open_record([tmp_path / "C1.npz", tmp_path / "C3.npz"])
-
-
-def test_spectra_of_a_long_record_need_no_more_memory_than_those_of_a_short_one(tmp_path):
-    """Peak of what Python allocates, for records of 4 and 32 million samples."""
-    rng = np.random.default_rng(3)
-    tile = rng.integers(-3000, 3000, (1 << 20, 2)).astype(np.int16)
-    tone = 8000.0 * np.sin(2.0 * np.pi * 0.04 * np.arange(len(tile)))
-    tile[:] = np.clip(tile + tone[:, None], -32000, 32000)
-    peaks = []
-    for tiles in (4, 32):
-        path = tmp_path / f"{tiles}.h5"
-        with Recorder(path, Manifest(2e6, ("a", "b"), (1e-4, 1e-4))) as recorder:
-            for number in range(tiles):
-                recorder.write(Block(number * len(tile), tile, np.ones(2)))
-        record = open_record(path)
-        shares: list[float] = []
-        tracemalloc.start()
-        ob.analyse_spectrum(record, model="single", channels=(0,), progress=shares.append)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-        path.unlink()
-        assert shares[-1] == 1.0
-        assert shares == sorted(shares)
-    assert peaks[1] < 1.2 * peaks[0]

@@ -19,6 +19,7 @@ from .samples import (
     line_frequencies,
     refined_lines,
 )
+from .sums import RepetitionSums
 
 __all__ = [
     "MIN_REPETITIONS",
@@ -156,6 +157,9 @@ class ReheatingAccumulator:
         "quanta", "m" or "V".
     provenance : mapping, optional
         Kept in the estimate.
+    keep : bool
+        Keep the amplitudes of every repetition, 2 kB each, so that single ones can be shown and
+        left out; otherwise their sums alone, so that memory does not grow.
     """
 
     def __init__(
@@ -169,6 +173,7 @@ class ReheatingAccumulator:
         max_bins: int = MAX_BINS,
         unit: str = "quanta",
         provenance: Mapping[str, Any] | None = None,
+        keep: bool = True,
     ) -> None:
         if not (math.isfinite(sample_rate) and sample_rate > 0.0):
             raise InputError(f"sample_rate must be positive, got {sample_rate!r} Hz")
@@ -181,12 +186,14 @@ class ReheatingAccumulator:
         self._layout: BinLayout | None = None
         self._lines = (0.0, 0.0)
         self._samples = 0
+        self._keep, self._total = keep, 0
+        self._sums: RepetitionSums | None = None
         self._amplitudes: list[NDArray[np.complex128]] = []
         self._powers: list[NDArray[np.float64]] = []
         self._excluded: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self._amplitudes)
+        return self._total
 
     @property
     def layout(self) -> BinLayout | None:
@@ -215,8 +222,15 @@ class ReheatingAccumulator:
                 f"got {data.shape[1]}"
             )
         data = data[:, : self._samples]
-        self._amplitudes.extend(demodulate(data, layout))
-        self._powers.extend(band_powers(data, self._sample_rate, layout.omega_ref))
+        amplitudes = demodulate(data, layout)
+        powers = band_powers(data, self._sample_rate, layout.omega_ref)
+        self._total += len(data)
+        if self._keep:
+            self._amplitudes.extend(amplitudes)
+            self._powers.extend(powers)
+        elif len(data):
+            sums = RepetitionSums.of(amplitudes, powers)
+            self._sums = sums if self._sums is None else self._sums + sums
         return len(self)
 
     def _lay_out(self, data: NDArray[np.floating]) -> BinLayout:
@@ -236,13 +250,21 @@ class ReheatingAccumulator:
         return self._layout
 
     def exclude(self, repetition: int) -> None:
-        """Leave one repetition out, counted from 0 in the order of adding."""
+        """Leave one repetition out, counted from 0 in the order of adding.
+
+        Raises
+        ------
+        InputError
+            If there is no such repetition, or only sums are kept.
+        """
+        if not self._keep:
+            raise InputError("a repetition cannot be left out of sums: leave it out before adding")
         if not 0 <= repetition < len(self):
             raise InputError(f"there is no repetition {repetition}; known: 0 to {len(self) - 1}")
         self._excluded.add(repetition)
 
     def latest_energies(self, count: int) -> NDArray[np.float64]:
-        """|â_j|² of the newest repetitions, unit², shape (at most ``count``, 2, t)."""
+        """|â_j|² of the newest repetitions kept, unit², shape (at most ``count``, 2, t)."""
         if not self._amplitudes:
             return np.zeros((0, 2, 0))
         return np.stack([np.abs(a.T) ** 2 for a in self._amplitudes[-count:]])
@@ -255,48 +277,45 @@ class ReheatingAccumulator:
         InputError
             With fewer than 2 repetitions.
         """
-        kept = [index for index in range(len(self)) if index not in self._excluded]
-        if len(kept) < 2 or self._layout is None:
-            raise InputError(f"too few repetitions: {len(kept)}, an average needs at least 2")
-        amplitudes = np.stack([self._amplitudes[index] for index in kept])
-        powers = np.mean([self._powers[index] for index in kept], axis=0)
-        first, second = amplitudes[..., 0], amplitudes[..., 1]
-        cross = first.conj() * second
-        products = np.stack([np.abs(first) ** 2, np.abs(second) ** 2, cross.real, cross.imag])
-        mean = products.mean(axis=1)
-        lag = (amplitudes[:, :-1].conj() * amplitudes[:, 1:]).mean(axis=0)
-        lines = refined_lines(self._layout, mean[:2], lag, self._lines)
+        sums = self._sums if not self._keep else self._sums_of_kept()
+        count = 0 if sums is None else sums.repetitions
+        if sums is None or count < 2 or self._layout is None:
+            raise InputError(f"too few repetitions: {count}, an average needs at least 2")
+        lag = sums.lag / count
+        lines = refined_lines(self._layout, sums.mean[:2], lag, self._lines)
         return ReheatingEstimate(
             layout=self._layout,
-            E1=mean[0],
-            E2=mean[1],
-            C=mean[2] + 1j * mean[3],
+            E1=sums.mean[0],
+            E2=sums.mean[1],
+            C=sums.mean[2] + 1j * sums.mean[3],
             lag=lag,
-            pairs=_neighbours(amplitudes),
-            stderr=products.std(axis=1, ddof=1) / math.sqrt(len(kept)),
-            mean_amplitude=amplitudes.mean(axis=0),
+            pairs=sums.pairs / count,
+            stderr=sums.stderr,
+            mean_amplitude=sums.amplitude / count,
             noise_floor=fit_noise_floor(
-                powers,
-                len(kept),
+                sums.powers / count,
+                count,
                 self._samples,
                 self._sample_rate,
                 self._layout.omega_ref,
                 lines,
             ),
             lines=lines,
-            repetitions=len(kept),
+            repetitions=count,
             excluded=tuple(sorted(self._excluded)),
             unit=self._unit,
             provenance=self._provenance,
         )
 
-
-def _neighbours(amplitudes: NDArray[np.complex128]) -> NDArray[np.float64]:
-    """Second moments of the real amplitudes of neighbouring windows, shape (t−1, 8, 8)."""
-    real = np.stack([amplitudes.real, amplitudes.imag], axis=-1)
-    flat = real.reshape(*amplitudes.shape[:2], 4).transpose(1, 0, 2)
-    both = np.concatenate([flat[:-1], flat[1:]], axis=2)
-    return np.asarray(np.matmul(both.swapaxes(1, 2), both) / len(amplitudes))
+    def _sums_of_kept(self) -> RepetitionSums | None:
+        """Sums over the repetitions that are kept and not excluded."""
+        kept = [index for index in range(len(self)) if index not in self._excluded]
+        if not kept:
+            return None
+        return RepetitionSums.of(
+            np.stack([self._amplitudes[index] for index in kept]),
+            np.stack([self._powers[index] for index in kept]),
+        )
 
 
 def estimate_reheating(

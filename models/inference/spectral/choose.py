@@ -257,13 +257,16 @@ def choose_band(csd: CsdEstimate) -> tuple[float, float]:
     >>> 0.0 < low < 52e3 < high < 1e6  # Hz, around the lines
     True
     """
-    f = csd.frequencies
     weight = information_of(csd).weight
-    keep = (f > 4.5 * csd.bin_width) & (f < 0.5 * csd.sample_rate - 0.5 * csd.bin_width)
-    autos = [csd.matrix[keep, j, j].real for j in range(csd.channels)]
-    shown = [_standing_out(f[keep], auto, weight, 4) for auto in autos]
+    # Views: the spectra of a narrow line are millions of bins long.
+    begin, end = np.searchsorted(
+        csd.frequencies, [4.5 * csd.bin_width, 0.5 * csd.sample_rate - 0.5 * csd.bin_width]
+    )
+    f = csd.frequencies[begin:end]
+    autos = [csd.matrix[begin:end, j, j].real for j in range(csd.channels)]
+    shown = [_standing_out(f, auto, weight, 4) for auto in autos]
     both = list(zip(shown, autos, strict=True))
-    found = [principal_lines(lines, f[keep], auto) for lines, auto in both]
+    found = [principal_lines(lines, f, auto) for lines, auto in both]
     mains = _main_lines(found)
     if not mains:
         raise InputError("no line stands out of the noise: give the band")
@@ -271,10 +274,10 @@ def choose_band(csd: CsdEstimate) -> tuple[float, float]:
     if max(x.frequency for x in mains) - min(x.frequency for x in mains) > 0.5 * most:
         mains = [max(mains, key=lambda line: line.gain)]
     # A tone is no particle's, yet it would be in the way.
-    peaks = [principal_lines(lines, f[keep], auto, finest=False) for lines, auto in both]
+    peaks = [principal_lines(lines, f, auto, finest=False) for lines, auto in both]
     foreign = [line for lines in peaks for line in lines if line not in mains]
     near = [
-        _undisturbed(main, foreign, f[keep], auto, weight)
+        _undisturbed(main, foreign, f, auto, weight)
         for lines, auto in both
         for main in mains
         if main in lines
@@ -286,8 +289,7 @@ def choose_band(csd: CsdEstimate) -> tuple[float, float]:
     bottom, top = low - reach, high + reach
     for line in foreign:
         bottom, top = _without(line, low, high, width, (bottom, top))
-    edges = f[keep]
-    return max(bottom, float(edges[0])), min(top, float(edges[-1]))
+    return max(bottom, float(f[0])), min(top, float(f[-1]))
 
 
 def _undisturbed(

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from optobind.acquisition.events import Event, EventKind
+from optobind.acquisition.ranges import NO_END, Ranges
 from optobind.acquisition.releases import LeftOut, Release
-from optobind.acquisition.runfile_steps import feedback_off, find_releases, without
+from optobind.acquisition.run_digest import digest_of
 
 
 def gate(sample: int, closed: bool, **payload: Any) -> Event:
@@ -20,7 +21,9 @@ def released(recapture: int | None, samples: int = 100) -> Release:
     events = [Event(1000, EventKind.RELEASE, {"repetition": 0, "samples": samples})]
     if recapture is not None:
         events.append(Event(recapture, EventKind.RECAPTURE, {"repetition": 0}))
-    (release,) = find_releases(events, lambda start, stop: True, 10_000, lambda *_: False)
+    digest = digest_of(events)
+    digest.judge(lambda start, stop: True, 10_000, lambda *_: False)
+    (release,) = digest.releases
     return release
 
 
@@ -38,7 +41,8 @@ def released(recapture: int | None, samples: int = 100) -> Release:
     ],
 )
 def test_what_was_taken_while_the_gate_moved_counts_as_free(events, ranges):
-    assert feedback_off(events) == ranges
+    wanted = [(start, NO_END if stop is None else stop) for start, stop in ranges if start != stop]
+    assert list(digest_of(events).free) == wanted
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,9 @@ def test_what_was_taken_while_the_gate_moved_counts_as_free(events, ranges):
     ],
 )
 def test_ranges_are_cut_to_the_sample(cut, left):
-    assert without([(10, 20), (30, 40)], *cut) == left
+    start, stop = cut
+    ranges = Ranges([(10, 20), (30, 40)])
+    assert list(ranges.without(Ranges([(start, NO_END if stop is None else stop)]))) == left
 
 
 @pytest.mark.parametrize(
