@@ -88,6 +88,7 @@ class Runner(threading.Thread):
         self._block_seconds = block_seconds
         self._commands: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
         self._closing = threading.Event()
+        self._over = threading.Event()
         self._runs: list[Run] = []
         self._numbers = itertools.count(1)
         self.feedback_gate = FeedbackGate(rig.gate, log)
@@ -111,7 +112,7 @@ class Runner(threading.Thread):
             future.set_exception(InputError("the session is closed"))
             return future
         self._commands.put((function, future))
-        if self._closing.is_set() and not self.is_alive():
+        if self._over.is_set():
             self._refuse_queued()  # closed in between: nobody else would answer
         return future
 
@@ -187,6 +188,7 @@ class Runner(threading.Thread):
             self.feedback_gate.restore(CLOSING_SECONDS)
             self._light.close()
             self.slow.close()
+            self._over.set()  # what is queued from now on is refused by whoever queues it
             self._refuse_queued()
 
     def serve(self, *, wait: bool = False) -> None:
@@ -210,7 +212,8 @@ class Runner(threading.Thread):
                 _, future = self._commands.get_nowait()
             except queue.Empty:
                 return
-            future.set_exception(InputError("the session is closed"))
+            if future.set_running_or_notify_cancel():  # nobody waits for one that was cancelled
+                future.set_exception(InputError("the session is closed"))
 
     def _read_idle(self) -> None:
         """Read one block for the live display."""
