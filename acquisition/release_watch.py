@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from ..models.errors import DeviceError
 from .events import EventKind
 from .feedback import FeedbackGate, ReleaseRefusedError
+from .plans import MonitorPlan, ReheatingPlan
 
-__all__ = ["ReleaseWatch", "switched"]
+__all__ = ["LATE_SECONDS", "ReleaseWatch", "switched"]
+
+LATE_SECONDS = 1.0
+"""By how much a release may last longer than planned before its gate is closed unasked, s."""
 
 _MOST_LOST = 3  # releases lost one after the other before the run ends
 
@@ -31,7 +36,7 @@ class ReleaseWatch:
     def __init__(self, write: Write) -> None:
         self._write = write
         self._number: int | None = None
-        self._spoiled = ""
+        self._spoiled = self._failure = ""
         self._lost = 0
 
     def begins(self, number: int) -> None:
@@ -43,6 +48,19 @@ class ReleaseWatch:
         if spoils:
             self._spoiled = f"{self._spoiled}; {text}" if self._spoiled else text
         self._write(EventKind.FAULT, at=at, device="gate", message=text)
+
+    def failed(self, text: str, at: int, step: int) -> None:
+        """Switching failed at sample ``at``, and the run with it: a release under way is spoiled."""
+        if text != self._failure:  # finalise tries again
+            self._failure = text
+            self._write(EventKind.FAULT, at=at, device="gate", message=text)
+        number, self._number = self._number, None
+        if number is not None:
+            self._leave_out(step, number, text)
+
+    def _leave_out(self, step: int, number: int, why: str) -> None:
+        reason = f"the feedback gate failed: {why}"
+        self._write(EventKind.EXCLUDED, step=step, repetition=number, reason=reason, cause="gate")
 
     def ends(self, step: int, gate: FeedbackGate, *, judge: bool) -> None:
         """The gate has been closed, after a release or not.
@@ -59,10 +77,7 @@ class ReleaseWatch:
         spoiled, self._spoiled = self._spoiled, ""
         self._lost = self._lost + 1 if spoiled else 0
         if spoiled:
-            reason = f"the feedback gate failed: {spoiled}"
-            self._write(
-                EventKind.EXCLUDED, step=step, repetition=number, reason=reason, cause="gate"
-            )
+            self._leave_out(step, number, spoiled)
         if not judge:
             return
         gate.require_guardian()
@@ -73,12 +88,14 @@ class ReleaseWatch:
             )
 
 
-def switched(gate: FeedbackGate, closed: bool) -> tuple[bool, str]:
+def switched(gate: FeedbackGate, closed: bool, step: MonitorPlan | ReheatingPlan) -> tuple[bool, str]:
     """Switch; return whether the gate is as asked, and what went wrong.
 
-    A gate that did not open is closed: its release does not take place.
+    A gate that did not open is closed: its release does not take place. A guarded one is closed
+    unasked when a release of the ``step`` lasts longer than planned: a device may hang meanwhile.
     """
+    planned = step.release_time if isinstance(step, ReheatingPlan) else math.inf
     try:
-        return True, gate.set(closed)
+        return True, gate.set(closed, at_most=planned + LATE_SECONDS)
     except ReleaseRefusedError as error:
         return False, str(error)

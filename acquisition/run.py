@@ -390,7 +390,11 @@ class Run:
         if self._rig.gate is None:
             return self.position
         before = self._present()
-        done, incident = self._switch(closed)
+        try:
+            done, incident = self._switch(closed)
+        except OptobindError as error:
+            self._watch.failed(str(error), before, self._ledger.step)
+            raise
         after = self._present()
         at = before if closed else after
         if done and self._stream is not None:
@@ -412,7 +416,8 @@ class Run:
         if not closed:
             calm.hold()
         try:
-            done, incident = switched(self._runner.feedback_gate, closed)
+            step = steps_of(self._plan)[self._ledger.step]
+            done, incident = switched(self._runner.feedback_gate, closed, step)
             return done, incident
         finally:
             if closed or not done:
