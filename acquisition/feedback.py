@@ -106,9 +106,7 @@ class FeedbackGate:
 
     # -- switching ------------------------------------------------------------------------------
 
-    def set(
-        self, closed: bool, seconds: float | None = None, *, at_most: float = math.inf
-    ) -> str:
+    def set(self, closed: bool, seconds: float | None = None, *, at_most: float = math.inf) -> str:
         """Open or close the gate.
 
         Parameters

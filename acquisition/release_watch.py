@@ -50,7 +50,7 @@ class ReleaseWatch:
         self._write(EventKind.FAULT, at=at, device="gate", message=text)
 
     def failed(self, text: str, at: int, step: int) -> None:
-        """Switching failed at sample ``at``, and the run with it: a release under way is spoiled."""
+        """Switching failed at sample ``at``, and the run with it: a release is spoiled."""
         if text != self._failure:  # finalise tries again
             self._failure = text
             self._write(EventKind.FAULT, at=at, device="gate", message=text)
@@ -88,7 +88,9 @@ class ReleaseWatch:
             )
 
 
-def switched(gate: FeedbackGate, closed: bool, step: MonitorPlan | ReheatingPlan) -> tuple[bool, str]:
+def switched(
+    gate: FeedbackGate, closed: bool, step: MonitorPlan | ReheatingPlan
+) -> tuple[bool, str]:
     """Switch; return whether the gate is as asked, and what went wrong.
 
     A gate that did not open is closed: its release does not take place. A guarded one is closed
