@@ -7,6 +7,7 @@ terminal, and it is tried again in the background until the gate is closed or th
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -134,7 +135,7 @@ class FeedbackGate:
 
     # -- switching ------------------------------------------------------------------------------
 
-    def set(self, closed: bool, seconds: float | None = None) -> str:
+    def set(self, closed: bool, seconds: float | None = None, *, at_most: float = math.inf) -> str:
         """Open or close the gate.
 
         Parameters
@@ -143,6 +144,8 @@ class FeedbackGate:
             Whether feedback is to act.
         seconds : float, optional
             Longest time of closing, s; that of a run if left out.
+        at_most : float
+            Time after which a guardian closes an opened gate unasked, s.
 
         Returns
         -------
@@ -158,9 +161,9 @@ class FeedbackGate:
         """
         if self._gate is None:
             return ""
-        return self.close(seconds) if closed else self._open(seconds)
+        return self.close(seconds) if closed else self._open(seconds, at_most)
 
-    def _open(self, seconds: float | None) -> str:
+    def _open(self, seconds: float | None, at_most: float) -> str:
         assert self._gate is not None
         incidents = self._incidents()
         if self.trouble:
@@ -168,7 +171,10 @@ class FeedbackGate:
         self._become(None, opened=True)  # until it is known to be closed
         self._given_up.clear()
         try:
-            self._gate.set(False)
+            if isinstance(self._gate, GuardedGate):
+                self._gate.open_for(at_most)
+            else:
+                self._gate.set(False)
         except Exception as error:
             self.close(seconds)
             if not isinstance(error, OptobindError):

@@ -61,9 +61,15 @@ class RunOutcome:
         """Samples lost in the gaps."""
         return self.worth.lost_samples
 
+    def place(self) -> str:
+        """Say where the samples are, or that somebody has taken the file away."""
+        if self.path.exists():
+            return f"{self.samples} samples are kept in {self.path}"
+        return f"nothing is kept: {self.path} was removed or renamed by somebody else"
+
     def words(self) -> str:
         """Say how it ended, where the record is, what of the plan can be used, and why."""
-        parts = [f"{self.outcome}, {self.samples} samples in {self.path}"]
+        parts = [f"{self.outcome}, {self.place()}"]
         said = self.worth.words()
         if said and not self.reason.startswith(said):
             parts.append(said)

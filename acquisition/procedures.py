@@ -7,6 +7,7 @@ and writes events. Stopping and aborting reach it only through these calls, so t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -56,8 +57,11 @@ class Procedure(Protocol):
         """Acquire blocks while ``go_on()``. Raises Aborted."""
         ...
 
-    def feedback(self, closed: bool) -> int:
-        """Switch the feedback gate, with an event; return the sample from which it acts."""
+    def feedback(self, closed: bool, *, longest: float = math.inf) -> int:
+        """Switch the feedback gate, with an event; return the sample from which it acts.
+
+        ``longest`` (s) is how long feedback is to be off at most.
+        """
         ...
 
     @property
@@ -208,7 +212,7 @@ class _Reheating:
         if do.stopping and cooled is not None and len(cooled) < warm + cool:
             return  # no samples come: nothing could be released
         self.check(None if cooled is None else cooled[warm:], number)
-        start = do.feedback(False)
+        start = do.feedback(False, longest=plan.release_time)
         do.event(EventKind.RELEASE, at=start, repetition=number, samples=free, **payload)
         # The release lies where the card is.
         begin = do.position

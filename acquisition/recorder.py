@@ -326,6 +326,8 @@ class Recorder:
     def _fail(self, reason: str) -> None:
         """Remember and raise a failure."""
         preserved = f"; its {self.samples} samples are preserved" if self.samples else ""
+        if self.samples and not self.path.exists():
+            preserved = "; the file was removed or renamed by somebody else"
         self._failure = f"cannot write {self.path}: {reason}{preserved}"
         raise FileError(self._failure)
 

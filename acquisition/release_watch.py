@@ -32,7 +32,7 @@ class ReleaseWatch:
     def __init__(self, write: Write, require_guardian: Callable[[], None]) -> None:
         self._write, self._require_guardian = write, require_guardian
         self._number: int | None = None
-        self._spoiled = ""
+        self._spoiled = self._failure = ""
         self._lost = 0
 
     def begins(self, number: int) -> None:
@@ -44,6 +44,19 @@ class ReleaseWatch:
         if spoils:
             self._spoiled = f"{self._spoiled}; {text}" if self._spoiled else text
         self._write(EventKind.FAULT, at=at, device="gate", message=text)
+
+    def failed(self, text: str, at: int, step: int) -> None:
+        """Switching failed at sample ``at``, and the run with it: a release is spoiled."""
+        if text != self._failure:  # finalise tries again
+            self._failure = text
+            self._write(EventKind.FAULT, at=at, device="gate", message=text)
+        number, self._number = self._number, None
+        if number is not None:
+            self._leave_out(step, number, text)
+
+    def _leave_out(self, step: int, number: int, why: str) -> None:
+        reason = f"the feedback gate failed: {why}"
+        self._write(EventKind.EXCLUDED, step=step, repetition=number, reason=reason, cause="gate")
 
     def ends(self, step: int, *, judge: bool) -> None:
         """The gate has been closed, after a release or not.
@@ -60,10 +73,7 @@ class ReleaseWatch:
         spoiled, self._spoiled = self._spoiled, ""
         self._lost = self._lost + 1 if spoiled else 0
         if spoiled:
-            reason = f"the feedback gate failed: {spoiled}"
-            self._write(
-                EventKind.EXCLUDED, step=step, repetition=number, reason=reason, cause="gate"
-            )
+            self._leave_out(step, number, spoiled)
         if not judge:
             return
         self._require_guardian()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from ..models.errors import OptobindError
@@ -11,7 +12,10 @@ from .feedback import ReleaseRefusedError
 from .release_watch import ReleaseWatch, Write
 from .stream import Stream
 
-__all__ = ["RunGate"]
+__all__ = ["LATE_SECONDS", "RunGate"]
+
+LATE_SECONDS = 1.0
+"""By how much a release may last longer than planned before its gate is closed unasked, s."""
 
 
 class RunGate:
@@ -58,7 +62,7 @@ class RunGate:
         if self._closed is False:
             self._gate.require_guardian()
 
-    def switch(self, closed: bool, *, judge: bool) -> int:
+    def switch(self, closed: bool, *, judge: bool, longest: float = math.inf) -> int:
         """Switch; return the sample at which it acted.
 
         Of the samples taken before and after the call the later one counts for opening, the
@@ -70,6 +74,9 @@ class RunGate:
             Whether feedback is to act.
         judge : bool
             Whether too many spoiled releases may end the run.
+        longest : float
+            Planned time with feedback off, s. A guarded gate is closed unasked when it is open for
+            longer: a device may hang meanwhile.
 
         Raises
         ------
@@ -81,7 +88,11 @@ class RunGate:
         before = self._present()
         if not closed:
             self._stream.feedback_off(before)  # though the gate may fail or answer late
-        done, incident = self._switch(closed)
+        try:
+            done, incident = self._switch(closed, longest)
+        except OptobindError as error:
+            self._watch.failed(str(error), before, self._step())
+            raise
         after = max(before, self._present(sure=done and not closed))
         at = before if closed else after
         if closed or not done:
@@ -96,7 +107,7 @@ class RunGate:
             self._watch.ends(self._step(), judge=judge)
         return at
 
-    def _switch(self, closed: bool) -> tuple[bool, str]:
+    def _switch(self, closed: bool, longest: float) -> tuple[bool, str]:
         """Switch; return whether the gate is as asked, and what went wrong.
 
         No slow device is asked from before it opens until after it closes. A gate that did not
@@ -106,7 +117,7 @@ class RunGate:
         if not closed:
             self._calm.hold()
         try:
-            incident = self._gate.set(closed)
+            incident = self._gate.set(closed, at_most=longest + LATE_SECONDS)
             done = True
             return True, incident
         except ReleaseRefusedError as error:

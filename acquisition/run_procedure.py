@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -180,9 +181,10 @@ class RunProcedure:
 
     # -- the gate and events ----------------------------------------------------------------------
 
-    def feedback(self, closed: bool) -> int:
+    def feedback(self, closed: bool, *, longest: float = math.inf) -> int:
         """Switch the feedback gate, with an event; return the sample at which it acted."""
-        return self.gate.switch(closed, judge=self._control.progress.state == "running")
+        judge = self._control.progress.state == "running"
+        return self.gate.switch(closed, judge=judge, longest=longest)
 
     @property
     def settled(self) -> int:

@@ -65,6 +65,7 @@ class Runner:
         self._board = StateBoard()
         self._commands: queue.Queue[tuple[Command[Any], Future[Any]]] = queue.Queue()
         self._closing = threading.Event()
+        self._over = threading.Event()
         self._numbers = itertools.count(1)
         self._bench = Bench(
             rig,
@@ -107,7 +108,7 @@ class Runner:
             future.set_exception(InputError("the session is closed"))
             return future
         self._commands.put((command, future))
-        if self._closing.is_set() and not self._thread.is_alive():
+        if self._over.is_set():
             self._refuse_queued()  # closed in between: nobody else would answer
         return future
 
@@ -162,6 +163,7 @@ class Runner:
             bench.gate.restore(CLOSING_SECONDS)
             bench.light.close()
             bench.slow.close()
+            self._over.set()  # what is queued from now on is refused by whoever queues it
             self._refuse_queued()
 
     def _serve(self, *, wait: bool = False) -> None:

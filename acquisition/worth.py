@@ -130,10 +130,7 @@ class RunWorth:
     def remedy(self, mode: str) -> str:
         """Say what to do about what was lost; empty where nothing was."""
         lost = self.lost_samples > 0
-        saturated = any(
-            s.releases is not None and s.releases.left_out.get(LeftOut.SATURATED, 0)
-            for s in self.steps
-        )
+        left_out = {} if self.releases is None else self.releases.left_out
         parts = []
         if lost and mode == "REPLAY":
             parts.append("the record that is played has these gaps")
@@ -143,8 +140,10 @@ class RunWorth:
                 "close other programs, record on a local disk or lower the sample rate"
                 f"{', ' + slower if slower else ''}, then run the plan again"
             )
-        if saturated:
+        if left_out.get(LeftOut.SATURATED, 0):
             parts.append("lower the gain of the detector or the motion, or check the feedback")
+        if left_out.get(LeftOut.GATE, 0):
+            parts.append("check the link and the power of the feedback gate")
         return "; ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:

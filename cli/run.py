@@ -62,7 +62,7 @@ def _load_plan(plan: str, settings: Sequence[str]) -> LoadedPlan:
 
 def _failure(outcome: RunOutcome) -> OptobindError:
     """Make the error that ended a run, with the place of what was recorded."""
-    text = f"{outcome.reason}; {outcome.samples} samples are kept in {outcome.path}"
+    text = f"{outcome.reason}; {outcome.place()}"
     if said := outcome.worth.words():
         text += f"; {said}"
     if outcome.exit_code == DeviceError.exit_code:
@@ -104,6 +104,8 @@ def _print_losses(outcome: RunOutcome) -> None:
         text = " ".join(outcome.reason.split())
         sys.stderr.write(f"optobind: the run is incomplete: {text}; it is kept in {outcome.path}\n")
         sys.stderr.flush()
+    elif outcome.outcome in ("stopped", "aborted"):  # by no signal: the record that is played
+        warn([f"{outcome.reason}: {worth.words()}" if worth.words() else outcome.reason])
     elif worth.lost_samples or (worth.releases is not None and worth.releases.missing):
         warn([worth.words()])
 

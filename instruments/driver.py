@@ -32,6 +32,7 @@ class Driver:
         self._name = name
         self._state = DeviceState.DISCONNECTED
         self._identity = ""
+        self._fault = ""  # what broke the link, in words
 
     @property
     def name(self) -> str:
@@ -53,7 +54,7 @@ class Driver:
         """
         if self._state in (DeviceState.READY, DeviceState.RUNNING):
             return self._identity
-        self._state = DeviceState.CONNECTING
+        self._state, self._fault = DeviceState.CONNECTING, ""
         try:
             self._identity = self._open()
         except BaseException as error:
@@ -77,9 +78,21 @@ class Driver:
         """Close the link."""
 
     def _require_link(self) -> None:
-        """Raise DeviceError unless connected."""
+        """Raise DeviceError unless connected; after a fault it says which one."""
+        self._require_sound()
         if self._state not in (DeviceState.READY, DeviceState.RUNNING):
             raise DeviceError(f"{self._name} is {self._state.value}: connect it first")
+
+    def _require_running(self, remedy: str) -> None:
+        """Raise DeviceError unless it samples; after a fault it says which one, not the remedy."""
+        self._require_sound()
+        if self._state is not DeviceState.RUNNING:
+            raise DeviceError(f"{self._name} is not running: {remedy}")
+
+    def _require_sound(self) -> None:
+        """Raise what broke the link, again: whoever met it first may have kept it to himself."""
+        if self._state is DeviceState.FAULTED and self._fault:
+            raise DeviceError(f"{self._name} is faulted ({self._fault}): connect it again")
 
     @contextmanager
     def _talking(self) -> Iterator[None]:
@@ -89,4 +102,5 @@ class Driver:
             yield
         except LinkError as error:
             self._state = DeviceState.FAULTED
+            self._fault = str(error)
             raise LinkError(f"{self._name}: {error}") from error

@@ -161,8 +161,7 @@ class BufferedDigitizer(Driver):
             If the device is gone; the digitizer is faulted then.
         """
         info = self.info
-        if self._state is not DeviceState.RUNNING:
-            raise DeviceError(f"{self._name} is not running: start it before reading")
+        self._require_running("start it before reading")
         shaped = buffer.ndim == 2 and buffer.shape[1] == len(info.channels)
         if buffer.dtype != info.dtype or not shaped:
             raise DeviceError(

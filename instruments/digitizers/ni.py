@@ -269,8 +269,7 @@ class NiDigitizer(Driver):
         DeviceError
             If it is not running.
         """
-        if self._state is not DeviceState.RUNNING or self._task is None:
-            raise DeviceError(f"{self._name} is not running: start it first")
+        self._require_running("start it first")
         with self._talking():
             return self._total()
 
@@ -292,8 +291,8 @@ class NiDigitizer(Driver):
             If card or server are gone; the digitizer is faulted then.
         """
         info, reader = self.info, self._reader
-        if self._state is not DeviceState.RUNNING or reader is None:
-            raise DeviceError(f"{self._name} is not running: start it before reading")
+        self._require_running("start it before reading")
+        assert reader is not None
         shaped = buffer.ndim == 2 and buffer.shape[1] == len(info.channels)
         if buffer.dtype != info.dtype or not shaped or not buffer.flags.c_contiguous:
             raise DeviceError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import threading
 import time
@@ -149,11 +150,23 @@ class GuardedGate:
         """
         if closed:
             self._close()
-            return
+        else:
+            self.open_for(math.inf)
+
+    def open_for(self, seconds: float) -> None:
+        """Open; the guardian closes it unasked if it is still open after ``seconds``.
+
+        A program that gives signs of life may all the same wait for another device.
+
+        Raises
+        ------
+        DeviceError
+            As for :meth:`set`.
+        """
         line = self._ready()
         self._open = True
         line.watch(True)
-        self._ask("open", _CALL_SECONDS)
+        self._ask("open", _CALL_SECONDS, seconds)
 
     def _close(self) -> None:
         if self._line is not None and not self._line.alive:
@@ -198,14 +211,14 @@ class GuardedGate:
         if self._state is DeviceState.DISCONNECTED:
             raise DeviceError(f"{self._name} is {self._state.value}: connect it first")
 
-    def _ask(self, verb: Verb, seconds: float) -> Any:
+    def _ask(self, verb: Verb, seconds: float, at_most: float = math.inf) -> Any:
         line = self._line
         if line is None or not line.alive or verb not in ("connect", "close"):
             if verb != "connect":
                 self._require_link()
             line = self._ready()
         try:
-            answer = line.ask(verb, seconds)
+            answer = line.ask(verb, seconds, at_most)
         except LinkError as error:
             self._state = DeviceState.FAULTED
             raise LinkError(f"{self._name}: {error}") from error

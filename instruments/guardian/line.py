@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import itertools
+import math
 import multiprocessing
 import os
 import signal
@@ -89,8 +90,17 @@ class GuardianLine:
         """Give signs of life, or no longer: while feedback may be off by an order of ours."""
         (self._beating.set if on else self._beating.clear)()
 
-    def ask(self, verb: Verb, seconds: float) -> Answer:
+    def ask(self, verb: Verb, seconds: float, at_most: float = math.inf) -> Answer:
         """Send an order and wait for its answer.
+
+        Parameters
+        ----------
+        verb : str
+            What is to be done.
+        seconds : float
+            Longest wait for the answer, s.
+        at_most : float
+            Longest time for which an opening is meant, s.
 
         Raises
         ------
@@ -100,7 +110,7 @@ class GuardianLine:
         number = next(self._numbers)
         if verb == "disconnect":
             self._leaving = True
-        self._send(Order(number, verb))
+        self._send(Order(number, verb, at_most))
         with self._news:
             there = self._news.wait_for(
                 lambda: self._ended or (self._answer is not None and self._answer.number == number),

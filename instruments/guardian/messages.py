@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,10 +24,21 @@ Verb = Literal["connect", "disconnect", "open", "close", "read", "beat"]
 
 @dataclass(frozen=True)
 class Order:
-    """From the program: do this. A beat is not answered."""
+    """From the program: do this. A beat is not answered.
+
+    Attributes
+    ----------
+    number : int
+        Which order it is.
+    verb : str
+        What is to be done.
+    at_most : float
+        Time after which a gate that is opened by it is closed unasked, s.
+    """
 
     number: int
     verb: Verb
+    at_most: float = math.inf
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ link each time until the gate reads closed. It never touches the light.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -102,6 +103,7 @@ class Guardian:
         self._pipe, self._packed, self._parent = pipe, packed, parent
         self._hand: Hand | None = None
         self._open = False  # the gate is open by our hand, or may be
+        self._at_most = self._until = math.inf  # how long, and until when it is meant to be
         self._duty = ""  # why it has to be closed
         self._attempts = 0
         self._alone = False
@@ -157,6 +159,8 @@ class Guardian:
         self._beat = time.monotonic()
         if order.verb == "beat":
             return
+        if order.verb == "open":
+            self._at_most = order.at_most
         verbs: dict[str, Callable[[], str | bool | None]] = {
             "connect": self._connect,
             "disconnect": self._disconnect,
@@ -177,11 +181,16 @@ class Guardian:
             self._pipe.send(message)
 
     def _judge(self) -> None:
-        """See whether the program gives signs of life."""
+        """See whether the program gives signs of life and closes the gate when it meant to."""
         silent = time.monotonic() - self._beat
         if self._open and not self._duty and silent > MOST_SILENCE:
             self._duty = (
                 f"the program gave no sign of life for {MOST_SILENCE:g} s while feedback was off"
+            )
+        elif self._open and not self._duty and time.monotonic() > self._until:
+            self._duty = (
+                f"feedback was off for longer than {self._at_most:.3g} s: the program waits for a "
+                "device or is too slow"
             )
 
     # -- the gate -------------------------------------------------------------------------------
@@ -229,6 +238,7 @@ class Guardian:
         if self._duty:
             raise LinkError(f"the gate has to be closed first: {self._duty}")
         self._open, self._looked = True, time.monotonic()
+        self._until = self._looked + self._at_most
         try:
             self._call(lambda device: _opened(device), _CALL_SECONDS)
         except Exception as error:

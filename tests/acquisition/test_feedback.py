@@ -7,15 +7,17 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from optobind.acquisition import feedback
+from optobind.acquisition import feedback, run_gate
 from optobind.acquisition.feedback import FeedbackGate, GateStillOpenError, ReleaseRefusedError
 from optobind.acquisition.plans import ReheatingPlan
+from optobind.acquisition.releases import LeftOut
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.session import Session
 from optobind.acquisition.slots import LogBook
@@ -140,6 +142,58 @@ def test_a_link_that_does_not_come_back_ends_the_run_and_is_tried_until_it_does(
     lines_of(session, "feedback is on again", 40.0)
     assert session.gate_trouble == ""
     assert session.status().feedback is True
+
+
+def test_a_release_whose_gate_could_not_be_closed_is_none_and_its_record_says_why(
+    server, session, monkeypatch
+):
+    monkeypatch.setattr(feedback, "RUN_SECONDS", 0.5)
+    future = session.start(replace(PLAN, release_time=1.0))
+    server.wait(False)
+    time.sleep(0.2)  # the opening has been acknowledged
+    server.go_away()
+    outcome = future.result(120)
+    found = kinds(outcome.path)
+    assert found.count("release") == 1
+    assert found.count("fault") == 1  # however often finalise has tried
+    assert excluded(outcome.path) == [0]
+    count = outcome.worth.releases
+    assert (count.made, count.usable, count.left_out) == (1, 0, {LeftOut.GATE: 1})
+    server.come_back()
+    server.wait(True, 40.0)
+
+
+def test_a_digitizer_that_hangs_in_a_release_does_not_keep_feedback_off(
+    server, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(run_gate, "LATE_SECONDS", 0.3)
+    gate = GuardedGate(TcpGate("gate", server.port))
+    rig, answers = rig_with(gate), threading.Event()
+    original = rig.digitizer.read_into
+
+    def read_into(buffer: Any) -> Any:
+        if not server.closed:
+            assert answers.wait(60.0)
+        return original(buffer)
+
+    rig.digitizer.read_into = read_into  # type: ignore[method-assign]
+    session = Session(rig, run_directory=tmp_path, live_fits=False)
+    try:
+        session.connect().result(60)
+        future = session.start(PLAN)
+        server.wait(False)
+        server.wait(True, 30.0)  # the digitizer still hangs
+        assert not future.done()
+        answers.set()
+        outcome = future.result(120)
+    finally:
+        answers.set()
+        session.close()
+    assert excluded(outcome.path) == [0]
+    assert outcome.worth.releases.usable == PLAN.repetitions  # it was made once more
+    with RunFile.open(outcome.path) as run:
+        faults = [e.payload["message"] for e in run.events() if e.kind == "fault"]
+    assert "feedback was off for longer than 0.32 s" in faults[0]
 
 
 def test_a_link_that_is_back_for_the_end_of_the_run_is_told_so(server, session, monkeypatch):

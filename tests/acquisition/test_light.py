@@ -287,6 +287,37 @@ def test_an_ending_leaves_the_light_at_the_step_that_was_made(open_session, endi
     assert [t.enabled for t in source._tones] == [True, True]
 
 
+def test_what_waits_behind_a_cancelled_question_is_answered_when_the_session_closes(
+    open_session,
+) -> None:
+    rig = make_rig(SlowSource())
+    session = open_session(rig)
+    reading, go_on = threading.Event(), threading.Event()
+    original = rig.digitizer.read_into
+
+    def read_into(buffer):
+        reading.set()
+        assert go_on.wait(30)
+        return original(buffer)
+
+    rig.digitizer.read_into = read_into  # type: ignore[method-assign]
+    session.stream(True).result(10)
+    assert reading.wait(10)
+    question = session._runner.submit(lambda: session._runner.present_sample)  # as a ramp asks
+    run = session.start(MonitorPlan(duration=0.01))
+    light = session.set_light(session.light().applied.state)
+    assert question.cancel()
+    closing = threading.Thread(target=session.close)
+    closing.start()
+    wait_until(lambda: session._runner._closing.is_set())
+    go_on.set()
+    for future in (run, light):
+        with pytest.raises(InputError, match="the session is closed"):
+            future.result(30)
+    closing.join(30)
+    assert not session._runner.is_alive()
+
+
 def test_a_device_that_hangs_is_not_waited_for_without_end(open_session) -> None:
     session, source, _ = ramping(open_session)
     hanging = threading.Event()

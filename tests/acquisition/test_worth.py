@@ -354,6 +354,7 @@ def test_a_release_whose_gate_failed_is_repeated_and_counted_as_such(
     outcome = carry_out(session, ReheatingPlan(10, **QUICK))
     words = "10 of 10 releases usable (1 after a failure of the gate, 1 repeat made)"
     assert (outcome.outcome, outcome.worth.words()) == ("complete", words)
+    assert outcome.worth.remedy("LIVE") == "check the link and the power of the feedback gate"
     agree(session, outcome)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import threading
+import time
 from dataclasses import replace
 from importlib import resources
 
@@ -269,3 +272,38 @@ def test_run_that_needs_the_pressure_is_refused_without_a_gauge(optobind, tmp_pa
     assert not (tmp_path / "x").exists()
     monkeypatch.undo()
     assert optobind(*MONITOR, *needs).code == 0
+
+
+def test_a_record_that_is_played_and_ends_before_the_plan_is_said_to(optobind, tmp_path):
+    record = tmp_path / "short.npz"
+    np.savez(record, samples=np.zeros((4000, 1)), sample_rate=1e5, unit="V")
+    rig = ("--rig", "replay", "--set", f"devices.digitizer.path={record}")
+    rig += ("--set", "devices.digitizer.speed=fast", "--set", "plan.duration=1 s")
+    answer = optobind("run", "monitor", *rig, "--out", tmp_path)
+    assert answer.code == 0
+    assert answer.err.splitlines() == [
+        "warning: the record that is played ended before the plan: 4000 of 100000 samples taken"
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be removed there")
+def test_a_run_whose_folder_is_removed_does_not_claim_that_samples_are_kept(optobind, tmp_path):
+    folder, over = tmp_path / "run", threading.Event()
+
+    def remove():
+        while not (folder / "run.h5").exists() and not over.wait(0.01):
+            pass
+        time.sleep(0.5)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    thread = threading.Thread(target=remove)
+    thread.start()
+    sets = ("simulation.clock=real-time", "devices.digitizer.sample_rate=200 kHz")
+    settings = [word for setting in (*sets, "plan.duration=30 s") for word in ("--set", setting)]
+    answer = optobind("run", "monitor", "--rig", "simulated-pair", "--out", folder, *settings)
+    over.set()
+    thread.join()
+    assert answer.is_one_line_error(2)
+    assert "was removed or renamed by somebody else" in answer.err
+    assert "preserved" not in answer.err
+    assert "are kept in" not in answer.err

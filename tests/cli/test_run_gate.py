@@ -64,7 +64,7 @@ def test_a_gate_that_stays_away_is_the_last_word_and_exit_4(run, server, monkeyp
     assert answer.out == ""
     last = answer.err.splitlines()[-1]
     assert last.startswith("optobind: GATE STILL OPEN")
-    assert "samples in" in answer.err  # where the record is
+    assert "samples are kept in" in answer.err  # where the record is
     server.come_back()
     server.wait(True, 40.0)  # the guardian goes on
 

@@ -151,6 +151,21 @@ def test_a_program_that_ends_with_an_open_gate_has_it_closed_and_leaves_no_proce
 
 
 @posix
+def test_a_gate_that_is_open_for_longer_than_it_was_meant_to_is_closed_unasked(server, gate):
+    gate.connect()
+    gate.open_for(0.3)
+    server.wait(True)  # this program is alive, and does something else
+    until = time.monotonic() + 20.0
+    while gate.may_be_open:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert "off for longer than 0.3 s" in " ".join(gate.take_incidents())
+    gate.set(False)  # without a bound: by hand
+    time.sleep(1.0)
+    assert not server.closed
+    gate.set(True)
+
+
 def test_signals_to_all_do_not_end_the_guardian(server, gate):
     gate.connect()
     gate.set(False)

@@ -181,3 +181,19 @@ def test_digitizer_behind_a_broken_line_faults_within_its_timeout(rig, kind):
             assert device.state is DeviceState.DISCONNECTED
             assert rig.world.light == light
             assert rig.gate.read() is True
+
+
+def test_a_card_says_again_what_broke_it(rig):
+    with line(rig) as relay:
+        device = NiDigitizer("daq", grpc=relay.address, full_scale=1.0, timeout=0.4)
+        device.connect()
+        device.start()
+        relay.strike("cut", 0)
+        with pytest.raises(DeviceError) as first:
+            device.present_sample()  # beside a switch of the gate, where it is kept quiet
+        why = str(first.value).removeprefix("daq: ")
+        for ask in (lambda: device.read_into(np.zeros((100, 2), np.int16)), device.present_sample):
+            with pytest.raises(DeviceError) as again:
+                ask()
+            assert str(again.value) == f"daq is faulted ({why}): connect it again"
+        device.disconnect()
