@@ -362,7 +362,7 @@ def test_a_share_of_repeats_out_of_range_is_refused(value: float) -> None:
         ReheatingPlan(max_extra=value)
 
 
-# -- the numbers of a step, to the sample -----------------------------------------------------------
+# -- the numbers of a step, to the sample ----------------------------------------------------------
 
 
 def monitor(samples: int, lost: int, planned: int | None = 1000) -> StepWorth:
