@@ -28,6 +28,7 @@ from optobind.acquisition.run_procedure import RunProcedure
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.runfile_format import Manifest
 from optobind.acquisition.session import Session
+from optobind.acquisition.worth import StepWorth, worth_of
 from optobind.instruments.rig import Rig
 from optobind.models.blocks import Block
 from optobind.models.errors import InputError
@@ -362,3 +363,35 @@ def test_a_release_whose_gate_failed_is_repeated_and_counted_as_such(
 def test_a_share_of_repeats_out_of_range_is_refused(value: float) -> None:
     with pytest.raises(InputError, match=r"max_extra must lie in 0 … 10"):
         ReheatingPlan(max_extra=value)
+
+
+# -- the numbers of a step, to the sample ----------------------------------------------------------
+
+
+def monitor(samples: int, lost: int, planned: int | None = 1000) -> StepWorth:
+    return StepWorth(0, "monitor", planned, samples, lost, None)
+
+
+@pytest.mark.parametrize(("lost", "incomplete"), [(0, False), (10, False), (11, True), (19, True)])
+def test_one_percent_may_be_lost_and_no_more(lost: int, incomplete: bool) -> None:
+    assert monitor(1000 - lost, lost).incomplete is incomplete
+
+
+def test_a_monitor_is_short_by_what_was_not_taken_not_by_what_was_lost() -> None:
+    assert monitor(990, 10).words() == "10 samples lost (1 % of those taken)"
+    assert monitor(989, 10).words().startswith("989 of 1000 samples taken, 10 samples lost")
+    assert monitor(1000, 0).words() == ""
+
+
+def test_each_step_counts_its_own_samples_and_what_is_lost_at_the_end_counts() -> None:
+    events = [
+        Event(0, EventKind.RUN_START),
+        Event(0, EventKind.STEP_START, {"index": 0, "kind": "monitor"}),
+        Event(500, EventKind.STEP_END, {"index": 0, "kind": "monitor"}),
+        Event(500, EventKind.STEP_START, {"index": 1, "kind": "monitor"}),
+        Event(1000, EventKind.STEP_END, {"index": 1, "kind": "monitor"}),
+        Event(1000, EventKind.RUN_END),
+    ]
+    found = worth_of(None, events, [(0, 300), (310, 980)], [], RATE)
+    assert [(s.samples, s.lost_samples) for s in found.steps] == [(490, 10), (480, 20)]
+    assert (found.samples, found.gaps, found.lost_samples) == (970, 2, 30)

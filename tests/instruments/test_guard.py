@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -60,6 +61,43 @@ def test_light_that_reads_back_differently_is_an_error():
     state = light.read().state
     with pytest.raises(DeviceError, match="reads back"):
         light.apply(state.with_pair(balance=0.1))
+
+
+@pytest.mark.parametrize("times", [0.9, 1.1])
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [("power", "reads back"), ("position", "from where it was set"), ("phase", "φ is off")],
+)
+def test_a_read_back_may_differ_by_its_tolerance_and_no_more(what, said, times):
+    limits = LightLimits()
+
+    class Off(AomControl):
+        """Answers with the second site a little off."""
+
+        def apply(self, state):
+            applied = super().apply(state)
+            first, second = applied.state.sites
+            if what == "power":
+                second = replace(
+                    second, power=second.power * (1.0 - times * limits.power_tolerance)
+                )
+            elif what == "position":
+                x, y, z = second.position
+                second = replace(second, position=(x, y + times * limits.position_tolerance, z))
+            else:
+                applied = replace(applied, phase_error=times * limits.phase_tolerance)
+            return replace(applied, state=replace(applied.state, sites=(first, second)))
+
+    rf = FakeRFSource([RFTone(80e6, 0.3), RFTone(80e6, 0.3)])
+    rf.connect()
+    calibration = AomCalibration(0.5, SineEfficiency(0.9), 80e6)
+    light = GuardedLight(Off(rf, (calibration,) * 2, ((0.0, 0.0, 0.0), (3e-6, 0.0, 0.0))), limits)
+    goal = light.read().state.with_pair(balance=0.1)
+    if times < 1.0:
+        light.apply(goal)
+        return
+    with pytest.raises(DeviceError, match=said):
+        light.apply(goal)
 
 
 def test_a_faulted_device_is_brought_back_with_growing_waits_and_nothing_is_applied():
