@@ -315,7 +315,7 @@ def test_what_waits_behind_a_cancelled_question_is_answered_when_the_session_clo
         with pytest.raises(InputError, match="the session is closed"):
             future.result(30)
     closing.join(30)
-    assert not session._runner.is_alive()
+    assert session._runner.join(0.0)
 
 
 def test_a_device_that_hangs_is_not_waited_for_without_end(open_session) -> None:

@@ -342,8 +342,8 @@ def test_a_release_whose_gate_failed_is_repeated_and_counted_as_such(
     session = start(lossy_rig())
     feedback = RunProcedure.feedback
 
-    def failing(run: RunProcedure, closed: bool) -> int:
-        at = feedback(run, closed)
+    def failing(run: RunProcedure, closed: bool, **named: Any) -> int:
+        at = feedback(run, closed, **named)
         if closed and session.rig.gate.history.count(False) == 3 and not done:
             done.append(True)
             payload = {"step": 0, "repetition": 2, "reason": "closed late", "cause": "gate"}
