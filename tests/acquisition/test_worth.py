@@ -21,9 +21,11 @@ from optobind.acquisition.plans import (
     SequencePlan,
     plan_to_dict,
 )
+from optobind.acquisition.ranges import Ranges
 from optobind.acquisition.recorder import Recorder
 from optobind.acquisition.recover import recover
 from optobind.acquisition.releases import LeftOut
+from optobind.acquisition.run_digest import digest_of
 from optobind.acquisition.run_procedure import RunProcedure
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.runfile_format import Manifest
@@ -392,6 +394,6 @@ def test_each_step_counts_its_own_samples_and_what_is_lost_at_the_end_counts() -
         Event(1000, EventKind.STEP_END, {"index": 1, "kind": "monitor"}),
         Event(1000, EventKind.RUN_END),
     ]
-    found = worth_of(None, events, [(0, 300), (310, 980)], [], RATE)
+    found = worth_of(None, digest_of(events), Ranges([(0, 300), (310, 980)]), RATE)
     assert [(s.samples, s.lost_samples) for s in found.steps] == [(490, 10), (480, 20)]
     assert (found.samples, found.gaps, found.lost_samples) == (970, 2, 30)
