@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...models.inference.matrices import NAMES
 from ...models.inference.parameters import PARAMETERS
 from .style import (
     BLACK,
@@ -24,19 +25,7 @@ from .style import (
 
 __all__ = ["COMPARED", "ComparedValue", "comparison_figure"]
 
-COMPARED = (
-    "omega_1",
-    "omega_2",
-    "gamma_1",
-    "gamma_2",
-    "g_r",
-    "g_a",
-    "D11",
-    "D22",
-    "re_D12",
-    "noise_1",
-    "noise_2",
-)
+COMPARED = NAMES["pair"]
 """Parameters that are compared, in the order of figures and tables."""
 
 _KILOHERTZ = 1.0 / (2.0 * math.pi * 1e3)

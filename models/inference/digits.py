@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 __all__ = ["as_precise", "in_hertz", "measured"]
 
@@ -20,18 +21,7 @@ def measured(value: float, stderr: float | None) -> str:
     >>> measured(-2.26e-6, 5.6e-8)
     '(−2.260 ± 0.056)·10⁻⁶'
     """
-    if not math.isfinite(value):
-        return "–"
-    if not _counts(stderr):
-        return _plain(value)
-    assert stderr is not None
-    size = max(abs(value), stderr)
-    if not _SMALL <= size < _LARGE:
-        exponent = math.floor(math.log10(size))
-        inner = measured(value / 10.0**exponent, stderr / 10.0**exponent)
-        return f"({inner})·10{str(exponent).translate(_SUPERSCRIPT)}"
-    decimals = _decimals(stderr)
-    return f"{_fixed(value, decimals)} ± {_fixed(stderr, decimals)}"
+    return _written(value, stderr, lambda v, e, d: f"{_fixed(v, d)} ± {_fixed(e, d)}", "({})")
 
 
 def as_precise(value: float, stderr: float | None) -> str:
@@ -42,17 +32,28 @@ def as_precise(value: float, stderr: float | None) -> str:
     >>> as_precise(75.3, 0.0239)
     '75.300'
     """
+    return _written(value, stderr, lambda v, _, d: _fixed(v, d), "{}")
+
+
+def _written(
+    value: float, stderr: float | None, form: Callable[[float, float, int], str], bracket: str
+) -> str:
+    """Write with the decimals of an error; very large and small numbers with a power of ten.
+
+    ``form`` takes value, error and decimals; ``bracket`` holds what stands before the power.
+    """
     if not math.isfinite(value):
         return "–"
     if not _counts(stderr):
         return _plain(value)
     assert stderr is not None
     size = max(abs(value), stderr)
-    if not _SMALL <= size < _LARGE:
-        exponent = math.floor(math.log10(size))
-        inner = as_precise(value / 10.0**exponent, stderr / 10.0**exponent)
-        return f"{inner}·10{str(exponent).translate(_SUPERSCRIPT)}"
-    return _fixed(value, _decimals(stderr))
+    if _SMALL <= size < _LARGE:
+        return form(value, stderr, _decimals(stderr))
+    exponent = math.floor(math.log10(size))
+    scale = 10.0**exponent
+    inner = form(value / scale, stderr / scale, _decimals(stderr / scale))
+    return f"{bracket.format(inner)}·10{str(exponent).translate(_SUPERSCRIPT)}"
 
 
 def in_hertz(value: float | None, unit: str) -> tuple[float | None, str]:
