@@ -1,8 +1,9 @@
 """Patterns: levels and waveforms that a card plays by itself on the digitizer's sample clock.
 
-A call switches a line within milliseconds, a card within one sample. So what must happen at an exact
-sample, a release of the particles from feedback or a step of the light, is a :class:`Pattern`: every
-edge lies at a sample of the record, and no program is in the loop while it is played.
+A call switches a line within milliseconds, a card within one sample. So what must happen at an
+exact sample, such as a release of the particles from feedback or a step of the light, is a
+:class:`Pattern`: every edge lies at a sample of the record, and no program is in the loop while it
+is played.
 """
 
 from __future__ import annotations
