@@ -10,6 +10,8 @@ export PIP_CONSTRAINT := constraints.txt
 # One thread each: two BLAS threads on two busy cores slow small fits up to 40 times.
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
+# Compiled modules are kept: tests start some hundred programs that import the same ones.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo gui test test-slow bench docs lint wheel versions clean
 
@@ -45,11 +47,11 @@ gui: $(VENV)/.gui
 	$(BIN)/python -m optobind gui
 
 test: $(VENV)/.dev
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
 
 test-slow: $(VENV)/.dev
 	@sh .ci/x-server
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow --timeout 1800
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow -n auto --dist worksteal --timeout 1800
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

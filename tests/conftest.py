@@ -1,6 +1,8 @@
-"""Options of the whole suite: real hardware takes part only when a rig file names it."""
+"""Options of the whole suite: real hardware, workers, and second tries of what runs in real time."""
 
 from __future__ import annotations
+
+import os
 
 import pytest
 
@@ -17,3 +19,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="allow them to change settings (they are put back): never with particles trapped",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.pluginmanager.hasplugin("rerunfailures"):
+        config.option.rerun_show_tracebacks = True  # a second try is never silent
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Try tests of real time a second time: a computer may stand still for longer than a guardian.
+
+    Nothing else gets one. The summary names each second try, with the failure of the first.
+    """
+    if config.pluginmanager.hasplugin("rerunfailures"):
+        for item in items:
+            if item.get_closest_marker("realtime"):
+                item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two workers more than cores: tests spend half of their time waiting for devices."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return (len(usable(0)) if usable is not None else os.cpu_count() or 1) + 2

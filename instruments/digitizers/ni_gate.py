@@ -161,7 +161,7 @@ class NiGate(Driver):
         return self._task
 
     def set(self, closed: bool) -> None:
-        """Switch and read back.
+        """Switch and read back; a watchdog that has expired since it was armed starts anew.
 
         Raises
         ------
@@ -177,10 +177,17 @@ class NiGate(Driver):
             try:
                 writer.write_one_sample_one_line(self._levels, self._timeout)
             except Exception as error:
-                if code_of(error) != WATCHDOG_EXPIRED or not self._watchdog.unlock():
+                expired = code_of(error) == WATCHDOG_EXPIRED
+                if not expired or not self._watchdog.unlock(again=not closed):
                     raise
                 writer.write_one_sample_one_line(self._levels, self._timeout)
             shown = self._read_closed()
+            late = shown and not closed and self._watchdog.expired
+        if late:
+            raise DeviceError(
+                f"{self._name} was opened, and closed by the card's watchdog before it was fed "
+                f"within {WATCHDOG_SECONDS:g} s: the computer is too busy, open it again"
+            )
         if shown is not closed:
             raise DeviceError(
                 f"{self._name} was {'closed' if closed else 'opened'} but reads "

@@ -43,6 +43,7 @@ class NiWatchdog:
         self._system, self._device, self._lines = system, device, tuple(lines)
         self._high, self._session = high, session
         self._task: Any = None
+        self._running = False
         self.present = False
 
     def look(self) -> bool:
@@ -53,7 +54,8 @@ class NiWatchdog:
         LinkError
             If card or server are gone.
         """
-        self._task, self.present = None, True
+        self.forget()
+        self.present = True
         try:
             with self._system.errors():
                 task = self._described()
@@ -80,19 +82,26 @@ class NiWatchdog:
         return task
 
     def arm(self) -> None:
-        """Start it; a card that refuses has none from now on."""
+        """Start it, anew if it runs; a card that refuses has none from now on."""
         if not self.present:
             return
         try:
             with self._system.errors():
                 if self._task is None:
                     self._task = self._described()
-                self._task.start()
+                self._start()
         except LinkError:
             raise
         except DeviceError:
             self.present = False
             self.close()
+
+    def _start(self) -> None:
+        """Start it with its whole time before it."""
+        if self._running:
+            self._task.stop()
+        self._task.start()
+        self._running = True
 
     def feed(self) -> None:
         """Give it its whole time again."""
@@ -100,12 +109,34 @@ class NiWatchdog:
             with self._system.errors():
                 self._task.reset_timer()
 
-    def unlock(self) -> bool:
-        """Make lines that it has put to the safe level obey again; False if it runs not."""
+    @property
+    def expired(self) -> bool:
+        """Whether it has acted, and holds the lines at the safe level."""
+        if not self._running:
+            return False
+        with self._system.errors():
+            return bool(self._task.expired)
+
+    def unlock(self, *, again: bool) -> bool:
+        """Make lines that it has put to the safe level obey again; False if it runs not.
+
+        Parameters
+        ----------
+        again : bool
+            Whether to start it anew, for lines that are about to leave the safe level. Without
+            that a card whose watchdog has expired would open a gate that nothing watches.
+
+        Raises
+        ------
+        DeviceError
+            If the card refuses one or the other: the lines stay at the safe level.
+        """
         if self._task is None:
             return False
         with self._system.errors():
             self._task.clear_expiration()
+            if again:
+                self._start()
         return True
 
     def disarm(self) -> None:
@@ -119,14 +150,16 @@ class NiWatchdog:
         if self._task is not None:
             with self._system.errors():
                 self._task.stop()
+            self._running = False
 
     def close(self) -> None:
         """Clear the task. Never raises."""
-        task, self._task = self._task, None
+        task = self._task
+        self.forget()
         if task is not None:
             with suppress(Exception):  # it is cleared with the next connection
                 task.close()
 
     def forget(self) -> None:
         """Leave it to the server: the link is broken."""
-        self._task = None
+        self._task, self._running = None, False

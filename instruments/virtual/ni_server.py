@@ -15,7 +15,7 @@ from typing import Any
 from ...models.errors import DeviceError
 from ..rig import Rig
 from .ni_server_calls import Calls
-from .ni_server_card import Card, WaveformHook
+from .ni_server_card import Card, TimerMaker, WaveformHook, wall_timer
 
 __all__ = ["NiServer", "serve_ni"]
 
@@ -97,6 +97,7 @@ def serve_ni(
     silent_triggers: Sequence[str] = (),
     on_waveform: WaveformHook | None = None,
     watchdog: bool = True,
+    make_timer: TimerMaker = wall_timer,
 ) -> NiServer:
     """Serve digitizer and gate of a rig as an NI card.
 
@@ -119,6 +120,8 @@ def serve_ni(
         Called with (output, volts, rate, continuous) when an output starts to play.
     watchdog : bool
         Whether the card has a watchdog timer.
+    make_timer : callable
+        Makes the timers of the watchdog: called with (seconds, action).
 
     Raises
     ------
@@ -148,6 +151,7 @@ def serve_ni(
         wires=wires,
         on_waveform=on_waveform,
         watchdog=watchdog,
+        make_timer=make_timer,
     )
     calls = Calls(card, messages, stubs.NiDAQmxServicer(), tuple(silent_triggers))
     options = [

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..protocols import Digitizer, Gate
 from .ni_server_stream import Acquisition, DaqFault
 
-__all__ = ["Card", "OutputWave"]
+__all__ = ["Card", "OutputWave", "Timer", "TimerMaker", "wall_timer"]
 
 _HALF = 32768.0
 _PORT_LINES = 8
@@ -23,6 +23,27 @@ _OUTPUT_RANGE = 10.0
 _OUTPUT_RATE = 2.86e6
 
 WaveformHook = Callable[[str, NDArray[np.float64], float, bool], None]
+
+
+class Timer(Protocol):
+    """Something that acts once, later, unless it is cancelled before."""
+
+    def start(self) -> None:
+        """Let its time begin."""
+
+    def cancel(self) -> None:
+        """Have it not act."""
+
+
+TimerMaker = Callable[[float, Callable[[], None]], Timer]
+"""Makes a timer of a time, s, and of what is done when it has passed."""
+
+
+def wall_timer(seconds: float, action: Callable[[], None]) -> Timer:
+    """Return a timer of real time, on a thread of its own that does not keep the program."""
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True
+    return timer
 
 
 @dataclass
@@ -72,6 +93,8 @@ class Card:
         Called with (output, volts, rate, continuous) when an output starts to play.
     watchdog : bool
         Whether it has a watchdog timer.
+    make_timer : callable
+        Keeps the time of the watchdog.
     """
 
     def __init__(
@@ -86,6 +109,7 @@ class Card:
         wires: Mapping[str, str] | None = None,
         on_waveform: WaveformHook | None = None,
         watchdog: bool = True,
+        make_timer: TimerMaker = wall_timer,
     ) -> None:
         info = self.info = digitizer.info
         self.device, self._digitizer, self._gate = device, digitizer, gate
@@ -98,7 +122,7 @@ class Card:
         self.gate_line, self.gate_high_closes = gate_line, gate_high_closes
         self._delay = gate_delay
         self.levels = dict.fromkeys(self.lines, False)
-        self.watchdog, self.locked = watchdog, set[str]()
+        self.watchdog, self.make_timer, self.locked = watchdog, make_timer, set[str]()
         if gate is not None:
             self.levels[gate_line] = gate.read() is gate_high_closes
         self.waveforms: dict[str, OutputWave] = {}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .ni_server_card import Card
+from .ni_server_card import Card, Timer
 from .ni_server_stream import DaqFault
 from .ni_server_tasks import CardTask
 
@@ -23,29 +23,33 @@ class Watchdog(CardTask):
 
     seconds: float = 10.0
     states: dict[str, bool] = field(default_factory=dict)
-    timer: threading.Timer | None = None
+    timer: Timer | None = None
     expired: bool = False
 
     def begin(self) -> None:
         """Start, or start anew."""
-        if self.timer is not None:
-            self.timer.cancel()
-        self.running = True
-        self.timer = threading.Timer(self.seconds, self._expire)
-        self.timer.daemon = True
-        self.timer.start()
+        with self.card.lock:
+            if self.timer is not None:
+                self.timer.cancel()
+            timer = self.card.make_timer(self.seconds, lambda: self._expire(timer))
+            self.running, self.timer = True, timer
+            timer.start()
 
-    def _expire(self) -> None:
-        self.expired = True
-        self.card.set_lines(self.states)
-        self.card.locked |= set(self.states)
+    def _expire(self, timer: Timer) -> None:
+        """Act, unless the timer was replaced or stopped while its time ran out."""
+        with self.card.lock:
+            if timer is self.timer:
+                self.expired = True
+                self.card.set_lines(self.states)
+                self.card.locked |= set(self.states)
 
     def reset(self) -> None:
         """Give it its whole time again."""
-        if self.expired:
-            raise DaqFault(-200644, "An expired watchdog timer cannot be reset: clear it")
-        if self.running:
-            self.begin()
+        with self.card.lock:
+            if self.expired:
+                raise DaqFault(-200644, "An expired watchdog timer cannot be reset: clear it")
+            if self.running:
+                self.begin()
 
     def clear(self) -> None:
         """Unlock the lines after it has expired; it runs no longer."""
@@ -53,10 +57,11 @@ class Watchdog(CardTask):
 
     def stop(self) -> None:
         """Stop; the lines keep their levels."""
-        if self.timer is not None:
-            self.timer.cancel()
-        self.card.locked -= set(self.states)
-        self.timer, self.running, self.expired = None, False, False
+        with self.card.lock:
+            if self.timer is not None:
+                self.timer.cancel()
+            self.card.locked -= set(self.states)
+            self.timer, self.running, self.expired = None, False, False
 
     def attribute(self, number: int, channel: str = "") -> Any:
         """Whether it has expired, its time, or what any task has."""

@@ -72,6 +72,14 @@ class Evidence:
         Λ of sets drawn under the hypothesis, in rising order.
     parameters : mapping of str to float
         All parameters at the maximum under the hypothesis, in the unit of the record.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> found = ob.evidence(ob.analyse_spectrum(record).result, {"g_a": 0.0})
+    >>> found.ratio > 100.0, found.delta_bic < found.ratio
+    (True, True)
     """
 
     hypothesis: Mapping[str, float | str]

@@ -40,6 +40,15 @@ class Posterior:
         Share of accepted proposals.
     converged : bool
         Whether the chain is longer than 50 autocorrelation times.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> posterior = ob.sample_posterior(ob.analyse_spectrum(record).result, steps=40)
+    >>> low, high = posterior.interval("g_r", level=0.95)
+    >>> low < high < 0.0
+    True
     """
 
     names: tuple[str, ...]

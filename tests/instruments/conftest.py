@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +57,12 @@ def make_trap(phi: float = 0.4, powers: tuple[float, float] = (0.28, 0.32)) -> T
         Tweezer((-1.275e-6, 0.0, 0.0), powers[1], 0.70e-6, 0.75e-6, 0.0),
     )
     return TrapArray(spheres, tweezers, 1064e-9, Gas(1e-6))
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the suite for real devices aside where none is named."""
+    aside = collection_path.name == "test_hardware.py" and not config.getoption("--hardware")
+    return True if aside else None
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from optobind.instruments.digitizers.ni import NiDigitizer
+from optobind.instruments.digitizers.ni_gate import NiGate
 from optobind.instruments.rig import Rig
 from optobind.instruments.simulated.build import build_simulated_rig
 from optobind.instruments.simulated.settings import DetectorSettings
@@ -55,3 +56,17 @@ def digitizers() -> Iterator[Callable[..., NiDigitizer]]:
     yield make
     for digitizer in made:
         digitizer.disconnect()
+
+
+@pytest.fixture
+def gates() -> Iterator[Callable[..., NiGate]]:
+    """Makes gates on a server, and disconnects them after the test."""
+    made: list[NiGate] = []
+
+    def make(server: NiServer, **options: Any) -> NiGate:
+        made.append(NiGate("gate", **{**server.gate_options, **options}))
+        return made[-1]
+
+    yield make
+    for gate in made:
+        gate.disconnect()

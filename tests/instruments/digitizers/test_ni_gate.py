@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from optobind.instruments.digitizers.loopback import loopback_test
-from optobind.instruments.digitizers.ni_gate import NiGate
 from optobind.instruments.digitizers.ni_output import NiOutput
 from optobind.instruments.links.base import LinkError
 from optobind.instruments.protocols import DeviceState
@@ -18,19 +17,6 @@ from optobind.models.errors import DeviceError, InputError
 from .conftest import make_rig
 
 RATE = 1e6
-
-
-@pytest.fixture
-def gates():
-    made = []
-
-    def make(server, **options):
-        made.append(NiGate("gate", grpc=server.address, timeout=1.0, **options))
-        return made[-1]
-
-    yield make
-    for gate in made:
-        gate.disconnect()
 
 
 @pytest.fixture
