@@ -87,6 +87,17 @@ from .models.inference.reheating.fits import (
 from .models.inference.reheating.surface import reheating_parameters as reheating_parameters
 from .models.inference.result import FitResult as FitResult
 from .models.inference.convention import fit_convention as fit_convention, in_quanta as in_quanta
+from .models.inference.evidence import Evidence as Evidence, evidence as evidence
+from .models.inference.profiles import (
+    Profile as Profile,
+    profile as profile,
+    signed_root as signed_root,
+    with_intervals as with_intervals,
+)
+from .models.inference.sampling import (
+    Posterior as Posterior,
+    sample_posterior as sample_posterior,
+)
 from .models.inference.report import fit_report as fit_report, to_lmfit as to_lmfit
 
 # errors

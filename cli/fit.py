@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..models.errors import ConvergenceError, FileError, InputError
+from ..models.inference.digits import in_hertz
 from ..models.inference.report import estimate_text, unit_text
 from ..models.inference.result import FitResult, FittedParameter
 from .output import print_json, print_result, progress_bar, warn, write_json
@@ -65,7 +68,7 @@ def fit_spectrum_file(
 
         return spectrum_figure(analysis.csd, analysis.result)
 
-    _deliver(analysis.result, "spectrum", figure, out, as_json)
+    _deliver(_with_intervals(analysis.result), "spectrum", figure, out, as_json)
 
 
 def fit_reheating_file(
@@ -101,7 +104,17 @@ def fit_reheating_file(
     said = analysis.result.input.get("worth")
     if said and not as_json:
         print_result(str(said))
-    _deliver(analysis.result, "reheating", figure, out, as_json, analysis.estimators)
+    estimators = {name: _with_intervals(fit) for name, fit in analysis.estimators.items()}
+    result = estimators.get(str(analysis.result.statistics.get("estimator")), analysis.result)
+    _deliver(result, "reheating", figure, out, as_json, estimators)
+
+
+def _with_intervals(result: FitResult) -> FitResult:
+    """Add the intervals of profile likelihoods; results that have none stay as they are."""
+    from ..models.inference.profiles import with_intervals
+
+    with progress_bar("intervals") as progress:
+        return with_intervals(result, progress=progress)
 
 
 def _require_converged(result: FitResult) -> None:
@@ -182,7 +195,40 @@ def result_tables(result: FitResult, *others: FitResult) -> list[Any]:
     for key, known in result.statistics.items():
         if isinstance(known, int | float):
             statistics.add_row(key, *(_number(fit.statistics.get(key)) for fit in fits))
-    return [table, statistics]
+    return [table, *_interval_tables(fits), statistics]
+
+
+def _interval_tables(fits: Sequence[FitResult]) -> list[Any]:
+    """Intervals that differ from value ± standard error by more than a tenth of it, if any."""
+    from rich.table import Table
+
+    rows = [
+        (str(fit.statistics.get("estimator", "")), name, level, low, high)
+        for fit in fits
+        for name, limits in fit.confidence.items()
+        for level, (low, high) in limits.items()
+        if _askew(fit.parameters[name], float(level), low, high)
+    ]
+    if not rows:
+        return []
+    table = Table(title="intervals that are not value ± error", title_justify="left")
+    for head in ("estimator", "parameter", "", "confidence", "from", "to", "unit"):
+        table.add_column(head)
+    for estimator, name, level, low, high in rows:
+        symbol, unit = unit_text(name, fits[0].parameters[name].unit)
+        ends = [in_hertz(end, fits[0].parameters[name].unit)[0] for end in (low, high)]
+        shown = ["none" if end is None or math.isinf(end) else f"{end:.4g}" for end in ends]
+        table.add_row(estimator, name, symbol, f"{100.0 * float(level):g} %", *shown, unit)
+    return [table]
+
+
+def _askew(parameter: FittedParameter, level: float, low: float, high: float) -> bool:
+    """Whether an interval is not what the standard error says."""
+    if parameter.stderr is None:
+        return False
+    half = NormalDist().inv_cdf(0.5 * (1.0 + level)) * parameter.stderr
+    off = max(abs(low - parameter.value + half), abs(high - parameter.value - half))
+    return off > 0.1 * half
 
 
 def _cell(parameter: FittedParameter | None) -> str:

@@ -210,7 +210,20 @@ def _converted(result: FitResult, names: list[str], convert: _Conversion) -> Fit
         )
         for i, (name, p) in enumerate(result.parameters.items())
     }
-    return replace(result, parameters=parameters, covariance=covariance[np.ix_(rows, rows)])
+    fitted = result.fitted
+    if fitted is not None:
+        # Fits name helpers of ties besides; the likelihood knows the parameters of its model only.
+        own = [names.index(name) for name in fitted.space.names]
+
+        def shown(model: NDArray[np.float64]) -> NDArray[np.float64]:
+            every = values.copy()
+            every[own] = model
+            return convert(every)[own]
+
+        fitted = fitted.converted(shown)
+    return replace(
+        result, parameters=parameters, covariance=covariance[np.ix_(rows, rows)], fitted=fitted
+    )
 
 
 def _to_quanta(names: list[str], masses: tuple[float, ...], fitted_ratio: float) -> _Conversion:

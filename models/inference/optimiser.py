@@ -8,26 +8,19 @@ lowers the likelihood, or leads where there is no model, is refused and damped.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .edges import Edge, Guard, edges_of
 from .parameters import PARAMETERS
 from .space import Space, Ties
 from .steps import bounded_step, rise
 
-__all__ = [
-    "CrossMoment",
-    "Guard",
-    "Likelihood",
-    "Optimum",
-    "Point",
-    "maximise",
-]
+__all__ = ["Likelihood", "Optimum", "Point", "maximise"]
 
 _Array = NDArray[np.float64]
 
@@ -59,44 +52,6 @@ class Likelihood(Protocol[P_co]):
 
 
 @dataclass(frozen=True)
-class CrossMoment:
-    """A cross moment that two variances bound: |c| ≤ limit·√((v_1 + offset)(v_2 + offset)).
-
-    Attributes
-    ----------
-    names : tuple of str
-        One real parameter, or real and imaginary part.
-    variances : (str, str)
-        v_1 and v_2.
-    limit : float
-        Largest correlation, below 1.
-    offset : float
-        Added to the variances (½ for occupations).
-    """
-
-    names: tuple[str, ...]
-    variances: tuple[str, str]
-    limit: float
-    offset: float = 0.0
-
-
-@dataclass(frozen=True)
-class Guard:
-    """What a climb respects beside the bounds.
-
-    Attributes
-    ----------
-    cross : tuple of CrossMoment
-        Bounded cross moments; they count where all their parts are fitted and none is tied.
-    longest : mapping of str to float
-        Largest change of a parameter in one step.
-    """
-
-    cross: tuple[CrossMoment, ...] = ()
-    longest: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Optimum(Generic[P]):
     """Where a climb ended.
 
@@ -108,8 +63,8 @@ class Optimum(Generic[P]):
         All parameters of the model.
     point : Point
         Likelihood there.
-    free : tuple of str
-        Names of the fitted parameters.
+    space : Space
+        Where it climbed: bounds, fixed parameters and ties.
     ties : Ties
         ∂(all parameters)/∂(fitted parameters).
     fisher : ndarray, shape (p, p)
@@ -125,58 +80,17 @@ class Optimum(Generic[P]):
     x: _Array
     values: _Array
     point: P
-    free: tuple[str, ...]
+    space: Space
     ties: Ties
     fisher: _Array
     iterations: int
     converged: bool
     at_bounds: tuple[str, ...]
 
-
-class _Edge(NamedTuple):
-    """A cross moment in the places of a space."""
-
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    variances: tuple[int, int]
-    limit: float
-    offset: float
-
-    def size(self, values: _Array) -> float:
-        """Largest |c| that the variances allow."""
-        one, two = (values[v] + self.offset for v in self.variances)
-        return self.limit * math.sqrt(max(one * two, 0.0))
-
-    def pressed(self, values: _Array, slope: _Array) -> bool:
-        """Whether c lies on the edge and the score pushes outwards."""
-        cross, size = values[self.rows], self.size(values)
-        on_edge = float(np.hypot.reduce(cross)) >= size * (1.0 - 1e-9)
-        return size > 0.0 and on_edge and float(cross @ slope[self.rows]) > 0.0
-
-    def follow(self, values: _Array, moving: _Array) -> None:
-        """Let c follow its variances along the edge; it keeps only its phase to itself."""
-        cross = values[self.rows]
-        relative = [moving[v] / (values[v] + self.offset) for v in self.variances]
-        turn = np.eye(len(cross)) - np.outer(cross, cross) / float(cross @ cross)
-        moving[self.rows] = 0.5 * np.outer(cross, relative[0] + relative[1])
-        moving[np.ix_(self.rows, self.columns)] += turn
-
-
-def _edges(space: Space, guard: Guard) -> list[_Edge]:
-    """The cross moments of a guard whose parts are fitted."""
-    found = []
-    for cross in guard.cross:
-        if all(name in space.free for name in cross.names):
-            found.append(
-                _Edge(
-                    np.array([space.names.index(n) for n in cross.names]),
-                    np.array([space.free.index(n) for n in cross.names]),
-                    (space.names.index(cross.variances[0]), space.names.index(cross.variances[1])),
-                    cross.limit,
-                    cross.offset,
-                )
-            )
-    return found
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Names of the fitted parameters."""
+        return self.space.free
 
 
 class _Local(NamedTuple):
@@ -186,7 +100,7 @@ class _Local(NamedTuple):
     fisher: _Array
     full: _Array
     ties: Ties
-    pressed: tuple[_Edge, ...]
+    pressed: tuple[Edge, ...]
 
 
 class _Climb(Generic[P]):
@@ -194,7 +108,7 @@ class _Climb(Generic[P]):
 
     def __init__(self, likelihood: Likelihood[P], space: Space, guard: Guard) -> None:
         self.likelihood, self.space = likelihood, space
-        self.edges = _edges(space, guard)
+        self.edges = edges_of(space, guard)
         self.longest = np.array([guard.longest.get(n, math.inf) for n in space.free])
         self.positive = np.array([n in PARAMETERS and PARAMETERS[n].positive for n in space.free])
 
@@ -202,10 +116,7 @@ class _Climb(Generic[P]):
         """Fitted values within bounds and edges."""
         x = np.clip(x, self.space.low, self.space.high)
         for edge in self.edges:
-            size, cross = edge.size(self.space.all_values(x)), x[edge.columns]
-            length = float(np.hypot.reduce(cross))
-            if length > size:
-                x[edge.columns] = cross * (size / length)
+            edge.admit(x, self.space.all_values(x))
         return x
 
     def localise(self, x: _Array, values: _Array, point: P) -> _Local:
@@ -242,9 +153,7 @@ class _Climb(Generic[P]):
         """Next point: the damped step, on the edges that were pressed on."""
         trial = x + self.step(local, x, damping)
         for edge in local.pressed:
-            cross = trial[edge.columns]
-            size = edge.size(self.space.all_values(trial))
-            trial[edge.columns] = cross * (size / max(float(np.hypot.reduce(cross)), 1e-300))
+            edge.admit(trial, self.space.all_values(trial), onto=True)
         return self.admitted(trial)
 
     def at_bounds(self, local: _Local, x: _Array) -> tuple[str, ...]:
@@ -315,6 +224,4 @@ def maximise(
     # Without an uphill step left, a hundredth of a standard error is as near as rounding allows.
     converged = decrement < (tolerance if damping < 1e12 else 1e-4)
     at_bounds = climb.at_bounds(local, x)
-    return Optimum(
-        x, values, here, space.free, local.ties, local.full, iterations, converged, at_bounds
-    )
+    return Optimum(x, values, here, space, local.ties, local.full, iterations, converged, at_bounds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,13 @@ from .digits import measured
 from .parameters import unit_of
 from .space import Ties
 
-__all__ = ["MIN_DOF", "FitResult", "FittedParameter", "fitted_parameters"]
+if TYPE_CHECKING:
+    from .fitted import FittedLikelihood
+
+__all__ = ["MIN_DOF", "FitResult", "FittedParameter", "Interval", "fitted_parameters"]
+
+Interval = tuple[float, float]
+"""Lower and upper limit; infinite where the data do not end it."""
 
 MIN_DOF = 5.0
 """Degrees of freedom below which no fit states a p-value."""
@@ -64,6 +70,11 @@ class FitResult:
         Whether the optimiser met its criteria.
     warnings : tuple of str
         What the user should know before quoting the numbers.
+    confidence : mapping of str to mapping of str to (low, high)
+        Intervals of a parameter by level of confidence, such as "0.68", from its profile
+        likelihood; empty until :func:`with_intervals` was asked.
+    fitted : FittedLikelihood or None
+        The likelihood with its data, for intervals; stays in the process of the fit.
 
     Examples
     --------
@@ -84,6 +95,12 @@ class FitResult:
     input: Mapping[str, Any]
     converged: bool
     warnings: tuple[str, ...] = field(default=())
+    confidence: Mapping[str, Mapping[str, Interval]] = field(default_factory=dict)
+    fitted: FittedLikelihood | None = field(default=None, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: everything but the likelihood with its data."""
+        return {**self.__dict__, "fitted": None}
 
     def value(self, name: str) -> float:
         """Estimate of one parameter."""
@@ -112,7 +129,7 @@ class FitResult:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the JSON form: parameters, correlations, statistics, input (no NaN inside)."""
+        """Return the JSON form: parameters, correlations, intervals, statistics, input (no NaN)."""
         return {
             "model": self.model,
             "parameters": {
@@ -126,6 +143,12 @@ class FitResult:
             },
             "correlations": {
                 a: {b: _finite(c) for b, c in row.items()} for a, row in self.correlations().items()
+            },
+            "confidence": {
+                name: {
+                    level: [_finite(low), _finite(high)] for level, (low, high) in limits.items()
+                }
+                for name, limits in self.confidence.items()
             },
             "statistics": dict(self.statistics),
             "input": dict(self.input),

@@ -10,7 +10,8 @@ import pytest
 from scipy import optimize
 
 from optobind.models.errors import InputError
-from optobind.models.inference.optimiser import CrossMoment, Guard, maximise
+from optobind.models.inference.edges import CrossMoment, Guard
+from optobind.models.inference.optimiser import maximise
 from optobind.models.inference.space import Space, Ties
 from optobind.models.inference.steps import bounded_step, invert
 

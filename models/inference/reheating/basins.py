@@ -15,8 +15,9 @@ import numpy as np
 from scipy import stats
 
 from ...errors import ConvergenceError, InputError
+from ..edges import CrossMoment, Guard
 from ..matrices import NAMES
-from ..optimiser import CrossMoment, Guard, Optimum, maximise
+from ..optimiser import Optimum, maximise
 from ..parameters import PARAMETERS
 from ..result import MIN_DOF
 from ..space import Space

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..optimiser import Guard, maximise
+from ..edges import Guard
+from ..optimiser import maximise
 from ..space import Space, Ties
 from ..steps import bounded_step, invert
 from .gls import GlsProblem

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from ..fitted import FittedLikelihood
 from ..optimiser import maximise
 from ..result import FitResult, FittedParameter, fitted_parameters
 from ..space import Ties
@@ -60,8 +62,22 @@ def transitions_result(outcome: Outcome) -> FitResult:
     }
     if _CORRELATION in optimum.free:
         statistics.update(_evidence(table, _composite_ratio(outcome, composite)))
-    return _result(
+    result = _result(
         outcome, table, composite.covariance, statistics, optimum.converged, optimum.at_bounds
+    )
+    return replace(result, fitted=_fitted(outcome, composite))
+
+
+def _fitted(outcome: Outcome, composite: Composite) -> FittedLikelihood:
+    """The composite likelihood; its roots are scaled to the errors that it really has."""
+    optimum, estimate = outcome.transitions, outcome.problem.estimate
+    claimed = np.sqrt(np.diag(invert(optimum.fisher)[0]))
+    real = np.sqrt(np.diag(composite.covariance))
+    return FittedLikelihood(
+        optimum.point.likelihood,
+        guard_of(estimate.vacuum, float(np.diff(estimate.times).max())),
+        optimum,
+        dict(zip(optimum.free, (real / claimed).tolist(), strict=True)),
     )
 
 

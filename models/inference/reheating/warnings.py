@@ -44,6 +44,12 @@ def reheating_warnings(
             f"chi2 = {statistics['chi2']:.4g} for {statistics['dof']:.4g} degrees of freedom "
             f"(p = {p_value:.2g}): the model does not describe {what}"
         )
+    if p_value is not None and p_value > 1.0 - _DOUBTFUL:
+        found.append(
+            f"chi2 = {statistics['chi2']:.4g} for {statistics['dof']:.4g} degrees of freedom "
+            f"(1 - p = {1.0 - p_value:.2g}): nearer to the model than errors allow; repetitions "
+            "counted twice, or smoothed data"
+        )
     if statistics["agreement_p_value"] < _DOUBTFUL:
         found.append(
             "the curves and the motion from window to window disagree "

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...spectra import CsdEstimate
 from ..matrices import values_of
-from ..optimiser import CrossMoment, Guard, Optimum, maximise
+from ..optimiser import Optimum, maximise
 from ..result import FitResult
 from ..space import Space
-from .outcome import result_of
+from .outcome import GUARD, result_of
 from .periodogram import BinGrid
 from .problem import (
     bounded,
@@ -41,8 +41,6 @@ __all__ = ["expected_csd", "fit_pair", "fit_single"]
 _START_BINS = 3000
 # A start in the right valley is down after ten steps; wrong valleys are long and flat.
 _START_ITERATIONS = 30
-# Noise of rank one, |Re D_12|² = D_11 D_22, is still a model, more is not.
-_GUARD = Guard((CrossMoment(("re_D12",), ("D11", "D22"), 1.0 - 1e-7),))
 
 
 def fit_single(
@@ -244,7 +242,7 @@ def _climbed(
 ) -> Optimum[Evaluation]:
     """Climb from the parameters' values; the noise correlation stays physical."""
     space = Space(problem.names, params, problem.model)
-    return maximise(problem, space, guard=_GUARD, max_iterations=max_iterations)
+    return maximise(problem, space, guard=GUARD, max_iterations=max_iterations)
 
 
 def _best(

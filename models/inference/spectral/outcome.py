@@ -9,13 +9,18 @@ import numpy as np
 
 from ...spectra import CsdEstimate
 from ..convention import OF_EQUAL_PARTICLES
+from ..edges import CrossMoment, Guard
+from ..fitted import FittedLikelihood
 from ..optimiser import Optimum
 from ..result import FitResult, fitted_parameters
 from ..steps import invert
 from .goodness import Goodness, goodness_of_fit
 from .wishart import Evaluation, SpectralProblem
 
-__all__ = ["result_of"]
+__all__ = ["GUARD", "result_of"]
+
+GUARD = Guard((CrossMoment(("re_D12",), ("D11", "D22"), 1.0 - 1e-7),))
+"""Noise of rank one, |Re D_12|² = D_11 D_22, is still a model of a spectrum, more is not."""
 
 # Bins within a line below which neighbouring segments and bins are not independent.
 _RESOLVED = 1.5
@@ -54,6 +59,7 @@ def result_of(
         input=_provenance(problem, cut),
         converged=bool(optimum.converged and np.isfinite(sigma).all()),
         warnings=tuple(warnings),
+        fitted=FittedLikelihood(problem, GUARD, optimum),
     )
 
 
@@ -132,6 +138,12 @@ def _warnings(
         found.append(
             f"the model does not describe the data (p = {good.p_value:.1e}): other lines in the "
             "band or lines broadened by nonlinearity; the errors are too small"
+        )
+    if good.p_value is not None and good.p_value > 1.0 - 1e-3:
+        found.append(
+            f"the data lie closer to the model than their errors allow (1 − p = "
+            f"{1.0 - good.p_value:.1e}): averages counted twice or smoothed data; errors are too "
+            "large or not those of this record"
         )
     if problem.model == "pair" and cut.unit == "V":
         found.append(f"{OF_EQUAL_PARTICLES} detectors: the record is in V, not calibrated")

@@ -7,7 +7,7 @@ gradient w Jᵀr and Fisher information w JᵀJ — the weights are those of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -206,3 +206,28 @@ class SpectralProblem:
         if not np.isfinite(total):
             return nothing
         return Evaluation(-self.weight * float(total), residual, jacobian, self.weight)
+
+    def simulated(self, values: NDArray[np.float64], rng: np.random.Generator) -> SpectralProblem:
+        """The same bins of a spectrum drawn at these parameters, worth K/κ averages each.
+
+        Complex Wishart with real degrees of freedom w (Bartlett): Ŝ = L A A† L†/w, with |A_jj|² of
+        Gamma(w − j) and A_21 a complex normal. Neighbouring bins are drawn independently, as their
+        weight takes them.
+        """
+        model, weight = self.expected(values)[0], self.weight
+        bins = model.shape[1]
+        first = rng.gamma(weight, size=bins)
+        if self.model == "single":
+            return replace(self, data=model * (first / weight))
+        # L = [[l_1, 0], [c, l_2]], A = [[√first, 0], [a, √second]].
+        root = np.sqrt(model[0])
+        cross = (model[2] - 1j * model[3]) / root
+        rest = np.sqrt(np.maximum(model[1] - np.abs(cross) ** 2, 0.0))
+        below = (rng.standard_normal(bins) + 1j * rng.standard_normal(bins)) / np.sqrt(2.0)
+        # With less than one average the matrix is singular, as one segment's is.
+        second = rng.gamma(weight - 1.0, size=bins) if weight > 1.0 else np.zeros(bins)
+        one = root * np.sqrt(first)
+        two = cross * np.sqrt(first) + rest * below
+        s12 = one * two.conj()
+        s22 = np.abs(two) ** 2 + rest**2 * second
+        return replace(self, data=np.stack([one**2, s22, s12.real, s12.imag]) / weight)
