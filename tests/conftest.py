@@ -1,4 +1,4 @@
-"""Options of the whole suite: real hardware, workers, and second tries of what runs in real time."""
+"""Options of the whole suite: real hardware, workers, second tries of tests of real time."""
 
 from __future__ import annotations
 

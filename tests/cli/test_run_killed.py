@@ -22,6 +22,8 @@ from optobind.instruments.virtual.laboratory import VirtualLaboratory
 pytest.importorskip("nidaqmx")
 pytest.importorskip("pyvisa")
 
+pytestmark = pytest.mark.realtime
+
 KILLS = 12
 
 
@@ -61,7 +63,7 @@ def test_a_run_that_is_killed_during_a_release_leaves_feedback_on_and_the_line_f
         wait_for(lambda: not world.gate_closed, run=run)
         os.kill(run.pid, signal.SIGKILL)
         times.append(wait_for(lambda: world.gate_closed))
-        run.communicate(timeout=30.0)
+        run.communicate(timeout=120.0)
         gate = NiGate("gate", **served.ni.gate_options)
         gate.connect()
         wait_for(partial(_is_free, gate))

@@ -51,7 +51,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         yield [tmp_path / "Xvfb_screen0", tmp_path / "Xvfb_screen1"]
     finally:
         process.terminate()
-        process.wait(10.0)
+        process.wait(60.0)
         process.stdout.close()
 
 
