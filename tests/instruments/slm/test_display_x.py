@@ -19,6 +19,7 @@ from optobind.instruments.slm.display import DisplaySLM
 from .panels import OPTICS, PATTERN, PITCH
 
 pytestmark = [
+    pytest.mark.realtime,
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="X is not on Windows"),
     pytest.mark.skipif(shutil.which("Xvfb") is None, reason="needs Xvfb"),
