@@ -145,12 +145,12 @@ def test_a_reader_that_the_interpreter_holds_up_loses_nothing(tmp_path: Path) ->
     thread = threading.Thread(target=hog, daemon=True)
     thread.start()
     try:
-        outcome, _ = carry_out(card_rig(), ReheatingPlan(400, 1e-3, 1e-3), tmp_path)
+        outcome, _ = carry_out(card_rig(), ReheatingPlan(200, 1e-3, 1e-3), tmp_path)
     finally:
         ended.set()
         thread.join()
     assert outcome.lost_samples == 0
-    assert releases_of(outcome.path) == (400, 400)
+    assert releases_of(outcome.path) == (200, 200)
 
 
 def test_a_card_whose_buffer_overflows_says_what_it_lost(tmp_path: Path) -> None:
