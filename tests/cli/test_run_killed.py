@@ -70,7 +70,8 @@ def test_a_run_that_is_killed_during_a_release_leaves_feedback_on_and_the_line_f
         gate.disconnect()
         assert world.gate_closed
     print("closed after", sorted(round(1e3 * taken) for taken in times), "ms")
-    assert sum(taken < 1.0 for taken in times) >= KILLS - 2, times
+    # Within a second, and a computer may be five times slower than those it was measured on.
+    assert sum(taken < 5.0 for taken in times) >= KILLS - 2, times
 
 
 def _is_free(gate):

@@ -118,7 +118,8 @@ def test_gate_is_closed_at_whatever_moment_the_program_is_killed(server):
         program.end()
         wait_for_end(program.guardian)
         assert server.closed
-    assert sum(taken < 1.0 for taken in times) >= 18, times
+    # Within a second, and a computer may be five times slower than those it was measured on.
+    assert sum(taken < 5.0 for taken in times) >= 18, times
 
 
 @posix
