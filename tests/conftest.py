@@ -1,7 +1,8 @@
-"""Options of the whole suite: real hardware, workers, and second tries of what runs in real time."""
+"""Options of the whole suite: real hardware, workers, second tries of tests of real time."""
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -35,6 +36,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("realtime"):
                 item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # the tests themselves stay: no collection of garbage need look at them again
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -64,11 +64,12 @@ class RealTimeCard:
 class WatchedGate(FakeGate):
     """A gate whose state anybody may see without asking it."""
 
-    closed = True
+    closed, switches = True, 0
 
     def set(self, closed: bool) -> None:
         super().set(closed)
         self.closed = closed
+        self.switches += 1
 
 
 class StandInGauge:
@@ -76,7 +77,8 @@ class StandInGauge:
 
     ``missing`` keeps it from being connected; while ``hang`` is set a reading never ends unless
     ``wakes`` says that closing the link from outside ends it. It notes in which threads it was
-    called, how many calls overlapped, and at how many readings ``watch()`` was true.
+    called, how many calls overlapped, at how many readings ``watch()`` was true, and by how much
+    ``count()`` grew ``beside`` each reading.
     """
 
     name = "gauge"
@@ -96,6 +98,8 @@ class StandInGauge:
         self.threads: set[str] = set()
         self.reads = self.watched = self.connects = self.overlaps = 0
         self.hanging = threading.Event()
+        self.count: Callable[[], int] = lambda: 0
+        self.beside: list[int] = []
         self._inside = threading.Lock()
 
     def connect(self) -> str:
@@ -130,7 +134,9 @@ class StandInGauge:
             self.hanging.set()
             self.let_go.wait(120.0)
             raise DeviceError("gauge did not answer in time")
+        before = self.count()
         time.sleep(self.seconds)
+        self.beside.append(self.count() - before)
         if self.state is not DeviceState.READY:
             raise DeviceError("gauge: the port was closed")
         return GaugeReading(1e-4) if self.script is None else self.script(number)

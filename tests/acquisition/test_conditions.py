@@ -70,8 +70,8 @@ def test_a_gap_says_what_was_done_and_what_to_do(tmp_path, text):
         rig = Rig("fake", "LIVE", digitizer, (DetectorChannel(0, "z1", 0),))
         session = Session(rig, run_directory=tmp_path, live_fits=False)
         try:
-            session.connect().result(10)
-            session.stream(True).result(10)
+            session.connect().result(60)
+            session.stream(True).result(60)
             lines: list[str] = []
             while not any("lost" in line for line in lines):
                 lines += [entry.text for entry in session.take_log()]

@@ -106,10 +106,10 @@ def test_whatever_a_driver_raises_the_file_is_closed_and_feedback_tried(
     rig = fake_rig()
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(10)
+        session.connect().result(60)
         break_method(monkeypatch, getattr(rig, family), method, 3)
         with pytest.raises(OSError, match="a bug of the driver"):
-            session.start(ReheatingPlan(repetitions=1000)).result(20)
+            session.start(ReheatingPlan(repetitions=1000)).result(60)
         info = only_run(tmp_path)
         assert (info["state"], info["outcome"]) == ("complete", "failed")
         assert session.status().state == "failed"
@@ -131,12 +131,12 @@ def test_driver_bug_in_the_live_display_leaves_a_session_that_answers(
     rig = fake_rig()
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(10)
+        session.connect().result(60)
         break_method(monkeypatch, rig.digitizer, "read_into", 2)
-        session.stream(True).result(10)
-        session.stream(False).result(10)
+        session.stream(True).result(60)
+        session.stream(False).result(60)
         monkeypatch.undo()
-        assert session.start(MonitorPlan(duration=0.01)).result(10).outcome == "complete"
+        assert session.start(MonitorPlan(duration=0.01)).result(60).outcome == "complete"
     finally:
         session.close()
 
@@ -148,9 +148,9 @@ def test_outcome_survives_a_digitizer_that_cannot_go_on_with_the_live_display(
     rig = fake_rig({"start": {2: Fault("timeout")}})
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(10)
-        session.stream(True).result(10)
-        outcome = session.start(MonitorPlan(duration=0.05)).result(10)
+        session.connect().result(60)
+        session.stream(True).result(60)
+        outcome = session.start(MonitorPlan(duration=0.05)).result(60)
         assert (outcome.outcome, outcome.samples) == ("complete", 50_000)
         assert any("live display could not go on" in line.text for line in session.take_log())
     finally:
@@ -162,10 +162,10 @@ def test_digitizer_that_does_not_start_leaves_no_shared_memory(tmp_path: Path) -
     session = Session(
         fake_rig({"start": {0: Fault("timeout")}}), run_directory=tmp_path, live_fits=False
     )
-    session.connect().result(10)
+    session.connect().result(60)
     future = session.stream(True)
     with pytest.raises(DeviceError, match="did not answer"):
-        future.result(10)
+        future.result(60)
     session.close()
 
 
@@ -183,7 +183,7 @@ def test_a_run_that_is_yet_to_begin_can_be_ended(tmp_path: Path, ending: str) ->
             session.close()
         if ending == "close" and future.exception(20) is not None:
             return  # refused before it began
-        assert future.result(20).outcome == ("stopped" if ending == "stop" else "aborted")
+        assert future.result(60).outcome == ("stopped" if ending == "stop" else "aborted")
     finally:
         session.close()
     assert not session.status().state == "running"
@@ -193,11 +193,11 @@ def test_a_run_that_is_yet_to_begin_can_be_ended(tmp_path: Path, ending: str) ->
 def test_a_gate_opened_by_hand_is_closed_at_the_end(tmp_path: Path, ending: str) -> None:
     rig = simulated_rig()
     session = Session(rig, run_directory=tmp_path, live_fits=False)
-    session.connect().result(30)
-    session.set_feedback(False).result(10)
+    session.connect().result(60)
+    session.set_feedback(False).result(60)
     before = rig.world.light
     if ending == "disconnect":
-        session.disconnect().result(10)
+        session.disconnect().result(60)
         assert rig.world.gate_closed
     session.close()
     assert rig.world.gate_closed
@@ -207,7 +207,7 @@ def test_a_gate_opened_by_hand_is_closed_at_the_end(tmp_path: Path, ending: str)
 def test_a_gate_found_open_is_left_as_it_was_found(tmp_path: Path) -> None:
     rig = simulated_rig(closed=False)
     session = Session(rig, run_directory=tmp_path, live_fits=False)
-    session.connect().result(30)
+    session.connect().result(60)
     session.close()
     assert not rig.world.gate_closed
 
@@ -216,10 +216,10 @@ def test_stability_is_judged_with_the_feedback_that_a_run_switches_on(tmp_path: 
     rig = simulated_rig(closed=False, delay=5e-6, assumed_delay=0.0)
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         assert rig.world.growth_rate() < 100.0 < rig.world.growth_rate(True)
         with pytest.raises(UnstableModelError, match="grow"):
-            session.start(MonitorPlan(duration=0.01)).result(10)
+            session.start(MonitorPlan(duration=0.01)).result(60)
         assert not rig.world.gate_closed
     finally:
         session.close()
@@ -249,10 +249,10 @@ def test_a_bug_of_the_recorder_ends_the_run_instead_of_going_on_unrecorded(
 
     session = Session(simulated_rig(), run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         monkeypatch.setattr("optobind.acquisition.recorder.Recorder.append", broken)
         with pytest.raises(KeyError, match="a bug"):
-            session.start(MonitorPlan(duration=None)).result(20)
+            session.start(MonitorPlan(duration=None)).result(60)
         assert session.rig.world.gate_closed
         assert only_run(tmp_path)["outcome"] == "failed"
     finally:
@@ -265,10 +265,10 @@ def test_a_device_that_does_not_disconnect_keeps_no_other_from_it(
 ) -> None:
     rig = fake_rig()
     session = Session(rig, run_directory=tmp_path, live_fits=False)
-    session.connect().result(10)
+    session.connect().result(60)
     break_method(monkeypatch, rig.gate, "disconnect", 0)
     if ending == "disconnect":
-        session.disconnect().result(10)
+        session.disconnect().result(60)
     session.close()
     assert rig.digitizer.state.value == "disconnected"
     assert "gate could not be disconnected" in session.take_log()[-1].text
@@ -301,7 +301,7 @@ def test_a_release_stands_where_the_card_is_not_where_the_reader_is(tmp_path: Pa
     rig = replace(rig, digitizer=digitizer, gate=Gate())
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         plan = ReheatingPlan(repetitions=3, cool_time=2e-3, release_time=1e-3)
         outcome = session.start(plan).result(60)
     finally:
@@ -334,7 +334,7 @@ def test_a_dead_digitizer_does_not_keep_the_gate_from_closing(tmp_path: Path) ->
         replace(rig, digitizer=digitizer, gate=gate), run_directory=tmp_path, live_fits=False
     )
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         plan = ReheatingPlan(repetitions=50, cool_time=2e-3, release_time=30e-3)
         outcome = session.start(plan).result(60)
     finally:
@@ -349,10 +349,10 @@ def test_a_device_that_drops_out_between_runs_comes_back_without_its_setting(tmp
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     session._runner._bench.devices._supervisor = Supervisor(rig.devices(), first_wait=0.05)
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         with pytest.raises(DeviceError):
             gate.read()
-        deadline = time.monotonic() + 30.0
+        deadline = time.monotonic() + 60.0
         lines: list[str] = []
         while not any("is back" in line for line in lines):
             assert time.monotonic() < deadline, lines

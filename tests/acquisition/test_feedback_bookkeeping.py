@@ -74,7 +74,7 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Session]]:
     def start(bench: Bench, **gate: Any) -> Session:
         rig = truthful_rig(bench, **gate)
         sessions.append(Session(rig, run_directory=tmp_path, live_fits=False))
-        sessions[-1].connect().result(30)
+        sessions[-1].connect().result(60)
         return sessions[-1]
 
     yield start
@@ -333,7 +333,7 @@ def test_what_was_taken_before_feedback_was_first_switched_on_is_not_steady(
 ) -> None:
     """Somebody left the gate open; a run closes it, a little late."""
     session = begin(bench)
-    session.set_feedback(False).result(30)
+    session.set_feedback(False).result(60)
     path = carry_out(session, MonitorPlan(0.2))
     assert_true_to_the_samples(path, bench)
     with RunFile.open(path) as run:

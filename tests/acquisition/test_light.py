@@ -109,7 +109,7 @@ def open_session(tmp_path: Path) -> Iterator[Callable[[Rig], Session]]:
     def make(rig: Rig) -> Session:
         session = Session(rig, run_directory=tmp_path, live_fits=False)
         made.append(session)
-        session.connect().result(30)
+        session.connect().result(60)
         return session
 
     yield make
@@ -125,7 +125,7 @@ def test_samples_are_read_while_the_light_ramps_over_a_slow_link(open_session) -
     source = SlowSource(0.02)
     rig = make_rig(source, power_slew=0.1)
     session = open_session(rig)
-    session.stream(True).result(10)
+    session.stream(True).result(60)
     session.take_events()
     start = session.light().applied.state
     seen: list[int] = []
@@ -133,7 +133,7 @@ def test_samples_are_read_while_the_light_ramps_over_a_slow_link(open_session) -
     source.set_tone = lambda *args: (  # type: ignore[method-assign]
         seen.append(rig.digitizer.reads), original(*args))[1]  # fmt: skip
     future = session.set_light(start.with_pair(total_power=sum(powers(start)) + 0.2))
-    applied = future.result(30)
+    applied = future.result(60)
     assert powers(applied.state) == pytest.approx([p + 0.1 for p in powers(start)])
     # A block takes 2 ms, a command 20 ms: in nearly every pause between commands some were read.
     assert len(seen) >= 20
@@ -147,16 +147,16 @@ def test_average_restarts_at_the_beginning_and_at_the_end_of_a_ramp(
     open_session, monkeypatch
 ) -> None:
     session = open_session(make_rig(SlowSource(), power_slew=1.0))
-    session.stream(True).result(10)
+    session.stream(True).result(60)
     wait_until(lambda: session.status().samples > 0)
     restarts: list[int] = []
     monkeypatch.setattr(session._live, "restart_average", restarts.append)
     start = session.light().applied.state
-    session.set_light(start.with_pair(total_power=sum(powers(start)) + 0.2)).result(30)
+    session.set_light(start.with_pair(total_power=sum(powers(start)) + 0.2)).result(60)
     (event,) = [e for e in session.take_events() if e.kind is EventKind.LIGHT]
     assert restarts == [event.payload["begin"], event.payload["end"]]
     with pytest.raises(InputError, match="power of tweezer 1"):
-        session.set_light(start.with_pair(total_power=2e-3)).result(10)
+        session.set_light(start.with_pair(total_power=2e-3)).result(60)
     assert len(restarts) == 2
 
 
@@ -174,7 +174,7 @@ def test_refused_light_is_neither_sent_nor_shown(open_session) -> None:
         TweezerState(state.sites[:1]),
     ):
         with pytest.raises(InputError):
-            session.set_light(goal).result(10)
+            session.set_light(goal).result(60)
         assert session.light() == shown
     assert source.log == []
 
@@ -193,7 +193,7 @@ def test_after_a_fault_at_any_step_the_session_shows_what_is(
         goal = start.with_pair(total_power=sum(powers(start)) + 2 * change)
         source.fail_at, source.error = step, error
         try:
-            session.set_light(goal).result(30)
+            session.set_light(goal).result(60)
         except error:
             pass
         else:
@@ -217,7 +217,7 @@ def test_light_that_cannot_be_read_after_a_fault_is_not_known(open_session) -> N
     start = session.light().applied.state
     source.fail_at, source.breaks = 3, True
     with pytest.raises(DeviceError):
-        session.set_light(start.with_pair(total_power=sum(powers(start)) + 0.2)).result(30)
+        session.set_light(start.with_pair(total_power=sum(powers(start)) + 0.2)).result(60)
     assert session.light().applied is None
     assert "the light is not known" in texts(session)
     commands = len(source.log)
@@ -230,7 +230,7 @@ def ramping(open_session) -> tuple[Session, SlowSource, TweezerState]:
     """A session in the middle of a long ramp."""
     source = SlowSource(5e-3)
     session = open_session(make_rig(source, power_slew=0.01, longest=60.0))
-    session.stream(True).result(10)
+    session.stream(True).result(60)
     start = session.light().applied.state
     future = session.set_light(start.with_pair(total_power=sum(powers(start)) + 0.4))
     wait_until(lambda: len(source.log) >= 4)
@@ -248,20 +248,20 @@ def test_no_run_starts_while_the_light_moves_and_changes_wait_for_their_turn(ope
     second = session.set_light(start.with_pair(total_power=total + 0.1))
     wait_until(lambda: len(source.log) >= 2)
     with pytest.raises(InputError, match="the light is moving: wait until it rests"):
-        session.start(MonitorPlan(duration=0.01)).result(10)
-    assert sum(powers(first.result(30).state)) == pytest.approx(total + 0.2)
-    assert sum(powers(second.result(30).state)) == pytest.approx(total + 0.1)
-    assert session.start(MonitorPlan(duration=0.01)).result(30).outcome == "complete"
+        session.start(MonitorPlan(duration=0.01)).result(60)
+    assert sum(powers(first.result(60).state)) == pytest.approx(total + 0.2)
+    assert sum(powers(second.result(60).state)) == pytest.approx(total + 0.1)
+    assert session.start(MonitorPlan(duration=0.01)).result(60).outcome == "complete"
 
 
 def test_a_release_ends_the_ramp_and_what_waits(open_session) -> None:
     session, source, start = ramping(open_session)
     waiting = session.set_light(start)
-    session.release_particles("release particles").result(30)
+    session.release_particles("release particles").result(60)
     with pytest.raises(InputError, match="the light was stopped after"):
-        session.ramp.result(1)
+        session.ramp.result(60)
     with pytest.raises(InputError, match="was not set: the particles are being released"):
-        waiting.result(1)
+        waiting.result(60)
     assert [t.enabled for t in source._tones] == [False, False]
     assert powers(session.light().applied.state) == [0.0, 0.0]
     commands = len(source.log)
@@ -275,10 +275,10 @@ def test_an_ending_leaves_the_light_at_the_step_that_was_made(open_session, endi
     if ending == "close":
         session.close()
     else:
-        session.disconnect().result(30)
+        session.disconnect().result(60)
         assert source.state is DeviceState.DISCONNECTED
     with pytest.raises(InputError, match="stays there"):
-        session.ramp.result(1)
+        session.ramp.result(60)
     commands = len(source.log)
     now = emitted(source)
     assert all(p < q < p + 0.2 for p, q in zip(powers(start), now, strict=True))
@@ -301,7 +301,7 @@ def test_what_waits_behind_a_cancelled_question_is_answered_when_the_session_clo
         return original(buffer)
 
     rig.digitizer.read_into = read_into  # type: ignore[method-assign]
-    session.stream(True).result(10)
+    session.stream(True).result(60)
     assert reading.wait(10)
     question = session._runner.submit(lambda: session._runner.present_sample)  # as a ramp asks
     run = session.start(MonitorPlan(duration=0.01))
@@ -313,7 +313,7 @@ def test_what_waits_behind_a_cancelled_question_is_answered_when_the_session_clo
     go_on.set()
     for future in (run, light):
         with pytest.raises(InputError, match="the session is closed"):
-            future.result(30)
+            future.result(60)
     closing.join(30)
     assert session._runner.join(0.0)
 
@@ -333,7 +333,7 @@ def test_a_device_that_hangs_is_not_waited_for_without_end(open_session) -> None
     finally:
         hanging.set()
     with pytest.raises(InputError, match="stays there"):
-        session.ramp.result(10)
+        session.ramp.result(60)
 
 
 @pytest.mark.parametrize("mode", ["SIM", "LIVE"])
@@ -366,8 +366,8 @@ def test_light_without_particles_by_the_model_is_refused_unless_insisted_on(
             break
     assert untrapped is not None
     with pytest.raises(NotTrappedError, match=r"rig's model.*allow_untrapped=True"):
-        session.set_light(untrapped).result(30)
+        session.set_light(untrapped).result(60)
     assert sent == []
     assert session.light() == shown
-    applied = session.set_light(untrapped, allow_untrapped=True).result(30)
+    applied = session.set_light(untrapped, allow_untrapped=True).result(60)
     assert powers(applied.state) == pytest.approx(powers(untrapped), rel=0.01)

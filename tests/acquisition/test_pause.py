@@ -44,7 +44,7 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., tuple[Session, Future[RunOut
     def start(plan, rig=None, *, paused=False):
         session = Session(rig or make_rig(pause=1e-3), run_directory=tmp_path, live_fits=False)
         sessions.append(session)
-        session.connect().result(30)
+        session.connect().result(60)
         if not paused:
             return session, session.start(plan, tmp_path / "run.h5")
         # The runner is held up, so that the run is paused before it begins.
@@ -53,7 +53,7 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., tuple[Session, Future[RunOut
         future = session.start(plan, tmp_path / "run.h5")
         session.pause()
         held.set()
-        waiting.result(30)
+        waiting.result(60)
         return session, future
 
     yield start
@@ -102,7 +102,7 @@ def test_a_trigger_that_never_comes_obeys_stop_abort_and_close(begin, plan, end,
     assert lines.count("waiting for the trigger of the script") == 1
     reads = session.rig.digitizer.calls["read_into"]
     end(session)
-    result = future.result(30)
+    result = future.result(60)
     assert session.rig.digitizer.calls["read_into"] - reads <= 2
     assert (result.outcome, result.samples, result.gaps) == (outcome, 0, 0)
     assert session.rig.gate.history[-1] is True
@@ -194,7 +194,7 @@ def test_any_plan_pauses_and_ends_from_there_without_a_further_release(
     assert switched[-1] is True, "feedback is on in a pause"
     assert any("is paused" in entry.text for entry in session.take_log())
     end(session)
-    assert future.result(30).outcome == outcome
+    assert future.result(60).outcome == outcome
     assert session.rig.gate.history.count(False) == switched.count(False)
     assert releases_of(tmp_path / "run.h5") == switched.count(False)
     assert [text for text, _ in notes_of(tmp_path / "run.h5")] == ["paused", "resumed"]
@@ -299,17 +299,17 @@ def test_whatever_a_driver_raises_the_run_is_finalised_and_the_future_has_it(
         assert run.complete
         assert run.info()["outcome"] == "failed"
     assert rig.gate.history[-1] is True
-    session.stream(False).result(30)  # the runner goes on
+    session.stream(False).result(60)  # the runner goes on
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_runner_that_dies_between_runs_answers_those_who_wait(begin, monkeypatch):
     session = Session(make_rig(), live_fits=False)
-    session.connect().result(30)
+    session.connect().result(60)
     monkeypatch.setattr(session._runner, "_look_after", lambda: 1 / 0)
     assert session._runner.join(30.0)
     with pytest.raises(Exception, match="closed"):
-        session.stream(True).result(30)
+        session.stream(True).result(60)
     assert any("internal error" in entry.text for entry in session.take_log())
     session.close()
 
@@ -319,7 +319,7 @@ def test_closing_does_not_wait_without_end_for_a_device_that_does_not_let_go(beg
     hang = threading.Event()
     rig.gate.disconnect = lambda: hang.wait(120.0)
     session = Session(rig, live_fits=False)
-    session.connect().result(30)
+    session.connect().result(60)
     session.close(timeout=1.0)
     assert not hang.is_set()
     assert any("did not disconnect within 1 s" in entry.text for entry in session.take_log())

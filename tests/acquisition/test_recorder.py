@@ -379,7 +379,7 @@ def test_limited_file_size_ends_the_run_without_a_crash(tmp_path):
         [sys.executable, "-c", script, str(WORKER), str(path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -604,7 +604,7 @@ def test_events_alone_are_written_without_waiting_for_samples(tmp_path):
         thread = RecorderThread(recorder, ring.cursor("recorder"))
         thread.start()
         thread.post(Event(0, EventKind.NOTE, {"text": "now"}))
-        deadline = time.monotonic() + 30.0
+        deadline = time.monotonic() + 60.0
         while not recorder._events.shape[0]:
             assert time.monotonic() < deadline
             time.sleep(0.01)

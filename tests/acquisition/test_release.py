@@ -43,7 +43,7 @@ def watched(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Watched:
 @pytest.fixture
 def session(rig: Rig, watched: Watched, tmp_path: Path) -> Iterator[Session]:
     made = Session(rig, run_directory=tmp_path, live_fits=False)
-    made.connect().result(30)
+    made.connect().result(60)
     yield made
     made.close()
 
@@ -62,7 +62,7 @@ def test_another_phrase_changes_nothing(session, rig, watched, phrase):
 
 
 def test_the_phrase_switches_all_light_off_and_is_noted(session, rig):
-    session.release_particles("release particles").result(10)
+    session.release_particles("release particles").result(60)
     assert powers(rig) == [0.0, 0.0]
     assert [site.power for site in session.light().applied.state.sites] == [0.0, 0.0]
     assert any(e.payload.get("text") == "particles released" for e in session.take_events())
@@ -75,9 +75,9 @@ def test_a_run_holds_the_light(session, rig):
     while session.status().state != "running":
         time.sleep(0.005)
     with pytest.raises(InputError, match="held by run 1"):
-        session.release_particles("release particles").result(10)
+        session.release_particles("release particles").result(60)
     session.abort()
-    future.result(10)
+    future.result(60)
     assert powers(rig) == before
 
 
@@ -85,7 +85,7 @@ def test_a_run_holds_the_light(session, rig):
 def test_no_ending_touches_the_light(session, rig, watched, monkeypatch, ending):
     before = powers(rig)
     if ending == "disconnect":
-        session.disconnect().result(10)
+        session.disconnect().result(60)
     else:
         future = session.start(ReheatingPlan(repetitions=100_000))
         while session.status().recorded < 5000:
@@ -98,9 +98,9 @@ def test_no_ending_touches_the_light(session, rig, watched, monkeypatch, ending)
             session.close()
         if ending == "driver":
             with pytest.raises(OSError, match="a bug of the driver"):
-                future.result(20)
+                future.result(60)
         else:
-            assert future.result(20).outcome == "aborted"
+            assert future.result(60).outcome == "aborted"
     session.close()
     assert watched.tones == []
     assert powers(rig) == before
@@ -116,6 +116,6 @@ def test_a_release_that_fails_says_so_and_shows_what_is_on(session, rig, monkeyp
 
     monkeypatch.setattr(rig.rf, "set_tone", broken)
     with pytest.raises(DeviceError, match="block the beam by hand"):
-        session.release_particles("release particles").result(10)
+        session.release_particles("release particles").result(60)
     first, second = session.light().applied.state.sites
     assert (first.power > 0.1, second.power) == (True, 0.0)

@@ -122,8 +122,8 @@ def test_a_recorded_loop_has_no_gaps_but_is_read_seam_by_seam(npz, tmp_path):
         block_seconds=3e-3,
     )
     try:
-        session.connect().result(10)
-        outcome = session.start(MonitorPlan(duration=0.025)).result(20)
+        session.connect().result(60)
+        outcome = session.start(MonitorPlan(duration=0.025)).result(60)
         texts = [line.text for line in session.take_log()]
     finally:
         session.close()

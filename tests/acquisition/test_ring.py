@@ -52,7 +52,7 @@ def start_reader(ring, name, kind, crash="no"):
 
 
 def report(process):
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120.0)
     assert process.returncode == 0, err
     assert err == ""
     return json.loads(out)
@@ -186,7 +186,7 @@ def test_closing_the_ring_ends_readers_in_other_threads(ring):
     put(ring, 0)
     ring.close()
     ring.close()
-    thread.join(10.0)
+    thread.join(60.0)
     assert ended.is_set()
     with pytest.raises(InputError, match="the ring is closed"):
         ring.writable()
@@ -387,7 +387,7 @@ def test_overtaken_process_never_sees_a_torn_block_and_accounts_for_every_sample
         reader = start_reader(ring, "a", "lossless")
         ring.writable()[:1] = pattern(0, 1, 4)
         ring.commit(1, 0)
-        deadline = time.monotonic() + 30.0
+        deadline = time.monotonic() + 60.0
         while cursor.behind and time.monotonic() < deadline:
             time.sleep(0.001)
         first, number = 1, 1
@@ -416,7 +416,7 @@ def test_crash_of_a_reader_leaves_the_ring_alive():
             first += 256
             if not room:
                 break
-        reader.communicate(timeout=20.0)
+        reader.communicate(timeout=120.0)
         assert reader.returncode == 3
         assert not room
         crashing.close()
@@ -430,7 +430,7 @@ def test_spawned_child_attaches_and_leaves_nothing_behind(capfd):
     ring = Ring.create(16, 2, "int16", 128, (1, 1), 1e6)
     child = context.Process(target=Ring.attach, args=(ring.descriptor(),))
     child.start()
-    child.join(30.0)
+    child.join(60.0)
     assert child.exitcode == 0
     put(ring, 0)
     ring.close()

@@ -63,7 +63,7 @@ def make() -> Iterator[Make]:
         runner = Runner(rig, LogBook(), heard.listeners())
         runner.start()
         made.append(runner)
-        runner.submit(commands.connect).result(30)
+        runner.submit(commands.connect).result(60)
         return runner, heard
 
     yield start
@@ -240,7 +240,7 @@ def test_light_read_back_after_a_failure_appears_with_what_is_requested(make: Ma
     source.fail_at = len(source.log) + 3
     future = runner.submit(commands.set_light(start.state.with_pair(total_power=total + 0.2)))
     with pytest.raises(DeviceError):
-        future.result(30)
+        future.result(60)
     state = runner.state()
     assert state.applied is not None
     assert state.requested == state.applied.state != start.state
@@ -250,16 +250,16 @@ def test_light_read_back_after_a_failure_appears_with_what_is_requested(make: Ma
 def test_a_changed_gate_is_told_with_its_sample_and_a_refused_change_is_not(make: Make) -> None:
     rig = simulated_rig()
     runner, heard = make(rig)
-    runner.submit(commands.set_streaming(True)).result(30)
-    runner.submit(commands.set_feedback(False)).result(30)
+    runner.submit(commands.set_streaming(True)).result(60)
+    runner.submit(commands.set_feedback(False)).result(60)
     assert runner.state().gate.closed is False
     assert len(heard.changes) == 1
     with pytest.raises(InputError, match="no particle is lost"):
-        runner.submit(commands.reload_particles).result(30)
+        runner.submit(commands.reload_particles).result(60)
     assert len(heard.changes) == 1
     rig.gate.set = lambda closed: 1 / 0  # type: ignore[method-assign, union-attr]
     with pytest.raises(ZeroDivisionError):
-        runner.submit(commands.set_feedback(False)).result(30)
+        runner.submit(commands.set_feedback(False)).result(60)
     assert len(heard.changes) == 2  # it may have acted all the same
     del rig.gate.set  # type: ignore[union-attr]
 
@@ -268,15 +268,15 @@ def test_a_command_answers_when_what_it_began_has_ended(make: Make) -> None:
     runner, _ = make(fake_rig())
     begun: Future[str] = Future()
     answer = runner.submit(lambda bench: begun)
-    runner.submit(lambda bench: None).result(30)  # the next one is not kept waiting
+    runner.submit(lambda bench: None).result(60)  # the next one is not kept waiting
     assert not answer.done()
     begun.set_result("done")
-    assert answer.result(30) == "done"
+    assert answer.result(60) == "done"
     broken: Future[str] = Future()
     answer = runner.submit(lambda bench: broken)
     broken.set_exception(DeviceError("away"))
     with pytest.raises(DeviceError, match="away"):
-        answer.result(30)
+        answer.result(60)
 
 
 def test_a_session_shows_the_light_that_a_run_reads_back(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_a_session_shows_the_light_that_a_run_reads_back(tmp_path: Path) -> None
     rig = make_rig(source)
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         before = session.light().applied
         assert isinstance(before, AppliedLight)
         source.set_tone(0, dataclasses.replace(source.read_tone(0), amplitude=0.2))  # by hand

@@ -56,7 +56,7 @@ def simulated_rig(*, damping: float = 2.0 * math.pi * 2e3, seed: int = 5) -> Rig
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
     made = Session(simulated_rig(), run_directory=tmp_path, live_fits=False)
-    made.connect().result(30)
+    made.connect().result(60)
     yield made
     made.close()
 
@@ -65,7 +65,7 @@ def carry_out(session: Session, plan: Plan) -> RunOutcome:
     return session.start(plan).result(60)
 
 
-def wait_until(condition: object, seconds: float = 20.0) -> None:
+def wait_until(condition: object, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline, "waited in vain"
@@ -141,7 +141,7 @@ def test_stop_ends_after_the_repetition(session: Session) -> None:
     future = session.start(ReheatingPlan(repetitions=100_000))
     wait_until(lambda: repetition(session) >= 5)
     session.stop_after_repetition()
-    outcome = future.result(20)
+    outcome = future.result(60)
     assert outcome.outcome == "stopped"
     with RunFile.open(outcome.path) as run:
         assert outcome.samples % 2000 == 0
@@ -152,7 +152,7 @@ def test_stop_ends_an_open_monitor(session: Session) -> None:
     future = session.start(MonitorPlan(duration=None))
     wait_until(lambda: session.status().recorded > 50_000)
     session.stop_after_repetition()
-    assert future.result(20).outcome == "stopped"
+    assert future.result(60).outcome == "stopped"
 
 
 def test_abort_closes_the_file_and_puts_feedback_on_without_touching_light(
@@ -164,7 +164,7 @@ def test_abort_closes_the_file_and_puts_feedback_on_without_touching_light(
     future = session.start(ReheatingPlan(repetitions=100_000, release_time=0.05))
     wait_until(lambda: session.status().recorded > 20_000)
     session.abort()
-    outcome = future.result(20)
+    outcome = future.result(60)
     assert outcome.outcome == "aborted"
     assert session.rig.gate is not None
     assert session.rig.gate.read()
@@ -176,17 +176,17 @@ def test_abort_closes_the_file_and_puts_feedback_on_without_touching_light(
 
 def test_closing_a_session_ends_its_run_in_good_order(tmp_path: Path) -> None:
     session = Session(simulated_rig(), run_directory=tmp_path, live_fits=False)
-    session.connect().result(30)
+    session.connect().result(60)
     assert session.rig.light is not None
     before = session.rig.light.read()
     future = session.start(MonitorPlan(duration=None))
     wait_until(lambda: session.status().recorded > 0)
     session.close()
-    assert future.result(1).outcome == "aborted"
+    assert future.result(60).outcome == "aborted"
     assert session.rig.world.gate_closed
     assert session.rig.world.light == before.state
     with pytest.raises(InputError, match="session is closed"):
-        session.connect().result(1)
+        session.connect().result(60)
 
 
 def test_a_run_holds_the_knobs(session: Session) -> None:
@@ -195,12 +195,12 @@ def test_a_run_holds_the_knobs(session: Session) -> None:
     future = session.start(MonitorPlan(duration=None))
     wait_until(lambda: session.status().held_by is not None)
     with pytest.raises(InputError, match=r"the light is held by .*stop that run first"):
-        session.set_light(state).result(10)
+        session.set_light(state).result(60)
     with pytest.raises(InputError, match="rig is held by"):
-        session.start(MonitorPlan()).result(10)
+        session.start(MonitorPlan()).result(60)
     session.abort()
-    future.result(20)
-    assert session.set_light(state.with_pair(phi=0.3)).result(10).state.relative_phase == (
+    future.result(60)
+    assert session.set_light(state.with_pair(phi=0.3)).result(60).state.relative_phase == (
         pytest.approx(0.3, abs=0.02)
     )
 
@@ -209,16 +209,16 @@ def test_an_unstable_light_is_refused_unless_allowed(tmp_path: Path) -> None:
     rig = simulated_rig(damping=0.0)
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         assert rig.light is not None
         # Antireciprocal, and degenerate by power: one mode grows.
         state = _unstable(session)
-        session.set_light(state).result(10)
+        session.set_light(state).result(60)
         growth = session.status().growth_rate
         assert growth is not None
         assert growth > 100.0
         with pytest.raises(UnstableModelError, match=r"grow at .* 1/s; .*allow_unstable"):
-            session.start(MonitorPlan(duration=0.01)).result(10)
+            session.start(MonitorPlan(duration=0.01)).result(60)
         outcome = carry_out(session, MonitorPlan(duration=0.01, allow_unstable=True))
         assert outcome.samples == 10_000
         assert not list(tmp_path.glob("*/*.tmp"))
@@ -231,13 +231,13 @@ def test_hardware_is_warned_of_growth_without_feedback(tmp_path: Path) -> None:
     rig = replace(simulated_rig(), mode="LIVE", world=None)
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         wait_until(lambda: session.status().open_loop_growth is not None)
         assert session.status().open_loop_growth < 0.0  # type: ignore[operator]
         outcome = carry_out(session, MonitorPlan(duration=0.01))
         with RunFile.open(outcome.path) as run:
             assert EventKind.NOTE not in [e.kind for e in run.events()]
-        session.set_light(_unstable(session)).result(10)
+        session.set_light(_unstable(session)).result(60)
         wait_until(lambda: (session.status().open_loop_growth or 0.0) > 2e3)
         assert session.status().growth_rate is None
         outcome = carry_out(session, MonitorPlan(duration=0.01))
@@ -268,7 +268,7 @@ def test_a_lost_particle_ends_a_reheating_run_with_everything_recorded(session: 
     wait_until(lambda: repetition(session) >= 3)
     with session.rig.world._lock:
         session.rig.world._engine.memory.state[3] = 1e9  # a collision
-    outcome = future.result(20)
+    outcome = future.result(60)
     assert (outcome.outcome, outcome.exit_code) == ("failed", 4)
     assert "lost" in outcome.reason or "signal of particle 1" in outcome.reason
     with RunFile.open(outcome.path) as run:
@@ -279,14 +279,14 @@ def test_lost_particles_are_reloaded_and_the_growth_rate_is_of_those_that_are_le
     session: Session,
 ) -> None:
     with pytest.raises(InputError, match="no particle is lost"):
-        session.reload_particles().result(10)
-    session.stream(True).result(10)
+        session.reload_particles().result(60)
+    session.stream(True).result(60)
     both = session.status().growth_rate
     with session.rig.world._lock:
         session.rig.world._engine.memory.state[3] = 1e9  # a collision
     wait_until(lambda: session.status().lost)
     wait_until(lambda: session.status().growth_rate != both)
-    session.reload_particles().result(10)
+    session.reload_particles().result(60)
     assert session.rig.world.lost == (False, False)
     assert session.status().growth_rate == pytest.approx(both)
     wait_until(lambda: not session.status().lost)
@@ -296,9 +296,9 @@ def test_lost_particles_are_reloaded_and_the_growth_rate_is_of_those_that_are_le
 def test_hardware_has_no_particles_to_reload(tmp_path: Path) -> None:
     session = Session(fake_rig({}), run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(10)
+        session.connect().result(60)
         with pytest.raises(InputError, match="not simulated: load particles at the apparatus"):
-            session.reload_particles().result(10)
+            session.reload_particles().result(60)
     finally:
         session.close()
 
@@ -315,7 +315,7 @@ def test_a_digitizer_that_dies_leaves_a_complete_file(tmp_path: Path, kind: str)
     rig = fake_rig({"read_into": {6: Fault(kind)}})  # type: ignore[arg-type]
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(10)
+        session.connect().result(60)
         outcome = carry_out(session, MonitorPlan(duration=10.0))
         assert (outcome.outcome, outcome.exit_code) == ("failed", 4)
         assert outcome.samples > 0
@@ -330,7 +330,7 @@ def test_samples_lost_by_the_device_are_a_recorded_gap(tmp_path: Path) -> None:
     rig = fake_rig({"read_into": {4: Fault("overflow", 123)}})
     session = Session(rig, run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(10)
+        session.connect().result(60)
         outcome = carry_out(session, MonitorPlan(duration=0.5))
         assert (outcome.gaps, outcome.lost_samples) == (1, 123)
         with RunFile.open(outcome.path) as run:
@@ -346,7 +346,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_acknowledged(
     future = session.start(MonitorPlan(duration=None))
     wait_until(lambda: session.status().recorded > 100_000)
     monkeypatch.setattr("optobind.acquisition.recorder.free_bytes", lambda _: 0)
-    outcome = future.result(20)
+    outcome = future.result(60)
     assert (outcome.outcome, outcome.exit_code) == ("failed", 2)
     assert "disk full" in outcome.reason
     monkeypatch.undo()
@@ -360,9 +360,9 @@ def test_an_unwritable_folder_is_refused_before_anything_starts(tmp_path: Path) 
     blocked.write_text("not a folder", encoding="utf-8")
     session = Session(simulated_rig(), run_directory=blocked, live_fits=False)
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         with pytest.raises(FileError, match="cannot make the folder"):
-            session.start(MonitorPlan(duration=0.01)).result(10)
+            session.start(MonitorPlan(duration=0.01)).result(60)
         assert session.status().state == "idle"
     finally:
         session.close()
@@ -371,9 +371,9 @@ def test_an_unwritable_folder_is_refused_before_anything_starts(tmp_path: Path) 
 def test_a_plan_that_needs_a_gate_is_refused_without_one(tmp_path: Path) -> None:
     session = Session(fake_rig({}), run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(10)
+        session.connect().result(60)
         with pytest.raises(InputError, match="needs a feedback gate"):
-            session.start(ReheatingPlan()).result(10)
+            session.start(ReheatingPlan()).result(60)
     finally:
         session.close()
 
@@ -382,9 +382,9 @@ def test_nothing_starts_before_the_rig_is_connected(tmp_path: Path) -> None:
     session = Session(simulated_rig(), run_directory=tmp_path, live_fits=False)
     try:
         with pytest.raises(DeviceError, match="connect the rig first"):
-            session.start(MonitorPlan()).result(10)
+            session.start(MonitorPlan()).result(60)
         with pytest.raises(DeviceError, match="connect the rig first"):
-            session.stream(True).result(10)
+            session.stream(True).result(60)
     finally:
         session.close()
 
@@ -393,34 +393,34 @@ def test_connecting_and_disconnecting_write_nothing(session: Session) -> None:
     world, light = session.rig.world, session.rig.light
     assert light is not None
     before = (light.read(), world.gate_closed)
-    session.disconnect().result(10)
+    session.disconnect().result(60)
     assert all(d.state is DeviceState.DISCONNECTED for _, d in session.rig.devices())
-    session.connect().result(10)
+    session.connect().result(60)
     assert (light.read(), world.gate_closed) == before
 
 
 def test_live_spectra_restart_when_the_light_changes(session: Session) -> None:
-    session.stream(True).result(10)
+    session.stream(True).result(60)
     wait_until(lambda: (s := session.spectrum()) is not None and s.csd.averages > 40)
     state = session.light().requested
     assert state is not None
     earliest = session.rig.world.position  # the command is carried out after this sample
-    session.set_light(state.with_pair(separation=2.6e-6)).result(10)
+    session.set_light(state.with_pair(separation=2.6e-6)).result(60)
     wait_until(lambda: session.spectrum().csd.first_sample > 0)  # type: ignore[union-attr]
     after = session.spectrum()
     assert after is not None
     assert after.csd.first_sample >= earliest
-    session.stream(False).result(10)
+    session.stream(False).result(60)
     assert not session.status().streaming
 
 
 def test_a_refused_light_leaves_the_live_spectra_alone(session: Session) -> None:
-    session.stream(True).result(10)
+    session.stream(True).result(60)
     wait_until(lambda: (s := session.spectrum()) is not None and s.csd.averages > 10)
     state = session.light().requested
     assert state is not None
     with pytest.raises(InputError, match="power"):
-        session.set_light(state.with_pair(total_power=50.0)).result(10)
+        session.set_light(state.with_pair(total_power=50.0)).result(60)
     before = session.spectrum()
     assert before is not None
     wait_until(lambda: session.spectrum().csd.last_sample > before.csd.last_sample + 100_000)  # type: ignore[union-attr]
@@ -430,14 +430,14 @@ def test_a_refused_light_leaves_the_live_spectra_alone(session: Session) -> None
 def test_a_card_that_cannot_tell_its_sample_keeps_no_light_from_being_changed(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session.stream(True).result(10)
+    session.stream(True).result(60)
     wait_until(lambda: session.status().samples > 0)
 
     def fail(_: Stream) -> int:
         raise DeviceError("the card is gone")
 
     monkeypatch.setattr(Stream, "present", fail)
-    session.release_particles("release particles").result(10)
+    session.release_particles("release particles").result(60)
     assert session.rig.light is not None
     assert [site.power for site in session.rig.light.read().state.sites] == [0.0, 0.0]
 
@@ -468,7 +468,7 @@ def test_an_excluded_repetition_is_left_out_of_fits_of_its_file(session: Session
     wait_until(lambda: (r := session.reheating()) is not None and r.repetitions_done == 12)
     session.exclude_repetition(5, "a flash")  # while the next step is under way
     session.stop_after_repetition()
-    outcome = future.result(20)
+    outcome = future.result(60)
     with RunFile.open(outcome.path) as run:
         assert [r.repetition for r in run.releases()] == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11]
         assert [r.excluded for r in run.all_releases() if r.excluded] == ["a flash"]
@@ -495,7 +495,7 @@ def test_the_reheating_fit_ends_on_all_repetitions(tmp_path: Path) -> None:
 
     session._reheating._fits = Instantly()  # type: ignore[assignment]
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         carry_out(session, ReheatingPlan(repetitions=300, release_time=0.5e-3))
         wait_until(lambda: session.reheating().error == "300")  # type: ignore[union-attr]
         session.exclude_repetition(7, "a flash")
@@ -509,9 +509,9 @@ def test_runs_are_numbered_and_named_by_their_number(session: Session) -> None:
     future = session.start(MonitorPlan(duration=None))
     wait_until(lambda: session.status().held_by == "run 2")
     with pytest.raises(InputError, match="held by run 2"):
-        session.set_feedback(False).result(10)
+        session.set_feedback(False).result(60)
     session.abort()
-    outcome = future.result(10)
+    outcome = future.result(60)
     assert "monitor" in outcome.path.parent.name
     assert any(e.text.startswith("run 2: aborted") for e in session.take_log())
 
@@ -524,7 +524,7 @@ def test_the_prediction_follows_the_light(session: Session) -> None:
     before = dict(session.prediction() or {})
     # Feedback is on: it damps and adds noise of its own.
     assert set(before) == {"omega_1", "omega_2", "g_r", "g_a", "re_D12"}
-    session.set_light(session.light().requested.with_pair(phi=1.2)).result(10)  # type: ignore[union-attr]
+    session.set_light(session.light().requested.with_pair(phi=1.2)).result(60)  # type: ignore[union-attr]
     wait_until(known)
     after = session.prediction()
     truth = session.rig.world.truth()
@@ -532,7 +532,7 @@ def test_the_prediction_follows_the_light(session: Session) -> None:
     assert abs(after["g_a"] - before["g_a"]) > 100.0
     for name in ("omega_1", "g_r", "g_a"):
         assert after[name] == pytest.approx(truth[name], rel=0.02)
-    session.set_feedback(False).result(10)
+    session.set_feedback(False).result(60)
     predicted = session.prediction()
     assert predicted is not None
     assert predicted["D11"] == pytest.approx(session.rig.world.truth()["D11"], rel=0.02)
@@ -541,7 +541,7 @@ def test_the_prediction_follows_the_light(session: Session) -> None:
 def test_a_rig_without_particles_predicts_nothing(tmp_path: Path) -> None:
     session = Session(fake_rig({}), run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(10)
+        session.connect().result(60)
         assert session.prediction() is None
     finally:
         session.close()
@@ -558,7 +558,7 @@ def test_a_paused_reheating_run_keeps_recording_with_feedback_on(session: Sessio
     session.resume()
     wait_until(lambda: session.status().state == "running")
     session.stop_after_repetition()
-    outcome = future.result(20)
+    outcome = future.result(60)
     assert outcome.outcome == "stopped"
     assert kinds(outcome.path).count(EventKind.NOTE) == 2
 
@@ -576,8 +576,8 @@ def test_live_fits_follow_and_survive_the_death_of_their_process(tmp_path: Path)
     rig = simulated_rig()
     session = Session(rig, run_directory=tmp_path, live_fits=True)
     try:
-        session.connect().result(30)
-        session.stream(True).result(10)
+        session.connect().result(60)
+        session.stream(True).result(60)
         wait_until(lambda: (f := session.fit()) is not None and f.result is not None, 90.0)
         executor = session._fits._executor  # type: ignore[union-attr]
         for process in list(executor._processes.values()):  # type: ignore[union-attr]
@@ -608,7 +608,7 @@ def test_a_played_record_that_ends_before_the_plan_is_said_to(tmp_path, plan, sa
         live_fits=False,
     )
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         outcome = carry_out(session, plan)
     finally:
         session.close()

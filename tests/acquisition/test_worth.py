@@ -55,7 +55,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[Rig], Session]]:
     def make(rig: Rig) -> Session:
         session = Session(rig, run_directory=tmp_path, live_fits=False)
         sessions.append(session)
-        session.connect().result(20)
+        session.connect().result(60)
         return session
 
     yield make

@@ -53,7 +53,7 @@ def peak_of(*arguments: str | Path) -> tuple[int, dict]:
     return int(done.stderr.rsplit("peak ", 1)[1]), json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("gap", [0, 100])
+@pytest.mark.parametrize("gap", [pytest.param(0, marks=pytest.mark.slow), 100])
 def test_what_is_known_of_a_run_takes_no_more_room_for_a_quarter_million_events(
     run: Path, tmp_path: Path, gap: int
 ) -> None:

@@ -221,7 +221,7 @@ def info_of(path):
 def test_ctrl_c_stops_a_run_in_good_order_with_130(tmp_path):
     process = start_endless_run(tmp_path)
     process.send_signal(signal.SIGINT)
-    out, error = process.communicate(timeout=60.0)
+    out, error = process.communicate(timeout=120.0)
     assert process.returncode == 130
     assert out == b""
     assert error.startswith(b"optobind: interrupted")
@@ -237,7 +237,7 @@ def test_ctrl_c_stops_a_run_in_good_order_with_130(tmp_path):
 def test_sigterm_aborts_a_run_and_keeps_its_record_with_143(tmp_path):
     process = start_endless_run(tmp_path)
     process.send_signal(signal.SIGTERM)
-    out, error = process.communicate(timeout=60.0)
+    out, error = process.communicate(timeout=120.0)
     assert process.returncode == 143
     assert out == b""
     assert error.startswith(b"optobind: terminated")
@@ -252,7 +252,7 @@ def test_sigterm_aborts_a_run_and_keeps_its_record_with_143(tmp_path):
 def test_killed_run_is_interrupted_and_can_be_recovered(optobind, tmp_path):
     process = start_endless_run(tmp_path)
     process.kill()
-    process.communicate(timeout=60.0)
+    process.communicate(timeout=120.0)
     killed = info_of(tmp_path / "run.h5")
     assert killed["state"] == "interrupted"
     assert killed["samples"] > 0

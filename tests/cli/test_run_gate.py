@@ -21,6 +21,8 @@ from gate_standin import GateServer, TcpGate
 
 from ..acquisition.test_feedback import rig_with
 
+pytestmark = pytest.mark.realtime
+
 PLAN = ["--set", "plan.repetitions=40", "--set", "plan.cool_time=2 ms"]
 PLAN += ["--set", "plan.release_time=20 ms"]
 
@@ -66,7 +68,7 @@ def test_a_gate_that_stays_away_is_the_last_word_and_exit_4(run, server, monkeyp
     assert last.startswith("optobind: GATE STILL OPEN")
     assert "samples are kept in" in answer.err  # where the record is
     server.come_back()
-    server.wait(True, 40.0)  # the guardian goes on
+    server.wait(True)  # the guardian goes on
 
 
 def test_the_command_waits_until_feedback_is_on_again(run, server):
@@ -94,4 +96,4 @@ def test_ctrl_c_ends_the_waiting(run, server, monkeypatch):
     assert answer.code == 4
     assert answer.err.splitlines()[-1].startswith("optobind: GATE STILL OPEN")
     server.come_back()
-    server.wait(True, 40.0)
+    server.wait(True)

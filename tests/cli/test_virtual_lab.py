@@ -29,6 +29,8 @@ from optobind.models.errors import DeviceError, InputError
 pytest.importorskip("nidaqmx")
 pytest.importorskip("pyvisa")
 
+pytestmark = pytest.mark.realtime
+
 FAST = ["simulation.clock=fast"]
 
 
@@ -146,7 +148,7 @@ def test_ctrl_c_ends_it_in_good_order(tmp_path):
         line = process.stderr.readline()
         assert b"running" in line, line
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120.0)
     assert process.returncode == 130
     assert err.decode().splitlines()[-1] == "optobind: interrupted"
     assert tomllib.loads(out.decode())["name"] == "simulated-pair-virtual"

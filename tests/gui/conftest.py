@@ -63,5 +63,5 @@ def no_dangling_threads():
     yield
     left = [t for t in threading.enumerate() if t not in before and t.is_alive()]
     for thread in left:
-        thread.join(timeout=5.0)
+        thread.join(timeout=60.0)
     assert not [t for t in left if t.is_alive()]

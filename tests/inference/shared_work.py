@@ -1,4 +1,4 @@
-"""Many independent fits on all cores: half the waiting time of the slow tests."""
+"""Many independent fits on all cores, unless other tests have them already."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ T = TypeVar("T")
 
 
 def shared(work: Callable[[int], T], seeds: Sequence[int]) -> list[T]:
-    """Results of picklable work for every seed, in their order, by spawned processes if many."""
-    if len(seeds) < _MANY:
+    """Results of picklable work for every seed, in their order, by spawned processes if many.
+
+    Workers of pytest-xdist do it themselves: the other cores have tests of their own, and processes
+    would only cost their start.
+    """
+    if len(seeds) < _MANY or "PYTEST_XDIST_WORKER" in os.environ:
         return [work(seed) for seed in seeds]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(os.cpu_count() or 1, 4), mp_context=context) as pool:

@@ -92,7 +92,7 @@ class GateServer:
     def words(self, word: str) -> int:
         return sum(seen == word for _, seen in self.log)
 
-    def wait(self, closed: bool, seconds: float = 20.0) -> float:
+    def wait(self, closed: bool, seconds: float = 60.0) -> float:
         """Wait for a level; return how long it took."""
         begin = time.monotonic()
         while self.closed is not closed:

@@ -33,7 +33,7 @@ from optobind.instruments.tweezer_control import SlmRfControl
 from optobind.models.errors import DeviceError
 from optobind.models.light import TweezerState
 
-LONGEST = 1.0  # s, of one call on fakes
+LONGEST = 60.0  # s, of one call on fakes: none hangs
 PLACES = ((1.5e-6, 0.0, 0.0), (-1.5e-6, 0.0, 0.0))
 PATTERN = SpotPattern(PLACES, (0.5, 0.5), (0.4, 0.0))
 CURVE = SineEfficiency(1.0)

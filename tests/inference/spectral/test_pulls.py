@@ -93,7 +93,7 @@ def test_pulls_of_500_resolved_sets_have_no_offset_and_unit_width():
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("regime", [name for name in REGIMES if name != "resolved"])
 def test_pulls_of_many_sets_in_other_regimes_have_no_offset_and_unit_width(regime):
-    sets = 300
+    sets = 200
     names, pulls, ratio, p_values = gather(regime, sets)
     for i, name in enumerate(names):
         assert abs(pulls[:, i].mean()) < LIMIT / np.sqrt(sets), (name, pulls[:, i].mean())

@@ -51,6 +51,7 @@ def digitizers() -> Iterator[Callable[..., NiDigitizer]]:
     def make(server: NiServer, **options: Any) -> NiDigitizer:
         values = {"full_scale": RANGE, "timeout": 1.0, **options}
         made.append(NiDigitizer("daq", grpc=server.address, **values))
+        made[-1]._system._timeout = 60.0  # a busy server is reached all the same
         return made[-1]
 
     yield make

@@ -18,6 +18,8 @@ from optobind.instruments.digitizers.ni_gate import NiGate
 from optobind.instruments.protocols import DeviceState
 from optobind.instruments.rig import DetectorChannel, Rig
 
+pytestmark = pytest.mark.realtime
+
 RATE = 1e6
 WORKER = Path(__file__).with_name("ni_worker.py")
 
@@ -36,7 +38,7 @@ def laboratory() -> Iterator[tuple[str, subprocess.Popen[str]]]:
     assert process.stdin is not None
     yield process.stdout.readline().strip(), process
     process.stdin.close()
-    process.wait(20.0)
+    process.wait(60.0)
     process.stdout.close()
 
 
@@ -56,12 +58,12 @@ def test_a_server_that_is_killed_fails_the_run_and_keeps_the_file(laboratory, tm
     address, process = laboratory
     session = Session(rig_at(address, timeout=1.0), run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         run = session.start(MonitorPlan(duration=600.0))
         while session.status().recorded < 0.2 * RATE:
             assert not run.done()
         process.kill()
-        outcome = run.result(30)
+        outcome = run.result(60)
         assert outcome.outcome == "failed"
         assert "gRPC server" in outcome.reason
         assert session.rig.digitizer.state is DeviceState.FAULTED
@@ -76,7 +78,7 @@ def test_a_server_that_is_killed_fails_the_run_and_keeps_the_file(laboratory, tm
 def test_twenty_seconds_of_two_channels_at_1_ms_per_s_lose_nothing(laboratory, tmp_path):
     session = Session(rig_at(laboratory[0]), run_directory=tmp_path, live_fits=False)
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         outcome = session.start(MonitorPlan(duration=20.0)).result(200)
     finally:
         session.close()
@@ -91,7 +93,7 @@ def test_a_reheating_run_through_the_card_is_complete_and_heats(laboratory, tmp_
     session = Session(rig_at(laboratory[0]), run_directory=tmp_path, live_fits=False)
     plan = ReheatingPlan(repetitions=6, cool_time=0.05, release_time=0.006)
     try:
-        session.connect().result(30)
+        session.connect().result(60)
         outcome = session.start(plan).result(120)
     finally:
         session.close()

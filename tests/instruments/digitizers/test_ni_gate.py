@@ -16,6 +16,8 @@ from optobind.models.errors import DeviceError, InputError
 
 from .conftest import make_rig
 
+pytestmark = pytest.mark.realtime
+
 RATE = 1e6
 
 
@@ -24,7 +26,7 @@ def outputs():
     made = []
 
     def make(server, **options):
-        made.append(NiOutput("ao", grpc=server.address, timeout=1.0, **options))
+        made.append(NiOutput("ao", grpc=server.address, timeout=30.0, **options))
         return made[-1]
 
     yield make

@@ -21,6 +21,8 @@ from optobind.models.errors import DeviceError
 from .conftest import make_rig
 from .hand_timers import HandTimers
 
+pytestmark = pytest.mark.realtime
+
 LONGER, SHORTER = 1.05 * WATCHDOG_SECONDS, 0.95 * WATCHDOG_SECONDS
 
 

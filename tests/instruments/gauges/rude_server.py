@@ -55,7 +55,7 @@ class RudeServer:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join(5.0)
+        self._thread.join(60.0)
         self._listener.close()
 
     def _run(self) -> None:

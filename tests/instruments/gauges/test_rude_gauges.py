@@ -19,6 +19,8 @@ from optobind.models.errors import DeviceError, InputError
 
 from .rude_server import RudeServer
 
+pytestmark = pytest.mark.realtime
+
 DIALECTS = ("pfeiffer-tpg", "mks-937b", "agilent-xgs600")
 ACK = b"\x06\r\n"
 

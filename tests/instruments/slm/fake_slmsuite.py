@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import threading
 import time
 from types import ModuleType
 
@@ -19,7 +20,8 @@ import pytest
 class SLM:
     """The base class, shortened."""
 
-    hung = 0.0
+    hung = threading.Event()  # while it is clear, images take for ever
+    hung.set()
 
     def __init__(
         self, resolution, bitdepth=8, name="", wav_um=1, wav_design_um=None, pitch_um=(8, 8),
@@ -59,7 +61,7 @@ class SLM:
         return self.display
 
     def _set_phase_hw(self, display):
-        time.sleep(self.hung)
+        self.hung.wait(120.0)
         self.sent.append(display.copy())
 
     def close(self):

@@ -31,6 +31,8 @@ from optobind.models.errors import DeviceError, InputError
 
 from .panels import OPTICS, PATTERN, PITCH
 
+pytestmark = pytest.mark.realtime
+
 SCREENS = {
     "screens": [
         {"name": "desk", "x": 0, "y": 0, "width": 640, "height": 480, "dpr": 1},
@@ -71,7 +73,7 @@ def record_of(folder: Path) -> dict:
 
 
 def wait_until_gone(folder: Path) -> None:
-    deadline = time.monotonic() + 10.0
+    deadline = time.monotonic() + 60.0
     while list(folder.glob("display-*.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not list(folder.glob("display-*.json"))
@@ -176,7 +178,7 @@ def test_the_window_outlives_the_program_that_opened_it(folder):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     ended = subprocess.run(
         [sys.executable, "-u", "-c", textwrap.dedent(script)],
-        env=environment, capture_output=True, text=True, timeout=60.0, encoding="utf-8",
+        env=environment, capture_output=True, text=True, timeout=120.0, encoding="utf-8",
     )  # fmt: skip
     assert ended.returncode == 1, ended.stderr
     slm = make(folder)
@@ -300,28 +302,28 @@ class Impostor:
 FACTS = {"columns": 300, "rows": 200, "refresh": 60.0, "index": 1, "screen": "slm"}
 
 
-def silent_after_the_greeting(link: socket.socket) -> None:
+def silent_after_the_greeting(link: socket.socket, over: threading.Event) -> None:
     receive(link)
     send(link, {**FACTS, "note": None, "shows": False})
     receive(link)
-    time.sleep(1.0)
+    over.wait(120.0)
 
 
 def test_a_window_process_that_hangs_is_given_up_in_time(folder):
-    with Impostor(folder, lambda link: time.sleep(1.0)) as impostor:
+    over = threading.Event()
+    with Impostor(folder, lambda link: over.wait(120.0)) as impostor:
         slm = make(folder, timeout=0.2)
-        begin = time.monotonic()
         with pytest.raises(LinkError, match=r"process 1, .* does not answer: end it, then remove"):
             slm.connect()
-        assert time.monotonic() - begin < 2.0
+        over.set()
         assert impostor.path.exists()
-    with Impostor(folder, silent_after_the_greeting):
-        slm = make(folder, timeout=0.2)
+    over.clear()
+    with Impostor(folder, lambda link: silent_after_the_greeting(link, over)):
+        slm = make(folder, timeout=1.0)
         slm.connect()
-        begin = time.monotonic()
         with pytest.raises(LinkError, match="did not answer in time"):
             slm.show(PATTERN)
-        assert time.monotonic() - begin < 2.0
+        over.set()
         assert slm.state is DeviceState.FAULTED
 
 
@@ -403,7 +405,7 @@ def test_a_process_that_is_about_to_end_takes_no_new_client():
 
     with greet() as link:
         assert receive(link)[0]["screen"] == "0"
-    deadline = time.monotonic() + 10.0
+    deadline = time.monotonic() + 60.0
     while not asked and time.monotonic() < deadline:
         time.sleep(0.005)
     with greet() as link, pytest.raises(ConnectionError):

@@ -23,7 +23,7 @@ from .panels import OPTICS, PATTERN
 def slmsuite(monkeypatch: pytest.MonkeyPatch):
     fake_slmsuite.install(monkeypatch)
     yield fake_slmsuite
-    fake_slmsuite.SLM.hung = 0.0
+    fake_slmsuite.SLM.hung.set()
 
 
 def make(model: str = "meadowlark", settings=None, **options) -> SlmsuiteSLM:
@@ -121,21 +121,28 @@ def test_a_vendor_that_raises_faults_the_device(slmsuite, monkeypatch):
     assert slm.read() == SpotPattern((), (), ())  # whether the image arrived is not known
 
 
+def shown_at_last(slm):
+    """Show, once the call that hung has ended, which may take a moment."""
+    until = time.monotonic() + 60.0
+    while True:
+        slm.connect()
+        try:
+            return slm.show(PATTERN)
+        except LinkError:
+            assert time.monotonic() < until
+
+
 def test_a_vendor_that_hangs_is_given_up_in_time(slmsuite):
     slm = make(timeout=0.1)
     slm.connect()
-    slmsuite.SLM.hung = 0.6
-    begin = time.monotonic()
+    slmsuite.SLM.hung.clear()
     with pytest.raises(LinkError, match=r"did not answer within 0\.1 s"):
         slm.show(PATTERN)
-    assert time.monotonic() - begin < 2.0
     slm.connect()
     with pytest.raises(LinkError, match="still hangs in an earlier call"):
         slm.show(PATTERN)
-    slmsuite.SLM.hung = 0.0
-    time.sleep(0.7)
-    slm.connect()
-    assert slm.show(PATTERN).positions == PATTERN.positions
+    slmsuite.SLM.hung.set()
+    assert shown_at_last(slm).positions == PATTERN.positions
     slow = make(settings={"sdk_path": "hangs"}, start_timeout=0.2)
     with pytest.raises(LinkError, match=r"did not answer within 0\.2 s"):
         slow.connect()
@@ -193,7 +200,7 @@ def test_a_worker_returns_raises_and_ends():
     assert worker.call(lambda: 7, 1.0) == 7
     threads = threading.active_count()
     worker.stop()
-    deadline = time.monotonic() + 2.0
+    deadline = time.monotonic() + 60.0
     while threading.active_count() >= threads and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() < threads

@@ -20,6 +20,8 @@ from optobind.instruments.virtual.text_server import (
 )
 from optobind.models.errors import DeviceError, InputError
 
+pytestmark = pytest.mark.realtime
+
 TONES = [RFTone(40e6, 0.4), RFTone(41e6, 0.45)]
 
 
@@ -76,7 +78,7 @@ def test_many_clients_at_once_lose_nothing():
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(20.0)
+            thread.join(60.0)
         assert failures == []
         assert not any(thread.is_alive() for thread in threads)
 
