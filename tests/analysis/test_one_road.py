@@ -8,6 +8,9 @@ import pytest
 
 import optobind as ob
 from optobind.__main__ import main
+from optobind.acquisition.csd import CsdEstimator
+from optobind.acquisition.live_fit import FitSettings, FitTask, fit_spectrum
+from optobind.acquisition.live_segment import SegmentChoice
 from optobind.acquisition.recorder import Recorder
 from optobind.acquisition.records.opening import open_record
 from optobind.acquisition.runfile_format import Manifest
@@ -37,6 +40,32 @@ def test_a_notebook_answers_what_the_command_line_answers(run, kind, capsys):
     assert answer["parameters"]["D11"]["value"] == result.value("D11")
     assert answer["parameters"]["D11"]["unit"] == "rad/s"
     assert 1e4 < result.value("D11") < 1e7
+
+
+def test_a_live_fit_answers_what_the_analysis_of_the_same_samples_answers(run):
+    record = open_record(run)
+    analysis = ob.analyse_spectrum(record)
+    rate, scale = record.sample_rate, record.scale
+    estimator = CsdEstimator(2, analysis.csd.segment, rate, scale=scale, unit="m")
+    for block in record.steady_blocks((0, 1)):
+        estimator.add(block)
+    fitted = fit_spectrum(FitTask(estimator.estimate(), FitSettings(), record.masses_of((0, 1))))
+    assert fitted.result is not None, fitted.error
+    for name, parameter in analysis.result.parameters.items():
+        assert fitted.result.value(name) == pytest.approx(parameter.value, rel=1e-12), name
+        assert fitted.result.parameters[name].unit == parameter.unit
+
+
+def test_a_live_display_chooses_the_segment_that_the_analysis_chooses(run, tmp_path):
+    """Of the same samples: of longer ones the width of the line is known better."""
+    record = open_record(run)
+    counts = record.source.counts(0, 1 << 18, (0, 1))  # as many as the display looks at
+    choice = SegmentChoice(record.sample_rate, None)
+    choice.add(Block(0, counts, np.asarray(record.stored_scale)))
+    volts = counts * record.stored_scale
+    np.savez(tmp_path / "probe.npz", samples=volts, sample_rate=record.sample_rate)
+    analysis = ob.analyse_spectrum(open_record(tmp_path / "probe.npz"))
+    assert choice.take() == analysis.csd.segment
 
 
 def test_a_spectrum_estimated_by_hand_is_in_the_unit_of_the_record(run):
