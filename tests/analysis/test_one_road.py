@@ -1,6 +1,7 @@
 """The notebook, the command line and joined files give the same calibrated numbers."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +140,42 @@ def test_imported_files_of_one_length_stand_side_by_side(tmp_path):
     np.savez(tmp_path / "C3.npz", samples=samples[:40], sample_rate=1e6)
     with pytest.raises(InputError, match="their lengths differ"):
         open_record([tmp_path / "C1.npz", tmp_path / "C3.npz"])
+
+
+def test_reading_the_events_of_a_run_says_how_far_it_is(run, monkeypatch):
+    """Some records are read at a time, so that the share rises through the whole."""
+    monkeypatch.setattr("optobind.acquisition.runfile._EVENT_ROWS", 16)
+    seen: list[float] = []
+    ob.open_record(run, progress=seen.append)
+    assert len(seen) > 10
+    assert seen == sorted(seen)
+    assert (seen[0] < 0.1, seen[-1]) == (True, 1.0)
+    both: list[float] = []
+    ob.open_record([run, run], progress=both.append)
+    assert both == [share / 2 for share in seen] + [0.5 + share / 2 for share in seen]
+
+
+@pytest.mark.parametrize("command", [["info"], ["fit", "spectrum"], ["fit", "reheating"]])
+def test_reading_events_shows_a_bar_and_obeys_ctrl_c(run, command, monkeypatch, capsys):
+    """Ctrl-C comes with the second piece of the events; it ends the command in one line."""
+    shown: list[str] = []
+
+    @contextmanager
+    def bar(description):
+        shares = iter([0.0])
+
+        def progress(share):
+            shown.append(description)
+            if next(shares, None) is None:
+                raise KeyboardInterrupt
+
+        yield progress
+
+    monkeypatch.setattr("optobind.acquisition.runfile._EVENT_ROWS", 16)
+    monkeypatch.setattr("optobind.cli.files.progress_bar", bar)
+    monkeypatch.setattr("optobind.cli.fit.progress_bar", bar)
+    assert main([*command, str(run)]) == 130
+    assert shown == ["reading events"] * 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.strip().splitlines()) <= 1
