@@ -20,7 +20,7 @@ from optobind.acquisition.live_segment import SegmentChoice
 from optobind.acquisition.ring import Ring
 from optobind.acquisition.slots import LogBook
 from optobind.config.build import build_rig
-from optobind.config.load import load_rig
+from optobind.config.load import read_rig
 from optobind.instruments.rig import Rig
 from optobind.models.blocks import Block, BlockStatus
 from optobind.models.inference.spectral.choose import choose_segment
@@ -30,7 +30,7 @@ RATE, ROWS, SEGMENT = 1e6, 2000, 1024
 
 @pytest.fixture(scope="module")
 def rig() -> Rig:
-    return build_rig(load_rig("simulated-pair", []))
+    return build_rig(read_rig("simulated-pair", []))
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
