@@ -24,13 +24,16 @@ __all__ = ["SegmentChoice"]
 _PROBE_SECONDS = 0.25
 _MOST_SAMPLES = 1 << 20
 _FEWEST_SAMPLES = 1 << 10
+# Of the samples, after which a first choice is made, so that something is shown soon.
+_FIRST_SHARE = 1 / 8
 
 
 class SegmentChoice:
     """Gathers one unbroken stretch of samples and has the segment chosen from it.
 
-    A stretch that ends early, as between two releases, is used as well while none that is half as
-    long has been; so there is a spectrum of short stretches, too.
+    A first choice is made of the beginning of the stretch. One that ends early, as between two
+    releases, is used as well while none that is half as long has been: there is a spectrum of short
+    stretches, too.
 
     Parameters
     ----------
@@ -66,6 +69,7 @@ class SegmentChoice:
     def add(self, block: Block) -> None:
         """Take in a block of the chosen columns; a jump of its sample index ends the stretch."""
         if self._tried == self._rows:
+            self._gathered = []
             return
         if block.first_sample != self._next or block.status & BlockStatus.GAP_BEFORE:
             self.interrupt()
@@ -73,7 +77,8 @@ class SegmentChoice:
         part = block.samples[: self._rows - self._filled]
         self._gathered.append(part)
         self._filled += len(part)
-        if self._filled == self._rows:
+        early = self._tried == 0 and self._filled >= _FIRST_SHARE * self._rows
+        if early or self._filled == self._rows:
             self._ask()
 
     def interrupt(self) -> None:
@@ -83,7 +88,7 @@ class SegmentChoice:
         self._gathered, self._filled = [], 0
 
     def take(self) -> int | None:
-        """Return the segment, once, as soon as it is chosen; None before."""
+        """Return a segment, once, as soon as it is chosen; None before."""
         if self._asked is None or not self._asked[1].done():
             return None
         (probe, future), self._asked = self._asked, None
@@ -92,14 +97,13 @@ class SegmentChoice:
         else:
             segment = future.result()
         if segment is None:  # nothing can be said of these samples: wait for better ones
-            self._tried = 0
+            self._gathered, self._filled, self._tried = [], 0, 0
         return segment
 
     def _ask(self) -> None:
         """Have the segment chosen from what was gathered."""
         self._tried = self._filled
         probe = Probe(np.concatenate(self._gathered), self._rate, self.band)
-        self._gathered, self._filled = [], 0
         if self._fits is not None:
             self._asked = probe, self._fits.segment(probe)
             return

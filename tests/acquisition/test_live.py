@@ -140,8 +140,9 @@ def test_the_live_segment_is_the_one_that_every_analysis_chooses(width: float) -
     counts = resonance(width, 1 << 18)
     probe = counts[: 1 << 17]  # a quarter of a second
     chosen = chosen_of(SegmentChoice(RATE, None), in_blocks(counts))
-    assert chosen == [choose_segment(probe, RATE)]
-    assert 2.0 < width / (RATE / chosen[0])
+    assert chosen[-1] == choose_segment(probe, RATE)
+    assert len(chosen) == 2, "a first one soon, then the one of the whole"
+    assert 2.0 < width / (RATE / chosen[-1])
 
 
 def test_the_live_segment_follows_the_lines_of_the_band() -> None:
@@ -151,19 +152,19 @@ def test_the_live_segment_follows_the_lines_of_the_band() -> None:
     choice = SegmentChoice(RATE, None)
     band = (40e3, 80e3)
     choice.begin(band)
-    assert chosen_of(choice, in_blocks(counts)) == [choose_segment(counts, RATE, band)]
+    assert chosen_of(choice, in_blocks(counts))[-1] == choose_segment(counts, RATE, band)
 
 
 def test_a_band_without_bins_does_not_keep_the_spectra_from_showing() -> None:
     counts = resonance(2000.0, 1 << 17)
     choice = SegmentChoice(RATE, None)
     choice.begin((60000.0, 60000.1))
-    assert chosen_of(choice, in_blocks(counts)) == [choose_segment(counts, RATE)]
+    assert chosen_of(choice, in_blocks(counts))[-1] == choose_segment(counts, RATE)
 
 
 def test_stretches_between_releases_are_chosen_from_and_a_whole_one_again() -> None:
     choice = SegmentChoice(RATE, None)
-    short = resonance(200.0, 1 << 14)
+    short = resonance(200.0, 1 << 13)
     first = chosen_of(choice, in_blocks(short))
     choice.interrupt()
     assert first == []
@@ -172,7 +173,7 @@ def test_stretches_between_releases_are_chosen_from_and_a_whole_one_again() -> N
     choice.interrupt()
     assert (again, choice.take()) == ([], None), "a stretch as long says nothing new"
     whole = resonance(200.0, 1 << 17)
-    assert chosen_of(choice, in_blocks(whole, 50_000)) == [choose_segment(whole, RATE)]
+    assert chosen_of(choice, in_blocks(whole, 50_000))[-1] == choose_segment(whole, RATE)
     assert chosen_of(choice, in_blocks(whole, 500_000)) == [], "chosen once"
 
 
@@ -182,7 +183,7 @@ def test_no_segment_is_chosen_across_a_gap() -> None:
     del blocks[30]
     choice = SegmentChoice(RATE, None)
     half = counts[: 30 * ROWS]
-    assert chosen_of(choice, blocks) == [choose_segment(half, RATE)]
+    assert chosen_of(choice, blocks)[-1] == choose_segment(half, RATE)
     marked = [*in_blocks(counts)]
     marked[3] = replace(marked[3], status=BlockStatus.GAP_BEFORE)
     choice.begin(None)
@@ -197,7 +198,7 @@ def test_samples_of_which_nothing_can_be_said_are_waited_out() -> None:
     ]
     assert chosen_of(choice, bad) == []
     good = resonance(200.0, 1 << 18)
-    assert chosen_of(choice, in_blocks(good, 1 << 18)) == [choose_segment(good[: 1 << 17], RATE)]
+    assert chosen_of(choice, in_blocks(good, 1 << 18))[-1] == choose_segment(good[: 1 << 17], RATE)
 
 
 def test_a_worker_that_fails_leaves_the_choice_to_the_display() -> None:
@@ -209,9 +210,8 @@ def test_a_worker_that_fails_leaves_the_choice_to_the_display() -> None:
 
     broken: Any = Broken()
     counts = resonance(200.0, 1 << 17)
-    assert chosen_of(SegmentChoice(RATE, broken), in_blocks(counts)) == [
-        choose_segment(counts, RATE)
-    ]
+    chosen = chosen_of(SegmentChoice(RATE, broken), in_blocks(counts))
+    assert chosen[-1] == choose_segment(counts, RATE)
 
 
 def test_a_changed_light_is_looked_at_anew_while_the_average_goes_on(rig: Rig) -> None:
@@ -253,14 +253,14 @@ def test_a_changed_light_is_looked_at_anew_while_the_average_goes_on(rig: Rig) -
     try:
         live.follow(ring, RATE)
         send(resonance(2000.0, 1 << 18))
-        wait_until(lambda: len(late.asked) == 1)
+        wait_until(lambda: len(late.asked) == 2)
         assert live.spectrum.get() is None
         wide = late.answer()
         send(resonance(2000.0, 1 << 16))
         wait_until(lambda: (s := live.spectrum.get()) is not None and s.csd.segment == wide)
         live.restart_average(from_sample=sent)
         send(resonance(20.0, 1 << 18, seed=2))
-        wait_until(lambda: len(late.asked) == 2)
+        wait_until(lambda: len(late.asked) == 4)
         wait_until(lambda: live.spectrum.get().csd.first_sample > 1 << 18)  # type: ignore[union-attr]
         assert live.spectrum.get().csd.segment == wide  # type: ignore[union-attr]
         narrow = late.answer()
@@ -270,8 +270,8 @@ def test_a_changed_light_is_looked_at_anew_while_the_average_goes_on(rig: Rig) -
         live.configure(model="pair", band=(55e3, 65e3), channels=None, vary={})
         first = live.spectrum.get().csd.first_sample  # type: ignore[union-attr]
         send(resonance(20.0, 1 << 18, seed=4))
-        wait_until(lambda: len(late.asked) == 3)
-        assert late.asked[2][0].band == (55e3, 65e3)
+        wait_until(lambda: len(late.asked) == 6)
+        assert late.asked[-1][0].band == (55e3, 65e3)
         assert live.spectrum.get().csd.first_sample == first, "the average goes on"  # type: ignore[union-attr]
     finally:
         live.leave()
