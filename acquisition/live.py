@@ -21,30 +21,26 @@ from ..instruments.rig import DetectorChannel, Rig
 from ..models.blocks import Block, BlockStatus
 from ..models.errors import InputError, OptobindError
 from ..models.inference.result import FitResult
+from ..models.spectra import CsdEstimate
 from .calibration import masses_of, metres_per_volt
 from .csd import CsdEstimator
 from .live_fit import FitProcess, FitSettings, FitTask, FittedCurve
+from .live_segment import SegmentChoice
 from .ring import Ring
 from .ring_cursor import Cursor
 from .slots import Latest, LogBook
 from .snapshots import FitSnapshot, SpectrumSnapshot, TraceSnapshot
 
-__all__ = ["LiveAnalysis", "spectrum_segment"]
+__all__ = ["LiveAnalysis"]
 
 _TRACE_SECONDS = 0.02
 _AVERAGING_SECONDS = 1.0
 _TRACE_PERIOD, _SPECTRUM_PERIOD = 0.03, 0.05  # s between snapshots
-_BIN_WIDTH = 150.0
 _MINIMUM_AVERAGES = 8
 _BAD_FIT = 1e-4  # p-value below which the next fit searches anew
 _SEARCH_SECONDS = 5.0
 _BEHIND_SECONDS = 0.5  # of samples, after which the display skips to the newest
 _UNUSABLE = BlockStatus.SATURATED | BlockStatus.PARTICLE_LOST | BlockStatus.FEEDBACK_OFF
-
-
-def spectrum_segment(sample_rate: float) -> int:
-    """Samples per segment of the live spectrum: a power of two near 150 Hz per bin."""
-    return int(2 ** round(np.log2(max(256.0, sample_rate / _BIN_WIDTH))))
 
 
 class LiveAnalysis:
@@ -59,7 +55,7 @@ class LiveAnalysis:
     fits : FitProcess or None
         None shows spectra without fits.
     segment : int or None
-        Samples per segment; None for about 150 Hz per bin.
+        Samples per segment; None for one that resolves the lines, see :class:`SegmentChoice`.
     """
 
     def __init__(
@@ -175,7 +171,7 @@ class LiveAnalysis:
 
     @property
     def segment(self) -> int | None:
-        """Samples per segment, None for the default."""
+        """Samples per segment, None if they are to be chosen."""
         return self._segment
 
 
@@ -199,28 +195,50 @@ class _Follower:
         self._warm: FittedCurve | None = None
         self._warm_settings: FitSettings | None = None
         self._next_search = 0.0
+        self._segment = live.segment
+        self._choice = SegmentChoice(sample_rate, live.fits)
+        self._estimator: CsdEstimator | None = None
         self._prepare()
 
     def _prepare(self) -> None:
-        """Start a new average with the detectors chosen now."""
+        """Start a new average with the detectors chosen now, and look whether a segment suits.
+
+        Until another one is chosen the average goes on with the segment before.
+        """
         self._warm = None
         self._outdated = self._future is not None
         self._detectors = self._live.detectors()
         self._columns = np.array([d.channel for d in self._detectors], dtype=np.intp)
         self._masses = masses_of(self._live.rig.trap, self._detectors)
+        self._choice.begin(self._live.settings.band)
+        if self._segment is not None:
+            self._estimator = self._new_average(self._segment)
+
+    def _new_average(self, segment: int) -> CsdEstimator:
+        """Make an average over 1 s of the chosen detectors, in m where they are calibrated."""
         unit = "V" if self._masses is None else "m"
         factor = np.ones(len(self._columns))
         if self._masses is not None:
             factor = metres_per_volt(self._detectors)
-        self._estimator = CsdEstimator(
+        return CsdEstimator(
             channels=len(self._columns),
-            segment=self._live.segment or spectrum_segment(self._rate),
+            segment=segment,
             sample_rate=self._rate,
             scale=np.asarray(self._ring.scale)[self._columns] * factor,
             unit=unit,
             averaging="exponential",
             time_constant=_AVERAGING_SECONDS,
         )
+
+    def _take_segment(self) -> None:
+        """Begin a new average where another segment than the present one was chosen."""
+        band = self._live.settings.band
+        if band != self._choice.band:
+            self._choice.begin(band)
+        segment = self._choice.take()
+        if segment is not None and segment != self._segment:
+            self._segment = segment
+            self._estimator = self._new_average(segment)
 
     def run(self) -> None:
         """Follow until told to stop."""
@@ -243,15 +261,17 @@ class _Follower:
                 self._prepare()
             if block is not None:
                 self._take(block)
+            self._take_segment()
             now = time.monotonic()
             if now >= next_trace and self._tail_end:
                 next_trace = now + _TRACE_PERIOD
                 self._publish_trace()
             if self._collect_fit():  # the next fit begins at once, of the newest spectra
                 next_spectrum = 0.0
-            if now >= next_spectrum and self._estimator.segments:
+            average = self._estimator
+            if now >= next_spectrum and average is not None and average.segments:
                 next_spectrum = now + _SPECTRUM_PERIOD
-                self._publish_spectrum()
+                self._publish_spectrum(average.estimate())
 
     def _take(self, block: Block) -> None:
         """Append to the trace and to the average."""
@@ -260,12 +280,18 @@ class _Follower:
         np.multiply(block.samples[-rows:], block.scale, out=self._tail[-rows:], casting="unsafe")
         self._tail_end = block.end_sample
         if block.status & _UNUSABLE:
-            self._estimator.reset()
+            self._choice.interrupt()
+            if self._estimator is not None:
+                self._estimator.reset()
             return
         if block.first_sample < self._from_sample:  # taken under the set-point before
             return
         chosen: Any = np.ascontiguousarray(block.samples[:, self._columns])
-        self._estimator.add(replace(block, samples=chosen, scale=block.scale[self._columns]))
+        used = replace(block, samples=chosen, scale=block.scale[self._columns])
+        if self._live.segment is None:
+            self._choice.add(used)
+        if self._estimator is not None:
+            self._estimator.add(used)
 
     def _publish_trace(self) -> None:
         self._sequence += 1
@@ -275,9 +301,8 @@ class _Follower:
             TraceSnapshot(self._sequence, first, self._rate, self._tail.copy(), names)
         )
 
-    def _publish_spectrum(self) -> None:
+    def _publish_spectrum(self, csd: CsdEstimate) -> None:
         self._sequence += 1
-        csd = self._estimator.estimate()
         chosen = tuple(d.name for d in self._detectors)
         snapshot = SpectrumSnapshot(self._sequence, csd, chosen)
         self._live.spectrum.put(snapshot)

@@ -11,12 +11,12 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.errors import OptobindError
+from ..models.errors import InputError, OptobindError
 from ..models.inference.reheating.estimate import ReheatingEstimate
 from ..models.inference.result import FitResult
 from ..models.reprs import short_repr
@@ -31,8 +31,10 @@ __all__ = [
     "FitSettings",
     "FitTask",
     "FittedCurve",
+    "Probe",
     "fit_reheating_curves",
     "fit_spectrum",
+    "segment_of",
 ]
 
 A = TypeVar("A")
@@ -102,10 +104,32 @@ class FittedCurve:
     __repr__ = short_repr
 
 
+@dataclass(frozen=True)
+class Probe:
+    """Samples of which the segment is chosen.
+
+    Attributes
+    ----------
+    samples : ndarray, shape (n, channels)
+        Unbroken, in counts or V.
+    sample_rate : float
+        Hz.
+    band : (float, float) or None
+        Hz; lines are looked for here only.
+    """
+
+    samples: NDArray[Any]
+    sample_rate: float
+    band: tuple[float, float] | None
+
+    __repr__ = short_repr
+
+
 def _initialise() -> None:
     """Start of the worker: leave Ctrl-C to the parent, die with it, load what fits need."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    import_module("..models.inference.spectral.choose", __package__)
     import_module("..models.inference.spectral.fits", __package__)
     import_module("..models.inference.reheating.fits", __package__)
 
@@ -116,6 +140,21 @@ def _die_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def segment_of(probe: Probe) -> int | None:
+    """Samples per segment that resolve the lines of a probe; None if it holds unusable samples.
+
+    A band without a bin of the probe does not count: the fit will say so.
+    """
+    from ..models.inference.spectral.choose import choose_segment
+
+    for band in dict.fromkeys((probe.band, None)):
+        try:
+            return choose_segment(probe.samples, probe.sample_rate, band)
+        except InputError:
+            continue
+    return None
 
 
 def fit_spectrum(task: FitTask) -> FittedCurve:
@@ -180,7 +219,7 @@ def fit_reheating_curves(estimate: ReheatingEstimate) -> tuple[FitResult | None,
 
 
 class FitProcess:
-    """One worker process; at most one spectrum and one reheating fit wait at a time.
+    """One worker process; at most one task of each kind waits at a time.
 
     Once closed it refuses to fit: a late caller must not start a worker that nobody ends.
 
@@ -204,6 +243,10 @@ class FitProcess:
     def spectrum(self, task: FitTask) -> Future[FittedCurve]:
         """Submit a spectrum."""
         return self._submit(fit_spectrum, task)
+
+    def segment(self, probe: Probe) -> Future[int | None]:
+        """Submit samples of which the segment is to be chosen."""
+        return self._submit(segment_of, probe)
 
     def reheating(self, estimate: ReheatingEstimate) -> Future[tuple[FitResult | None, str]]:
         """Submit reheating curves."""

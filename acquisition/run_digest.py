@@ -14,7 +14,10 @@ from .ranges import NO_END, Range, Ranges
 from .release_table import ReleaseCollector, ReleaseTable
 from .releases import Evidence
 
-__all__ = ["RunDigest", "StepSpan", "digest_of"]
+__all__ = ["Progress", "RunDigest", "StepSpan", "digest_of"]
+
+Progress = Callable[[float], object]
+"""Called with the share of a long piece of work that is done, 0 … 1."""
 
 
 @dataclass

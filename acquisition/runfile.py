@@ -17,7 +17,7 @@ from ..models.errors import FileError, InputError
 from .events import Event
 from .ranges import Range, Ranges
 from .releases import Release, rail_of, reaches_rail
-from .run_digest import RunDigest, digest_of
+from .run_digest import Progress, RunDigest, digest_of
 from .runfile_format import SlowRecord, decode_events, in_order, read_manifest
 from .runfile_results import read_results
 from .swmr import left_open, open_swmr
@@ -27,6 +27,8 @@ __all__ = ["RunFile", "Stretch"]
 
 _BLOCK_ROWS = 1 << 16
 _EVENT_ROWS = 1 << 14
+# Of the work on the events; the rest is judging the releases.
+_SHARE_OF_READING = 0.9
 
 
 @dataclass(frozen=True)
@@ -209,17 +211,31 @@ class RunFile:
         """Return the events in the order of their samples: all at once, 1 kB each."""
         return sorted(self._decoded(), key=lambda event: event.sample)
 
-    def each_event(self) -> Iterator[Event]:
-        """Iterate over the events in the order of their samples, in bounded memory."""
-        return in_order(self._decoded())
+    def each_event(self, progress: Progress = lambda share: None) -> Iterator[Event]:
+        """Iterate over the events in the order of their samples, in bounded memory.
 
-    def digest(self) -> RunDigest:
-        """Return what the events say, releases judged, in bounded memory."""
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with the share of the events that were read, 0 … 1.
+        """
+        return in_order(self._decoded(progress))
+
+    def digest(self, progress: Progress = lambda share: None) -> RunDigest:
+        """Return what the events say, releases judged, in bounded memory; read them once.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with the share of the work that is done, 0 … 1: millions of events take a minute.
+        """
         if self._digest is None:
-            found, recorded = digest_of(self.each_event()), self.recorded()
+            events = self.each_event(lambda share: progress(_SHARE_OF_READING * share))
+            found, recorded = digest_of(events), self.recorded()
             end = recorded[-1][1] if recorded else 0
             found.judge(lambda a, b: recorded.holding(a, b) is not None, end, self._at_rail)
             self._digest = found
+            progress(1.0)
         return self._digest
 
     def slow(self) -> list[SlowRecord]:
@@ -343,16 +359,18 @@ class RunFile:
             self._table = rows[held > 0], Ranges.of(first, first + held)
         return self._table
 
-    def _decoded(self) -> Iterator[Event]:
+    def _decoded(self, progress: Progress = lambda share: None) -> Iterator[Event]:
         """Events in the order of their records, read piece by piece."""
-        return decode_events(self._event_pieces())
+        return decode_events(self._event_pieces(progress))
 
-    def _event_pieces(self) -> Iterator[NDArray[np.void]]:
+    def _event_pieces(self, progress: Progress) -> Iterator[NDArray[np.void]]:
         records = self._file["events"]
-        for start in range(0, records.shape[0], _EVENT_ROWS):
+        total = records.shape[0]
+        for start in range(0, total, _EVENT_ROWS):
             with _reading(self.path):
                 piece: NDArray[np.void] = records[start : start + _EVENT_ROWS]
             yield piece
+            progress(min(1.0, (start + _EVENT_ROWS) / total))
 
     def _columns(self, channels: Sequence[int]) -> list[int]:
         """Check channel numbers."""

@@ -78,7 +78,7 @@ class Session:
     block_seconds : float
         Longest block, s.
     spectrum_segment : int or None
-        Samples per segment of the live spectrum; None for about 150 Hz per bin.
+        Samples per segment of the live spectrum; None for one that resolves the lines.
     slow_pace : Pace or None
         When slow devices (the gauge) are asked; None for every 2 s.
 

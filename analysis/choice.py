@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from ..acquisition.records.record import Record
+from ..acquisition.run_digest import Progress
 from ..models.errors import InputError
 from ..models.inference.result import FitResult
 
 __all__ = ["Progress", "check_band", "with_input"]
-
-Progress = Callable[[float], object]
-"""Called with the share of the work that is done, 0 … 1."""
 
 
 def check_band(band: tuple[float, float] | None, sample_rate: float) -> None:

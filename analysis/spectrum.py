@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
-
-from numpy.typing import NDArray
+from typing import Literal
 
 from ..acquisition.csd import CsdEstimator
 from ..acquisition.records.record import Record
@@ -23,8 +21,6 @@ __all__ = ["SpectrumAnalysis", "analyse_spectrum"]
 
 # The segment is chosen from so many samples at most: lines show in less.
 _PROBE_SAMPLES = 1 << 22
-# A band narrower than this many of the record's finest bins may hold none of a shorter segment's.
-_PROBE_BINS = 64.0
 # One segment alone is fitted when a line is narrower than its bins, as in high vacuum; of a record
 # shorter than this it says nothing that is worth an error bar.
 _SHORTEST_ALONE = 4096
@@ -165,7 +161,7 @@ def _estimate_csd(
     if segment is None:
         start, stop = ranges[0]
         probe = record.source.counts(start, min(stop, start + _PROBE_SAMPLES), columns)
-        segment = _segment_for(probe, record.sample_rate, band)
+        segment = choose_segment(probe, record.sample_rate, band)
     elif segment > (longest := record.longest()):
         # Asked before the estimator makes room for such a segment.
         raise InputError(
@@ -191,15 +187,6 @@ def _estimate_csd(
             "infinity"
         )
     return estimator.estimate()
-
-
-def _segment_for(
-    samples: NDArray[Any], sample_rate: float, band: tuple[float, float] | None
-) -> int:
-    """Choose the segment by the lines of the band, unless it is too narrow to look for lines."""
-    if band is not None and band[1] - band[0] < _PROBE_BINS * sample_rate / len(samples):
-        band = None
-    return choose_segment(samples, sample_rate, band)
 
 
 def _with_choice(result: FitResult, record: Record, columns: tuple[int, ...]) -> FitResult:

@@ -22,7 +22,7 @@ from optobind.acquisition.recorder import Recorder
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.session import Session
 from optobind.config.build import build_rig
-from optobind.config.load import load_rig
+from optobind.config.load import read_rig
 from optobind.instruments.fake_card import FakeCard
 from optobind.instruments.fakes import FakeGate
 from optobind.instruments.rig import DetectorChannel, Rig
@@ -49,7 +49,7 @@ def card_rig() -> Rig:
 
 def shipped_rig() -> Rig:
     """The shipped pair with its clock in real time."""
-    return build_rig(load_rig("simulated-pair", ["simulation.clock=real-time"]))
+    return build_rig(read_rig("simulated-pair", ["simulation.clock=real-time"]))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from numba import njit
 
 from bench.row import Row, cpu_seconds, paired
 from optobind.config.build import build_rig
-from optobind.config.load import load_rig
+from optobind.config.load import read_rig
 from optobind.models.rng import new_stream, next_normal
 
 SAMPLES, LOOP_STEPS = 1_000_000, 40_000
@@ -44,7 +44,7 @@ def numpy_loop(step: Any, root: Any, response: Any) -> None:
 
 def rows() -> list[Row]:
     """Share of the RNG bound, and the ratio to a numpy loop that does less."""
-    world: Any = build_rig(load_rig("simulated-pair", ["simulation.clock=fast"])).world
+    world: Any = build_rig(read_rig("simulated-pair", ["simulation.clock=fast"])).world
     detectors = len(world.settings.detectors)
     counts = np.empty((SAMPLES, detectors), np.int16)
     stream = new_stream(np.random.SeedSequence(1))

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from ..config.build import build_rig, build_trap
 from ..config.live import real_devices
-from ..config.load import LoadedRig, kind_of_file, load_plan, load_rig
+from ..config.load import LoadedRig, kind_of_file, read_plan, read_rig
 from ..models.prefixes import engineering
 from .output import print_result, warn
 
@@ -24,10 +24,10 @@ def check_file(path: str) -> None:
         For what the schema refuses, and for a rig without an equilibrium.
     """
     if kind_of_file(path) == "plan":
-        plan = load_plan(path).plan
+        plan = read_plan(path).plan
         print_result(f"{path}: plan of kind {plan.kind}, valid")
         return
-    loaded = load_rig(path)
+    loaded = read_rig(path)
     config, trap = loaded.config, build_trap(loaded.config)
     places = trap.equilibrium()
     warn(trap.doubts())

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from ..config.build import build_trap
-from ..config.load import load_rig
+from ..config.load import read_rig
 from ..models.array import TrapArray
 from ..models.couplings import PairCouplings
 from ..models.errors import InputError
@@ -105,7 +105,7 @@ def show_couplings(
 ) -> None:
     """Load a rig, predict, and print."""
     _refuse_plan_settings(settings)
-    loaded = load_rig(rig, settings)
+    loaded = read_rig(rig, settings)
     trap = build_trap(loaded.config)
     values = couplings_of(trap, at)
     warn(_doubts(trap, at, values["far_field"]))

@@ -18,7 +18,7 @@ from ..analysis.reheating import analyse_reheating
 from ..analysis.report.page import ReportContent, write_report
 from ..analysis.spectrum import SpectrumAnalysis, analyse_spectrum
 from ..config.build import build_rig
-from ..config.load import load_plan, load_rig
+from ..config.load import read_plan, read_rig
 from ..models.errors import ConvergenceError, FileError, InputError, OptobindError
 from ..models.inference.digits import in_hertz, measured
 from ..models.inference.parameters import symbol_of
@@ -72,8 +72,8 @@ def run_demo(
     settings = ["simulation.clock=fast", *rig_settings]
     if seed is not None:
         settings.append(f"simulation.seed={seed}")
-    rig = build_rig(load_rig(_RIG, settings))
-    plan = load_plan(_PLAN, plan_settings).plan
+    rig = build_rig(read_rig(_RIG, settings))
+    plan = read_plan(_PLAN, plan_settings).plan
     run_path = _run_path(out)  # last: what cannot be run leaves no empty folder
     console = console_for_progress()
     seconds: dict[str, float] = {}

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from .output import print_json, print_result
+from .output import print_json, print_result, progress_bar
 
 __all__ = ["recover_file", "show_info"]
 
@@ -29,14 +29,15 @@ def show_info(path: Path, as_json: bool) -> None:
 
 def _info_of(path: Path) -> dict[str, Any]:
     """Describe a run file, or any other record that can be imported."""
-    from ..acquisition.records.opening import open_record
+    from ..acquisition.records.opening import is_run_file, open_record
 
-    record = open_record(path)
-    if record.kind == "run":
+    if is_run_file(path):
         from ..acquisition.runfile import RunFile
 
-        with RunFile.open(path) as run:
+        with RunFile.open(path) as run, progress_bar("reading events") as progress:
+            run.digest(progress)
             return run.info()
+    record = open_record(path)
     ranges = record.recorded()
     length = ranges[0][1] - ranges[0][0]
     return {

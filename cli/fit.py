@@ -18,6 +18,8 @@ from .output import print_json, print_result, progress_bar, warn, write_json
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..acquisition.records.record import Record
+
 __all__ = ["SpectrumOptions", "fit_reheating_file", "fit_spectrum_file", "result_tables"]
 
 
@@ -48,10 +50,9 @@ def fit_spectrum_file(
     """Fit the spectra of a file."""
     columns = _columns(options.channels)
     _check_directory(out)
-    from ..acquisition.records.opening import open_record
     from ..analysis.spectrum import analyse_spectrum
 
-    record = open_record(path, sample_rate=options.rate)
+    record = _opened(path, options.rate)
     with progress_bar("averaging spectra") as progress:
         analysis = analyse_spectrum(
             record,
@@ -82,10 +83,9 @@ def fit_reheating_file(
     """Fit the reheating curves of a file."""
     columns = _columns(channels)
     _check_directory(out)
-    from ..acquisition.records.opening import open_record
     from ..analysis.reheating import analyse_reheating
 
-    record = open_record(path)
+    record = _opened(path)
     with progress_bar("averaging releases") as progress:
         analysis = analyse_reheating(
             record,
@@ -115,6 +115,14 @@ def _with_intervals(result: FitResult) -> FitResult:
 
     with progress_bar("intervals") as progress:
         return with_intervals(result, progress=progress)
+
+
+def _opened(path: Path, rate: float | None = None) -> Record:
+    """Open a file and show how far its events are read."""
+    from ..acquisition.records.opening import open_record
+
+    with progress_bar("reading events") as progress:
+        return open_record(path, sample_rate=rate, progress=progress)
 
 
 def _require_converged(result: FitResult) -> None:

@@ -40,21 +40,8 @@ _FINALISE_SECONDS = 60.0
 def measure(rig: Rig, plan: Plan, path: Path | None = None) -> tuple[RunOutcome, int]:
     """Carry a plan out on a rig in a session of its own, and close that in any case.
 
-    Parameters
-    ----------
-    rig : Rig
-        Not connected yet.
-    plan : Plan
-        What to do.
-    path : Path or None
-        The run file; None for a new folder.
-
-    Returns
-    -------
-    outcome : RunOutcome
-        How the run ended.
-    interruption : int
-        Exit code of the signal that came meanwhile, 0 without one.
+    The rig is not connected yet; ``plan``, ``path`` and what is returned are as of
+    :func:`carry_out`.
     """
     from ..acquisition.conditions import SIMULATION_LAGS
     from ..acquisition.session import Session

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..config.build import require_one_world
 from ..config.live import device_options, guarded, make_real_device, real_devices
-from ..config.load import LoadedRig, load_rig
+from ..config.load import LoadedRig, read_rig
 from ..instruments.availability import availability
 from ..instruments.catalogue import DriverSpec, Family, drivers, find_driver
 from ..models.errors import DeviceError, InputError, OptobindError
@@ -102,7 +102,7 @@ def check_rig(rig: str, settings: Sequence[str], as_json: bool) -> int:
 
 
 def _loaded(rig: str, settings: Sequence[str]) -> LoadedRig:
-    loaded = load_rig(rig, settings)
+    loaded = read_rig(rig, settings)
     if loaded.config.devices is None:
         raise InputError(f"rig {loaded.name} has no devices: add [devices.digitizer]")
     require_one_world(loaded.name, loaded.config.devices)

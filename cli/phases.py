@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from ..analysis.figures.style import save_figure
 from ..config.build import build_trap
-from ..config.load import load_rig
+from ..config.load import read_rig
 from ..models.array import TrapArray
 from ..models.errors import FileError, InputError
 from ..models.json_values import json_text
@@ -84,7 +84,7 @@ def _pair_of_rig(rig: str, settings: Sequence[str], at: At) -> tuple[str, TrapAr
     for setting in settings:
         if setting.startswith("plan."):
             raise InputError(f"--set {setting!r} addresses a plan, and there is none here")
-    loaded = load_rig(rig, settings)
+    loaded = read_rig(rig, settings)
     trap = build_trap(loaded.config)
     if len(trap.spheres) != 2:
         raise InputError(f"phases are of a pair, the rig has {len(trap.spheres)} particles")

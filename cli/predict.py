@@ -8,7 +8,7 @@ from importlib import util
 from typing import Any, Literal
 
 from ..config.build import build_trap
-from ..config.load import load_rig
+from ..config.load import read_rig
 from ..models.array import TrapArray
 from ..models.ranges import require_range
 from .output import print_json, print_result, warn
@@ -42,7 +42,7 @@ def show_prediction(
     as_json : bool
         Print one JSON object in place of tables.
     """
-    loaded = load_rig(rig, settings)
+    loaded = read_rig(rig, settings)
     eta = _DETECTOR
     for detector in loaded.config.detectors:
         if detector.role == "out_of_loop" and detector.efficiency is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.build import build_rig
-from ..config.load import LoadedPlan, load_plan, load_rig
+from ..config.load import LoadedPlan, read_plan, read_rig
 from ..config.overrides import split_overrides
 from ..models.errors import DeviceError, InputError, OptobindError
 from .following import clock_of, measure
@@ -33,7 +33,7 @@ def run_plan_on_rig(
     """Load, run and print the path of the run file; return the exit code."""
     of_rig, of_plan = split_overrides(settings)
     loaded_plan = _load_plan(plan, of_plan)
-    built = build_rig(load_rig(rig, of_rig), watched=False)
+    built = build_rig(read_rig(rig, of_rig), watched=False)
     path = None if out is None else out / "run.h5"
     outcome, interruption = measure(built, loaded_plan.plan, path)
     if outcome.outcome == "failed":
@@ -51,7 +51,7 @@ def run_plan_on_rig(
 def _load_plan(plan: str, settings: Sequence[str]) -> LoadedPlan:
     """Load a plan; a wrong setting is named as it was given, with the prefix."""
     try:
-        return load_plan(plan, settings)
+        return read_plan(plan, settings)
     except InputError as error:
         paths = [setting.partition("=")[0].strip() for setting in settings]
         text = str(error)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config.build import build_rig
-from ..config.load import LoadedRig, load_rig, rig_from_dict
+from ..config.load import LoadedRig, read_rig, rig_from_dict
 from ..config.toml_writer import to_toml
 from ..instruments.virtual.laboratory import VirtualLaboratory
 from .output import console_for_progress, print_text
@@ -65,7 +65,7 @@ def serve_rig(rig: str, settings: Sequence[str], options: LabOptions) -> None:
     chosen = list(settings)
     if options.real_time is not None:
         chosen.append(f"simulation.clock={'real-time' if options.real_time else 'fast'}")
-    loaded = load_rig(rig, chosen)
+    loaded = read_rig(rig, chosen)
     built = build_rig(loaded)
     with (
         collected_endings() as endings,

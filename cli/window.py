@@ -36,9 +36,9 @@ def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> 
 
     begin_check()  # the display answers while the rest is imported
     from ..config.build import build_rig
-    from ..config.load import load_rig
+    from ..config.load import read_rig
 
-    built = build_rig(load_rig(rig, settings))
+    built = build_rig(read_rig(rig, settings))
     from ..acquisition.session import Session
     from ..gui.app import run_window
     from ..gui.check import require_display

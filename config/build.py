@@ -98,7 +98,7 @@ def build_rig(loaded: LoadedRig, *, watched: bool = True) -> Rig:
     Parameters
     ----------
     loaded : LoadedRig
-        From :func:`~.load.load_rig`.
+        From :func:`~.load.read_rig`.
     watched : bool
         Whether somebody watches: decides what ``simulation.clock = "auto"`` means.
 

@@ -24,8 +24,8 @@ __all__ = [
     "LoadedPlan",
     "LoadedRig",
     "kind_of_file",
-    "load_plan",
-    "load_rig",
+    "read_plan",
+    "read_rig",
     "rig_from_dict",
     "shipped",
 ]
@@ -135,8 +135,8 @@ def rig_from_dict(data: dict[str, Any], label: str = "rig") -> RigConfig:
     return _validate(RigConfig, data, label, "the rig")
 
 
-def load_rig(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedRig:
-    """Load a rig.
+def read_rig(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedRig:
+    """Read a rig's file and check it; :func:`~.build.build_rig` makes its devices.
 
     Parameters
     ----------
@@ -180,8 +180,8 @@ def _anchor_paths(document: dict[str, Any], folder: Path | None) -> None:
                 table[key] = str(folder / path)
 
 
-def load_plan(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedPlan:
-    """Load a plan; parameters and errors as for :func:`load_rig`."""
+def read_plan(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedPlan:
+    """Read a plan's file and check it; parameters and errors as for :func:`read_rig`."""
     name, text, _ = _read(name_or_path, "plans")
     label = f"plan {name_or_path}"
     document = _parse(text, label)

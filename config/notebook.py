@@ -61,7 +61,7 @@ def load_rig(name_or_path: str | Path, settings: Sequence[str] = ()) -> Rig:
     >>> rig.mode, round(rig.trap.tweezers[0].phase, 3)
     ('SIM', 0.8)
     """
-    return build.build_rig(load.load_rig(str(name_or_path), settings))
+    return build.build_rig(load.read_rig(str(name_or_path), settings))
 
 
 def load_trap(name_or_path: str | Path, settings: Sequence[str] = ()) -> TrapArray:
@@ -89,7 +89,7 @@ def load_trap(name_or_path: str | Path, settings: Sequence[str] = ()) -> TrapArr
     >>> [f"{1e9 * sphere.radius:.0f} nm" for sphere in trap.spheres]
     ['85 nm', '60 nm']
     """
-    return build.build_trap(load.load_rig(str(name_or_path), settings).config)
+    return build.build_trap(load.read_rig(str(name_or_path), settings).config)
 
 
 def load_plan(name_or_path: str | Path, settings: Sequence[str] = ()) -> Plan:
@@ -120,7 +120,7 @@ def load_plan(name_or_path: str | Path, settings: Sequence[str] = ()) -> Plan:
     >>> ob.load_plan("monitor", ["duration=0.2 s"]).duration
     0.2
     """
-    return load.load_plan(str(name_or_path), settings).plan
+    return load.read_plan(str(name_or_path), settings).plan
 
 
 def simulate(
@@ -170,7 +170,7 @@ def simulate(
     last = steps_of(plan)[-1]
     if isinstance(last, MonitorPlan) and last.duration is None:
         raise InputError("plan.duration is None, until stopped: give a duration in s, such as 1.0")
-    built = build.build_rig(load.load_rig(str(rig), settings), watched=False)
+    built = build.build_rig(load.read_rig(str(rig), settings), watched=False)
     if built.mode != "SIM":
         raise InputError(
             f"rig {rig} is {built.mode}, not simulated: run it with optobind run, or in a Session"

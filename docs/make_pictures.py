@@ -25,7 +25,7 @@ from optobind.analysis.reheating import analyse_reheating
 from optobind.analysis.spectrum import analyse_spectrum
 from optobind.cli.demo import run_demo, truth_of
 from optobind.config.build import build_rig
-from optobind.config.load import load_rig
+from optobind.config.load import read_rig
 
 HERE = Path(__file__).resolve().parent
 
@@ -36,7 +36,7 @@ def draw_fits(images: Path, seed: int) -> None:
         report = run_demo(Path(folder) / "demo", seed)
         record = open_record(report.with_name("run.h5"))
         spectrum, reheating = analyse_spectrum(record), analyse_reheating(record)
-    rig = build_rig(load_rig("simulated-pair", ["simulation.clock=fast"]))
+    rig = build_rig(read_rig("simulated-pair", ["simulation.clock=fast"]))
     assert rig.trap is not None
     fits = {"spectrum": spectrum.result, "reheating": reheating.result}
     compared = compare(fits, truth_of(rig), predictions(rig.trap))

@@ -65,7 +65,7 @@ def main() -> None:
 
     from optobind.acquisition.session import Session
     from optobind.config.build import build_rig
-    from optobind.config.load import load_rig
+    from optobind.config.load import read_rig
     from optobind.gui.app import make_application
     from optobind.gui.theme import theme_named
     from optobind.gui.window import MainWindow
@@ -74,7 +74,7 @@ def main() -> None:
         os.chdir(folder)  # the picture shows the run's path: keep it short
         app = make_application()
         session = Session(
-            build_rig(load_rig(options.rig, [*clock, *options.set])), run_directory=Path("runs")
+            build_rig(read_rig(options.rig, [*clock, *options.set])), run_directory=Path("runs")
         )
         settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
         window = MainWindow(session, settings, theme_named(options.theme))

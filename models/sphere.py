@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 from .constants import EPSILON_0
-from .errors import InputError
 from .ranges import require_range
 
 __all__ = ["MATERIALS", "Sphere"]
@@ -63,23 +62,6 @@ class Sphere:
         require_range("density", self.density, 100.0, 25000.0, "kg/m³")
         require_range("index", self.index, 1.0001, 5.0)
         require_range("charge", self.charge, -1e-12, 1e-12, "C")
-
-    @classmethod
-    def of_material(
-        cls, material: str, radius: float, *, density: float | None = None, charge: float = 0.0
-    ) -> Sphere:
-        """Take index and density from :data:`MATERIALS`; a given density wins.
-
-        Raises
-        ------
-        InputError
-            For an unknown material.
-        """
-        if material not in MATERIALS:
-            known = ", ".join(sorted(MATERIALS))
-            raise InputError(f"unknown material {material!r}; known: {known}")
-        index, usual = MATERIALS[material]
-        return cls(radius, usual if density is None else density, index, charge)
 
     @property
     def mass(self) -> float:

@@ -9,11 +9,12 @@ from ...models.errors import FileError, InputError
 from ..importers.csv import load_csv
 from ..importers.lecroy import is_lecroy, load_lecroy
 from ..importers.npz import load_npz
+from ..run_digest import Progress
 from .joined import joined_record
 from .record import Record, checked_rate
 from .run_record import run_record
 
-__all__ = ["open_record"]
+__all__ = ["is_run_file", "open_record"]
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
@@ -22,7 +23,10 @@ _RATE_AGREES = 0.01
 
 
 def open_record(
-    paths: str | Path | Sequence[str | Path], *, sample_rate: float | None = None
+    paths: str | Path | Sequence[str | Path],
+    *,
+    sample_rate: float | None = None,
+    progress: Progress = lambda share: None,
 ) -> Record:
     """Open a record; its format is recognised by content, not by name.
 
@@ -33,6 +37,9 @@ def open_record(
         another, several imported files of one length stand side by side as channels.
     sample_rate : float, optional
         Hz, for text without a rate; where an imported file states one, it must agree within 1 %.
+    progress : callable, optional
+        Called with the share of the work that is done, 0 … 1: a run of millions of releases has
+        as many events to be read.
 
     Returns
     -------
@@ -55,26 +62,59 @@ def open_record(
     ('m', ('z1', 'z2'))
     """
     if isinstance(paths, str | Path):
-        return _open_one(Path(paths), sample_rate)
+        return _open_one(Path(paths), sample_rate, progress)
     if not paths:
         raise InputError("no file was named: give at least one")
-    records = [_open_one(Path(path), sample_rate) for path in paths]
+    total = len(paths)
+    records = [
+        _open_one(Path(path), sample_rate, _part(progress, number, total))
+        for number, path in enumerate(paths)
+    ]
     return records[0] if len(records) == 1 else joined_record(records)
 
 
-def _open_one(path: Path, sample_rate: float | None) -> Record:
-    """Open one file."""
+def is_run_file(path: Path) -> bool:
+    """Whether a file is a run file, or ought to be, by its first bytes or its name.
+
+    Raises
+    ------
+    FileError
+        If it is missing, a directory, empty or cannot be read.
+    """
+    return _is_run(path, _head_of(path))
+
+
+def _is_run(path: Path, head: bytes) -> bool:
+    return head.startswith(_HDF5) or path.suffix.lower() in (".h5", ".hdf5")
+
+
+def _part(progress: Progress, number: int, total: int) -> Progress:
+    """Progress of one file of several."""
+    return lambda share: progress((number + share) / total)
+
+
+def _head_of(path: Path) -> bytes:
+    """First bytes of a file, by which its format is known."""
     if not path.is_file():
         raise FileError(
             f"{path} does not exist" if not path.exists() else f"{path} is a directory, not a file"
         )
-    rate = None if sample_rate is None else checked_rate(str(path), sample_rate)
     try:
         with path.open("rb") as file:
             head = file.read(512)
-        if not head:
-            raise FileError(f"{path} is empty")
-        record = _dispatch(path, head, rate)
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}") from None
+    if not head:
+        raise FileError(f"{path} is empty")
+    return head
+
+
+def _open_one(path: Path, sample_rate: float | None, progress: Progress) -> Record:
+    """Open one file."""
+    head = _head_of(path)
+    rate = None if sample_rate is None else checked_rate(str(path), sample_rate)
+    try:
+        record = _dispatch(path, head, rate, progress)
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from None
     if rate is not None and abs(record.sample_rate / rate - 1.0) > _RATE_AGREES:
@@ -82,10 +122,10 @@ def _open_one(path: Path, sample_rate: float | None) -> Record:
     return record
 
 
-def _dispatch(path: Path, head: bytes, rate: float | None) -> Record:
+def _dispatch(path: Path, head: bytes, rate: float | None, progress: Progress) -> Record:
     """Choose the reader by the first bytes."""
-    if head.startswith(_HDF5) or path.suffix.lower() in (".h5", ".hdf5"):
-        record = run_record(path)
+    if _is_run(path, head):
+        record = run_record(path, progress)
         if rate is not None:
             raise InputError(f"{path} is a run file and records its sample rate: leave --rate out")
         return record

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import InputError
+from ..run_digest import Progress
 from ..runfile import RunFile
 from .record import Ranges, Record
 
@@ -101,8 +102,15 @@ class RunSource:
             run.close()
 
 
-def run_record(path: Path) -> Record:
+def run_record(path: Path, progress: Progress = lambda share: None) -> Record:
     """Describe a run file; in metres when its rig was calibrated.
+
+    Parameters
+    ----------
+    path : Path
+        The run file.
+    progress : callable, optional
+        Called with the share of its events that were read, 0 … 1.
 
     Raises
     ------
@@ -110,6 +118,7 @@ def run_record(path: Path) -> Record:
         If the file cannot be read.
     """
     with RunFile.open(path) as run:
+        run.digest(progress)
         manifest, names, stored = run.manifest, run.channels, run.scale
         rate, stored_unit, worth = run.sample_rate, run.unit, run.worth()
         source = RunSource(run)

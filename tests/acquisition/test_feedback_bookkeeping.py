@@ -73,7 +73,9 @@ def begin(tmp_path: Path) -> Iterator[Callable[..., Session]]:
 
     def start(bench: Bench, **gate: Any) -> Session:
         rig = truthful_rig(bench, **gate)
-        sessions.append(Session(rig, run_directory=tmp_path, live_fits=False))
+        # A segment that is given: these benches are faster than any clock, a choice is not.
+        made = Session(rig, run_directory=tmp_path, live_fits=False, spectrum_segment=512)
+        sessions.append(made)
         sessions[-1].connect().result(60)
         return sessions[-1]
 
@@ -385,6 +387,23 @@ def test_the_presence_check_does_not_take_motion_that_decays_for_another_particl
     bench.cold = decaying
     path = carry_out(begin(bench), ReheatingPlan(6, presence_factor=1.3, **TIMES))
     assert len(usable(path)) == 6
+
+
+@pytest.mark.parametrize(("growth", "repetitions", "passes"), [(1.01, 45, True), (1.08, 12, False)])
+def test_the_reference_of_the_presence_check_follows_slow_drifts_and_no_fast_ones(
+    worst: Bench, begin: Any, growth: float, repetitions: int, passes: bool
+) -> None:
+    """Of growth g a repetition the reference, a tenth of it new each time, lags by (g − 0.9)/0.1.
+
+    So 45 steps of 1 %, 1.6-fold in all, pass a factor of 1.4, and eleven of 8 %, 1.8 times what the
+    reference has become, do not, though no step is as large as the factor.
+    """
+    worst.cold = lambda at: 300.0 * growth ** len(worst.acts(True))
+    plan = ReheatingPlan(repetitions, presence_factor=1.4, **TIMES)
+    outcome = begin(worst).start(plan).result(120)
+    assert (outcome.outcome == "complete") is passes, outcome.reason
+    if not passes:
+        assert "changed 1.4" in outcome.reason
 
 
 # -- pauses ---------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.sample_store import SampleStore
 from optobind.acquisition.session import Session
 from optobind.config.build import build_rig
-from optobind.config.load import load_rig
+from optobind.config.load import read_rig
 from optobind.instruments.fake_card import FakeCard
 from optobind.instruments.fakes import FakeGate
 from optobind.instruments.rig import DetectorChannel, Rig
@@ -177,7 +177,7 @@ def test_a_card_whose_buffer_overflows_says_what_it_lost(tmp_path: Path) -> None
 def test_a_simulation_that_is_too_slow_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rig = build_rig(load_rig("simulated-pair", ["simulation.clock=real-time"]))
+    rig = build_rig(read_rig("simulated-pair", ["simulation.clock=real-time"]))
     world: Any = rig.world
     world._settings = replace(world._settings, driver_buffer=0.01)
     advance = world.advance
@@ -195,7 +195,7 @@ def test_a_simulation_that_is_too_slow_says_so_once(
 
 @pytest.mark.slow
 def test_the_shipped_plan_and_rig_in_real_time_lose_nothing(tmp_path: Path) -> None:
-    rig = build_rig(load_rig("simulated-pair", ["simulation.clock=real-time"]))
+    rig = build_rig(read_rig("simulated-pair", ["simulation.clock=real-time"]))
     # A busy computer may make the simulation late; it must not make it lose.
     world: Any = rig.world
     world._settings = replace(world._settings, driver_buffer=60.0)

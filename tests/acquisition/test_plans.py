@@ -25,7 +25,7 @@ from optobind.acquisition.plans import (
 from optobind.acquisition.recorder import Recorder
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.runfile_format import Manifest
-from optobind.config.load import load_plan
+from optobind.config.load import read_plan
 from optobind.config.plan_schema import PLAN_TABLES
 from optobind.gui.viewmodels import run as window
 from optobind.models.blocks import Block
@@ -134,7 +134,7 @@ def test_python_files_run_files_and_the_window_refuse_the_same(
         plan_from_dict({"kind": kind, name: value})
     said.append(str(caught.value).removeprefix("plan."))
     with pytest.raises(InputError, match=rf"plan {kind}: {name} must lie in ") as caught:
-        load_plan(kind, [f"{name}={value!r}{unit}"])
+        read_plan(kind, [f"{name}={value!r}{unit}"])
     said.append(str(caught.value).partition(": ")[2])
     assert len({text.partition(", got ")[0] for text in said}) == 1
     if name in {field.key for field in window.fields(kind)}:
@@ -195,12 +195,12 @@ def test_a_wrong_plan_is_refused_in_one_line(make: Any, message: str) -> None:
 )
 def test_a_wrong_setting_of_a_plan_names_the_key(setting: str, message: str) -> None:
     with pytest.raises(InputError, match=f"plan reheating: {message}"):
-        load_plan("reheating", [setting])
+        read_plan("reheating", [setting])
 
 
 def test_a_file_whose_first_step_has_no_end_is_refused_when_it_is_read() -> None:
     with pytest.raises(InputError, match=r"plan demo: plan\.steps\.0\.duration must be a time"):
-        load_plan("demo", ["steps.0.duration=until stopped"])
+        read_plan("demo", ["steps.0.duration=until stopped"])
 
 
 def test_help_on_a_plan_says_unit_range_default_and_meaning() -> None:

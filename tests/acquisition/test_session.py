@@ -55,7 +55,7 @@ def simulated_rig(*, damping: float = 2.0 * math.pi * 2e3, seed: int = 5) -> Rig
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
-    made = Session(simulated_rig(), run_directory=tmp_path, live_fits=False)
+    made = Session(simulated_rig(), run_directory=tmp_path, live_fits=False, spectrum_segment=8192)
     made.connect().result(60)
     yield made
     made.close()

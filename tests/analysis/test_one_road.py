@@ -1,6 +1,7 @@
 """The notebook, the command line and joined files give the same calibrated numbers."""
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ import pytest
 
 import optobind as ob
 from optobind.__main__ import main
+from optobind.acquisition.csd import CsdEstimator
+from optobind.acquisition.live_fit import FitSettings, FitTask, fit_spectrum
+from optobind.acquisition.live_segment import SegmentChoice
 from optobind.acquisition.recorder import Recorder
 from optobind.acquisition.records.opening import open_record
 from optobind.acquisition.runfile_format import Manifest
@@ -37,6 +41,32 @@ def test_a_notebook_answers_what_the_command_line_answers(run, kind, capsys):
     assert answer["parameters"]["D11"]["value"] == result.value("D11")
     assert answer["parameters"]["D11"]["unit"] == "rad/s"
     assert 1e4 < result.value("D11") < 1e7
+
+
+def test_a_live_fit_answers_what_the_analysis_of_the_same_samples_answers(run):
+    record = open_record(run)
+    analysis = ob.analyse_spectrum(record)
+    rate, scale = record.sample_rate, record.scale
+    estimator = CsdEstimator(2, analysis.csd.segment, rate, scale=scale, unit="m")
+    for block in record.steady_blocks((0, 1)):
+        estimator.add(block)
+    fitted = fit_spectrum(FitTask(estimator.estimate(), FitSettings(), record.masses_of((0, 1))))
+    assert fitted.result is not None, fitted.error
+    for name, parameter in analysis.result.parameters.items():
+        assert fitted.result.value(name) == pytest.approx(parameter.value, rel=1e-12), name
+        assert fitted.result.parameters[name].unit == parameter.unit
+
+
+def test_a_live_display_chooses_the_segment_that_the_analysis_chooses(run, tmp_path):
+    """Of the same samples: of longer ones the width of the line is known better."""
+    record = open_record(run)
+    counts = record.source.counts(0, 1 << 18, (0, 1))  # as many as the display looks at
+    choice = SegmentChoice(record.sample_rate, None)
+    choice.add(Block(0, counts, np.asarray(record.stored_scale)))
+    volts = counts * record.stored_scale
+    np.savez(tmp_path / "probe.npz", samples=volts, sample_rate=record.sample_rate)
+    analysis = ob.analyse_spectrum(open_record(tmp_path / "probe.npz"))
+    assert choice.take() == analysis.csd.segment
 
 
 def test_a_spectrum_estimated_by_hand_is_in_the_unit_of_the_record(run):
@@ -110,3 +140,42 @@ def test_imported_files_of_one_length_stand_side_by_side(tmp_path):
     np.savez(tmp_path / "C3.npz", samples=samples[:40], sample_rate=1e6)
     with pytest.raises(InputError, match="their lengths differ"):
         open_record([tmp_path / "C1.npz", tmp_path / "C3.npz"])
+
+
+def test_reading_the_events_of_a_run_says_how_far_it_is(run, monkeypatch):
+    """Some records are read at a time, so that the share rises through the whole."""
+    monkeypatch.setattr("optobind.acquisition.runfile._EVENT_ROWS", 16)
+    seen: list[float] = []
+    ob.open_record(run, progress=seen.append)
+    assert len(seen) > 10
+    assert seen == sorted(seen)
+    assert (seen[0] < 0.1, seen[-1]) == (True, 1.0)
+    both: list[float] = []
+    ob.open_record([run, run], progress=both.append)
+    assert both == [share / 2 for share in seen] + [0.5 + share / 2 for share in seen]
+
+
+@pytest.mark.parametrize("command", [["info"], ["fit", "spectrum"], ["fit", "reheating"]])
+def test_reading_events_shows_a_bar_and_obeys_ctrl_c(run, command, monkeypatch, capsys):
+    """Ctrl-C comes with the second piece of the events; it ends the command in one line."""
+    shown: list[str] = []
+
+    @contextmanager
+    def bar(description):
+        shares = iter([0.0])
+
+        def progress(share):
+            shown.append(description)
+            if next(shares, None) is None:
+                raise KeyboardInterrupt
+
+        yield progress
+
+    monkeypatch.setattr("optobind.acquisition.runfile._EVENT_ROWS", 16)
+    monkeypatch.setattr("optobind.cli.files.progress_bar", bar)
+    monkeypatch.setattr("optobind.cli.fit.progress_bar", bar)
+    assert main([*command, str(run)]) == 130
+    assert shown == ["reading events"] * 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.strip().splitlines()) <= 1

@@ -13,7 +13,7 @@ from optobind.analysis.comparison import compare, predictions
 from optobind.analysis.report.html import definition, page, section, table
 from optobind.analysis.report.page import ReportContent, render_report, write_report
 from optobind.config.build import build_trap
-from optobind.config.load import load_rig
+from optobind.config.load import read_rig
 from optobind.models.blocks import Block
 from optobind.models.errors import FileError
 from optobind.models.inference.convention import fit_convention
@@ -111,7 +111,7 @@ def test_values_are_written_to_two_digits_of_their_error(value, stderr, text):
 
 
 def test_predictions_are_in_the_convention_of_the_fits():
-    trap = build_trap(load_rig("simulated-pair").config)
+    trap = build_trap(read_rig("simulated-pair").config)
     exact = trap.pair_constants().constants
     predicted = predictions(trap)
     assert predicted["exact"] == fit_convention(exact, "m")

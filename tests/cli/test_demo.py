@@ -12,7 +12,7 @@ import pytest
 from optobind.acquisition.runfile import RunFile
 from optobind.cli.demo import run_demo, truth_of
 from optobind.config.build import build_rig
-from optobind.config.load import load_rig
+from optobind.config.load import read_rig
 from optobind.models.errors import FileError, InputError
 
 SHORT = ("steps.0.duration=0.25 s", "steps.1.repetitions=60")
@@ -116,7 +116,7 @@ def test_a_bad_seed_is_refused(tmp_path):
 
 
 def test_truth_with_and_without_feedback():
-    rig = build_rig(load_rig("simulated-pair", ["simulation.clock=fast"]))
+    rig = build_rig(read_rig("simulated-pair", ["simulation.clock=fast"]))
     truth = truth_of(rig)
     free = truth["reheating"]
     assert truth["gamma_1"] > 100.0 * free["gamma_1"]

@@ -14,7 +14,7 @@ from optobind.acquisition.records.opening import open_record
 from optobind.analysis.reheating import analyse_reheating
 from optobind.analysis.spectrum import analyse_spectrum
 from optobind.config.build import build_rig
-from optobind.config.load import load_rig
+from optobind.config.load import read_rig
 from optobind.models.inference.convention import fit_convention
 from optobind.models.inference.digits import measured
 from optobind.models.pair import PairConstants
@@ -305,7 +305,7 @@ def spectrum_of_run(run_file):
 
 
 def test_spectrum_of_a_run_recovers_the_truth_of_the_simulated_rig(spectrum_of_run):
-    truth = build_rig(load_rig("simulated-pair", ["simulation.clock=fast"])).world.truth()
+    truth = build_rig(read_rig("simulated-pair", ["simulation.clock=fast"])).world.truth()
     result = spectrum_of_run
     assert result.parameters["D11"].unit == "rad/s"
     for name, value in truth.items():

@@ -6,7 +6,7 @@ from importlib import metadata
 
 import pytest
 
-from optobind.config.load import load_rig
+from optobind.config.load import read_rig
 from optobind.config.toml_writer import to_toml
 from optobind.instruments.catalogue import drivers
 from optobind.instruments.fakes import FakeRFSource
@@ -96,7 +96,7 @@ def test_missing_package_is_named_with_its_extra(optobind):
 def test_identify_reads_each_device_and_changes_nothing(optobind, tmp_path):
     device = FakeRFSource([RFTone(80e6, 0.3, 0.2), RFTone(80e6, 0.32)])
     with serve_text("keysight", device) as server:
-        document = load_rig(REAL).source
+        document = read_rig(REAL).source
         document["devices"] = {
             "rf": {"driver": "keysight", "address": server.visa_address},
             "gauge": {

@@ -14,7 +14,7 @@ import pytest
 
 from optobind.cli.virtual_lab import client_rig
 from optobind.config.build import build_rig
-from optobind.config.load import load_rig
+from optobind.config.load import read_rig
 from optobind.config.toml_writer import to_toml
 from optobind.instruments.digitizers.ni_gate import NiGate
 from optobind.instruments.virtual.laboratory import VirtualLaboratory
@@ -29,7 +29,7 @@ KILLS = 12
 
 @pytest.fixture
 def laboratory():
-    loaded = load_rig("simulated-pair", ["simulation.clock=fast"])
+    loaded = read_rig("simulated-pair", ["simulation.clock=fast"])
     built = build_rig(loaded)
     with VirtualLaboratory(built) as laboratory:
         yield laboratory, built.world, client_rig(loaded, laboratory)

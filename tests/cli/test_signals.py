@@ -206,10 +206,10 @@ def test_a_trigger_that_never_comes_obeys_signals(terminals, tmp_path, number, c
     pytest.importorskip("nidaqmx")
     pytest.importorskip("grpc")
     from optobind.config.build import build_rig
-    from optobind.config.load import load_rig
+    from optobind.config.load import read_rig
     from optobind.instruments.virtual.ni_server import serve_ni
 
-    loaded = load_rig("simulated-pair", ["simulation.clock=real-time"])
+    loaded = read_rig("simulated-pair", ["simulation.clock=real-time"])
     server = serve_ni(build_rig(loaded), silent_triggers=("PFI0",))
     try:
         rig, out = tmp_path / "rig.toml", tmp_path / "out"

@@ -18,7 +18,7 @@ from optobind.acquisition.session import Session
 from optobind.cli.following import carry_out
 from optobind.cli.virtual_lab import client_rig
 from optobind.config.build import build_rig
-from optobind.config.load import LoadedRig, load_plan, load_rig, rig_from_dict
+from optobind.config.load import LoadedRig, read_plan, read_rig, rig_from_dict
 from optobind.instruments.virtual.laboratory import (
     GAUGE_DIALECTS,
     RF_DIALECTS,
@@ -54,7 +54,7 @@ if sys.platform != "win32":  # pseudo terminals
 
 @pytest.mark.parametrize(("rf", "gauge", "serial"), COMBINATIONS)
 def test_light_and_pressure_read_through_the_drivers_are_those_of_the_world(rf, gauge, serial):
-    loaded = load_rig("simulated-pair", FAST)
+    loaded = read_rig("simulated-pair", FAST)
     built = build_rig(loaded)
     with VirtualLaboratory(built, rf=rf, gauge=gauge, serial=serial) as laboratory:
         rig = connected_rig(loaded, laboratory)
@@ -86,25 +86,25 @@ def test_light_and_pressure_read_through_the_drivers_are_those_of_the_world(rf, 
 
 
 def test_source_that_does_not_reach_the_carrier_cannot_stand_here():
-    built = build_rig(load_rig("simulated-pair", FAST))
+    built = build_rig(read_rig("simulated-pair", FAST))
     with pytest.raises(DeviceError):
         VirtualLaboratory(built, rf="rigol-dg1000z")
 
 
 def test_source_of_60_mhz_serves_a_carrier_of_60_mhz():
-    loaded = load_rig("simulated-pair", [*FAST, "devices.rf.carrier=60 MHz"])
+    loaded = read_rig("simulated-pair", [*FAST, "devices.rf.carrier=60 MHz"])
     with VirtualLaboratory(build_rig(loaded), rf="rigol-dg1000z") as laboratory:
         assert laboratory.tables()["rf"]["driver"] == "rigol-dg1000z"
 
 
 def test_unknown_dialects_and_real_rigs_are_refused():
-    built = build_rig(load_rig("simulated-pair", FAST))
+    built = build_rig(read_rig("simulated-pair", FAST))
     with pytest.raises(InputError, match="unknown dialect 'agilent' of the RF source; known: key"):
         VirtualLaboratory(built, rf="agilent")
     with pytest.raises(InputError, match="unknown dialect 'x' of the gauge"):
         VirtualLaboratory(built, gauge="x")
     with pytest.raises(InputError, match="only a simulated one can be served"):
-        VirtualLaboratory(build_rig(load_rig("lab-slm-aom")))
+        VirtualLaboratory(build_rig(read_rig("lab-slm-aom")))
 
 
 def test_every_dialect_is_a_driver():
@@ -160,7 +160,7 @@ def test_ctrl_c_ends_it_in_good_order(tmp_path):
 def run(rig, plan: str, settings: list[str], path: Path) -> Path:
     session = Session(rig, live_fits=False)
     try:
-        outcome, _ = carry_out(session, load_plan(plan, settings).plan, path)
+        outcome, _ = carry_out(session, read_plan(plan, settings).plan, path)
     finally:
         session.close()
     assert outcome.outcome == "complete", outcome
@@ -205,9 +205,9 @@ def agree(first, second) -> None:
 def test_record_through_the_drivers_is_that_of_the_in_process_rig_byte_for_byte(
     plan, settings, tmp_path
 ):
-    own = build_rig(load_rig("simulated-pair", FAST))
+    own = build_rig(read_rig("simulated-pair", FAST))
     inside = run(own, plan, settings, tmp_path / "inside.h5")
-    loaded = load_rig("simulated-pair", FAST)
+    loaded = read_rig("simulated-pair", FAST)
     with VirtualLaboratory(build_rig(loaded)) as laboratory:
         rig = connected_rig(loaded, laboratory)
         outside = run(rig, plan, settings, tmp_path / "outside.h5")
@@ -220,9 +220,9 @@ def test_record_through_the_drivers_is_that_of_the_in_process_rig_byte_for_byte(
 @pytest.mark.slow
 def test_monitor_through_the_drivers_gives_the_estimates_of_the_in_process_rig(optobind, tmp_path):
     plan = ["duration=0.8 s"]
-    own = build_rig(load_rig("simulated-pair", FAST))
+    own = build_rig(read_rig("simulated-pair", FAST))
     inside = run(own, "monitor", plan, tmp_path / "inside.h5")
-    loaded = load_rig("simulated-pair", [*FAST, "simulation.seed=2"])
+    loaded = read_rig("simulated-pair", [*FAST, "simulation.seed=2"])
     with VirtualLaboratory(build_rig(loaded)) as laboratory:
         outside = run(connected_rig(loaded, laboratory), "monitor", plan, tmp_path / "outside.h5")
     agree(spectrum_estimates(optobind, inside), spectrum_estimates(optobind, outside))
@@ -233,9 +233,9 @@ def test_reheating_through_the_drivers_gives_the_estimates_of_the_in_process_rig
     optobind, tmp_path
 ):
     plan = ["repetitions=250", "cool_time=1 ms", "release_time=1 ms"]
-    own = build_rig(load_rig("simulated-pair", FAST))
+    own = build_rig(read_rig("simulated-pair", FAST))
     inside = run(own, "reheating", plan, tmp_path / "inside.h5")
-    loaded = load_rig("simulated-pair", [*FAST, "simulation.seed=2"])
+    loaded = read_rig("simulated-pair", [*FAST, "simulation.seed=2"])
     with VirtualLaboratory(build_rig(loaded), rf="siglent") as laboratory:
         outside = run(connected_rig(loaded, laboratory), "reheating", plan, tmp_path / "outside.h5")
     fits = [pairs(optobind("fit", "reheating", path, "--json").json) for path in (inside, outside)]

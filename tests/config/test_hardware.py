@@ -11,7 +11,7 @@ import pytest
 from optobind.config.build import build_rig
 from optobind.config.devices import RF, Digitizer, Gate, Gauge, Slm
 from optobind.config.live import device_options, make_real_device
-from optobind.config.load import load_rig, rig_from_dict
+from optobind.config.load import read_rig, rig_from_dict
 from optobind.config.plugins import PLUGIN, option_value, options_in_si
 from optobind.config.toml_writer import to_toml
 from optobind.instruments.catalogue import drivers
@@ -38,7 +38,7 @@ AOD = (
 
 
 def test_real_rig_is_live_and_connects_to_nothing():
-    rig = build_rig(load_rig(REAL))
+    rig = build_rig(read_rig(REAL))
     assert (rig.mode, rig.world, rig.seed) == ("LIVE", None, None)
     families = dict(rig.devices())
     assert set(families) == {"digitizer", "slm", "rf", "gauge", "gate"}
@@ -49,7 +49,7 @@ def test_real_rig_is_live_and_connects_to_nothing():
 
 
 def test_run_record_holds_drivers_and_options_in_si():
-    record = build_rig(load_rig(REAL)).config
+    record = build_rig(read_rig(REAL)).config
     assert record["mode"] == "LIVE"
     assert record["devices"]["rf"]["driver"] == "rigol-dg4000"
     assert record["devices"]["rf"]["options"]["amplitude_range"] == [0.0, 0.6]
@@ -58,7 +58,7 @@ def test_run_record_holds_drivers_and_options_in_si():
 
 
 def test_options_are_completed_from_the_rest_of_the_rig():
-    config = load_rig(REAL).config
+    config = read_rig(REAL).config
     assert device_options(config, "rf")["channels"] == 2
     assert device_options(config, "gauge")["gas"] == "N2"
     assert device_options(config, "slm")["wavelength"] == pytest.approx(1064e-9)
@@ -67,12 +67,12 @@ def test_options_are_completed_from_the_rest_of_the_rig():
 
 
 def test_inputs_without_a_detector_are_monitors():
-    rig = build_rig(load_rig(REAL, ['devices.digitizer.channels=["ai0", "ai1", "ai2", "ai7"]']))
+    rig = build_rig(read_rig(REAL, ['devices.digitizer.channels=["ai0", "ai1", "ai2", "ai7"]']))
     assert [(d.name, d.role) for d in rig.detectors][3] == ("ai7", "monitor")
 
 
 def test_rig_without_scale_is_live_in_volts():
-    document = load_rig(REAL).source
+    document = read_rig(REAL).source
     for detector in document["detectors"]:
         detector.pop("volts_per_metre", None)
     rig = build_rig(load_rig_of(document))
@@ -97,13 +97,13 @@ def load_rig_of(document):
     ids=["slm+rf", "slm", "aom", "aod"],
 )
 def test_light_is_guarded_whatever_makes_it(settings, control):
-    light = build_rig(load_rig(REAL, settings)).light
+    light = build_rig(read_rig(REAL, settings)).light
     assert isinstance(light, GuardedLight)
     assert type(light._control) is control
 
 
 def test_calibration_of_each_beam_reaches_the_control():
-    light = build_rig(load_rig(REAL, AOM)).light
+    light = build_rig(read_rig(REAL, AOM)).light
     first, second = light._control._calibrations
     assert (first.site_power, second.site_power) == (0.5, 0.6)
     assert first.phase_offset == pytest.approx(math.radians(10.0))
@@ -113,7 +113,7 @@ def test_calibration_of_each_beam_reaches_the_control():
 
 def test_slew_rates_and_tolerances_reach_the_guard():
     settings = ['devices.light.phase_tolerance="3 deg"', "devices.light.power_tolerance=0.02"]
-    limits = build_rig(load_rig(REAL, settings)).light.limits
+    limits = build_rig(read_rig(REAL, settings)).light.limits
     assert limits.power_slew == 1.0
     assert limits.position_slew == pytest.approx(20e-6)
     assert limits.phase_tolerance == pytest.approx(math.radians(3.0))
@@ -121,7 +121,7 @@ def test_slew_rates_and_tolerances_reach_the_guard():
 
 
 def test_scale_of_a_deflector_follows_from_the_optics():
-    light = build_rig(load_rig(REAL, [AOD])).light
+    light = build_rig(read_rig(REAL, [AOD])).light
     axis = light._control._axes[0]
     assert axis.scale == pytest.approx(1064e-9 * 4e-3 / 650.0)
     assert axis.centre == 80e6
@@ -165,19 +165,19 @@ SIMULATED_RF = ['devices.rf={driver="simulated"}']
 )  # fmt: skip
 def test_what_does_not_go_together_is_refused_in_one_line(rig, settings, message):
     with pytest.raises(InputError, match=message) as caught:
-        build_rig(load_rig(rig, settings))
+        build_rig(read_rig(rig, settings))
     assert "\n" not in str(caught.value)
 
 
 def test_range_of_a_gauge_is_given_with_units():
     setting = 'devices.gauge.pressure_range=["1e-9 mbar", "0.01 mbar"]'
-    gauge = build_rig(load_rig(REAL, [setting])).gauge
+    gauge = build_rig(read_rig(REAL, [setting])).gauge
     assert gauge.capabilities.pressure_range == pytest.approx((1e-7, 1.0))
 
 
 @pytest.mark.parametrize("family", ["rf", "slm"])
 def test_control_names_the_device_that_it_lacks(family):
-    document = load_rig(REAL).source
+    document = read_rig(REAL).source
     del document["devices"][family]
     with pytest.raises(InputError, match=rf"needs an .*: add \[devices.{family}\]"):
         build_rig(load_rig_of(document))
@@ -185,15 +185,15 @@ def test_control_names_the_device_that_it_lacks(family):
 
 def test_files_of_an_slm_are_named_relative_to_the_rig_file(tmp_path):
     path = tmp_path / "rig.toml"
-    document = load_rig(REAL, ["devices.slm.wavefront=flat.npy"]).source
+    document = read_rig(REAL, ["devices.slm.wavefront=flat.npy"]).source
     path.write_text(to_toml(document), encoding="utf-8")
-    config = load_rig(str(path)).config
+    config = read_rig(str(path)).config
     assert device_options(config, "slm")["wavefront"] == str(tmp_path / "flat.npy")
 
 
 @pytest.mark.parametrize("name", [REAL, "simulated-pair", "delic-2019"])
 def test_written_rig_reads_back_as_the_same_document(name):
-    document = load_rig(name).source
+    document = read_rig(name).source
     assert tomllib.loads(to_toml(document)) == document
 
 
@@ -227,7 +227,7 @@ def plugins(monkeypatch):
 
 
 def plugin_rig(driver: str):
-    document = load_rig(REAL).source
+    document = read_rig(REAL).source
     document["devices"]["rf"] = {
         "driver": driver,
         "address": "TCPIP0::127.0.0.1::1::SOCKET",
@@ -260,15 +260,15 @@ def test_broken_plugin_is_named_and_leaves_the_others_alone():
 @pytest.mark.usefixtures("plugins")
 def test_plugin_may_be_chosen_and_set_on_the_command_line():
     table = 'devices.rf={driver="example", address="x"}'
-    loaded = load_rig(REAL, [table, "devices.rf.timeout=2 s"])
+    loaded = read_rig(REAL, [table, "devices.rf.timeout=2 s"])
     assert device_options(loaded.config, "rf")["timeout"] == 2.0
     with pytest.raises(InputError, match="'nonsense'"):
-        make_real_device(load_rig(REAL, [table, "devices.rf.nonsense=1"]).config, "rf")
+        make_real_device(read_rig(REAL, [table, "devices.rf.nonsense=1"]).config, "rf")
 
 
 def test_unknown_driver_lists_plugins_too(plugins):
     with pytest.raises(InputError, match='"broken", "example", "keysight"'):
-        load_rig(REAL, ["devices.rf.driver=nowhere"])
+        read_rig(REAL, ["devices.rf.driver=nowhere"])
 
 
 def test_option_with_a_unit_is_checked():

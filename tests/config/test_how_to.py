@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from optobind.config.build import build_rig
-from optobind.config.load import LoadedRig, load_rig, rig_from_dict
+from optobind.config.load import LoadedRig, read_rig, rig_from_dict
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
 
@@ -21,7 +21,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 @pytest.mark.parametrize("block", blocks("real-rig.md", "toml"), ids=lambda text: text[:48])
 def test_table_of_the_page_fits_into_the_example(block):
-    document = load_rig("lab-slm-aom").source
+    document = read_rig("lab-slm-aom").source
     document["devices"] |= tomllib.loads(block)["devices"]
     config = rig_from_dict(document)
     assert build_rig(LoadedRig("page", config, document)).mode == "LIVE"

@@ -8,7 +8,7 @@ import pytest
 
 from optobind.acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan
 from optobind.config.build import build_trap
-from optobind.config.load import kind_of_file, load_plan, load_rig, rig_from_dict, shipped
+from optobind.config.load import kind_of_file, read_plan, read_rig, rig_from_dict, shipped
 from optobind.models.errors import FileError, InputError
 
 RIG = """
@@ -49,7 +49,7 @@ def rig_file(tmp_path):
 
 
 def test_rig_file_is_read_in_si(rig_file):
-    loaded = load_rig(str(rig_file))
+    loaded = read_rig(str(rig_file))
     config = loaded.config
     assert loaded.name == "my-rig"
     assert config.wavelength == pytest.approx(1064e-9)
@@ -63,7 +63,7 @@ def test_rig_file_is_read_in_si(rig_file):
 
 
 def test_trap_of_a_rig_file_has_its_particles_and_light(rig_file):
-    trap = build_trap(load_rig(str(rig_file)).config)
+    trap = build_trap(read_rig(str(rig_file)).config)
     assert trap.spheres[1].density == 1850.0
     assert trap.spheres[1].index == 1.45
     assert trap.tweezers[0].phase == pytest.approx(0.7)
@@ -73,25 +73,25 @@ def test_trap_of_a_rig_file_has_its_particles_and_light(rig_file):
 
 
 def test_recorded_document_gives_the_same_rig(rig_file):
-    loaded = load_rig(str(rig_file), ["particles.0.radius=85 nm"])
+    loaded = read_rig(str(rig_file), ["particles.0.radius=85 nm"])
     assert rig_from_dict(loaded.source) == loaded.config
 
 
 @pytest.mark.parametrize("name", shipped("rigs"))
 def test_shipped_rig_loads_and_traps_its_particles(name):
     settings = ["devices.digitizer.path=record.npz"] if name == "replay" else []
-    trap = build_trap(load_rig(name, settings).config)
+    trap = build_trap(read_rig(name, settings).config)
     assert (trap.axial_omegas(trap.equilibrium()) > 0.0).all()
 
 
 @pytest.mark.parametrize("name", shipped("plans"))
 def test_shipped_plan_loads(name):
-    assert load_plan(name).plan.kind in {"monitor", "reheating", "sequence"}
+    assert read_plan(name).plan.kind in {"monitor", "reheating", "sequence"}
 
 
 def test_measured_axial_frequency_overrides_the_computed_one(rig_file):
     settings = [f"particles.{j}.measured_frequency=38 kHz" for j in range(2)]
-    trap = build_trap(load_rig(str(rig_file), settings).config)
+    trap = build_trap(read_rig(str(rig_file), settings).config)
     omegas = trap.axial_omegas(trap.equilibrium())
     assert omegas == pytest.approx(2.0 * math.pi * 38e3)
 
@@ -101,13 +101,13 @@ def test_measured_axial_frequency_overrides_the_computed_one(rig_file):
     ["particles.0.radius=85 nm", 'particles.0.radius="85 nm"', "particles.0.radius = 0.085 um"],
 )
 def test_setting_changes_a_value_with_or_without_quotes(rig_file, setting):
-    config = load_rig(str(rig_file), [setting]).config
+    config = read_rig(str(rig_file), [setting]).config
     assert config.particles[0].radius == pytest.approx(85e-9)
     assert config.particles[1].radius == pytest.approx(95e-9)
 
 
 def test_settings_are_applied_in_turn_and_may_fill_in_tables(rig_file):
-    config = load_rig(
+    config = read_rig(
         str(rig_file),
         [
             "particles.0.radius=85 nm",
@@ -167,7 +167,7 @@ def test_settings_are_applied_in_turn_and_may_fill_in_tables(rig_file):
 )
 def test_bad_setting_names_the_key_and_what_would_be_right(rig_file, setting, message):
     with pytest.raises(InputError, match=message) as caught:
-        load_rig(str(rig_file), [setting])
+        read_rig(str(rig_file), [setting])
     assert "\n" not in str(caught.value)
 
 
@@ -186,7 +186,7 @@ def test_bad_file_names_file_and_key(tmp_path, change, message):
     path = tmp_path / "bad.toml"
     path.write_text(RIG.replace(*change), encoding="utf-8")
     with pytest.raises(InputError, match=message) as caught:
-        load_rig(str(path))
+        read_rig(str(path))
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -195,18 +195,18 @@ def test_tweezers_and_particles_must_go_together(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_text(RIG.replace("[[tweezers]]", "[[particles]]", 1), encoding="utf-8")
     with pytest.raises(InputError, match=r"unknown key particles\.2"):
-        load_rig(str(path))
+        read_rig(str(path))
 
 
 def test_directory_is_no_rig(tmp_path):
     with pytest.raises(FileError, match=r"cannot be read: Is a directory$"):
-        load_rig(str(tmp_path / ".." / tmp_path.name))
+        read_rig(str(tmp_path / ".." / tmp_path.name))
 
 
 def test_long_setting_is_cut_in_the_message():
     for setting in ("a" * 9000, f"{'b' * 9000}=1", f"particles.{'c' * 9000}.radius=1"):
         with pytest.raises(InputError) as caught:
-            load_rig("simulated-pair", [setting])
+            read_rig("simulated-pair", [setting])
         assert len(str(caught.value)) < 500
 
 
@@ -220,26 +220,26 @@ def test_long_setting_is_cut_in_the_message():
 )
 def test_rig_that_is_not_there(name, message):
     with pytest.raises(FileError, match=message):
-        load_rig(name)
+        read_rig(name)
 
 
 def test_binary_and_foreign_files_are_refused(tmp_path):
     path = tmp_path / "rig.toml"
     path.write_bytes(b"\x89HDF\r\n\x1a\n\x00\xff\xfe")
     with pytest.raises(FileError, match="not text in UTF-8"):
-        load_rig(str(path))
+        read_rig(str(path))
     with pytest.raises(FileError, match="cannot be read"):
-        load_rig(str(tmp_path / ".." / tmp_path.name))
+        read_rig(str(tmp_path / ".." / tmp_path.name))
 
 
 def test_plans_become_frozen_data():
-    assert load_plan("monitor", ["duration=200 ms"]).plan == MonitorPlan(0.2)
-    endless = load_plan("monitor", ["duration=until stopped"]).plan
+    assert read_plan("monitor", ["duration=200 ms"]).plan == MonitorPlan(0.2)
+    endless = read_plan("monitor", ["duration=until stopped"]).plan
     assert endless == MonitorPlan(None)
-    reheating = load_plan("reheating", ["repetitions=20", "release_time=0.5 ms"]).plan
+    reheating = read_plan("reheating", ["repetitions=20", "release_time=0.5 ms"]).plan
     assert isinstance(reheating, ReheatingPlan)
     assert (reheating.repetitions, reheating.release_time) == (20, 0.5e-3)
-    sequence = load_plan("demo", ["steps.0.duration=1 s"]).plan
+    sequence = read_plan("demo", ["steps.0.duration=1 s"]).plan
     assert isinstance(sequence, SequencePlan)
     assert sequence.steps[0] == MonitorPlan(1.0)
 
@@ -258,7 +258,7 @@ def test_plans_become_frozen_data():
 )
 def test_bad_plan_names_the_key(name, setting, message):
     with pytest.raises(InputError, match=message):
-        load_plan(name, [setting])
+        read_plan(name, [setting])
 
 
 @pytest.mark.parametrize("text", ["[kind]\n", "kind = [1]\n", "[[steps]]\n[steps.kind]\n"])
@@ -266,13 +266,13 @@ def test_plan_whose_kind_is_no_word_is_refused(tmp_path, text):
     path = tmp_path / "plan.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="kind"):
-        load_plan(str(path))
+        read_plan(str(path))
 
 
 def test_long_unknown_key_is_cut(rig_file):
     rig_file.write_text(RIG + "k" * 3000 + " = 1\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"unknown key gas\.k+…; known keys") as caught:
-        load_rig(str(rig_file))
+        read_rig(str(rig_file))
     assert len(str(caught.value)) < 400
 
 
@@ -286,11 +286,11 @@ def test_replayed_path_is_relative_to_the_rig_file(tmp_path):
     path = tmp_path / "replay.toml"
     text = RIG + '[devices.digitizer]\ndriver = "replay"\npath = "data/record.npz"\n'
     path.write_text(text, encoding="utf-8")
-    devices = load_rig(str(path)).config.devices
+    devices = read_rig(str(path)).config.devices
     assert devices is not None
     assert devices.digitizer is not None
     assert devices.digitizer.path == str(tmp_path / "data" / "record.npz")
-    changed = load_rig(str(path), ["devices.digitizer.path=other.npz"]).config.devices
+    changed = read_rig(str(path), ["devices.digitizer.path=other.npz"]).config.devices
     assert changed is not None
     assert changed.digitizer is not None
     assert changed.digitizer.path == "other.npz"
@@ -300,7 +300,7 @@ def test_the_clock_of_a_simulation_follows_who_watches_unless_it_is_fixed():
     from optobind.config.build import build_rig
 
     def real_time(settings, watched):
-        rig = build_rig(load_rig("simulated-pair", settings), watched=watched)
+        rig = build_rig(read_rig("simulated-pair", settings), watched=watched)
         assert rig.config["clock"] == ("real-time" if rig.digitizer.info.real_time else "fast")
         return rig.digitizer.info.real_time
 

@@ -8,8 +8,8 @@ import sys
 SCRIPT = """
 import sys
 from optobind.config.build import build_rig
-from optobind.config.load import load_rig
-build_rig(load_rig("simulated-pair", []))
+from optobind.config.load import read_rig
+build_rig(read_rig("simulated-pair", []))
 import optobind.acquisition.session, optobind.gui.app
 slow = ("lmfit", "pint", "h5py", "matplotlib", "scipy.stats", "scipy.optimize", "scipy.signal")
 print([name for name in slow if name in sys.modules])

@@ -52,14 +52,6 @@ def test_crossover_pressure_of_the_reference_pair(silica_pair):
     assert rate == pytest.approx(pair.constants.D11, rel=1e-3)
 
 
-def test_radius_is_recovered_from_its_damping():
-    gas = Gas(500.0, 300.0, "He")
-    gamma = gas.damping_rate(Sphere(8.7e-8, 2000.0))
-    assert gas.radius_from_damping(gamma, 2000.0) == pytest.approx(8.7e-8, rel=1e-9)
-    with pytest.raises(InputError, match="gamma must lie in"):
-        gas.radius_from_damping(-1.0, 2000.0)
-
-
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -21,16 +21,6 @@ def test_effective_polarizability_obeys_the_optical_theorem():
     assert alpha.imag == pytest.approx(k**3 * abs(alpha) ** 2 / (6 * math.pi * EPSILON_0))
 
 
-def test_material_brings_index_and_density():
-    assert Sphere.of_material("silica", 7e-8) == Sphere(7e-8, 1850.0, 1.45)
-    assert Sphere.of_material("silica", 7e-8, density=2000.0).density == 2000.0
-
-
-def test_unknown_material_lists_the_known_ones():
-    with pytest.raises(InputError, match="unknown material 'gold'; known: diamond"):
-        Sphere.of_material("gold", 7e-8)
-
-
 @pytest.mark.parametrize(
     ("changes", "text"),
     [

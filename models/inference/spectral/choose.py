@@ -26,6 +26,8 @@ _BINS_PER_LINE = 5.0
 _SHORTEST = 256
 # Longer segments are tried only when these do not resolve a line.
 _FIRST = 1 << 18
+# A band narrower than this many of the record's finest bins may hold none of a shorter segment's.
+_NARROW_BINS = 64.0
 # A band reaches this many linewidths to either side, and never fewer bins than that. Where ±10
 # widths are all wing, D and imprecision stand in for each other: −0.67 σ and +0.41 σ of bias.
 # Wanted are 30; widths are read up to a quarter too low.
@@ -54,7 +56,8 @@ def choose_segment(
     sample_rate : float
         Hz.
     band : (float, float), optional
-        Look for lines here only, Hz.
+        Look for lines here only, Hz; everywhere if it is narrower than 64 bins of the finest
+        spectrum.
 
     Returns
     -------
@@ -86,6 +89,8 @@ def choose_segment(
         raise InputError("the record holds a value that is not finite")
     longest = 2 ** int(math.log2(n))
     _check_band(band, sample_rate, n)
+    if band is not None and band[1] - band[0] < _NARROW_BINS * sample_rate / n:
+        band = None
     # Start fine: a width read off too few bins would settle for them.
     segment = min(max(_SHORTEST, min(longest // 4, _FIRST)), longest)
     while True:
