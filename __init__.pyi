@@ -54,6 +54,11 @@ from .analysis.reheating import (
     ReheatingAnalysis as ReheatingAnalysis,
     analyse_reheating as analyse_reheating,
 )
+from .analysis.calibration import (
+    ChannelCalibration as ChannelCalibration,
+    calibrate as calibrate,
+    cross_talk as cross_talk,
+)
 from .analysis.figures.comparison import comparison_figure as comparison_figure
 from .analysis.figures.reheating import reheating_figure as reheating_figure
 from .analysis.figures.spectrum import spectrum_figure as spectrum_figure

@@ -302,6 +302,59 @@ def virtual_lab(
     serve_rig(rig, settings or [], LabOptions(real_time, rf, gauge, out, seconds, host, serial))
 
 
+@app.command()
+def calibrate(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILES", help="Thermal records, feedback off or none.")
+    ],
+    rig: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--rig", help="Rig with particles and gas; else the one in the run file."),
+    ] = None,
+    settings: SetOption = None,
+    pressure: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--pressure", metavar="P", help='"1 mbar" of all files, or one for each.'),
+    ] = None,
+    gauge_error: Annotated[
+        str, typer.Option("--gauge-error", help="Standard error common to all pressures.")
+    ] = "10 %",
+    temperature_error: Annotated[
+        str, typer.Option("--temperature-error", help="Standard error of the gas's temperature.")
+    ] = "1 K",
+    density_error: Annotated[
+        str, typer.Option("--density-error", help="Standard error of the particles' density.")
+    ] = "0 kg/m^3",
+    channels: ChannelsOption = None,
+    band: BandOption = None,
+    rate: RateOption = None,
+    uncoupled: Annotated[
+        bool, typer.Option("--uncoupled", help="The particles are far apart: tell cross-talk.")
+    ] = False,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Calibrate radius, mass and volts per metre by thermal spectra at known pressure."""
+    from .output import require_makeable
+
+    require_makeable(out)
+    from .calibrate import CalibrateOptions, calibrate_files
+    from .fit import columns_option
+    from .options import band_option, quantity_option, share_option, sure
+
+    options = CalibrateOptions(
+        tuple(sure("--pressure", text, "Pa") for text in pressure or ()),
+        share_option("--gauge-error", gauge_error),
+        sure("--temperature-error", temperature_error, "K"),
+        sure("--density-error", density_error, "kg/m^3"),
+        columns_option(channels),
+        band_option(band),
+        quantity_option("--rate", rate, "Hz"),
+        uncoupled,
+    )
+    calibrate_files(files, rig, settings or [], options, out, as_json)
+
+
 @fit_app.command("spectrum")
 def fit_spectrum(
     file: FileArgument,

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
     from ..acquisition.records.record import Record
 
-__all__ = ["SpectrumOptions", "fit_reheating_file", "fit_spectrum_file", "result_tables"]
+__all__ = [
+    "SpectrumOptions",
+    "columns_option",
+    "fit_reheating_file",
+    "fit_spectrum_file",
+    "result_tables",
+]
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class SpectrumOptions:
     rate: float | None = None
 
 
-def _columns(text: str | None) -> tuple[int, ...] | None:
+def columns_option(text: str | None) -> tuple[int, ...] | None:
     """Columns of ``--channels 0,1``."""
     if text is None:
         return None
@@ -48,7 +54,7 @@ def fit_spectrum_file(
     path: Path, options: SpectrumOptions, out: Path | None, as_json: bool
 ) -> None:
     """Fit the spectra of a file."""
-    columns = _columns(options.channels)
+    columns = columns_option(options.channels)
     _check_directory(out)
     from ..analysis.spectrum import analyse_spectrum
 
@@ -81,7 +87,7 @@ def fit_reheating_file(
     as_json: bool,
 ) -> None:
     """Fit the reheating curves of a file."""
-    columns = _columns(channels)
+    columns = columns_option(channels)
     _check_directory(out)
     from ..analysis.reheating import analyse_reheating
 

@@ -8,9 +8,15 @@ from collections.abc import Sequence
 from ..models.errors import InputError
 from ..models.units import to_si
 
-__all__ = ["band_option", "quantity_option"]
+__all__ = ["band_option", "quantity_option", "share_option", "sure"]
 
-_UNITS = {"Hz": ("Hz", "kHz", "MHz"), "s": ("ms", "s", "min", "h")}
+_UNITS = {
+    "Hz": ("Hz", "kHz", "MHz"),
+    "s": ("ms", "s", "min", "h"),
+    "Pa": ("mbar", "Pa", "hPa", "Torr"),
+    "K": ("K",),
+    "kg/m^3": ("kg/m^3", "g/cm^3"),
+}
 
 
 def quantity_option(name: str, text: str | None, unit: str) -> float | None:
@@ -22,7 +28,7 @@ def quantity_option(name: str, text: str | None, unit: str) -> float | None:
         The option, for messages.
     text : str or None
         As given, such as "2 MHz"; None when left out.
-    unit : {"Hz", "s"}
+    unit : {"Hz", "s", "Pa", "K", "kg/m^3"}
         SI unit of the result.
 
     Raises
@@ -39,6 +45,30 @@ def quantity_option(name: str, text: str | None, unit: str) -> float | None:
     if not (math.isfinite(value) and (unit != "s" or value >= 0.0)):
         least = ", at least 0 s" if unit == "s" else ""
         raise InputError(f"{name} must be finite{least}, got {text[:60]!r}")
+    return value
+
+
+def sure(name: str, text: str, unit: str) -> float:
+    """Read the value of an option that is always there; see :func:`quantity_option`."""
+    value = quantity_option(name, text, unit)
+    assert value is not None
+    return value
+
+
+def share_option(name: str, text: str) -> float:
+    """Read a share such as "10 %" or 0.1.
+
+    Raises
+    ------
+    InputError
+        Unless it lies between 0 and 1.
+    """
+    try:
+        value = to_si(text, "")
+    except ValueError as error:
+        raise InputError(f"{name} {error}") from None
+    if not 0.0 <= value <= 1.0:
+        raise InputError(f"{name} must lie between 0 % and 100 %, got {text[:60]!r}")
     return value
 
 

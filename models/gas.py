@@ -130,3 +130,35 @@ class Gas:
             raise InputError(f"recoil_rate must be positive, got {recoil_rate!r} 1/s")
         probe = Gas(1e-6, self.temperature, self.species)
         return probe.pressure * recoil_rate / probe.heating_rate(sphere, omega)
+
+    def radius_from_damping(self, gamma: float, density: float) -> float:
+        """Radius whose damping rate is γ, m: the usual way to weigh a levitated sphere.
+
+        Parameters
+        ----------
+        gamma : float
+            Measured energy damping rate, 1/s.
+        density : float
+            Assumed density, kg/m³.
+
+        Raises
+        ------
+        InputError
+            If no radius of 1 nm … 10 µm fits.
+        """
+        low, high = 1e-9, 1e-5
+        fastest = self.damping_rate(Sphere(low, density))
+        slowest = self.damping_rate(Sphere(high, density))
+        if not slowest <= gamma <= fastest:
+            raise InputError(
+                f"gamma must lie in {slowest:.4g} … {fastest:.4g} 1/s at this pressure "
+                f"(radius 1 nm … 10 µm), got {gamma:g} 1/s"
+            )
+        # γ falls with R on the whole range: halve the interval in log R.
+        for _ in range(80):
+            middle = math.sqrt(low * high)
+            if self.damping_rate(Sphere(middle, density)) > gamma:
+                low = middle
+            else:
+                high = middle
+        return math.sqrt(low * high)
