@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from ..models.blocks import Block, BlockStatus
 from ..models.errors import FileError, InputError
+from .checksums import CheckedTables, DamagedRows
 from .events import Event
 from .ranges import Range, Ranges
 from .releases import Release, rail_of, reaches_rail
 from .run_digest import RunDigest, digest_of
-from .runfile_format import SlowRecord, decode_events, in_order, read_manifest
+from .runfile_checks import check_stretches, read_manifest
+from .runfile_format import SlowRecord, decode_events, decode_slow, in_order
 from .runfile_results import read_results
 from .swmr import left_open, open_swmr
 from .worth import RunWorth, worth_of
@@ -80,7 +82,7 @@ class RunFile:
         with _reading(path):
             self.manifest = read_manifest(path, file)
             self._samples = file["samples"]
-            self._check_samples()
+            self._tables = CheckedTables(file)
         self.sample_rate = float(self.manifest["sample_rate"])
         self.channels: tuple[str, ...] = tuple(self.manifest["channels"])
         self.scale: NDArray[np.float64] = np.asarray(self.manifest["scale"], np.float64)
@@ -140,6 +142,7 @@ class RunFile:
             for name in ("events", "slow", "stretches"):
                 self._file[name].refresh()
             self._samples.refresh()
+            self._tables.refresh()
         self._table = self._digest = self._rail = None
 
     # -- what is in it -------------------------------------------------------------------
@@ -224,19 +227,7 @@ class RunFile:
 
     def slow(self) -> list[SlowRecord]:
         """Return the slow readings in the order in which they were written."""
-        with _reading(self.path):
-            table = self._file["slow"][:]
-        return [
-            SlowRecord(
-                sample=int(r["sample"]),
-                name=r["name"].decode("utf-8"),
-                value=float(r["value"]),
-                unit=r["unit"].decode("utf-8"),
-                status=r["status"].decode("utf-8"),
-                host_time=float(r["host_time"]),
-            )
-            for r in table
-        ]
+        return decode_slow(self._read("slow", 0, int(self._file["slow"].shape[0])))
 
     def results(self) -> dict[str, Any]:
         """Return what :func:`~.runfile_results.write_results` stored; empty before that."""
@@ -254,8 +245,7 @@ class RunFile:
             If the range is empty, is not recorded or holds a gap, or a channel does not exist.
         """
         row = self._row_of(start, stop)
-        with _reading(self.path):
-            counts: NDArray[Any] = self._samples[row : row + stop - start]
+        counts = self._read("samples", row, row + stop - start)
         if counts.shape[0] != stop - start:
             raise FileError(f"{self.path} ends before sample {stop}")
         return counts if channels is None else counts[:, self._columns(channels)]
@@ -312,13 +302,30 @@ class RunFile:
 
     # -- inside --------------------------------------------------------------------------
 
-    def _check_samples(self) -> None:
-        """Raise FileError unless samples and attributes fit together."""
-        m, shape = self.manifest, self._samples.shape
-        if len(shape) != 2 or not shape[1] == len(m["channels"]) == len(m["scale"]):
-            raise FileError(
-                f"{self.path} is damaged: samples of shape {shape}, {len(m['channels'])} channels"
-            )
+    def _read(self, table: str, start: int, stop: int) -> NDArray[Any]:
+        """Rows of a dataset that are what was recorded."""
+        try:
+            with _reading(self.path):
+                return self._tables.read(table, start, stop)
+        except DamagedRows as damaged:
+            raise FileError(self._words(damaged)) from None
+
+    def _words(self, damaged: DamagedRows) -> str:
+        """Say what is damaged, samples by their indices."""
+        table, ranges = damaged.table, damaged.ranges
+        if table == "samples":
+            ranges = tuple(self._sample_ranges(ranges))
+        said = ", ".join(f"{a} … {b - 1}" for a, b in ranges[:3]) + (", …" * (len(ranges) > 3))
+        remedy = f"; optobind recover {self.path} copies all others" * (table == "samples")
+        return f"{self.path} is damaged: {table} {said} differ from their checksums{remedy}"
+
+    def _sample_ranges(self, ranges: Sequence[Range]) -> Iterator[Range]:
+        """Indices of the samples of ranges of rows."""
+        for first, last in ranges:
+            for s in self.stretches():
+                low, high = max(first, s.row), min(last, s.row + s.samples)
+                if low < high:
+                    yield s.first_sample + low - s.row, s.first_sample + high - s.row
 
     def _row_of(self, start: int, stop: int) -> int:
         """Row of a range that lies within one stretch."""
@@ -336,10 +343,12 @@ class RunFile:
     def _rows_and_ranges(self) -> tuple[NDArray[np.int64], Ranges]:
         """First row of each stretch, and its samples."""
         if self._table is None:
-            with _reading(self.path):
-                table = self._file["stretches"][:]
-            rows = np.minimum(table["row"].astype(np.int64), self.rows)
-            first, held = table["sample"].astype(np.int64), np.diff(rows, append=self.rows)
+            total = self.rows  # before the table: what it announces may not be there yet
+            table = self._read("stretches", 0, int(self._file["stretches"].shape[0]))
+            rows, first = table["row"].astype(np.int64), table["sample"].astype(np.int64)
+            check_stretches(self.path, rows, first, total)
+            rows = np.minimum(rows, total)
+            held = np.diff(rows, append=total)
             self._table = rows[held > 0], Ranges.of(first, first + held)
         return self._table
 
@@ -350,9 +359,7 @@ class RunFile:
     def _event_pieces(self) -> Iterator[NDArray[np.void]]:
         records = self._file["events"]
         for start in range(0, records.shape[0], _EVENT_ROWS):
-            with _reading(self.path):
-                piece: NDArray[np.void] = records[start : start + _EVENT_ROWS]
-            yield piece
+            yield self._read("events", start, start + _EVENT_ROWS)
 
     def _columns(self, channels: Sequence[int]) -> list[int]:
         """Check channel numbers."""
@@ -375,7 +382,7 @@ def _reading(path: Path) -> Iterator[None]:
     """Turn what HDF5 raises on a damaged file into a FileError."""
     try:
         yield
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
         raise FileError(f"{path} is truncated or damaged: {_one_line(error)}") from None

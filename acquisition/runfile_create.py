@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.json_values import json_text
+from .checksums import CHECK_TYPE, attributes_crc
 from .runfile_format import (
+    CLOSING_ATTRIBUTES,
     EVENT_TYPE,
+    FIXED_ATTRIBUTES,
     SCHEMA,
     SCHEMA_VERSION,
     SLOW_TYPE,
@@ -24,7 +27,7 @@ from .runfile_format import (
 )
 from .swmr import write_swmr
 
-__all__ = ["append_records", "create_run_file"]
+__all__ = ["append_records", "close_attributes", "create_run_file"]
 
 
 def create_run_file(path: Path, manifest: Manifest, chunk_rows: int) -> Any:
@@ -42,7 +45,7 @@ def create_run_file(path: Path, manifest: Manifest, chunk_rows: int) -> Any:
     Returns
     -------
     h5py.File
-        With the empty datasets ``samples``, ``events``, ``slow`` and ``stretches``.
+        With the empty datasets ``samples``, ``events``, ``slow``, ``stretches`` and ``checksums``.
     """
     # Version 1.10 of the format is the oldest that allows reading while writing.
     file = h5py.File(path, "x", libver=("v110", "v110"))
@@ -57,6 +60,8 @@ def create_run_file(path: Path, manifest: Manifest, chunk_rows: int) -> Any:
     )
     for name, dtype in {"events": EVENT_TYPE, "slow": SLOW_TYPE, "stretches": STRETCH_TYPE}.items():
         file.create_dataset(name, shape=(0,), maxshape=(None,), chunks=(64,), dtype=dtype)
+    # Some 16 kB a chunk: a fast run brings thousands a second.
+    file.create_dataset("checksums", shape=(0,), maxshape=(None,), chunks=(682,), dtype=CHECK_TYPE)
     file.close()
     return write_swmr(path)
 
@@ -93,6 +98,30 @@ def _write_attributes(attributes: Any, m: Manifest) -> None:
         "seed": m.seed,
     }.items():
         attributes[name] = np.bytes_(json_text(value).encode("ascii"))
+    attributes["checksum"] = attributes_crc(attributes, FIXED_ATTRIBUTES)
+    attributes["closing_checksum"] = attributes_crc(attributes, CLOSING_ATTRIBUTES)
+
+
+def close_attributes(attributes: Any, outcome: str, reason: bytes, *, whole: bool) -> None:
+    """Write how the run ended.
+
+    Parameters
+    ----------
+    attributes : h5py.AttributeManager
+        Of the file.
+    outcome : str
+        See :mod:`.outcome`.
+    reason : bytes
+        At most 400 bytes of UTF-8.
+    whole : bool
+        Mark the file as closed in good order.
+    """
+    attributes.modify("outcome", np.array(outcome.encode("ascii"), "S16"))
+    attributes.modify("reason", np.array(reason, "S400"))
+    attributes.modify("ended", time.time())
+    if whole:
+        attributes.modify("state", np.array(b"complete", "S16"))
+    attributes.modify("closing_checksum", attributes_crc(attributes, CLOSING_ATTRIBUTES))
 
 
 def _versions() -> dict[str, str]:

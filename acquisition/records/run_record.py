@@ -122,8 +122,8 @@ def run_record(path: Path) -> Record:
     for column, detector in detectors.items():
         if calibrated:
             scale[column] *= detector["polarity"] / detector["volts_per_metre"]
-        particle = detector["particle"]
-        if particle is not None and 0 <= particle < len(known):
+        particle = detector.get("particle")
+        if particle is not None and particle < len(known) and known[particle] is not None:
             masses[column] = float(known[particle])
     return Record(
         path=path,
@@ -152,9 +152,9 @@ def _usual_columns(detectors: Any, count: int) -> tuple[int, ...]:
     """Out-of-loop columns ordered by particle, one each; all but monitors where there are none."""
     chosen: dict[int, int] = {}
     for detector in detectors:
-        if detector["role"] == "out_of_loop" and detector["particle"] is not None:
+        if detector.get("role") == "out_of_loop" and detector.get("particle") is not None:
             chosen.setdefault(int(detector["particle"]), int(detector["channel"]))
     if chosen:
         return tuple(column for _, column in sorted(chosen.items()))
-    monitors = {int(d["channel"]) for d in detectors if d["role"] == "monitor"}
+    monitors = {int(d["channel"]) for d in detectors if d.get("role") == "monitor"}
     return tuple(column for column in range(count) if column not in monitors)
