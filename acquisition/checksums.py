@@ -157,15 +157,17 @@ class CheckedTables:
     """
 
     def __init__(self, file: Any) -> None:
-        self._file = file
         self.present = "checksums" in file
+        # Opened once: that takes h5py as long as a read.
+        names = (*_TABLES, *(["checksums"] if self.present else []))
+        self._datasets = {name: file[name] for name in names}
         self._cells: dict[str, _Cells] = {}
         self._known = 0
 
     def refresh(self) -> None:
         """Look again at a file that is being written; call it after the datasets' own."""
         if self.present:
-            self._file["checksums"].refresh()
+            self._datasets["checksums"].refresh()
 
     def read(self, table: str, start: int, stop: int) -> NDArray[Any]:
         """Return rows start … stop of a dataset.
@@ -175,7 +177,7 @@ class CheckedTables:
         DamagedRows
             If a checksum that covers one of them does not fit, or none covers it.
         """
-        dataset = self._file[table]
+        dataset = self._datasets[table]
         stop = min(stop, int(dataset.shape[0]))
         if not self.present or stop <= start:
             rows: NDArray[Any] = dataset[start:stop]
@@ -194,7 +196,7 @@ class CheckedTables:
     def damage(self, tables: Sequence[str] = _TABLES) -> Iterator[DamagedRows | int]:
         """Read everything; yield the bytes read each time, and what is damaged."""
         for table in tables:
-            dataset = self._file[table]
+            dataset = self._datasets[table]
             width = dataset.dtype.itemsize * int(np.prod(dataset.shape[1:], dtype=np.int64))
             step = max(1, _VERIFY_BYTES // max(1, width))
             for start in range(0, dataset.shape[0], step):
@@ -223,14 +225,14 @@ class CheckedTables:
     def _cells_of(self, table: str, stop: int) -> _Cells:
         """Cells of a dataset; read again where a live file has grown past those known."""
         known = self._cells.get(table)
-        grown = self._file["checksums"].shape[0] > self._known
-        if known is None or (grown and not (len(known.stops) and known.stops[-1] >= stop)):
-            self._load()
+        if known is None or not (len(known.stops) and known.stops[-1] >= stop):
+            if known is None or self._datasets["checksums"].shape[0] > self._known:
+                self._load()
         return self._cells[table]
 
     def _load(self) -> None:
         """Read the checksums, without those that are damaged themselves."""
-        dataset = self._file["checksums"]
+        dataset = self._datasets["checksums"]
         self._known = int(dataset.shape[0])
         pieces: dict[int, list[NDArray[np.void]]] = {number: [] for number in range(len(_TABLES))}
         for at in range(0, self._known, _PIECE):
