@@ -1,12 +1,12 @@
 """Checksums of a run file: every row that was recorded is covered by one, and checked when read.
 
-``/checksums`` holds one record for each cell: the rows of one append to one dataset, cut every 64 kB
-of samples. It is appended to before the rows themselves, so that rows in the file always have
+``/checksums`` holds one record for each cell: the rows of one append to one dataset, cut every
+64 kB where they are samples. It grows before the rows do, so that rows in the file always have
 theirs, whatever ends the writer; cells of rows that never came are passed over. The sum is CRC-32
-(of zlib) of the rows as they are stored. A record carries a check of itself, too: a damaged one must
-not point elsewhere.
+(zlib's) of the rows as they are stored. A record has a check of its own: a damaged one must not
+mislead.
 
-HDF5's own filter (fletcher32) was not used: it covers whole chunks only, and the last one is written
+HDF5's own filter (fletcher32) was not used: it covers whole chunks, and the last one is written
 again with every append, so that a kill in between would cost what had been acknowledged.
 """
 
@@ -154,20 +154,22 @@ class CheckedTables:
     ----------
     present : bool
         Whether the file holds checksums.
+    datasets : dict of str to h5py.Dataset
+        By name. Opened once: that takes h5py as long as a read, and HDF5 can read a growing dataset
+        again through one handle only.
     """
 
     def __init__(self, file: Any) -> None:
         self.present = "checksums" in file
-        # Opened once: that takes h5py as long as a read.
         names = (*_TABLES, *(["checksums"] if self.present else []))
-        self._datasets = {name: file[name] for name in names}
+        self.datasets = {name: file[name] for name in names}
         self._cells: dict[str, _Cells] = {}
         self._known = 0
 
     def refresh(self) -> None:
-        """Look again at a file that is being written; call it after the datasets' own."""
-        if self.present:
-            self._datasets["checksums"].refresh()
+        """Look again at a file that is being written; checksums last, they come before rows."""
+        for name in sorted(self.datasets, key="checksums".__eq__):
+            self.datasets[name].refresh()
 
     def read(self, table: str, start: int, stop: int) -> NDArray[Any]:
         """Return rows start … stop of a dataset.
@@ -177,7 +179,7 @@ class CheckedTables:
         DamagedRows
             If a checksum that covers one of them does not fit, or none covers it.
         """
-        dataset = self._datasets[table]
+        dataset = self.datasets[table]
         stop = min(stop, int(dataset.shape[0]))
         if not self.present or stop <= start:
             rows: NDArray[Any] = dataset[start:stop]
@@ -190,13 +192,13 @@ class CheckedTables:
         read: NDArray[Any] = dataset[first:last]
         bad = [*_uncovered(cells, low, high, start, stop), *self._check(cells, fresh, read, first)]
         if bad:
-            raise DamagedRows(table, _joined(bad))
+            raise DamagedRows(table, sorted(bad))
         return read[start - first : stop - first]
 
-    def damage(self, tables: Sequence[str] = _TABLES) -> Iterator[DamagedRows | int]:
-        """Read everything; yield the bytes read each time, and what is damaged."""
-        for table in tables:
-            dataset = self._datasets[table]
+    def damage(self) -> Iterator[DamagedRows | int]:
+        """Read everything; yield the bytes of each piece, after what of it is damaged."""
+        for table in _TABLES:
+            dataset = self.datasets[table]
             width = dataset.dtype.itemsize * int(np.prod(dataset.shape[1:], dtype=np.int64))
             step = max(1, _VERIFY_BYTES // max(1, width))
             for start in range(0, dataset.shape[0], step):
@@ -226,13 +228,13 @@ class CheckedTables:
         """Cells of a dataset; read again where a live file has grown past those known."""
         known = self._cells.get(table)
         if known is None or not (len(known.stops) and known.stops[-1] >= stop):
-            if known is None or self._datasets["checksums"].shape[0] > self._known:
+            if known is None or self.datasets["checksums"].shape[0] > self._known:
                 self._load()
         return self._cells[table]
 
     def _load(self) -> None:
         """Read the checksums, without those that are damaged themselves."""
-        dataset = self._datasets["checksums"]
+        dataset = self.datasets["checksums"]
         self._known = int(dataset.shape[0])
         pieces: dict[int, list[NDArray[np.void]]] = {number: [] for number in range(len(_TABLES))}
         for at in range(0, self._known, _PIECE):
@@ -260,17 +262,6 @@ def _uncovered(cells: _Cells, low: int, high: int, start: int, stop: int) -> lis
     ends = [start, *cells.stops[low:high].tolist()]
     begins = [*cells.starts[low:high].tolist(), stop]
     return [(a, b) for a, b in zip(ends, begins, strict=True) if a < b]
-
-
-def _joined(ranges: list[Rows]) -> list[Rows]:
-    """Ranges in order, neighbours in one."""
-    joined: list[Rows] = []
-    for start, stop in sorted(ranges):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(stop, joined[-1][1])
-        else:
-            joined.append((start, stop))
-    return joined
 
 
 def _bytes_of(rows: NDArray[Any]) -> Any:

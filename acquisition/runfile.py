@@ -16,10 +16,11 @@ from ..models.blocks import Block, BlockStatus
 from ..models.errors import FileError, InputError
 from .checksums import CheckedTables, DamagedRows
 from .events import Event
-from .ranges import Range, Ranges
+from .ranges import NO_END, Range, Ranges
 from .releases import Release, rail_of, reaches_rail
 from .run_digest import RunDigest, digest_of
 from .runfile_checks import check_stretches, read_manifest
+from .runfile_damage import damage_words, sample_ranges
 from .runfile_format import SlowRecord, decode_events, decode_slow, in_order
 from .runfile_results import read_results
 from .swmr import left_open, open_swmr
@@ -81,8 +82,8 @@ class RunFile:
         self._rail: tuple[Range, NDArray[Any], float] | None = None
         with _reading(path):
             self.manifest = read_manifest(path, file)
-            self._samples = file["samples"]
             self._tables = CheckedTables(file)
+            self._samples = self._tables.datasets["samples"]
         self.sample_rate = float(self.manifest["sample_rate"])
         self.channels: tuple[str, ...] = tuple(self.manifest["channels"])
         self.scale: NDArray[np.float64] = np.asarray(self.manifest["scale"], np.float64)
@@ -139,9 +140,6 @@ class RunFile:
     def refresh(self) -> None:
         """Look again at a file that is being written."""
         with _reading(self.path):
-            for name in ("events", "slow", "stretches"):
-                self._file[name].refresh()
-            self._samples.refresh()
             self._tables.refresh()
         self._table = self._digest = self._rail = None
 
@@ -187,7 +185,7 @@ class RunFile:
             "duration": self.rows / self.sample_rate,
             "first_sample": recorded[0][0] if recorded else 0,
             "events": dict(self.digest().counts),
-            "slow": int(self._file["slow"].shape[0]),
+            "slow": int(self._tables.datasets["slow"].shape[0]),
             "results": sorted(self.results()),
             "plan": plan.get("kind"),
             "mode": m["mode"],
@@ -227,12 +225,32 @@ class RunFile:
 
     def slow(self) -> list[SlowRecord]:
         """Return the slow readings in the order in which they were written."""
-        return decode_slow(self._read("slow", 0, int(self._file["slow"].shape[0])))
+        return [reading for piece in self.records("slow") for reading in decode_slow(piece)]
 
     def results(self) -> dict[str, Any]:
         """Return what :func:`~.runfile_results.write_results` stored; empty before that."""
         with _reading(self.path):
-            return read_results(self._file)
+            return read_results(self.path, self._file)
+
+    @property
+    def checksums(self) -> bool:
+        """Whether the file holds checksums; those of older versions hold none."""
+        return self._tables.present
+
+    @property
+    def file(self) -> Any:
+        """The HDF5 file itself; what is read of it is not compared with the checksums."""
+        return self._file
+
+    def records(self, table: str) -> Iterator[NDArray[Any]]:
+        """Iterate over pieces of "events" or "slow" as they are stored."""
+        for start in range(0, self._tables.datasets[table].shape[0], _EVENT_ROWS):
+            yield self._read(table, start, start + _EVENT_ROWS)
+
+    def each_damage(self) -> Iterator[DamagedRows | int]:
+        """Read everything once, see :func:`~.runfile_damage.verify`."""
+        with _reading(self.path):
+            yield from self._tables.damage()
 
     # -- samples -------------------------------------------------------------------------
 
@@ -308,24 +326,10 @@ class RunFile:
             with _reading(self.path):
                 return self._tables.read(table, start, stop)
         except DamagedRows as damaged:
-            raise FileError(self._words(damaged)) from None
-
-    def _words(self, damaged: DamagedRows) -> str:
-        """Say what is damaged, samples by their indices."""
-        table, ranges = damaged.table, damaged.ranges
-        if table == "samples":
-            ranges = tuple(self._sample_ranges(ranges))
-        said = ", ".join(f"{a} … {b - 1}" for a, b in ranges[:3]) + (", …" * (len(ranges) > 3))
-        remedy = f"; optobind recover {self.path} copies all others" * (table == "samples")
-        return f"{self.path} is damaged: {table} {said} differ from their checksums{remedy}"
-
-    def _sample_ranges(self, ranges: Sequence[Range]) -> Iterator[Range]:
-        """Indices of the samples of ranges of rows."""
-        for first, last in ranges:
-            for s in self.stretches():
-                low, high = max(first, s.row), min(last, s.row + s.samples)
-                if low < high:
-                    yield s.first_sample + low - s.row, s.first_sample + high - s.row
+            ranges = damaged.ranges
+            if table == "samples":
+                ranges = tuple(sample_ranges(self.stretches(), ranges))
+            raise FileError(damage_words(self.path, table, ranges)) from None
 
     def _row_of(self, start: int, stop: int) -> int:
         """Row of a range that lies within one stretch."""
@@ -344,7 +348,7 @@ class RunFile:
         """First row of each stretch, and its samples."""
         if self._table is None:
             total = self.rows  # before the table: what it announces may not be there yet
-            table = self._read("stretches", 0, int(self._file["stretches"].shape[0]))
+            table = self._read("stretches", 0, NO_END)
             rows, first = table["row"].astype(np.int64), table["sample"].astype(np.int64)
             check_stretches(self.path, rows, first, total)
             rows = np.minimum(rows, total)
@@ -354,12 +358,7 @@ class RunFile:
 
     def _decoded(self) -> Iterator[Event]:
         """Events in the order of their records, read piece by piece."""
-        return decode_events(self._event_pieces())
-
-    def _event_pieces(self) -> Iterator[NDArray[np.void]]:
-        records = self._file["events"]
-        for start in range(0, records.shape[0], _EVENT_ROWS):
-            yield self._read("events", start, start + _EVENT_ROWS)
+        return decode_events(self.records("events"))
 
     def _columns(self, channels: Sequence[int]) -> list[int]:
         """Check channel numbers."""

@@ -1,14 +1,14 @@
 """What is read of a run file is checked first: kinds, shapes, sizes and values of all it holds.
 
-A file may be damaged, of another program, or made to harm. Nothing is followed out of it, nothing is
-allocated that it does not hold, and no value passes that no experiment can have.
+A file may be damaged, of another program, or made to harm. Nothing is followed out of it, nothing
+is allocated that it does not hold, and no value passes that no experiment can have.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,7 +33,7 @@ from .runfile_format import (
 )
 from .swmr import left_open
 
-__all__ = ["check_links", "check_stretches", "read_manifest"]
+__all__ = ["check_links", "check_plain", "check_stretches", "read_manifest"]
 
 _TABLES = {"events": EVENT_TYPE, "slow": SLOW_TYPE, "stretches": STRETCH_TYPE}
 _SAMPLE_TYPES = (np.dtype("<i2"), np.dtype("<f4"))
@@ -78,7 +78,7 @@ def read_manifest(path: Path, file: Any) -> dict[str, Any]:
     _check_datasets(path, file, (*_TABLES, "samples", *(["checksums"] if checksummed else [])))
     found = _attributes(path, file.attrs)
     if checksummed:
-        _check_sums(path, file.attrs)
+        _check_sums(path, file.attrs, found)
     _check_values(path, found)
     shape, channels = file["samples"].shape, len(found["channels"])
     if shape[1] != channels or np.shape(found["scale"]) != (channels,):
@@ -88,6 +88,8 @@ def read_manifest(path: Path, file: Any) -> dict[str, Any]:
 
 def check_links(path: Path, group: Any, within: str = "") -> None:
     """Raise FileError if a member of a group lies elsewhere: in another file, or by name only."""
+    if not isinstance(group, h5py.Group):
+        _damaged(path, f"{within.rstrip('/')} is no group")
     for name in group:
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
             raise FileError(
@@ -127,16 +129,34 @@ def _check_datasets(path: Path, file: Any, names: tuple[str, ...]) -> None:
         if name not in file:
             _damaged(path, f"{name} is missing")
         dataset = file[name]
-        if not isinstance(dataset, h5py.Dataset):
-            _damaged(path, f"{name} is no dataset")
-        if dataset.external or dataset.is_virtual:
-            raise FileError(f"{path}: {name} lies in other files, which is not followed")
+        check_plain(path, [dataset], name)
         expected = CHECK_TYPE if name == "checksums" else _TABLES.get(name)
         known = _SAMPLE_TYPES if expected is None else (expected,)
         if dataset.dtype not in known:
             _damaged(path, f"{name} of type {str(dataset.dtype)[:60]}")
         if len(dataset.shape) != (2 if name == "samples" else 1):
             _damaged(path, f"{name} of shape {dataset.shape}")
+
+
+def check_plain(path: Path, datasets: Iterable[Any], name: str) -> None:
+    """Raise FileError unless these are datasets that lie in the file, no larger than it can hold.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    datasets : iterable of h5py objects
+        Opened, nothing read.
+    name : str
+        For the message.
+    """
+    for dataset in datasets:
+        if not isinstance(dataset, h5py.Dataset):
+            _damaged(path, f"{name} is no dataset")
+        if dataset.external or dataset.is_virtual:
+            raise FileError(f"{path}: {name} lies in other files, which is not followed")
+        if dataset.dtype.hasobject:
+            _damaged(path, f"{name} of type {str(dataset.dtype)[:60]}")
         _check_size(path, name, dataset)
 
 
@@ -201,7 +221,7 @@ def _refuse(word: str) -> NoReturn:
     raise ValueError(word)  # NaN and infinity are no JSON
 
 
-def _check_sums(path: Path, attributes: Any) -> None:
+def _check_sums(path: Path, attributes: Any, found: dict[str, Any]) -> None:
     """Compare the attributes with their checksums."""
     sums = {"checksum": FIXED_ATTRIBUTES, "closing_checksum": CLOSING_ATTRIBUTES}
     for name, covered in sums.items():
@@ -210,6 +230,7 @@ def _check_sums(path: Path, attributes: Any) -> None:
         # A writer that was killed while it closed the file may have written a part of these.
         if name == "checksum" or not left_open(path):
             _damaged(path, f"the checksum of its attributes ({', '.join(covered[-4:])} …) differs")
+        found["state"] = "interrupted"
 
 
 def _check_values(path: Path, m: dict[str, Any]) -> None:
@@ -253,9 +274,7 @@ def _check_plan(path: Path, plan: Mapping[str, Any]) -> None:
             _damaged(path, f"a plan that lasts {str(duration)[:40]!r} s")
 
 
-def _check_detectors(
-    path: Path, detectors: Any, channels: int, config: Mapping[str, Any]
-) -> None:
+def _check_detectors(path: Path, detectors: Any, channels: int, config: Mapping[str, Any]) -> None:
     """Check what turns samples into metres, and columns into particles."""
     if not (isinstance(detectors, list) and all(isinstance(d, dict) for d in detectors)):
         _damaged(path, "attribute detectors must be a list of tables")
