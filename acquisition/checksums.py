@@ -71,7 +71,7 @@ def cells_of_samples(row: int, pieces: Sequence[NDArray[Any]]) -> NDArray[np.voi
         size, done = cell_rows(piece), 0
         while done < len(piece):
             part = piece[done : done + size - row % size]
-            crc = zlib.crc32(np.ascontiguousarray(part), crc)
+            crc = zlib.crc32(_bytes_of(part), crc)
             done, row = done + len(part), row + len(part)
             if row % size == 0:
                 cells.append((begin, row - begin, crc))
@@ -106,7 +106,8 @@ def attributes_crc(attributes: Any, names: Iterable[str]) -> np.uint32:
     """Checksum of attributes as they are stored, by name."""
     crc = 0
     for name in sorted(names):
-        crc = zlib.crc32(name.encode("ascii") + np.asarray(attributes[name]).tobytes(), crc)
+        stored = np.asarray(attributes[name]).tobytes()
+        crc = zlib.crc32(name.encode("ascii") + stored, crc)
     return np.uint32(crc)
 
 
