@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import FileError
+from ..free_memory import require_memory
 from ..records.array_source import array_record
 from ..records.record import Record, checked_rate
 
@@ -76,6 +77,7 @@ def load_lecroy(path: Path) -> Record:
             f"{path} is truncated: {max(0, available)} of {size} bytes of samples "
             f"({h['count']} samples of {8 * width} bit)"
         )
+    require_memory(path, h["count"] * 6)  # as int16 or float32
     kind = "i1" if width == 1 else order + "i2"
     counts = np.fromfile(path, kind, h["count"], offset=start).astype(np.int16, copy=False)
     data, scale = _scaled(counts, h["gain"], h["offset"])
