@@ -241,8 +241,10 @@ def _check_values(path: Path, m: dict[str, Any]) -> None:
     channels, scale = m["channels"], m["scale"]
     if not (isinstance(channels, list) and channels and all(isinstance(c, str) for c in channels)):
         _damaged(path, "channels must be a list of names")
-    if not (isinstance(scale, list) and all(_is_number(s) and s != 0 for s in scale)):
-        _damaged(path, f"scale must hold finite numbers, got {str(scale)[:60]}")
+    if not (
+        isinstance(scale, list) and all(_is_number(s) and 1e-30 < abs(s) < 1e30 for s in scale)
+    ):
+        _damaged(path, f"scale must hold numbers of 1e-30 … 1e30, got {str(scale)[:60]}")
     for name in ("created", "ended"):
         if not (_is_number(m[name]) and 0 <= m[name] <= _LATEST_TIME):
             _damaged(path, f"{name} {m[name]!r} s is no time")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models.errors import InputError
+from ...models.errors import FileError, InputError
 from ..runfile import RunFile
 from .record import Ranges, Record
 
@@ -79,7 +79,10 @@ class RunSource:
     def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
         """Stored values of a range within one stretch."""
         with self.held() as run:
-            return np.ascontiguousarray(run.samples(start, stop, columns))
+            counts = np.ascontiguousarray(run.samples(start, stop, columns))
+        if counts.dtype.kind == "f" and not np.isfinite(counts).all():
+            raise FileError(f"{self._path}: samples {start} … {stop - 1} are not all finite")
+        return counts
 
     @contextmanager
     def held(self) -> Iterator[RunFile]:
