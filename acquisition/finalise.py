@@ -88,6 +88,8 @@ class Finalise:
 
     def _judge(self) -> None:
         self._procedure.write_exclusions(last=True)
+        if self._recording.gone:
+            return  # judged when it has been saved
         self.worth = self._ledger.worth(self._procedure.position)
         if self.outcome == "complete":
             self.outcome, self.reason, self.code = verdict(self.worth, self._apparatus.rig.mode)
@@ -97,6 +99,14 @@ class Finalise:
 
     def _close(self) -> None:
         self._recording.close(self.outcome, self.reason)
+        if not self._recording.confirmed:
+            self._apparatus.log.add(
+                "warning",
+                f"the disk has not confirmed that it holds all of {self._recording.path}: leave "
+                "this computer switched on until it has come to rest",
+            )
+        if self._recording.gone:
+            self.worth = self._ledger.worth(self._procedure.position, self._recording.path)
 
     def _take(self, error: BaseException, *, of_gate: bool = False) -> None:
         """Say what went wrong with a step; it makes a run failed that had not failed yet."""

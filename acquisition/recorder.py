@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 
 from ..models.blocks import Block, BlockStatus
 from ..models.errors import FileError, InputError
+from .checksums import cells_of_records, cells_of_samples
 from .disk_space import free_bytes
 from .events import Event, EventKind
 from .outcome import Outcome
 from .ring_cursor import Overrun
-from .runfile_create import append_records, create_run_file
+from .runfile_create import append_records, close_attributes, create_run_file
 from .runfile_format import (
     EVENT_TYPE,
     SLOW_TYPE,
@@ -117,7 +118,7 @@ class Recorder:
             self._file = create_run_file(self.path, manifest, self._chunk_rows)
             self._samples = SampleStore(self._file["samples"])
             self._events, self._slow = self._file["events"], self._file["slow"]
-            self._stretches = self._file["stretches"]
+            self._stretches, self._checks = self._file["stretches"], self._file["checksums"]
 
     # -- numbers ----------------------------------------------------------------------------------
 
@@ -231,13 +232,8 @@ class Recorder:
                 return
             self._closed = True
             with self._guard():
-                attributes = self._file.attrs
-                said = cut_text(reason or self._failure or "", 400)
-                attributes.modify("outcome", np.array(outcome.encode("ascii"), "S16"))
-                attributes.modify("reason", np.array(said, "S400"))
-                attributes.modify("ended", time.time())
-                if self._failure is None:
-                    attributes.modify("state", np.array(b"complete", "S16"))
+                said, whole = cut_text(reason or self._failure or "", 400), self._failure is None
+                close_attributes(self._file.attrs, outcome, said, whole=whole)
                 self._file.close()
 
     def __enter__(self) -> Recorder:
@@ -283,11 +279,18 @@ class Recorder:
             )
 
     def _write(self, batch: _Batch, slow: Sequence[SlowRecord]) -> None:
-        """Write a batch: what tells where samples belong comes before them."""
+        """Write a batch: checksums, and what tells where samples belong, come before them."""
         assert self._samples is not None
-        append_records(self._stretches, np.array(batch.stretches, STRETCH_TYPE))
-        append_records(self._events, encode_events(batch.events))
-        append_records(self._slow, encode_slow(slow))
+        tables = (
+            ("stretches", self._stretches, np.array(batch.stretches, STRETCH_TYPE)),
+            ("events", self._events, encode_events(batch.events)),
+            ("slow", self._slow, encode_slow(slow)),
+        )
+        checks = [cells_of_records(name, table.shape[0], new) for name, table, new in tables]
+        checks.append(cells_of_samples(self._samples.rows, batch.pieces))
+        append_records(self._checks, np.concatenate(checks))
+        for _, table, new in tables:
+            append_records(table, new)
         self._samples.append(batch.pieces)
 
     def _require_open(self) -> None:

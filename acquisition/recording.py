@@ -10,6 +10,7 @@ from ..instruments.rig import Rig
 from ..models.blocks import BlockStatus
 from ..models.errors import FileError
 from .events import Event, EventKind
+from .file_keeper import FileKeeper
 from .outcome import Outcome
 from .plans import Plan, plan_to_dict
 from .recorder import Recorder
@@ -35,6 +36,13 @@ class Recording:
         For the manifest.
     stream : Stream
         Just started; nothing has been read from it.
+
+    Attributes
+    ----------
+    path : Path
+        Where the samples are; after :meth:`close`, if need be, another place than asked for.
+    confirmed : bool
+        Whether the disk has confirmed, after :meth:`close`, that it holds everything.
 
     Raises
     ------
@@ -63,6 +71,9 @@ class Recording:
         )
         self._stream = stream
         self._recorder = Recorder(path, manifest, chunk_rows=stream.block_rows)
+        self.path, self.confirmed = path, False
+        self._keeper = FileKeeper(path)
+        self._told = False
         self._thread = RecorderThread(self._recorder, stream.ring.cursor("recorder"))
         self._thread.start()
         self._marked = BlockStatus.OK
@@ -107,8 +118,21 @@ class Recording:
             return False
         return now - since > _LONGEST_STALL
 
+    @property
+    def gone(self) -> bool:
+        """Whether somebody else took the file away; it is recorded on, and saved by `close`."""
+        return self._keeper.gone
+
     def raise_error(self) -> None:
-        """Raise what ended the recorder, if anything did, or that it is stuck."""
+        """Raise what ended the recorder, if anything did, that it is stuck, or the file gone."""
+        trouble = self._keeper.trouble
+        if trouble is not None:
+            if not self._told:
+                self._told = True
+                payload = {"device": "run file", "message": trouble, "returned": False}
+                at = self._stream.position or 0
+                self._thread.post(Event(at, EventKind.FAULT, payload, time.time()))
+            raise FileError(trouble)
         if self._thread.error is not None:
             raise self._thread.error
         if self.stuck():
@@ -161,8 +185,24 @@ class Recording:
         Raises
         ------
         FileError
-            If its recorder hangs, which has the file; it stays readable, marked as interrupted.
+            If its recorder hangs, which has the file; it stays readable, marked as interrupted. If
+            somebody else removed the file and it cannot be saved.
         """
         if self._thread.is_alive():
             raise FileError(f"{self._recorder.path} cannot be closed: the disk does not answer")
-        self._recorder.close(outcome, reason)
+        try:
+            self._recorder.close(outcome, reason)
+        finally:
+            self.confirmed = self._keeper.finish()
+            try:
+                self._save()
+            finally:
+                self._keeper.release()
+
+    def _save(self) -> None:
+        """Keep a file that somebody else took away, and say where it is."""
+        if not self._keeper.gone:
+            return
+        place = self._keeper.save()
+        if place is not None:
+            self.path = place

@@ -126,8 +126,9 @@ class Run:
         self._control.tell(state="stopping")
         end = Finalise(apparatus, procedure, self._recording, self._ledger, ending)
         end.carry_out()
+        path = self._recording.path
         result = RunOutcome(
-            self._path, end.outcome, end.reason, end.worth, end.code, light, procedure.gate.closed
+            path, end.outcome, end.reason, end.worth, end.code, light, procedure.gate.closed
         )
         apparatus.log.add(end.level, f"{self.name}: {result.words()}")
         bug = bug or end.bug

@@ -84,8 +84,15 @@ class RunReleases(ReleaseLedger):
         self._tell()
         return self.lost()
 
-    def worth(self, position: int) -> RunWorth:
+    def worth(self, position: int, path: Path | None = None) -> RunWorth:
         """Say what the run is worth, by its file, all of which has been written.
+
+        Parameters
+        ----------
+        position : int
+            Samples taken.
+        path : Path, optional
+            Where the file is, if not where it was to be.
 
         Raises
         ------
@@ -94,7 +101,7 @@ class RunReleases(ReleaseLedger):
         """
         from .runfile import RunFile
 
-        with RunFile.open_own(self._path) as run:
+        with RunFile.open_own(path or self._path) as run:
             worth = run.worth(position)
             self.settle(run.all_releases())
         self._tell()

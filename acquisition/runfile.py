@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from ..models.blocks import Block, BlockStatus
 from ..models.errors import FileError, InputError
+from .checksums import CheckedTables, DamagedRows
 from .events import Event
-from .ranges import Range, Ranges
+from .ranges import NO_END, Range, Ranges
 from .releases import Release, rail_of, reaches_rail
 from .run_digest import Progress, RunDigest, digest_of
-from .runfile_format import SlowRecord, decode_events, in_order, read_manifest
+from .runfile_checks import check_stretches, read_manifest
+from .runfile_damage import damage_words, sample_ranges
+from .runfile_format import SlowRecord, decode_events, decode_slow, in_order
 from .runfile_results import read_results
 from .swmr import left_open, open_swmr
 from .worth import RunWorth, worth_of
@@ -81,8 +84,8 @@ class RunFile:
         self._rail: tuple[Range, NDArray[Any], float] | None = None
         with _reading(path):
             self.manifest = read_manifest(path, file)
-            self._samples = file["samples"]
-            self._check_samples()
+            self._tables = CheckedTables(file)
+            self._samples = self._tables.datasets["samples"]
         self.sample_rate = float(self.manifest["sample_rate"])
         self.channels: tuple[str, ...] = tuple(self.manifest["channels"])
         self.scale: NDArray[np.float64] = np.asarray(self.manifest["scale"], np.float64)
@@ -139,9 +142,7 @@ class RunFile:
     def refresh(self) -> None:
         """Look again at a file that is being written."""
         with _reading(self.path):
-            for name in ("events", "slow", "stretches"):
-                self._file[name].refresh()
-            self._samples.refresh()
+            self._tables.refresh()
         self._table = self._digest = self._rail = None
 
     # -- what is in it -------------------------------------------------------------------
@@ -186,7 +187,7 @@ class RunFile:
             "duration": self.rows / self.sample_rate,
             "first_sample": recorded[0][0] if recorded else 0,
             "events": dict(self.digest().counts),
-            "slow": int(self._file["slow"].shape[0]),
+            "slow": int(self._tables.datasets["slow"].shape[0]),
             "results": sorted(self.results()),
             "plan": plan.get("kind"),
             "mode": m["mode"],
@@ -240,24 +241,36 @@ class RunFile:
 
     def slow(self) -> list[SlowRecord]:
         """Return the slow readings in the order in which they were written."""
-        with _reading(self.path):
-            table = self._file["slow"][:]
-        return [
-            SlowRecord(
-                sample=int(r["sample"]),
-                name=r["name"].decode("utf-8"),
-                value=float(r["value"]),
-                unit=r["unit"].decode("utf-8"),
-                status=r["status"].decode("utf-8"),
-                host_time=float(r["host_time"]),
-            )
-            for r in table
-        ]
+        return [reading for piece in self.records("slow") for reading in decode_slow(piece)]
 
     def results(self) -> dict[str, Any]:
         """Return what :func:`~.runfile_results.write_results` stored; empty before that."""
         with _reading(self.path):
-            return read_results(self._file)
+            return read_results(self.path, self._file)
+
+    @property
+    def checksums(self) -> bool:
+        """Whether the file holds checksums; those of older versions hold none."""
+        return self._tables.present
+
+    @property
+    def file(self) -> Any:
+        """The HDF5 file itself; what is read of it is not compared with the checksums."""
+        return self._file
+
+    def records(
+        self, table: str, progress: Progress = lambda share: None
+    ) -> Iterator[NDArray[Any]]:
+        """Iterate over pieces of "events" or "slow" as they are stored."""
+        total = self._tables.datasets[table].shape[0]
+        for start in range(0, total, _EVENT_ROWS):
+            yield self._read(table, start, start + _EVENT_ROWS)
+            progress(min(1.0, (start + _EVENT_ROWS) / total))
+
+    def each_damage(self) -> Iterator[DamagedRows | int]:
+        """Read everything once, see :func:`~.runfile_damage.verify`."""
+        with _reading(self.path):
+            yield from self._tables.damage()
 
     # -- samples -------------------------------------------------------------------------
 
@@ -270,8 +283,7 @@ class RunFile:
             If the range is empty, is not recorded or holds a gap, or a channel does not exist.
         """
         row = self._row_of(start, stop)
-        with _reading(self.path):
-            counts: NDArray[Any] = self._samples[row : row + stop - start]
+        counts = self._read("samples", row, row + stop - start)
         if counts.shape[0] != stop - start:
             raise FileError(f"{self.path} ends before sample {stop}")
         return counts if channels is None else counts[:, self._columns(channels)]
@@ -328,13 +340,16 @@ class RunFile:
 
     # -- inside --------------------------------------------------------------------------
 
-    def _check_samples(self) -> None:
-        """Raise FileError unless samples and attributes fit together."""
-        m, shape = self.manifest, self._samples.shape
-        if len(shape) != 2 or not shape[1] == len(m["channels"]) == len(m["scale"]):
-            raise FileError(
-                f"{self.path} is damaged: samples of shape {shape}, {len(m['channels'])} channels"
-            )
+    def _read(self, table: str, start: int, stop: int) -> NDArray[Any]:
+        """Rows of a dataset that are what was recorded."""
+        try:
+            with _reading(self.path):
+                return self._tables.read(table, start, stop)
+        except DamagedRows as damaged:
+            ranges = damaged.ranges
+            if table == "samples":
+                ranges = tuple(sample_ranges(self.stretches(), ranges))
+            raise FileError(damage_words(self.path, table, ranges)) from None
 
     def _row_of(self, start: int, stop: int) -> int:
         """Row of a range that lies within one stretch."""
@@ -352,25 +367,18 @@ class RunFile:
     def _rows_and_ranges(self) -> tuple[NDArray[np.int64], Ranges]:
         """First row of each stretch, and its samples."""
         if self._table is None:
-            with _reading(self.path):
-                table = self._file["stretches"][:]
-            rows = np.minimum(table["row"].astype(np.int64), self.rows)
-            first, held = table["sample"].astype(np.int64), np.diff(rows, append=self.rows)
+            total = self.rows  # before the table: what it announces may not be there yet
+            table = self._read("stretches", 0, NO_END)
+            rows, first = table["row"].astype(np.int64), table["sample"].astype(np.int64)
+            check_stretches(self.path, rows, first, total)
+            rows = np.minimum(rows, total)
+            held = np.diff(rows, append=total)
             self._table = rows[held > 0], Ranges.of(first, first + held)
         return self._table
 
     def _decoded(self, progress: Progress = lambda share: None) -> Iterator[Event]:
         """Events in the order of their records, read piece by piece."""
-        return decode_events(self._event_pieces(progress))
-
-    def _event_pieces(self, progress: Progress) -> Iterator[NDArray[np.void]]:
-        records = self._file["events"]
-        total = records.shape[0]
-        for start in range(0, total, _EVENT_ROWS):
-            with _reading(self.path):
-                piece: NDArray[np.void] = records[start : start + _EVENT_ROWS]
-            yield piece
-            progress(min(1.0, (start + _EVENT_ROWS) / total))
+        return decode_events(self.records("events", progress))
 
     def _columns(self, channels: Sequence[int]) -> list[int]:
         """Check channel numbers."""
@@ -393,7 +401,7 @@ def _reading(path: Path) -> Iterator[None]:
     """Turn what HDF5 raises on a damaged file into a FileError."""
     try:
         yield
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
         raise FileError(f"{path} is truncated or damaged: {_one_line(error)}") from None

@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.json_values import json_text
+from .checksums import CHECK_TYPE, attributes_crc
 from .runfile_format import (
+    CLOSING_ATTRIBUTES,
     EVENT_TYPE,
+    FIXED_ATTRIBUTES,
     SCHEMA,
     SCHEMA_VERSION,
     SLOW_TYPE,
@@ -24,7 +27,13 @@ from .runfile_format import (
 )
 from .swmr import write_swmr
 
-__all__ = ["append_records", "create_run_file"]
+__all__ = [
+    "append_records",
+    "close_attributes",
+    "create_run_file",
+    "make_tables",
+    "sign_attributes",
+]
 
 
 def create_run_file(path: Path, manifest: Manifest, chunk_rows: int) -> Any:
@@ -42,23 +51,31 @@ def create_run_file(path: Path, manifest: Manifest, chunk_rows: int) -> Any:
     Returns
     -------
     h5py.File
-        With the empty datasets ``samples``, ``events``, ``slow`` and ``stretches``.
+        With the empty datasets ``samples``, ``events``, ``slow``, ``stretches`` and ``checksums``.
     """
     # Version 1.10 of the format is the oldest that allows reading while writing.
     file = h5py.File(path, "x", libver=("v110", "v110"))
     _write_attributes(file.attrs, manifest)
-    columns = len(manifest.channels)
-    file.create_dataset(
-        "samples",
-        shape=(0, columns),
-        maxshape=(None, columns),
-        chunks=(chunk_rows, columns),
-        dtype=np.dtype(manifest.dtype),
-    )
-    for name, dtype in {"events": EVENT_TYPE, "slow": SLOW_TYPE, "stretches": STRETCH_TYPE}.items():
-        file.create_dataset(name, shape=(0,), maxshape=(None,), chunks=(64,), dtype=dtype)
+    make_tables(file, len(manifest.channels), np.dtype(manifest.dtype), chunk_rows)
+    sign_attributes(file.attrs)
     file.close()
     return write_swmr(path)
+
+
+def make_tables(file: Any, channels: int, dtype: np.dtype[Any], chunk_rows: int) -> None:
+    """Make the empty datasets of a run file; arguments as of the samples."""
+    shape, chunks = (0, channels), (chunk_rows, channels)
+    file.create_dataset("samples", shape, dtype, maxshape=(None, channels), chunks=chunks)
+    for name, kind in {"events": EVENT_TYPE, "slow": SLOW_TYPE, "stretches": STRETCH_TYPE}.items():
+        file.create_dataset(name, shape=(0,), maxshape=(None,), chunks=(64,), dtype=kind)
+    # Some 16 kB a chunk: a fast run brings thousands of checksums a second.
+    file.create_dataset("checksums", shape=(0,), maxshape=(None,), chunks=(682,), dtype=CHECK_TYPE)
+
+
+def sign_attributes(attributes: Any) -> None:
+    """Write the checksums of the attributes."""
+    attributes["checksum"] = attributes_crc(attributes, FIXED_ATTRIBUTES)
+    attributes["closing_checksum"] = attributes_crc(attributes, CLOSING_ATTRIBUTES)
 
 
 def append_records(dataset: Any, records: NDArray[np.void]) -> None:
@@ -93,6 +110,28 @@ def _write_attributes(attributes: Any, m: Manifest) -> None:
         "seed": m.seed,
     }.items():
         attributes[name] = np.bytes_(json_text(value).encode("ascii"))
+
+
+def close_attributes(attributes: Any, outcome: str, reason: bytes, *, whole: bool) -> None:
+    """Write how the run ended.
+
+    Parameters
+    ----------
+    attributes : h5py.AttributeManager
+        Of the file.
+    outcome : str
+        See :mod:`.outcome`.
+    reason : bytes
+        At most 400 bytes of UTF-8.
+    whole : bool
+        Mark the file as closed in good order.
+    """
+    attributes.modify("outcome", np.array(outcome.encode("ascii"), "S16"))
+    attributes.modify("reason", np.array(reason, "S400"))
+    attributes.modify("ended", time.time())
+    if whole:
+        attributes.modify("state", np.array(b"complete", "S16"))
+    attributes.modify("closing_checksum", attributes_crc(attributes, CLOSING_ATTRIBUTES))
 
 
 def _versions() -> dict[str, str]:

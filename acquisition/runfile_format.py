@@ -10,7 +10,6 @@ import json
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -21,19 +20,24 @@ from ..models.json_values import json_text
 from .events import Event, EventKind
 
 __all__ = [
+    "CLOSING_ATTRIBUTES",
     "EVENT_TYPE",
+    "FIXED_ATTRIBUTES",
+    "JSON_ATTRIBUTES",
+    "LARGEST_INDEX",
     "SCHEMA",
     "SCHEMA_VERSION",
     "SLOW_TYPE",
     "STRETCH_TYPE",
+    "TEXT_ATTRIBUTES",
     "Manifest",
     "SlowRecord",
     "cut_text",
     "decode_events",
+    "decode_slow",
     "encode_events",
     "encode_slow",
     "in_order",
-    "read_manifest",
 ]
 
 SCHEMA = "optobind-run"
@@ -60,9 +64,29 @@ SLOW_TYPE = np.dtype(
     ]
 )
 STRETCH_TYPE = np.dtype([("row", "<i8"), ("sample", "<i8")])
-_JSON_ATTRIBUTES = ("channels", "config", "plan", "detectors", "calibration", "versions", "seed")
-_TEXT_ATTRIBUTES = ("schema", "unit", "mode", "state", "outcome", "reason")
+JSON_ATTRIBUTES = ("channels", "config", "plan", "detectors", "calibration", "versions", "seed")
+TEXT_ATTRIBUTES = ("schema", "unit", "mode", "state", "outcome", "reason")
+FIXED_ATTRIBUTES = (
+    *JSON_ATTRIBUTES,
+    *("schema", "schema_version", "unit", "mode", "sample_rate", "scale", "created"),
+)
+"""Attributes that never change; their checksum is the attribute ``checksum``."""
+CLOSING_ATTRIBUTES = ("state", "outcome", "reason", "ended")
+"""Attributes that the end of a run changes; covered by ``closing_checksum``."""
 _KINDS = {kind.value.encode("ascii"): kind for kind in EventKind}
+LARGEST_INDEX = 1 << 53
+"""Of samples: more than a century at any rate."""
+# What the events of these kinds say in numbers decides which samples are read.
+_READ_BY_NUMBER = frozenset(
+    {
+        *(EventKind.SATURATED, EventKind.GATE, EventKind.STEP_START, EventKind.STEP_END),
+        *(EventKind.RELEASE, EventKind.RECAPTURE, EventKind.EXCLUDED),
+    }
+)
+_WHOLE = {
+    **dict.fromkeys(("samples", "spread", "repetition", "repeats"), LARGEST_INDEX),
+    **dict.fromkeys(("index", "step"), 1 << 20),
+}
 _LATEST = 1 << 14
 _sample_of = operator.attrgetter("sample")
 
@@ -132,36 +156,6 @@ class SlowRecord:
     host_time: float = 0.0
 
 
-def read_manifest(path: Path, file: Any) -> dict[str, Any]:
-    """Return the attributes of a file, JSON decoded.
-
-    Raises
-    ------
-    FileError
-        If it is no run file, of a newer version, or misses one.
-    """
-    attributes = file.attrs
-    if bytes(attributes.get("schema", b"")) != SCHEMA.encode("ascii"):
-        raise FileError(f"{path} is an HDF5 file but not a run file of optobind")
-    version = int(attributes["schema_version"])
-    if version > SCHEMA_VERSION:
-        raise FileError(
-            f"{path} has schema version {version}; this program reads up to {SCHEMA_VERSION}"
-        )
-    found: dict[str, Any] = {}
-    for name, value in attributes.items():
-        if name in _JSON_ATTRIBUTES:
-            found[name] = json.loads(bytes(value))
-        elif name in _TEXT_ATTRIBUTES:
-            found[name] = bytes(value).decode("utf-8").strip()
-        else:
-            found[name] = value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-    for name in (*_JSON_ATTRIBUTES, *_TEXT_ATTRIBUTES, "sample_rate", "scale", "created"):
-        if name not in found:
-            raise FileError(f"{path} is damaged: attribute {name} is missing")
-    return found
-
-
 def encode_events(events: Sequence[Event]) -> NDArray[np.void]:
     """Turn events into records, one or more each."""
     rows = []
@@ -184,6 +178,21 @@ def encode_slow(readings: Sequence[SlowRecord]) -> NDArray[np.void]:
     return records
 
 
+def decode_slow(records: NDArray[np.void]) -> list[SlowRecord]:
+    """Turn records into slow readings; bytes that are no text are shown as such."""
+    return [
+        SlowRecord(
+            sample=int(r["sample"]),
+            name=r["name"].decode("utf-8", "backslashreplace"),
+            value=float(r["value"]),
+            unit=r["unit"].decode("utf-8", "backslashreplace"),
+            status=r["status"].decode("utf-8", "backslashreplace"),
+            host_time=float(r["host_time"]),
+        )
+        for r in records
+    ]
+
+
 def cut_text(text: str, width: int) -> bytes:
     """Encode as at most ``width`` bytes of UTF-8."""
     return text.encode("utf-8")[:width].decode("utf-8", "ignore").encode("utf-8")
@@ -200,7 +209,7 @@ def decode_events(pieces: Iterable[NDArray[np.void]]) -> Iterator[Event]:
     Raises
     ------
     FileError
-        If a record holds no JSON or a kind that is not known.
+        If a record holds no JSON, a kind that is not known, or numbers that no run can have.
     """
     text = b""
     for piece in pieces:
@@ -212,11 +221,26 @@ def decode_events(pieces: Iterable[NDArray[np.void]]) -> Iterator[Event]:
                 continue
             try:
                 known = _KINDS.get(kind) or EventKind(kind.decode("ascii"))
-                event = Event(sample, known, json.loads(text), host_time)
-            except ValueError as error:
-                raise FileError(f"event record cannot be read: {error}") from None
+                payload = json.loads(text)
+                _check_event(sample, known, payload)
+                event = Event(sample, known, payload, host_time)
+            except (ValueError, RecursionError) as error:
+                raise FileError(f"event record cannot be read: {str(error)[:120]}") from None
             text = b""
             yield event
+
+
+def _check_event(sample: int, kind: EventKind, payload: Any) -> None:
+    """Raise ValueError for an event that no run can have written."""
+    if not isinstance(payload, dict):
+        raise ValueError(f"{kind} without a table of values")
+    if not 0 <= sample <= LARGEST_INDEX:
+        raise ValueError(f"{kind} at sample {sample}")
+    if kind in _READ_BY_NUMBER:
+        for name, largest in _WHOLE.items():
+            value = payload.get(name)
+            if value is not None and not (type(value) is int and 0 <= value <= largest):
+                raise ValueError(f"{kind} with {name} {str(value)[:40]}")
 
 
 def in_order(events: Iterable[Event]) -> Iterator[Event]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from ..models.errors import FileError, InputError
 from ..models.json_values import json_text
 from .disk_space import free_bytes
+from .runfile_checks import check_links, check_plain
 from .runfile_format import SCHEMA
 
 __all__ = ["read_results", "write_results"]
@@ -47,6 +49,7 @@ def write_results(path: str | Path, results: Mapping[str, Any]) -> None:
         with h5py.File(path, "r+") as file:
             if bytes(file.attrs.get("schema", b"")) != SCHEMA.encode("ascii"):
                 raise FileError(f"{path} is not a run file of optobind")
+            check_links(path, file)
             _require_room(path, results)
             group = file.require_group("results")
             for name, value in results.items():
@@ -69,16 +72,36 @@ def _require_room(path: Path, results: Mapping[str, Any]) -> None:
         raise FileError(f"results cannot be written to {path}: the disk is full")
 
 
-def read_results(file: Any) -> dict[str, Any]:
-    """Read the results of an open run file; empty if there are none."""
+def read_results(path: Path, file: Any) -> dict[str, Any]:
+    """Read the results of an open run file; empty if there are none.
+
+    Raises
+    ------
+    FileError
+        If one is damaged or lies in another file.
+    """
     group = file.get("results")
     if group is None:
         return {}
     found: dict[str, Any] = {}
+    check_links(path, file)
+    check_links(path, group, "results/")
     for name, item in group.items():
-        text = item["json"][()]
-        found[name] = _restored(json.loads(bytes(text)), item)
+        check_links(path, item, f"results/{name}/")
+        check_plain(path, item.values(), f"results/{name}")
+        values = {key: dataset[()] for key, dataset in item.items()}
+        if "checksum" in item.attrs and int(item.attrs["checksum"]) != _sum_of(values):
+            raise FileError(f"{path} is damaged: result {name} differs from its checksum")
+        found[name] = _restored(json.loads(bytes(values["json"])), values)
     return found
+
+
+def _sum_of(values: Mapping[str, Any]) -> int:
+    """Checksum of the datasets of a result, by name."""
+    crc = 0
+    for name in sorted(values):
+        crc = zlib.crc32(name.encode("ascii") + np.asarray(values[name]).tobytes(), crc)
+    return crc
 
 
 def _store(group: Any, value: Any) -> None:
@@ -88,6 +111,7 @@ def _store(group: Any, value: Any) -> None:
     group.create_dataset("json", data=np.bytes_(text.encode("ascii")))
     for number, array in enumerate(arrays):
         group.create_dataset(f"array{number}", data=array)
+    group.attrs["checksum"] = np.uint32(_sum_of({key: item[()] for key, item in group.items()}))
 
 
 def _extracted(value: Any, arrays: list[NDArray[Any]]) -> Any:
@@ -102,12 +126,12 @@ def _extracted(value: Any, arrays: list[NDArray[Any]]) -> Any:
     return value
 
 
-def _restored(value: Any, group: Any) -> Any:
+def _restored(value: Any, arrays: Mapping[str, Any]) -> Any:
     """Replace references by arrays."""
     if isinstance(value, dict):
         if list(value) == [_REFERENCE]:
-            return group[value[_REFERENCE]][()]
-        return {k: _restored(v, group) for k, v in value.items()}
+            return arrays[value[_REFERENCE]]
+        return {k: _restored(v, arrays) for k, v in value.items()}
     if isinstance(value, list):
-        return [_restored(v, group) for v in value]
+        return [_restored(v, arrays) for v in value]
     return value

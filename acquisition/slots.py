@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Generic, Literal, TypeVar
 
+from ..models.shown import one_line
 from .snapshots import LogEntry
 
 __all__ = ["Latest", "LogBook"]
@@ -51,9 +52,8 @@ class LogBook:
     def shout(self, level: Literal["info", "warning", "error"], text: str) -> None:
         """Add a line and write it to stderr: it matters to whoever looks at a terminal, too."""
         self.add(level, text)
-        shown = "".join(char if char.isprintable() else " " for char in text)
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or there is none
-            sys.stderr.write(f"optobind: {shown}\n")
+            sys.stderr.write(f"optobind: {one_line(text)}\n")
             sys.stderr.flush()
 
     def take(self) -> list[LogEntry]:

@@ -148,18 +148,26 @@ def _toolkit_named() -> Iterator[None]:
 
 
 @app.command()
-def info(file: FileArgument, as_json: JsonOption = False) -> None:
+def info(
+    file: FileArgument,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read all of a run file and check its checksums.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Say what a recorded file holds."""
     from .files import show_info
 
-    show_info(file, as_json)
+    show_info(file, as_json, verify)
 
 
 @app.command()
 def recover(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An interrupted run file.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An interrupted or damaged run file.")
+    ],
 ) -> None:
-    """Copy an interrupted run to a clean file beside it."""
+    """Copy an interrupted or damaged run to a clean file beside it."""
     from .files import recover_file
 
     recover_file(file)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from rich.markup import escape
-
 from ..config.build import build_rig, build_trap
 from ..config.live import real_devices
 from ..config.load import LoadedRig, kind_of_file, read_plan, read_rig
@@ -41,7 +39,7 @@ def check_file(path: str) -> None:
     lines += _hardware(loaded)
     if config.devices is None or config.devices.digitizer is None or not config.detectors:
         lines.append("it can predict couplings but not run: no digitizer or no detectors")
-    print_result("\n".join(map(escape, lines)))
+    print_result("\n".join(lines))
 
 
 def _hardware(loaded: LoadedRig) -> list[str]:

@@ -207,7 +207,7 @@ def _timed(
     with nullcontext() if shows_itself else console.status(f"working on {name}"):
         yield
     seconds[name] = time.perf_counter() - begin
-    console.print(f"{name}: {seconds[name]:.1f} s", markup=False)
+    console.print(f"{name}: {seconds[name]:.1f} s")
 
 
 def _table(values: Sequence[ComparedValue]) -> Table:

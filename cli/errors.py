@@ -12,21 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
+from ..models.shown import one_line
 from .signals import Interrupted, console_watched, handling, word_of
 from .streams import forgiving_streams, silence
 
-__all__ = ["guarded", "one_line"]
-
-
-def one_line(text: object) -> str:
-    """Join lines and repeated blanks, so that an error stays one line, and disarm the rest.
-
-    A file's name may hold what a terminal would obey.
-    """
-    joined = " ".join(str(text).split())
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in joined
-    )
+__all__ = ["guarded"]
 
 
 def _say(text: str) -> None:

@@ -4,27 +4,58 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..models.errors import FileError
 from .output import print_json, print_result, progress_bar
+
+if TYPE_CHECKING:
+    from ..acquisition.runfile_damage import Verification
 
 __all__ = ["recover_file", "show_info"]
 
 
 def recover_file(path: Path) -> None:
-    """Copy an interrupted run to a clean file and print its path."""
+    """Copy an interrupted or damaged run to a clean file and print its path."""
     from ..acquisition.recover import recover
 
     print_result(str(recover(path)))
 
 
-def show_info(path: Path, as_json: bool) -> None:
-    """Print state, samples, gaps, sample rate, events and results of a file."""
+def show_info(path: Path, as_json: bool, verify: bool = False) -> None:
+    """Print state, samples, gaps, sample rate, events and results of a file.
+
+    Raises
+    ------
+    FileError
+        If the file is damaged; after printing, where it can be described all the same.
+    """
+    found = _verified(path) if verify else None
     values = _info_of(path)
+    if found is not None:
+        values["verified"] = found.to_dict() if as_json else found.words()
     if as_json:
         print_json(values)
     else:
         print_result(_table(path, values))
+    if found is not None and not found.ok:
+        copied = (
+            f"; optobind recover {path} copies all others" if "samples" in found.damaged else ""
+        )
+        raise FileError(f"{path} is damaged: {found.words()}{copied}")
+
+
+def _verified(path: Path) -> Verification:
+    """Read all of a file and compare it with its checksums, where its format has some."""
+    from ..acquisition.records.opening import open_record
+    from ..acquisition.runfile import RunFile
+    from ..acquisition.runfile_damage import Verification, verify
+
+    with open_record(path) as record:
+        if record.kind != "run":
+            return Verification(False, 0, {})
+    with RunFile.open(path) as run, progress_bar("reading all samples") as progress:
+        return verify(run, progress)
 
 
 def _info_of(path: Path) -> dict[str, Any]:

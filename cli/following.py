@@ -151,14 +151,16 @@ def _pass_on(session: Session, endings: Endings) -> None:
 
 def _show_progress(session: Session, future: Future[Any], endings: Endings) -> None:
     """Follow the run until it has ended; a terminal sees a bar, a pipe only what holds it up."""
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TimeElapsedColumn
+
+    from .console import ShownColumn
 
     console = console_for_progress()
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        ShownColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.fields[detail]}"),
+        ShownColumn("{task.fields[detail]}"),
         TimeElapsedColumn(),
     )
     with Progress(
@@ -194,7 +196,7 @@ def _say_once(console: Console, message: str, said: list[str]) -> None:
     """Tell a log file once what a run waits for; a terminal's bar shows it."""
     if message.startswith("waiting for") and not console.is_terminal and message not in said:
         said.append(message)
-        console.print(message, soft_wrap=True, markup=False)
+        console.print(message, soft_wrap=True)
 
 
 def _wait(session: Session, future: Future[Any], endings: Endings) -> None:

@@ -55,9 +55,9 @@ def list_drivers(as_json: bool) -> None:
     for spec, found in rows:
         state = "yes" if found.usable else "no"
         cells = (spec.family, spec.name, spec.summary, spec.extra or "", state, spec.exercised)
-        table.add_row(*map(_plain, cells))
+        table.add_row(*cells)
         if not found.usable:
-            notes.append(_plain(f"{spec.family} {spec.name}: {found.remedy}"))
+            notes.append(f"{spec.family} {spec.name}: {found.remedy}")
     print_result(table, *notes)
 
 
@@ -210,12 +210,5 @@ def _report(name: str, what: str, checks: list[DeviceCheck], as_json: bool) -> i
             mark = "ok" if check.ok else "FAILED"
             lines.append(f"{check.family} ({check.driver}): {mark}: {check.detail}")
             lines += [f"  {value}" for value in check.values]
-        print_result("\n".join(_plain(line) for line in lines))
+        print_result("\n".join(lines))
     return 0 if all(check.ok for check in checks) else DeviceError.exit_code
-
-
-def _plain(line: str) -> str:
-    """Text of devices is no markup."""
-    from rich.markup import escape
-
-    return escape(line)

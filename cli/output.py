@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..models.errors import FileError
 from ..models.json_values import json_text
+from ..models.shown import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -72,22 +73,24 @@ def write_json(path: Any, value: Any) -> None:
 
 def print_result(*parts: RenderableType) -> None:
     """Write tables and text to stdout."""
-    from rich.console import Console
+    from .console import ShownConsole
 
     wide = None if sys.stdout.isatty() else 110
-    console = Console(file=sys.stdout, width=wide, highlight=False, soft_wrap=wide is not None)
+    target = getattr(sys.stdout, "rich_proxied_file", sys.stdout)
+    console = ShownConsole(file=target, width=wide, soft_wrap=wide is not None)
     # Captured first: the console would end the process when the reader has gone.
     with console.capture() as captured:
         for part in parts:
             console.print(part)
-    _write(captured.get())
+    target.write(captured.get())
+    target.flush()
 
 
 def console_for_progress() -> Console:
     """Return a console on stderr."""
-    from rich.console import Console
+    from .console import ShownConsole
 
-    return Console(file=sys.stderr, highlight=False)
+    return ShownConsole(file=sys.stderr)
 
 
 @contextmanager
@@ -101,9 +104,11 @@ def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
     """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from .console import ShownColumn
+
     console = console_for_progress()
     columns = (
-        TextColumn("{task.description}"),
+        ShownColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(),
@@ -118,5 +123,5 @@ def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
 def warn(messages: Iterable[str]) -> None:
     """Write warnings to stderr, a line each."""
     for message in messages:
-        sys.stderr.write(f"warning: {' '.join(message.split())}\n")
+        sys.stderr.write(f"warning: {one_line(message)}\n")
     sys.stderr.flush()

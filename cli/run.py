@@ -11,6 +11,7 @@ from ..config.build import build_rig
 from ..config.load import LoadedPlan, read_plan, read_rig
 from ..config.overrides import split_overrides
 from ..models.errors import DeviceError, InputError, OptobindError
+from ..models.shown import one_line
 from .following import clock_of, measure
 from .output import console_for_progress, print_json, print_result, warn
 from .signals import word_of
@@ -87,7 +88,6 @@ def _print_kept(outcome: RunOutcome, interruption: int) -> None:
     console.print(
         f"optobind: {word_of(interruption)}, {_kept(outcome)} in {outcome.path}",
         soft_wrap=True,
-        markup=False,
     )
 
 
@@ -101,7 +101,7 @@ def _print_losses(outcome: RunOutcome) -> None:
     """Say on stderr, in one line, what a run lost that came to its end, and the remedy."""
     worth = outcome.worth
     if outcome.outcome == "incomplete":
-        text = " ".join(outcome.reason.split())
+        text = one_line(outcome.reason)
         sys.stderr.write(f"optobind: the run is incomplete: {text}; it is kept in {outcome.path}\n")
         sys.stderr.flush()
     elif outcome.outcome in ("stopped", "aborted"):  # by no signal: the record that is played

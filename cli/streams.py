@@ -1,7 +1,9 @@
-"""stdout and stderr that a closed terminal or a reader that has gone cannot make fail.
+"""stdout and stderr that a closed terminal cannot make fail, and that no text can command.
 
 After a closed terminal every write fails (EIO), after a closed pipe too (EPIPE). A run must not end
-for that: what would be written goes nowhere from then on.
+for that: what would be written goes nowhere from then on. What a terminal would obey is spelled
+out; only rich, which draws tables and progress, writes its own sequences (``rich_proxied_file``),
+and what it draws is spelled out by ``console.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, cast
+
+from ..models.shown import shown
 
 __all__ = ["forgiving_streams", "silence"]
 
@@ -30,15 +34,25 @@ class _Forgiving:
         What is written to.
     anything : bool
         Forgive every failure: no message is worth a run.
+    obeyed : bool
+        Let escape sequences through to the terminal.
+
+    Attributes
+    ----------
+    rich_proxied_file : text stream
+        Where rich writes what it has drawn.
     """
 
-    def __init__(self, stream: TextIO, *, anything: bool) -> None:
-        self._stream, self._anything = stream, anything
+    def __init__(self, stream: TextIO, *, anything: bool, obeyed: bool = False) -> None:
+        self._stream, self._anything, self._obeyed = stream, anything, obeyed
+        self.rich_proxied_file = (
+            self if obeyed else _Forgiving(stream, anything=anything, obeyed=True)
+        )
 
     def write(self, text: str) -> int:
         """Write; say that all was written."""
         with self._forgiving():
-            self._stream.write(text)
+            self._stream.write(text if self._obeyed else shown(text))
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:

@@ -99,7 +99,7 @@ def _wait(options: LabOptions, endings: Endings) -> None:
     console = console_for_progress()
     where = "" if options.out is None else f"; rig file: {options.out}"
     until = "Ctrl-C ends it" if options.duration is None else f"for {options.duration:g} s"
-    console.print(f"virtual laboratory is running, {until}{where}", soft_wrap=True, markup=False)
+    console.print(f"virtual laboratory is running, {until}{where}", soft_wrap=True)
     end = None if options.duration is None else time.monotonic() + options.duration
     while not endings.numbers and (end is None or time.monotonic() < end):
         time.sleep(0.1 if end is None else min(0.1, max(0.0, end - time.monotonic())))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QDialog, QDialogButtonBox, QLineEdit, QVBoxLayout, QWidget
 
 from ..acquisition.session import RELEASE_PHRASE
+from .plain import PlainLabel
 
 __all__ = ["ReleaseDialog", "ask_release"]
 
@@ -15,7 +16,7 @@ class ReleaseDialog(QDialog):
     def __init__(self, parent: QWidget | None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Release the particles")
-        text = QLabel(
+        text = PlainLabel(
             "All trap light is switched off and the particles are LOST. Nothing else in this "
             f"program lowers the trap light.\n\nTo go on, type:  {RELEASE_PHRASE}"
         )

@@ -7,6 +7,7 @@ from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QLabel, QStatusBar, QToolButton
 
 from ..acquisition.snapshots import SessionStatus
+from .plain import PlainLabel
 from .theme import Theme
 from .viewmodels.statusbar import Cell, status_cells
 from .widgets.elided_label import ElidedLabel
@@ -24,7 +25,7 @@ class StatusBar(QStatusBar):
         super().__init__()
         self.theme = theme
         self.setSizeGripEnabled(False)
-        self.cells = {name: QLabel() for name in _CELLS}
+        self.cells = {name: PlainLabel() for name in _CELLS}
         for label in self.cells.values():
             label.setMargin(3)
             self.addWidget(label)

@@ -16,6 +16,7 @@ from PyQt6.QtWidgets import (
 )
 
 from ..acquisition.snapshots import SessionStatus
+from ..models.shown import shown
 from . import layout
 from .bridge import Bridge
 from .closing import CloseChoice, Closer, ask_close
@@ -77,7 +78,7 @@ class MainWindow(QMainWindow):
         self._fresh = True
         self._style(theme)  # before there are widgets that would be styled twice
         self.setObjectName("optobind-window")
-        self.setWindowTitle(f"optobind – {session.rig.name}")
+        self.setWindowTitle(f"optobind – {shown(session.rig.name)}")
         self.setDockNestingEnabled(True)
         self._set_corners()
         self._add_panels()
@@ -234,7 +235,7 @@ class MainWindow(QMainWindow):
         self.bar.show_status(status)
         self.closer.poll()
         if self.closer.message:
-            self.setWindowTitle(f"optobind – {self.closer.message}")
+            self.setWindowTitle(f"optobind – {shown(self.closer.message)}")
 
     def _show_toasts(self) -> None:
         for line in self.log.take_toasts():

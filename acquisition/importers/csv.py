@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...models.errors import FileError
 from ...models.units import to_si, unit_factor
+from ..free_memory import require_memory
 from ..records.array_source import array_record
 from ..records.record import Record, checked_rate
 from .npz import UNITS
@@ -31,6 +32,7 @@ _CELLS = re.compile(r"[;\t#]|,(?!\d)")
 _ENTRY = re.compile(r"(sample_rate|unit)\s*[:=]\s*(.*)", re.I)
 # Largest relative deviation of one step from the mean step of a time column.
 _JITTER = 0.01
+_MEMORY_PER_BYTE = 8  # text, lines, the text of all lines again, and numbers
 _MAX_SIZE = 2_000_000_000
 
 
@@ -44,6 +46,7 @@ def load_csv(path: Path, sample_rate: float | None = None) -> Record:
     """
     if path.stat().st_size > _MAX_SIZE:
         raise FileError(f"{path} is too long for a text file; store it as NPZ")
+    require_memory(path, _MEMORY_PER_BYTE * path.stat().st_size, "its numbers")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import FileError
+from ..free_memory import require_memory
 from ..records.array_source import array_record
 from ..records.record import Record, checked_rate
 
@@ -24,6 +25,7 @@ _MAGIC = b"WAVEDESC"
 _PREAMBLE = 64
 _HEADER_BYTES = 346
 _PIECE = 1 << 20
+_MAX_VOLTS = 1e9  # of a count, and of the offset
 _FIXED_FIELDS = {
     "descriptor": (36, "i"),
     "user_text": (40, "i"),
@@ -76,6 +78,7 @@ def load_lecroy(path: Path) -> Record:
             f"{path} is truncated: {max(0, available)} of {size} bytes of samples "
             f"({h['count']} samples of {8 * width} bit)"
         )
+    require_memory(path, h["count"] * 6)  # as int16 or float32
     kind = "i1" if width == 1 else order + "i2"
     counts = np.fromfile(path, kind, h["count"], offset=start).astype(np.int16, copy=False)
     data, scale = _scaled(counts, h["gain"], h["offset"])
@@ -111,6 +114,10 @@ def _check(path: Path, h: dict[str, Any]) -> None:
         raise FileError(f"{path}: HORIZ_INTERVAL must be positive, got {h['interval']!r} s")
     if not (np.isfinite(h["gain"]) and h["gain"] > 0.0 and np.isfinite(h["offset"])):
         raise FileError(f"{path}: VERTICAL_GAIN {h['gain']!r}, OFFSET {h['offset']!r} V")
+    if max(h["gain"], abs(h["offset"])) > _MAX_VOLTS:
+        raise FileError(
+            f"{path}: VERTICAL_GAIN {h['gain']:g}, OFFSET {h['offset']:g} V: no scope's"
+        )
 
 
 def _scaled(counts: NDArray[np.int16], gain: float, offset: float) -> tuple[NDArray[Any], float]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import lzma
 import math
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -12,12 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import FileError
+from ..free_memory import require_memory
 from ..records.array_source import array_record
 from ..records.record import Record, checked_rate
 
 __all__ = ["load_npz"]
 
 UNITS = ("quanta", "m", "V")
+# What zipfile, its unpackers and NumPy raise on damaged, encrypted or foreign archives.
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, LookupError, TypeError, SyntaxError, RuntimeError),
+    *(AttributeError, OverflowError, struct.error, lzma.LZMAError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+_MAX_HEADER = 10_000  # of NumPy, too
 _KEYS = ("samples", "sample_rate", "unit", "release_index", "channels")
 
 
@@ -35,14 +46,17 @@ def load_npz(path: Path, sample_rate: float | None = None) -> Record:
     try:
         # numpy leaves a file open that it opened itself and could not read.
         with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
+            if file.read(6) == b"\x93NUMPY":  # not to be read: it may claim any length
                 raise FileError(f"{path} is one array; expected an NPZ with samples, sample_rate")
+            file.seek(0)
+            archive = np.load(file, allow_pickle=False)
+            assert isinstance(archive, np.lib.npyio.NpzFile)  # no pickle, no array
+            _check_sizes(path, archive.zip)
             found = {name: archive[name] for name in archive.files if name in _KEYS}
             names = archive.files
     except FileError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except _UNREADABLE as error:
         text = " ".join(str(error).split())[:120]
         if "Object arrays" in text:
             raise FileError(f"{path} holds pickled objects: they are never loaded") from None
@@ -73,6 +87,36 @@ def load_npz(path: Path, sample_rate: float | None = None) -> Record:
         samples,
         _release(path, found.get("release_index"), samples),
     )
+
+
+def _check_sizes(path: Path, archive: Any) -> None:
+    """Refuse arrays that claim another size than they have, or more than memory holds."""
+    for name in _KEYS:
+        info = archive.NameToInfo.get(f"{name}.npy")
+        if info is None:
+            continue
+        with archive.open(info) as member:
+            if member.read(6) != b"\x93NUMPY":
+                continue  # refused by the reader of arrays
+            major = member.read(2)[0]
+            width = 2 if major == 1 else 4
+            length = int.from_bytes(member.read(width), "little")
+            text = member.read(min(length, _MAX_HEADER)).decode("latin-1")
+        shape, dtype = _described(text)
+        size = math.prod(shape) * dtype.itemsize
+        if not dtype.hasobject and size != info.file_size - 8 - width - length:
+            raise FileError(f"{path}: {name} of shape {shape} is not {info.file_size} bytes long")
+        # Once as stored, once as 64-bit numbers, and marks of which are finite.
+        require_memory(path, size + math.prod(shape) * 9, f"{name} of shape {shape}")
+
+
+def _described(text: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type that the header of an array states."""
+    found = ast.literal_eval(text.strip())
+    shape = tuple(found["shape"]) if isinstance(found, dict) else None
+    if shape is None or not all(type(n) is int and n >= 0 for n in shape):
+        raise ValueError("its header makes no sense")
+    return shape, np.dtype(found["descr"])
 
 
 def _checked_samples(path: Path, samples: NDArray[Any]) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models.errors import InputError
+from ...models.errors import FileError, InputError
 from ..run_digest import Progress
 from ..runfile import RunFile
 from .record import Ranges, Record
@@ -80,7 +80,10 @@ class RunSource:
     def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
         """Stored values of a range within one stretch."""
         with self.held() as run:
-            return np.ascontiguousarray(run.samples(start, stop, columns))
+            counts = np.ascontiguousarray(run.samples(start, stop, columns))
+        if counts.dtype.kind == "f" and not np.isfinite(counts).all():
+            raise FileError(f"{self._path}: samples {start} … {stop - 1} are not all finite")
+        return counts
 
     @contextmanager
     def held(self) -> Iterator[RunFile]:
@@ -131,8 +134,8 @@ def run_record(path: Path, progress: Progress = lambda share: None) -> Record:
     for column, detector in detectors.items():
         if calibrated:
             scale[column] *= detector["polarity"] / detector["volts_per_metre"]
-        particle = detector["particle"]
-        if particle is not None and 0 <= particle < len(known):
+        particle = detector.get("particle")
+        if particle is not None and particle < len(known) and known[particle] is not None:
             masses[column] = float(known[particle])
     return Record(
         path=path,
@@ -161,9 +164,9 @@ def _usual_columns(detectors: Any, count: int) -> tuple[int, ...]:
     """Out-of-loop columns ordered by particle, one each; all but monitors where there are none."""
     chosen: dict[int, int] = {}
     for detector in detectors:
-        if detector["role"] == "out_of_loop" and detector["particle"] is not None:
+        if detector.get("role") == "out_of_loop" and detector.get("particle") is not None:
             chosen.setdefault(int(detector["particle"]), int(detector["channel"]))
     if chosen:
         return tuple(column for _, column in sorted(chosen.items()))
-    monitors = {int(d["channel"]) for d in detectors if d["role"] == "monitor"}
+    monitors = {int(d["channel"]) for d in detectors if d.get("role") == "monitor"}
     return tuple(column for column in range(count) if column not in monitors)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape as _escape
 
+from ...models.shown import shown
+
 __all__ = [
     "columns",
     "definition",
@@ -48,8 +50,8 @@ figcaption { font-size: .86rem; color: var(--soft); }
 
 
 def escape(text: str, quote: bool = True) -> str:
-    """Escape a text, with a true minus before numbers."""
-    return _escape(re.sub(r"(?<![\w\u2070-\u207f.-])-(?=\d)", "−", text), quote=quote)
+    """Escape a text, with a true minus before numbers; what is not to be seen is spelled out."""
+    return _escape(re.sub(r"(?<![\w\u2070-\u207f.-])-(?=\d)", "−", shown(text)), quote=quote)
 
 
 def page(title: str, lead: str, body: Iterable[str]) -> str:

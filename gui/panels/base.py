@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from ..plain import PlainLabel
+
 if TYPE_CHECKING:
     from ..bridge import Bridge
     from ..theme import Theme
@@ -17,7 +19,7 @@ __all__ = ["Panel", "hint"]
 
 def hint(text: str = "") -> QLabel:
     """Return a wrapping label in the muted colour."""
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setObjectName("hint")
     label.setWordWrap(True)
     return label

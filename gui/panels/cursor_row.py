@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
+from ..plain import PlainLabel
 from ..viewmodels.units import FREQUENCY, format_quantity, parse_quantity
 from ..widgets.quantity_edit import QuantityEdit
 
@@ -23,7 +24,7 @@ class CursorRow(QWidget):
         line.setSpacing(4)
         self.edits = tuple(self._edit(index) for index in range(2))
         for name, edit in zip(("cursor A", "B"), self.edits, strict=True):
-            caption = QLabel(name)
+            caption = PlainLabel(name)
             caption.setObjectName("hint")
             line.addWidget(caption)
             line.addWidget(edit)

@@ -12,13 +12,13 @@ from PyQt6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QTableWidget,
     QTableWidgetItem,
 )
 
 from ...acquisition.snapshots import FitSnapshot
 from ..bridge import Bridge
+from ..plain import PlainLabel
 from ..theme import Theme
 from ..viewmodels.fit import Age, FitRow, fit_table
 from ..viewmodels.port import SessionPort
@@ -49,7 +49,7 @@ class FitPanel(Panel):
         self.model_box = QComboBox()
         self.model_box.addItems(("pair", "single"))
         self.model_box.currentTextChanged.connect(self._change_model)
-        self.verdict = QLabel("no fit yet")
+        self.verdict = PlainLabel("no fit yet")
         self.verdict.setWordWrap(True)
         top = QHBoxLayout()
         top.addWidget(self.model_box)
@@ -57,7 +57,7 @@ class FitPanel(Panel):
         self.body.addLayout(top)
         self.table = self._make_table()
         self.body.addWidget(self.table, 1)
-        self.warnings = QLabel()
+        self.warnings = PlainLabel()
         self.warnings.setWordWrap(True)
         self.warnings.hide()
         self.body.addWidget(self.warnings)

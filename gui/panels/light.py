@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton
 
 from ...acquisition.events import Event, EventKind
 from ...acquisition.snapshots import LightSnapshot, SessionStatus
 from ...models.errors import InputError
+from ..plain import PlainLabel, plain_tip
 from ..theme import Theme
 from ..viewmodels.light import KNOBS, Knob, KnobName, LightModel, growth_text, python_line
 from ..widgets.elided_label import ElidedLabel
@@ -30,7 +31,7 @@ class KnobRow:
     def __init__(self, panel: LightPanel, knob: Knob, grid: QGridLayout, row: int) -> None:
         self.panel = panel
         self.name: KnobName = knob.name
-        self.title = QLabel(knob.title)
+        self.title = PlainLabel(knob.title)
         self.title.setToolTip(knob.tip)
         self.slider = KnobSlider(
             knob.low, knob.slider_high, knob.step, panel.theme, log=knob.name == "separation"
@@ -38,7 +39,7 @@ class KnobRow:
         self.edit = QuantityEdit(self._parse, lambda value: self.knob.text(value), step=knob.step)
         self.edit.set_tip(f"{knob.tip}; for example {knob.text(knob.high / 2)}")
         self.edit.setFixedWidth(78)
-        self.back = QLabel("–")
+        self.back = PlainLabel("–")
         self.back.setFixedWidth(64)
         self.back.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         for column, widget in enumerate((self.title, self.slider, self.edit, self.back)):
@@ -74,7 +75,7 @@ class KnobRow:
         for widget in (self.slider, self.edit):
             widget.setEnabled(enabled)
             if not enabled and model.held_by is not None:
-                widget.setToolTip(f"held by {model.held_by}")
+                widget.setToolTip(plain_tip(f"held by {model.held_by}"))
 
     def _dragged(self, value: float) -> None:
         self.panel.model.drag(self.name, value)
@@ -122,7 +123,7 @@ class LightPanel(Panel):
         grid.setVerticalSpacing(5)
         grid.setColumnStretch(1, 1)
         for column, text in ((2, "requested"), (3, "read back")):
-            caption = QLabel(text)
+            caption = PlainLabel(text)
             caption.setObjectName("hint")
             if column == 3:
                 caption.setAlignment(Qt.AlignmentFlag.AlignRight)
@@ -139,7 +140,7 @@ class LightPanel(Panel):
         line.addWidget(self.gate)
         line.addWidget(self.gate_word, 1)
         self.body.addLayout(line)
-        self.growth = QLabel()
+        self.growth = PlainLabel()
         self.growth.setWordWrap(True)
         self.growth.hide()
         self.body.addWidget(self.growth)

@@ -6,7 +6,9 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from ...models.shown import shown
 from ..bridge import Bridge
+from ..plain import plain_tip
 from ..theme import Theme
 from .base import Panel
 
@@ -57,8 +59,8 @@ class LogPanel(Panel):
                     item = QTableWidgetItem()
                     self.table.setItem(row, column, item)
                 if item.text() != text:
-                    item.setText(text)
-                    item.setToolTip(line.text if column == 2 else "")
+                    item.setText(shown(text))
+                    item.setToolTip(plain_tip(line.text) if column == 2 else "")
                 plain = column == 2 and line.level == "info"
                 item.setForeground(QColor(self.theme.text) if plain else tone)
         if at_end:

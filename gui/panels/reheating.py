@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QInputDialog, QLabel, QToolB
 from ...acquisition.snapshots import ReheatingSnapshot
 from ...models.errors import InputError
 from ..bridge import Bridge
+from ..plain import in_html
 from ..plots import LinePlot, add_curve, error_bars, set_curve
 from ..theme import Theme
 from ..viewmodels.curves import Curve
@@ -203,7 +204,7 @@ class ReheatingPanel(Panel):
         colors = (theme.channel(0), theme.channel(1), theme.cross, theme.channel(2))
         names = [p.name for p in (*view.energies, *view.cross)]
         parts = [
-            f"<span style='color:{color}'>{symbol} {name}</span>"
+            f"<span style='color:{color}'>{symbol} {in_html(name)}</span>"
             for color, symbol, name in zip(colors, "●■●■", names, strict=False)
         ]
         if any(p.fit.x.size for p in view.energies):

@@ -6,6 +6,7 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton
 
 from ...acquisition.snapshots import SessionStatus
 from ..bridge import Bridge
+from ..plain import PlainLabel, in_html, plain_tip
 from ..theme import Theme
 from ..viewmodels.rig import DeviceRow, connected, device_rows, pressure_text
 from ..widgets.elided_label import ElidedLabel
@@ -29,7 +30,7 @@ class RigPanel(Panel):
         self.pressure = ElidedLabel("–")
         self._busy = False
         top = QHBoxLayout()
-        self.rig_name = QLabel(f"<b>{bridge.session.rig.name}</b>")
+        self.rig_name = QLabel(f"<b>{in_html(bridge.session.rig.name)}</b>")
         self.connect_button = QPushButton("Connect")
         self.connect_button.clicked.connect(self._toggle_connection)
         self.stream_button = QPushButton("Stream")
@@ -61,7 +62,7 @@ class RigPanel(Panel):
         held = status.held_by is not None
         self.connect_button.setEnabled(not self._busy and not (on and held))
         self.connect_button.setToolTip(
-            f"held by {status.held_by}" if held else "reads states and writes nothing"
+            plain_tip(f"held by {status.held_by}") if held else "reads states and writes nothing"
         )
         self.stream_button.setEnabled(on and not self._busy and not held)
         self.stream_button.setChecked(status.streaming)
@@ -78,8 +79,9 @@ class RigPanel(Panel):
             bad = row.lamp == "bad"
             restyle(state, f"color: {self.theme.color(row.lamp)}" if bad else "")
             tip = f"{row.name} – driver {row.driver}\n{row.detail}".rstrip()
-            for widget in (lamp, family, state):
-                widget.setToolTip(tip)
+            lamp.setToolTip(plain_tip(tip))
+            for label in (family, state):
+                label.setToolTip(tip)
             if row.family == "gauge" and row.lamp == "good":
                 self.pressure = detail
             else:
@@ -95,7 +97,7 @@ class RigPanel(Panel):
         for index in range(len(self._rows)):
             detail = ElidedLabel()
             detail.setObjectName("hint")
-            cells = (Lamp(self.theme), QLabel(), QLabel(), detail)
+            cells = (Lamp(self.theme), PlainLabel(), PlainLabel(), detail)
             for column, widget in enumerate(cells):
                 self.grid.addWidget(widget, index, column)
             self._widgets.append(cells)

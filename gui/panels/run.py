@@ -12,7 +12,6 @@ from PyQt6.QtWidgets import (
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QWidget,
@@ -21,6 +20,7 @@ from PyQt6.QtWidgets import (
 from ...acquisition.snapshots import SessionStatus
 from ...models.errors import InputError
 from ..bridge import Bridge
+from ..plain import PlainLabel, plain_tip
 from ..theme import Theme
 from ..viewmodels import run as vm
 from ..viewmodels.rig import connected
@@ -55,11 +55,11 @@ class RunPanel(Panel):
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setVerticalSpacing(4)
         self.allow_unstable = QCheckBox("allow an unstable model")
-        self.error = QLabel()
+        self.error = PlainLabel()
         self.error.setWordWrap(True)
         self.error.hide()
         top = QHBoxLayout()
-        top.addWidget(QLabel("plan"))
+        top.addWidget(PlainLabel("plan"))
         top.addWidget(self.kind, 1)
         self.body.addLayout(top)
         self.body.addWidget(self.form_host)
@@ -69,7 +69,7 @@ class RunPanel(Panel):
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
-        self.message = QLabel("idle")
+        self.message = PlainLabel("idle")
         self.message.setWordWrap(True)
         self.path = ElidedLabel("", Qt.TextElideMode.ElideMiddle)
         self.path.setObjectName("hint")
@@ -186,7 +186,7 @@ class RunPanel(Panel):
         """Show buttons, progress and the path of the run file."""
         acts = self.model.buttons(status, connected(status))
         self.start_button.setEnabled(acts["start"])
-        self.start_button.setToolTip("" if acts["start"] else self._why(status))
+        self.start_button.setToolTip("" if acts["start"] else plain_tip(self._why(status)))
         self.pause_button.setEnabled(acts["pause"])
         self.pause_button.setText("Resume" if status.state == "paused" else "Pause")
         self.stop_button.setEnabled(acts["stop"])

@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBox
 
 from ...acquisition.snapshots import FitSnapshot, SpectrumSnapshot
 from ..bridge import Bridge
+from ..plain import PlainLabel, in_html
 from ..theme import Theme
 from ..viewmodels.fit import Age
 from ..viewmodels.port import SessionPort
@@ -55,7 +56,7 @@ class SpectraPanel(Panel):
         self.cursor_row = CursorRow()
         self.cursor_row.moved.connect(lambda i, f: self._cursor_moved(i, math.log10(f)))
         self.body.addWidget(self.cursor_row)
-        self.read_out = QLabel()
+        self.read_out = PlainLabel()
         self.read_out.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.read_out.setWordWrap(True)
         self.body.addWidget(self.read_out)
@@ -87,9 +88,9 @@ class SpectraPanel(Panel):
         )
         first = QHBoxLayout()
         first.setSpacing(4)
-        caption = QLabel("fit band")
+        caption = PlainLabel("fit band")
         caption.setObjectName("hint")
-        for widget in (caption, self.band_low, QLabel("…"), self.band_high, self.band_all):
+        for widget in (caption, self.band_low, PlainLabel("…"), self.band_high, self.band_all):
             first.addWidget(widget)
         first.addStretch(1)
         first.addWidget(self.fit_button)
@@ -164,16 +165,18 @@ class SpectraPanel(Panel):
     def _write_legend(self, snapshot: SpectrumSnapshot) -> None:
         theme, parts = self.theme, []
         for index, name in enumerate(snapshot.channels[:CHANNELS]):
-            color = theme.channel(index)
+            color, number = theme.channel(index), index + 1
             parts.append(
-                f"<span style='color:{color}'>━ S<sub>{index + 1}{index + 1}</sub> {name}</span>"
+                f"<span style='color:{color}'>━ S<sub>{number}{number}</sub> {in_html(name)}</span>"
             )
         if len(snapshot.channels) > 1:
             parts.append(f"<span style='color:{theme.cross}'>━ |S<sub>12</sub>|</span>")
         if self._fit is not None and self._fit.curve is not None and self.model.show_fit:
             parts.append(f"<span style='color:{theme.fit}'>╌ fit</span>")
         for index, reference in enumerate(self.model.references):
-            parts.append(f"<span style='color:{theme.references[index]}'>┄ {reference.name}</span>")
+            parts.append(
+                f"<span style='color:{theme.references[index]}'>┄ {in_html(reference.name)}</span>"
+            )
         csd = snapshot.csd
         averages = csd.effective_averages or csd.averages
         parts.append(
@@ -182,9 +185,11 @@ class SpectraPanel(Panel):
         )
         if self.bridge.frozen:
             text = frozen_text(self.bridge.status)
-            parts.append(f"<b style='color:{theme.color('warning')}'>{text}</b>")
+            parts.append(f"<b style='color:{theme.color('warning')}'>{in_html(text)}</b>")
         elif self._late:
-            parts.append(f"<span style='color:{theme.color('warning')}'>{self._late}</span>")
+            parts.append(
+                f"<span style='color:{theme.color('warning')}'>{in_html(self._late)}</span>"
+            )
         text = " &nbsp; ".join(parts)
         if text != self.legend.text():
             self.legend.setText(text)

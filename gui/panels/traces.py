@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QWidget
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QWidget
 
 from ...acquisition.snapshots import SessionStatus, TraceSnapshot
 from ..bridge import Bridge
+from ..plain import PlainLabel
 from ..plots import LinePlot, add_curve, set_curve
 from ..theme import Theme
 from ..viewmodels.curves import Curve
@@ -57,12 +58,12 @@ class TracesPanel(Panel):
         self.auto.setText("Auto")
         self.auto.setToolTip("let the ranges follow the signal again")
         self.auto.clicked.connect(self._follow)
-        self.banner = QLabel()
+        self.banner = PlainLabel()
         line.addWidget(self.freeze)
         line.addWidget(self.window_box)
         line.addWidget(self.auto)
         line.addWidget(self.banner, 1)
-        unit = QLabel("time in µs")
+        unit = PlainLabel("time in µs")
         unit.setObjectName("hint")
         line.addWidget(unit)
         return line

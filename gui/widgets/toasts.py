@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QEvent, QObject, Qt, QTimer
-from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
+from ..plain import PlainLabel
 from ..theme import Theme
 from ..viewmodels.log import LogLine
 
@@ -27,7 +28,7 @@ class _Toast(QFrame):
         self.set_theme(theme)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(10, 7, 6, 7)
-        self.label = QLabel(line.label)
+        self.label = PlainLabel(line.label)
         self.label.setWordWrap(True)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout.addWidget(self.label, 1)

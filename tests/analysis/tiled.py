@@ -11,8 +11,10 @@ from typing import Any, Literal
 import h5py
 import numpy as np
 
+from optobind.acquisition.checksums import CHECK_TYPE, cells_of_records, cells_of_samples
 from optobind.acquisition.events import Event, EventKind
 from optobind.acquisition.runfile import RunFile
+from optobind.acquisition.runfile_create import append_records, sign_attributes
 from optobind.acquisition.runfile_format import EVENT_TYPE, STRETCH_TYPE, encode_events
 
 STORED_TILE = 1 << 27
@@ -59,14 +61,17 @@ def tile_run(
     with h5py.File(target, "w", libver=("v110", "v110")) as file:
         with h5py.File(source, "r", locking=False) as given:
             _copy_attributes(given, file, kind, tiles)
-            file.create_dataset("slow", data=given["slow"][:])
+            slow = given["slow"][:]
+        checks = file.create_dataset("checksums", (0,), CHECK_TYPE, maxshape=(None,), chunks=(682,))
+        for name, records in {"slow": slow, "stretches": stretches}.items():
+            file.create_dataset(name, data=records)
+            append_records(checks, cells_of_records(name, 0, records))
         _write_samples(file, counts, tiles, folded)
-        file.create_dataset("stretches", data=stretches)
         made = file.create_dataset("events", (0,), EVENT_TYPE, maxshape=(None,), chunks=(64,))
         inner = [e for e in events if low <= e.sample <= high]
         for piece in _events(inner, low, starts, kind, int(starts[-1]) + rows):
-            made.resize(len(made) + len(piece), axis=0)
-            made[-len(piece) :] = piece
+            append_records(checks, cells_of_records("events", len(made), piece))
+            append_records(made, piece)
     return tiles * rows
 
 
@@ -93,6 +98,7 @@ def _copy_attributes(given: Any, file: Any, kind: str, tiles: int) -> None:
     step = next(s for s in plan["steps"] if s["kind"] == kind)
     length = "duration" if kind == "monitor" else "repetitions"
     file.attrs["plan"] = np.bytes_(json.dumps({**step, length: step[length] * tiles}))
+    sign_attributes(file.attrs)
 
 
 def _write_samples(file: Any, counts: np.ndarray, tiles: int, folded: int) -> None:
@@ -104,7 +110,9 @@ def _write_samples(file: Any, counts: np.ndarray, tiles: int, folded: int) -> No
     for number in range(folded):
         stored[number * rows : (number + 1) * rows] = counts
     layout = h5py.VirtualLayout((tiles * rows, columns), counts.dtype)
+    pieces = [counts] * folded
     for first in range(0, tiles * rows, folded * rows):
+        append_records(file["checksums"], cells_of_samples(first, pieces))
         layout[first : first + folded * rows] = h5py.VirtualSource(stored)
     file.create_virtual_dataset("samples", layout)
 

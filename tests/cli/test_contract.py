@@ -11,10 +11,11 @@ import time
 
 import pytest
 
-from optobind.cli.errors import guarded, one_line
+from optobind.cli.errors import guarded
 from optobind.cli.signals import Interrupted
 from optobind.models.errors import ConvergenceError, DeviceError, InputError
 from optobind.models.json_values import json_text
+from optobind.models.shown import one_line
 
 COMMAND = [sys.executable, "-m", "optobind"]
 

@@ -287,7 +287,7 @@ def test_a_record_that_is_played_and_ends_before_the_plan_is_said_to(optobind, t
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be removed there")
-def test_a_run_whose_folder_is_removed_does_not_claim_that_samples_are_kept(optobind, tmp_path):
+def test_a_run_whose_folder_is_removed_ends_and_says_where_its_samples_are(optobind, tmp_path):
     folder, over = tmp_path / "run", threading.Event()
 
     def remove():
@@ -304,6 +304,7 @@ def test_a_run_whose_folder_is_removed_does_not_claim_that_samples_are_kept(opto
     over.set()
     thread.join()
     assert answer.is_one_line_error(2)
-    assert "was removed or renamed by somebody else" in answer.err
+    assert "by somebody else" in answer.err
     assert "preserved" not in answer.err
-    assert "are kept in" not in answer.err
+    assert f"are kept in {folder / 'run_rescued.h5'}" in answer.err
+    assert optobind("info", folder / "run_rescued.h5", "--verify").code == 0
