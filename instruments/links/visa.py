@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 from ...models.errors import InputError
 from ...models.ranges import require_range
 from .base import LinkError, TextLink
+from .claim import Claim
 
 __all__ = ["LinkOptions", "VisaLink", "make_link"]
 
@@ -60,6 +61,7 @@ class VisaLink:
         self._ends = (write_termination.encode(encoding), read_termination.encode(encoding))
         self._encoding = encoding
         self._resource: Any = None
+        self._claim: Claim | None = None
         self._stop_byte = b""
 
     @property
@@ -68,7 +70,7 @@ class VisaLink:
         return self._address
 
     def open(self) -> None:
-        """Open the resource and throw away what waits in it."""
+        """Open the resource, for this program only, and throw away what waits in it."""
         try:
             import pyvisa
         except ImportError:
@@ -76,6 +78,7 @@ class VisaLink:
                 f"{self._address} needs pyvisa: install it with pip install optobind[visa]"
             ) from None
         self.close()
+        self._claim = Claim(self._address)
         try:
             with self._errors("cannot be opened"):
                 # All links share the manager of their back end: closing it would close them all.
@@ -90,8 +93,9 @@ class VisaLink:
                     self._resource.baud_rate = self._baud_rate
                 _send_at_once(self._resource)
                 self._stop_at(b"\n")
+            self._claim.seal()
             self.flush()
-        except LinkError:
+        except BaseException:
             self.close()
             raise
 
@@ -101,6 +105,9 @@ class VisaLink:
             with contextlib.suppress(Exception):
                 self._resource.close()
         self._resource, self._stop_byte = None, b""
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.release()
 
     def write(self, text: str) -> None:
         """Send one line."""
