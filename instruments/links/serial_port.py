@@ -1,8 +1,8 @@
 """Serial ports for one program only: found in use before they are opened, then closed to others.
 
 On Windows the system itself opens a port for one program only. Elsewhere a port has an advisory
-lock, which programs that know of it respect (pyserial's ``exclusive``), and an exclusive mode, which
-the system enforces (but for root). Programs that use neither are seen in ``/proc`` on Linux.
+lock, which programs that know of it respect (pyserial's ``exclusive``), and an exclusive mode,
+which the system enforces (but for root). Programs that use neither are seen in ``/proc`` on Linux.
 """
 
 from __future__ import annotations

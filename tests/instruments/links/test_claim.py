@@ -1,4 +1,4 @@
-"""One program at a time on one address, whichever way it ends, and the second is told who has it."""
+"""One program at a time on one address, however it ends; the second is told who has it."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def test_a_folder_of_somebody_else_is_not_trusted(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "optobind.instruments.links.claim.runtime_folder", lambda: tmp_path / "locks"
     )
-    with pytest.raises(LinkError, match="no lock can be made .* belongs to somebody else"):
+    with pytest.raises(LinkError, match=r"no lock can be made .* belongs to somebody else"):
         Claim(TCP)
     monkeypatch.undo()
     Claim(TCP).release()
