@@ -159,7 +159,7 @@ def _let_go(device: Any) -> None:
 def _read_digitizer(device: Any) -> list[str]:
     info = device.info
     lines = [f"{info.sample_rate:g} Hz", f"channels {', '.join(info.channels)}", info.dtype]
-    return lines + list(getattr(device, "doubts", ()))
+    return [*lines, *getattr(device, "doubts", ()), *getattr(device, "remarks", ())]
 
 
 def _read_rf(device: Any) -> list[str]:

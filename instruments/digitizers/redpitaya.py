@@ -173,6 +173,15 @@ class RedPitayaDigitizer(BufferedDigitizer):
         self._filling: float | None = None  # since when the board fills its buffer
         self._stage = 0
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What its user should know."""
+        return (
+            f"{self._name}: after every {BUFFER} samples there is a gap, whose length is known "
+            "from this computer's clock only (some ms): spectra within a buffer are exact, phases "
+            "between buffers are not; use another digitizer for reheating",
+        )
+
     def _open(self) -> str:
         self._link = _Link(self._host, self._port, self._timeout)
         identity = self._link.query("*IDN?")

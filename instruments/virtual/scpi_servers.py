@@ -43,6 +43,15 @@ _SHAPES = (
 _UNITS = {"HZ": 1.0, "KHZ": 1e3, "MHZ": 1e6, "V": 1.0, "VPP": 1.0, "MV": 1e-3, "DEG": 1.0}
 
 
+# Triggers, sounds, the display, uploads of waveforms: they change no tone.
+_PASSED_OVER = re.compile(
+    r"(?:\*(?:WAI|TRG)|:?SYST(?:EM)?:BEEP(?:ER)?|:?DISP(?:LAY)?:TEXT:CLE(?:AR)?"
+    r"|:?(?:SOUR(?:CE)?[12]?:)?DATA:(?:VOL(?:ATILE)?:CLE(?:AR)?|ARB(?:ITRARY)?(?:[12])?(?::DAC)?)"
+    r"|:?DATA)(\?)?",
+    re.IGNORECASE,
+)
+
+
 class _ScpiError(Exception):
     """An entry for the error queue."""
 
@@ -95,8 +104,7 @@ class ScpiInstrument:
             (self.align_header, self._align),
             (re.compile(r"\*OPC(\?)?", re.IGNORECASE), lambda c, a, query: "1" if query else None),
             (re.compile(r"\*RST(\?)?", re.IGNORECASE), self._reset),
-            (re.compile(r"(?:\*(?:WAI|TRG)|:?SYST(?:EM)?:BEEP(?:ER)?)(\?)?", re.IGNORECASE),
-             lambda c, a, query: None),
+            (_PASSED_OVER, lambda c, a, query: None),
         )  # fmt: skip
         self._kept = self._settings.patterns()
 
