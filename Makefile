@@ -11,7 +11,7 @@ export PIP_CONSTRAINT := constraints.txt
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: help demo gui test test-slow bench docs lint wheel versions clean
+.PHONY: help demo gui test test-slow test-drivers bench docs lint wheel versions clean
 
 help:
 	@echo "make demo       measure and fit a simulated pair, write a report (no Qt needed)"
@@ -19,6 +19,7 @@ help:
 	@echo "make test       all tests but the slow ones;  make test-slow: the slow ones"
 	@echo "make bench      measured ratios against peers;  make lint: ruff, mypy, layers"
 	@echo "make docs       redraw the pictures of README and docs;  make wheel: build and check the wheel"
+	@echo "make test-drivers  drivers that others wrote against the virtual laboratory"
 	@echo "make versions   tests with the lowest and the newest versions of what is depended on"
 
 $(BIN)/python:
@@ -50,6 +51,9 @@ test: $(VENV)/.dev
 test-slow: $(VENV)/.dev
 	@sh .ci/x-server
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow --timeout 1800
+
+test-drivers: $(BIN)/python
+	sh .ci/drivers "$(PYTHON)"
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

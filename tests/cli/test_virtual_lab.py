@@ -85,7 +85,7 @@ def test_light_and_pressure_read_through_the_drivers_are_those_of_the_world(rf, 
 
 def test_source_that_does_not_reach_the_carrier_cannot_stand_here():
     built = build_rig(load_rig("simulated-pair", FAST))
-    with pytest.raises(DeviceError):
+    with pytest.raises(DeviceError, match=r"dg1000z makes 1e-12 … 60 MHz.* is 80 MHz: choose"):
         VirtualLaboratory(built, rf="rigol-dg1000z")
 
 
