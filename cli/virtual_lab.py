@@ -80,8 +80,7 @@ def serve_rig(rig: str, settings: Sequence[str], options: LabOptions) -> None:
         if options.out is not None:
             options.out.write_text(text, encoding="utf-8", newline="\n")
         print_text(text)
-        warn([danger])
-        _wait(options, endings)
+        _wait(options, endings, danger)
     endings.raise_if_any()
 
 
@@ -119,12 +118,13 @@ def client_rig(loaded: LoadedRig, laboratory: VirtualLaboratory) -> dict[str, An
     return document
 
 
-def _wait(options: LabOptions, endings: Endings) -> None:
-    """Wait for the end of the duration, or for a signal."""
+def _wait(options: LabOptions, endings: Endings, danger: str) -> None:
+    """Say that it runs and who can drive it; wait for the end of the duration, or for a signal."""
     console = console_for_progress()
     where = "" if options.out is None else f"; rig file: {options.out}"
     until = "Ctrl-C ends it" if options.duration is None else f"for {options.duration:g} s"
     console.print(f"virtual laboratory is running, {until}{where}", soft_wrap=True, markup=False)
+    warn([danger])
     end = None if options.duration is None else time.monotonic() + options.duration
     while not endings.numbers and (end is None or time.monotonic() < end):
         time.sleep(0.1 if end is None else min(0.1, max(0.0, end - time.monotonic())))

@@ -22,6 +22,9 @@ _LONGEST = 65536  # an answer longer than this is no answer
 _CHUNK = 32
 # Links are opened in several threads; two managers made at once would close each other's links.
 _MANAGER = threading.Lock()
+# RS-485 adapters and level shifters put such bytes before an answer, when the direction of the line
+# turns; no device's answer begins with them.
+_TURNAROUND = b"\x00\xff"
 _QUIET = 20  # ms without a byte after which nothing waits any more
 
 
@@ -132,7 +135,7 @@ class VisaLink:
         return self.read()
 
     def read_until(self, mark: bytes, extra: int = 0) -> bytes:
-        """Receive up to and including ``mark`` and ``extra`` bytes more."""
+        """Receive up to and including ``mark`` and ``extra`` bytes more; not what adapters add."""
         resource, data = self._require(), bytearray()
         deadline = time.monotonic() + self._timeout
         with self._errors("did not answer in time"):
@@ -146,7 +149,7 @@ class VisaLink:
                 data += resource.read_bytes(_CHUNK, break_on_termchar=True)
             if extra:
                 data += resource.read_bytes(extra)
-        return bytes(data)
+        return bytes(data).lstrip(_TURNAROUND)
 
     def flush(self) -> None:
         """Throw away what was received and not read.

@@ -13,6 +13,7 @@ from optobind.instruments.protocols import DeviceState, RFTone
 from optobind.instruments.virtual.text_server import make_instrument
 from optobind.models.errors import DeviceError
 
+from ..gauges.rude_server import RudeServer
 from ..virtual.talk import InProcessLink
 
 TONE = RFTone(40e6, 0.3, 0.25)
@@ -235,3 +236,15 @@ def test_silence_without_an_error_is_a_broken_link():
     source = type(source)("rf", link=link)
     with pytest.raises(LinkError, match="rf: "):
         source.connect()
+
+
+@pytest.mark.parametrize("prefix", [b"\x00", b"\xff", b"\x00\xff\x00"])
+@pytest.mark.parametrize("dialect", ["moglabs", "novatech-409b", "aa-mdsnc", "keysight"])
+def test_bytes_of_an_adapter_before_an_answer_do_not_matter(dialect: str, prefix: bytes):
+    tone = replace(TONE, phase=0.0, amplitude=0.4)
+    with RudeServer(dialect, prefix=prefix, device=FakeRFSource([tone, tone])) as server:
+        source = find_driver("rf", dialect).load()("rf", server.visa_address)
+        source.connect()
+        source.set_tone(0, replace(tone, frequency=41e6))
+        assert source.read_tone(0).frequency == 41e6
+        source.disconnect()
