@@ -13,7 +13,7 @@ export OPENBLAS_NUM_THREADS := 1
 # Compiled modules are kept: tests start some hundred programs that import the same ones.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo gui test test-slow bench docs lint wheel versions clean
+.PHONY: help demo gui test test-slow test-drivers bench docs lint wheel versions clean
 
 help:
 	@echo "make demo       measure and fit a simulated pair, write a report (no Qt needed)"
@@ -21,6 +21,7 @@ help:
 	@echo "make test       all tests but the slow ones;  make test-slow: the slow ones"
 	@echo "make bench      measured ratios against peers;  make lint: ruff, mypy, layers"
 	@echo "make docs       redraw the pictures of README and docs;  make wheel: build and check the wheel"
+	@echo "make test-drivers  drivers that others wrote against the virtual laboratory"
 	@echo "make versions   tests with the lowest and the newest versions of what is depended on"
 
 $(BIN)/python:
@@ -52,6 +53,9 @@ test: $(VENV)/.dev
 test-slow: $(VENV)/.dev
 	@sh .ci/x-server
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow -n auto --dist worksteal --timeout 1800
+
+test-drivers: $(BIN)/python
+	sh .ci/drivers "$(PYTHON)"
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

@@ -13,7 +13,7 @@ from .runner_state import StateBoard
 from .slots import LogBook
 from .slow_channels import SlowChannels
 
-__all__ = ["RigDevices", "disconnect"]
+__all__ = ["RigDevices", "check_setups", "disconnect"]
 
 _GOOD = (DeviceState.READY, DeviceState.RUNNING)
 _LIGHT = ("slm", "rf")
@@ -64,6 +64,8 @@ class RigDevices:
                 continue
             try:
                 self._board.identify(family, device.connect())
+                for remark in getattr(device, "remarks", ()):
+                    self._log.add("warning", remark)
             except DeviceError as error:
                 self._board.identify(family, str(error))
                 failures.append(str(error))
@@ -141,6 +143,27 @@ class RigDevices:
             )
             for family, device in self._rig.devices()
         )
+
+
+def check_setups(rig: Rig, log: LogBook) -> None:
+    """Look before a run whether devices are as they were: somebody may have used their panels.
+
+    Parameters
+    ----------
+    rig : Rig
+        The devices; those that can look have ``check_setup``.
+    log : LogBook
+        Receives what the user should know.
+
+    Raises
+    ------
+    DeviceError
+        If a state falsifies what is measured; names value and remedy.
+    """
+    for _, device in rig.driven():
+        look = getattr(device, "check_setup", None)
+        for remark in () if look is None else look():
+            log.add("warning", remark)
 
 
 def disconnect(rig: Rig, log: LogBook) -> None:

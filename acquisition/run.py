@@ -14,6 +14,7 @@ from ..instruments.protocols import AppliedLight
 from ..models.errors import InputError, OptobindError, UnstableModelError
 from ..models.light import TweezerState
 from .apparatus import Apparatus
+from .devices import check_setups
 from .events import EventKind
 from .finalise import Finalise
 from .outcome import Outcome, RunOutcome, in_words
@@ -157,6 +158,7 @@ class Run:
             raise UnstableModelError(
                 growth, "change the light or the feedback, or set plan.allow_unstable=true"
             )
+        check_setups(rig, apparatus.log)
 
     def _prepare(self, apparatus: Apparatus) -> RunProcedure:
         """Start digitizer and recorder; what was started is stopped if that fails."""

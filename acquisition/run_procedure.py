@@ -172,6 +172,8 @@ class RunProcedure:
         self._ledger.read(before, result, keep)
         for kind in recording.new_conditions(result.status):
             self.event(kind, at=result.first_sample, samples=result.samples)
+        for sample, payload in () if stream.monitors is None else stream.monitors.take():
+            self.event(EventKind.FAULT, at=sample, **payload)
         if recording.missed > self._missed:
             lost, self._missed = recording.missed - self._missed, recording.missed
             self._apparatus.log.add("error", recorder_gap_text(lost, result.first_sample))

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from ..instruments.rig import Rig
 from ..models.errors import DeviceError, InputError
 from .apparatus import Listeners
+from .awake import kept_awake
 from .bench import Bench
 from .commands import Command
 from .feedback import CLOSING_SECONDS
@@ -207,7 +208,8 @@ class Runner:
         failed = True  # unless it turns out otherwise
         self._board.change(run=run, last_failed=failed)
         try:
-            outcome = run.carry_out(bench)
+            with kept_awake(self._log, needed=bench.rig.digitizer.info.real_time):
+                outcome = run.carry_out(bench)
             failed = outcome.outcome == "failed"
             return outcome
         except (InputError, DeviceError):

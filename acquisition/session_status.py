@@ -93,6 +93,7 @@ def status_of(
         held_by=known.held_by,
         lost=bool(marks & BlockStatus.PARTICLE_LOST),
         saturated=bool(marks & BlockStatus.SATURATED),
+        monitors=() if stream is None or stream.monitors is None else stream.monitors.out,
         growth_rate=known.growth_rate,
         open_loop_growth=open_loop_growth,
         feedback=known.gate.closed,

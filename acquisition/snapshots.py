@@ -69,6 +69,8 @@ class SessionStatus:
         Whether a particle is reported lost.
     saturated : bool
         Whether the newest blocks saturated.
+    monitors : tuple of str
+        Monitors that are out of their limits, in words.
     growth_rate : float or None
         Largest growth rate of the simulated world at the present light, feedback as it acts, 1/s;
         positive when unstable. None on hardware, where feedback is not modelled.
@@ -100,6 +102,7 @@ class SessionStatus:
     held_by: str | None = None
     lost: bool = False
     saturated: bool = False
+    monitors: tuple[str, ...] = ()
     growth_rate: float | None = None
     open_loop_growth: float | None = None
     disk_seconds: float | None = None

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..instruments.protocols import Digitizer, ReadResult
 from ..models.blocks import BlockStatus
 from ..models.errors import InputError
+from .monitors import MonitorWatch
 from .ring import Ring
 from .shared_segment import free_shared_bytes
 
@@ -42,6 +43,8 @@ class Stream:
         Called with (status, first sample) of each block that the device marked.
     on_wait : callable
         Called with what the device waits for, in words, and with "" when that is over.
+    monitors : MonitorWatch, optional
+        Sees all samples.
 
     Attributes
     ----------
@@ -61,11 +64,13 @@ class Stream:
         on_gap: Callable[[int, int], None],
         on_mark: Callable[[BlockStatus, int], None] = lambda status, sample: None,
         on_wait: Callable[[str], None] = lambda awaited: None,
+        monitors: MonitorWatch | None = None,
     ) -> None:
         info = digitizer.info
         self.info = info
         self._digitizer = digitizer
         self._on_gap, self._on_mark, self._on_wait = on_gap, on_mark, on_wait
+        self.monitors = monitors
         self.block_rows = max(16, round(block_seconds * info.sample_rate))
         capacity = self._capacity()
         self.ring_seconds = capacity / info.sample_rate
@@ -126,6 +131,8 @@ class Stream:
         if result.status:
             self._on_mark(result.status, result.first_sample)
         if result.samples:
+            if self.monitors is not None:
+                self.monitors.see(view[: result.samples], result.first_sample)
             if keep is not None:
                 keep[: result.samples] = view[: result.samples]
             self.position = result.first_sample + result.samples

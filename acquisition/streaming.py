@@ -8,6 +8,7 @@ from ..instruments.rig import Rig
 from ..models.blocks import BlockStatus
 from ..models.errors import DeviceError, OptobindError
 from .conditions import ConditionWatch
+from .monitors import MonitorWatch
 from .reserved import when_free
 from .runner_state import StateBoard
 from .slots import LogBook
@@ -81,7 +82,9 @@ class Streaming:
             If it cannot be started.
         """
         digitizer = self._rig.digitizer
-        watch = ConditionWatch(self._rig, self._log, digitizer.info.sample_rate)
+        info = digitizer.info
+        watch = ConditionWatch(self._rig, self._log, info.sample_rate)
+        monitors = MonitorWatch(self._rig.detectors, info.scale, info.sample_rate, self._log)
 
         def see(status: BlockStatus, sample: int) -> None:
             if watch.see(status, sample):
@@ -89,7 +92,12 @@ class Streaming:
 
         def begin() -> Stream:
             return Stream(
-                digitizer, self._block_seconds, watch.lost_samples, see, self._note_waiting
+                digitizer,
+                self._block_seconds,
+                watch.lost_samples,
+                see,
+                self._note_waiting,
+                monitors,
             )
 
         stream = when_free(begin, self._log, lambda: self._closing() or unwanted())

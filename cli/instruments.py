@@ -159,7 +159,7 @@ def _let_go(device: Any) -> None:
 def _read_digitizer(device: Any) -> list[str]:
     info = device.info
     lines = [f"{info.sample_rate:g} Hz", f"channels {', '.join(info.channels)}", info.dtype]
-    return lines + list(getattr(device, "doubts", ()))
+    return [*lines, *getattr(device, "doubts", ()), *getattr(device, "remarks", ())]
 
 
 def _read_rf(device: Any) -> list[str]:
@@ -168,7 +168,7 @@ def _read_rf(device: Any) -> list[str]:
         f"channel {number}: {tone.frequency:.10g} Hz, {tone.amplitude:.4g} V, "
         f"{tone.phase:.5g} rad, {'on' if tone.enabled else 'off'}"
         for number, tone in enumerate(tones, start=1)
-    ]
+    ] + list(getattr(device, "remarks", ()))
 
 
 def _read_slm(device: Any) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +15,10 @@ from ..config.build import build_rig
 from ..config.load import LoadedRig, read_rig, rig_from_dict
 from ..config.toml_writer import to_toml
 from ..instruments.virtual.laboratory import VirtualLaboratory
-from .output import console_for_progress, print_text
+from .output import console_for_progress, print_text, warn
 from .signals import Endings, collected_endings
 
-__all__ = ["LabOptions", "client_rig", "serve_rig"]
+__all__ = ["LabOptions", "client_rig", "serve_rig", "who_can_drive"]
 
 _LONGEST_NAME = 64
 
@@ -73,12 +75,34 @@ def serve_rig(rig: str, settings: Sequence[str], options: LabOptions) -> None:
             built, rf=options.rf, gauge=options.gauge, host=options.host, serial=options.serial
         ) as laboratory,
     ):
-        text = to_toml(client_rig(loaded, laboratory))
+        danger = who_can_drive(options.host)
+        text = f"# {danger}\n{to_toml(client_rig(loaded, laboratory))}"
         if options.out is not None:
             options.out.write_text(text, encoding="utf-8", newline="\n")
         print_text(text)
-        _wait(options, endings)
+        _wait(options, endings, danger)
     endings.raise_if_any()
+
+
+def who_can_drive(host: str) -> str:
+    """Say who can change light and gate of a laboratory that listens on an address.
+
+    The instruments ask for no password, as real ones: drivers that others wrote must reach them.
+    """
+    try:
+        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+        alone = all(ipaddress.ip_address(address).is_loopback for address in found)
+    except (OSError, ValueError):  # whoever listens on it tells what is wrong with it
+        alone = False
+    if alone:
+        return (
+            "anybody who works on this computer can drive this laboratory, light and feedback "
+            "gate included: like real instruments it asks for no password"
+        )
+    return (
+        f"anybody on the network who reaches {host} can drive this laboratory, light and feedback "
+        "gate included: it asks for no password; use --host 127.0.0.1 and an ssh tunnel instead"
+    )
 
 
 def client_rig(loaded: LoadedRig, laboratory: VirtualLaboratory) -> dict[str, Any]:
@@ -94,12 +118,13 @@ def client_rig(loaded: LoadedRig, laboratory: VirtualLaboratory) -> dict[str, An
     return document
 
 
-def _wait(options: LabOptions, endings: Endings) -> None:
-    """Wait for the end of the duration, or for a signal."""
+def _wait(options: LabOptions, endings: Endings, danger: str) -> None:
+    """Say that it runs and who can drive it; wait for the end of the duration, or for a signal."""
     console = console_for_progress()
     where = "" if options.out is None else f"; rig file: {options.out}"
     until = "Ctrl-C ends it" if options.duration is None else f"for {options.duration:g} s"
-    console.print(f"virtual laboratory is running, {until}{where}", soft_wrap=True)
+    console.print(f"virtual laboratory is running, {until}{where}", soft_wrap=True, markup=False)
+    warn([danger])
     end = None if options.duration is None else time.monotonic() + options.duration
     while not endings.numbers and (end is None or time.monotonic() < end):
         time.sleep(0.1 if end is None else min(0.1, max(0.0, end - time.monotonic())))

@@ -34,6 +34,7 @@ from .hardware import (
     NiGateTable,
     NovatechTable,
     RFTable,
+    ScpiTable,
     SpectrumDdsTable,
 )
 from .hardware_digitizers import (
@@ -183,12 +184,13 @@ Slm = Annotated[
 ]
 RF = Annotated[
     Annotated[SimulatedRF, Tag("simulated")]
-    | Annotated[RFTable, Tag("keysight")]
+    | Annotated[RFTable, Tag("siglent")]
+    | Annotated[ScpiTable, Tag("keysight")]
     | Annotated[NovatechTable, Tag("novatech-409b")]
     | Annotated[AaTable, Tag("aa-mdsnc")]
     | Annotated[SpectrumDdsTable, Tag("spectrum-dds")]
     | Annotated[PluginRF, Tag(PLUGIN)],
-    Discriminator(_tags(SimulatedRF, RFTable, NovatechTable, AaTable, SpectrumDdsTable)),
+    Discriminator(_tags(SimulatedRF, RFTable, ScpiTable, NovatechTable, AaTable, SpectrumDdsTable)),
 ]
 Gauge = Annotated[
     Annotated[SimulatedGauge, Tag("simulated")]

@@ -33,6 +33,7 @@ __all__ = [
     "NiGateTable",
     "NovatechTable",
     "RFTable",
+    "ScpiTable",
     "SpectrumDdsTable",
 ]
 
@@ -71,9 +72,19 @@ class _RFKeys(HardwareTable):
 
 
 class RFTable(_RFKeys, _Linked):
-    """A two-channel generator, or a MOGLabs source."""
+    """A Siglent generator, or a MOGLabs source."""
 
-    driver: Literal["keysight", "rigol-dg1000z", "rigol-dg4000", "siglent", "moglabs"]
+    driver: Literal["siglent", "moglabs"]
+
+
+class ScpiTable(_RFKeys, _Linked):
+    """A two-channel generator of Keysight or Rigol.
+
+    ``allow_autorange`` lets amplitudes change though its output range may switch.
+    """
+
+    driver: Literal["keysight", "rigol-dg1000z", "rigol-dg4000"]
+    allow_autorange: bool | None = None
 
 
 class NovatechTable(_RFKeys, _Linked):

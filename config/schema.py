@@ -121,7 +121,8 @@ class DetectorConfig(Table):
     """What one digitizer channel sees; ``particle`` counts from 0 and is absent for a monitor.
 
     ``volts_per_metre`` and ``polarity`` are the calibration as the experimenter believes it. The
-    keys from ``efficiency`` on describe the detector and act in the simulated laboratory.
+    keys from ``efficiency`` on describe the detector and act in the simulated laboratory; ``low``
+    and ``high`` are the limits of a monitor.
     """
 
     channel: Ordinal
@@ -135,11 +136,17 @@ class DetectorConfig(Table):
     bandwidth: Bandwidth | None = None
     offset: Offset = 0.0
     gain_error: GainError = 0.0
+    low: Offset | None = None
+    high: Offset | None = None
 
     @model_validator(mode="after")
     def _sees_something(self) -> DetectorConfig:
         if self.role != "monitor" and self.particle is None:
             raise ValueError(f"of role {self.role!r} lacks particle (counted from 0)")
+        if self.role != "monitor" and (self.low is not None or self.high is not None):
+            raise ValueError(f'of role {self.role!r} has limits: only role = "monitor" is watched')
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise ValueError(f"has low = {self.low:g} V, which is not below high = {self.high:g} V")
         return self
 
 

@@ -74,6 +74,8 @@ class DetectorChannel:
         Calibration as the experimenter believes it, > 0.
     polarity : {1, -1}
         Sign of the voltage for positive z; a reversed sign flips g_r, g_a and Re D_12 together.
+    low, high : float or None
+        Limits of a monitor, V: it is watched, and told when its voltage leaves them.
     """
 
     channel: int
@@ -82,6 +84,8 @@ class DetectorChannel:
     role: Literal["out_of_loop", "in_loop", "monitor"] = "out_of_loop"
     volts_per_metre: float = 1.0
     polarity: Literal[1, -1] = 1
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass

@@ -53,10 +53,13 @@ def status_cells(status: SessionStatus) -> StatusCells:
     severity = {"failed": "error", "paused": "warning", "stopping": "warning"}.get(word, "")
     if status.lost:
         word_text, severity = f"{word_text} · particle lost", "error"
+    elif status.monitors:
+        word_text = f"{word_text} · {status.monitors[0].split(' is out')[0]} out of limits"
+        severity = severity or "warning"
     late = status.streaming and status.lag > 0.5
     return StatusCells(
         mode,
-        Cell(word_text, severity, status.message),
+        Cell(word_text, severity, "; ".join(filter(None, (status.message, *status.monitors)))),
         Cell(
             f"lag {format_si(max(status.lag, 0.0), 's', 2)}" if status.streaming else "lag –",
             "warning" if late else "",

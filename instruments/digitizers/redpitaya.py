@@ -24,6 +24,7 @@ from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
 from ..capabilities import DigitizerCapabilities
 from ..links.base import LinkError
+from ..links.claim import Claim
 from ..protocols import DigitizerInfo
 from .buffered import BufferedDigitizer, RowQueue
 
@@ -41,10 +42,12 @@ class _Link:
 
     def __init__(self, host: str, port: int, timeout: float) -> None:
         self._where, self._timeout = f"{host}:{port}", timeout
+        self._claim = Claim(f"TCPIP::{host}::{port}::SOCKET")
         try:
             self._socket = socket.create_connection((host, port), timeout)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
+            self._claim.release()
             raise LinkError(
                 f"no Red Pitaya answers at {self._where} ({error}): start its SCPI server in the "
                 "web interface and check the address"
@@ -54,6 +57,7 @@ class _Link:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._socket.close()
+        self._claim.release()
 
     def write(self, line: str) -> None:
         try:
@@ -168,6 +172,15 @@ class RedPitayaDigitizer(BufferedDigitizer):
         self._began = 0.0
         self._filling: float | None = None  # since when the board fills its buffer
         self._stage = 0
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What its user should know."""
+        return (
+            f"{self._name}: after every {BUFFER} samples there is a gap, whose length is known "
+            "from this computer's clock only (some ms): spectra within a buffer are exact, phases "
+            "between buffers are not; use another digitizer for reheating",
+        )
 
     def _open(self) -> str:
         self._link = _Link(self._host, self._port, self._timeout)

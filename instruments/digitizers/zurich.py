@@ -79,7 +79,18 @@ class ZurichDigitizer(BufferedDigitizer):
         self._daq: Any = None
         self._ticks = 0
         self._origin: int | None = None
+        self._offsets: dict[int, int] = {}  # of a demodulator's grid from the first one's, ticks
         self._waiting: dict[int, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What its user should know."""
+        if len(self._demods) < 2:
+            return ()
+        return (
+            f"{self._name}: samples of different demodulators are joined to the nearest one in "
+            "time; a constant delay of less than half a sample between them is not corrected",
+        )
 
     @staticmethod
     def _parse(channel: str) -> tuple[int, str]:
@@ -145,7 +156,8 @@ class ZurichDigitizer(BufferedDigitizer):
                 daq.disconnect()
 
     def _begin(self) -> None:
-        self._origin, self._waiting = None, {demod: [] for demod in self._demods}
+        self._origin, self._offsets = None, {}
+        self._waiting = {demod: [] for demod in self._demods}
         with self._errors("subscribing"):
             self._daq.unsubscribe("*")
             self._daq.sync()
@@ -164,37 +176,56 @@ class ZurichDigitizer(BufferedDigitizer):
         self._join(queue)
 
     def _join(self, queue: RowQueue) -> None:
-        """Put into the queue the samples that all demodulators have, by their time stamps."""
+        """Put into the queue the samples that all demodulators have, by their time stamps.
+
+        Demodulators of one rate tick alike, but not always at the same moment: each has its own
+        grid, whose offset stays, and samples belong together that are nearest in time.
+        """
         if not all(self._waiting.values()):
             return
-        stamps, values = {}, {}
+        indices, values = {}, {}
         for demod, parts in self._waiting.items():
-            stamps[demod] = np.concatenate([s for s, _ in parts])
+            stamps = np.concatenate([s for s, _ in parts])
             values[demod] = np.concatenate([v for _, v in parts])
-        last = min(s[-1] for s in stamps.values())
-        common = stamps[self._demods[0]]
+            indices[demod] = self._indices(demod, stamps)
+        last = min(int(i[-1]) for i in indices.values())
+        common = indices[self._demods[0]]
         for demod in self._demods[1:]:
-            common = np.intersect1d(common, stamps[demod])
-        common = common[common <= last]
-        for demod in self._demods:
-            rest = stamps[demod] > last
-            parts = [(stamps[demod][rest], values[demod][rest])]
-            self._waiting[demod] = parts if rest.any() else []
-        if not common.size:
-            return
-        if self._origin is None:
-            self._origin = int(common[0])
-        index, remainder = np.divmod(common - self._origin, self._ticks)
-        if remainder.any():
-            raise DeviceError("the rate of the demodulators has changed: reconnect")
+            common = np.intersect1d(common, indices[demod])
+        common = common[(common <= last) & (common >= 0)]
         columns = []
         for demod, component in self._channels:
-            at = np.searchsorted(stamps[demod], common)
+            at = np.searchsorted(indices[demod], common)
             columns.append(values[demod][at, _COMPONENTS.index(component)])
+        for demod in self._demods:
+            rest = indices[demod] > last
+            stamps = np.concatenate([s for s, _ in self._waiting[demod]])
+            self._waiting[demod] = [(stamps[rest], values[demod][rest])] if rest.any() else []
+        if not common.size:
+            return
         rows = np.stack(columns, axis=1).astype(np.float32)
-        breaks = np.flatnonzero(np.diff(index) != 1) + 1
-        for first, piece in zip(np.split(index, breaks), np.split(rows, breaks), strict=True):
+        breaks = np.flatnonzero(np.diff(common) != 1) + 1
+        for first, piece in zip(np.split(common, breaks), np.split(rows, breaks), strict=True):
             queue.put(int(first[0]), piece)
+
+    def _indices(self, demod: int, stamps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Index of each sample on the common grid.
+
+        Raises
+        ------
+        DeviceError
+            If the demodulator has left its grid: its rate is another one.
+        """
+        if self._origin is None:
+            self._origin = max(int(parts[0][0][0]) for parts in self._waiting.values())
+        ticks = self._ticks
+        if demod not in self._offsets:
+            apart = int(stamps[0]) - self._origin
+            self._offsets[demod] = (apart + ticks // 2) % ticks - ticks // 2
+        index, remainder = np.divmod(stamps - self._origin - self._offsets[demod], ticks)
+        if remainder.any():
+            raise DeviceError("the rate of the demodulators has changed: reconnect")
+        return np.asarray(index, dtype=np.int64)
 
     def _halt(self) -> None:
         if self._daq is not None:

@@ -17,7 +17,6 @@ from ..driver import Driver
 from ..links.base import LinkError, TextLink
 from ..links.visa import LinkOptions, make_link
 from ..protocols import GaugeReading
-from .line import GaugeLine
 from .species import check_sensor, correction
 from .validity import judge, sensor_range
 
@@ -123,7 +122,7 @@ class GaugeDriver(Driver):
         self._given_range = None if pressure_range is None else tuple(pressure_range)
         sensor_range(sensor, self._given_range)
         self._timeout = timeout
-        made = make_link(
+        self._link = make_link(
             name,
             address,
             link,
@@ -132,7 +131,6 @@ class GaugeDriver(Driver):
             baud_rate=self.baud if baud_rate is None else baud_rate,
             backend=backend,
         )
-        self._link = GaugeLine(made, self.ends[1])
 
     @property
     def capabilities(self) -> GaugeCapabilities:

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 from ...models.errors import InputError
 from ...models.ranges import require_range
 from .base import LinkError, TextLink
+from .claim import Claim
 
 __all__ = ["LinkOptions", "VisaLink", "make_link"]
 
@@ -21,6 +22,9 @@ _LONGEST = 65536  # an answer longer than this is no answer
 _CHUNK = 32
 # Links are opened in several threads; two managers made at once would close each other's links.
 _MANAGER = threading.Lock()
+# RS-485 adapters and level shifters put such bytes before an answer, when the direction of the line
+# turns; no device's answer begins with them.
+_TURNAROUND = b"\x00\xff"
 _QUIET = 20  # ms without a byte after which nothing waits any more
 
 
@@ -60,6 +64,7 @@ class VisaLink:
         self._ends = (write_termination.encode(encoding), read_termination.encode(encoding))
         self._encoding = encoding
         self._resource: Any = None
+        self._claim: Claim | None = None
         self._stop_byte = b""
 
     @property
@@ -68,7 +73,7 @@ class VisaLink:
         return self._address
 
     def open(self) -> None:
-        """Open the resource and throw away what waits in it."""
+        """Open the resource, for this program only, and throw away what waits in it."""
         try:
             import pyvisa
         except ImportError:
@@ -76,6 +81,7 @@ class VisaLink:
                 f"{self._address} needs pyvisa: install it with pip install optobind[visa]"
             ) from None
         self.close()
+        self._claim = Claim(self._address)
         try:
             with self._errors("cannot be opened"):
                 # All links share the manager of their back end: closing it would close them all.
@@ -90,8 +96,9 @@ class VisaLink:
                     self._resource.baud_rate = self._baud_rate
                 _send_at_once(self._resource)
                 self._stop_at(b"\n")
+            self._claim.seal()
             self.flush()
-        except LinkError:
+        except BaseException:
             self.close()
             raise
 
@@ -101,6 +108,9 @@ class VisaLink:
             with contextlib.suppress(Exception):
                 self._resource.close()
         self._resource, self._stop_byte = None, b""
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.release()
 
     def write(self, text: str) -> None:
         """Send one line."""
@@ -125,7 +135,7 @@ class VisaLink:
         return self.read()
 
     def read_until(self, mark: bytes, extra: int = 0) -> bytes:
-        """Receive up to and including ``mark`` and ``extra`` bytes more."""
+        """Receive up to and including ``mark`` and ``extra`` bytes more; not what adapters add."""
         resource, data = self._require(), bytearray()
         deadline = time.monotonic() + self._timeout
         with self._errors("did not answer in time"):
@@ -139,7 +149,7 @@ class VisaLink:
                 data += resource.read_bytes(_CHUNK, break_on_termchar=True)
             if extra:
                 data += resource.read_bytes(extra)
-        return bytes(data)
+        return bytes(data).lstrip(_TURNAROUND)
 
     def flush(self) -> None:
         """Throw away what was received and not read.

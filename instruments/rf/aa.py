@@ -67,20 +67,42 @@ class AaSource(TextRFSource):
         self._link.open()
         self._set_model(self.widest)
         self._switched = False
-        for n, (_, external) in self._list().items():
-            if external and not self._internal:
-                raise DeviceError(
-                    f"channel {n - 1} is in external mode: its power follows an input voltage. "
-                    "Switch the device to internal mode (I0), or set internal = true in the rig "
-                    "file to have this done with the first change"
-                )
+        self._look(connecting=True)
         return "AA Opto-Electronic MDSnC"
 
-    def _list(self) -> dict[int, tuple[RFTone, bool]]:
-        """Tones of the channels in use (from 1), and whether they are in external mode."""
+    def _look(self, *, connecting: bool = False) -> None:
+        """Refuse external mode, unless the first change is still to end it; then say so."""
+        super()._look()
+        listed = self._list()
+        for n, (tone, external, told) in sorted(listed.items()):
+            if connecting:
+                self._remark_off(n - 1, tone)
+            if external and not (connecting and self._internal):
+                raise DeviceError(
+                    f"{self._name} channel {n} is in external mode: its power follows an input "
+                    "voltage. Switch the device to internal mode (I0)"
+                    + (
+                        ": set the light once, which does it"
+                        if self._internal
+                        else ", or set internal = true in the rig file to have this done with the "
+                        "first change"
+                    )
+                )
+            if external:
+                self._remarks.append(
+                    f"{self._name} channel {n} is in external mode until the light is set"
+                )
+            if not told and n == 1:
+                self._remarks.append(
+                    f"{self._name} does not tell whether it is in external mode, as after "
+                    "power-up: look at its display; I0 makes it internal"
+                )
+
+    def _list(self) -> dict[int, tuple[RFTone, bool, bool]]:
+        """Tones of the channels in use (from 1), whether in external mode, and whether it tells."""
         self._link.flush()
         self._link.write("S")
-        found: dict[int, tuple[RFTone, bool]] = {}
+        found: dict[int, tuple[RFTone, bool, bool]] = {}
         for _ in range(_MOST_LINES):
             line = _LINE.fullmatch(self._link.read().strip())
             if line is None:
@@ -90,13 +112,14 @@ class AaSource(TextRFSource):
                 amplitude=volts_of(float(line[3])),
                 enabled=line[4].upper() == "ON",
             )
-            found[int(line[1])] = (tone, (line[5] or "").upper() == "EXT")
+            mode = (line[5] or "").upper()
+            found[int(line[1])] = (tone, mode == "EXT", bool(mode))
             if all(n + 1 in found for n in range(self._channels)):
                 return found
         raise LinkError(f"{self._link.address} lists no {self._channels} channels after 'S'")
 
     def _read_tone(self, channel: int) -> RFTone:
-        tone, external = self._list()[channel + 1]
+        tone, external, _ = self._list()[channel + 1]
         if external and self._switched:
             raise DeviceError(f"{self._name} channel {channel} stays in external mode after I0")
         return tone

@@ -75,6 +75,7 @@ class RFDriver(Driver):
         self._own_frequencies = _range_option("frequency_range", frequency_range, "Hz")
         self._own_amplitudes = _range_option("amplitude_range", amplitude_range, "V")
         self._widest, self._model = widest, widest
+        self._remarks: list[str] = []
         # Frequencies as they were asked for: devices report them with fewer digits or in steps of
         # their own, but two channels at one frequency must compare as equal.
         self._asked: dict[int, float] = {}
@@ -89,6 +90,34 @@ class RFDriver(Driver):
             frequency_range=_both(model.frequency_range, self._own_frequencies),
             amplitude_range=_both(model.amplitude_range, self._own_amplitudes),
         )
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What was found on the device that its user should know; newest look."""
+        return tuple(self._remarks)
+
+    def check_setup(self) -> tuple[str, ...]:
+        """Look whether the device still is as it has to be; writes no setting.
+
+        Returns
+        -------
+        tuple of str
+            What its user should know.
+
+        Raises
+        ------
+        DeviceError
+            If a setting makes something else of the light than the rig says; names the setting,
+            its value, the wanted one, and the remedy.
+        LinkError
+            If the link breaks.
+        """
+        self._require_link()
+        with self._talking():
+            self._look()
+            for channel in range(self._channels):
+                self._remark_off(channel, self._sound_tone(channel))
+        return self.remarks
 
     def set_tone(self, channel: int, tone: RFTone) -> None:
         """Set one channel (counted from 0) and read it back.
@@ -112,6 +141,7 @@ class RFDriver(Driver):
             if not tone.enabled:
                 self._check(tone, before)  # switching off must not fail for a value that stays
             self._check_phase(tone, before)
+            self._check_range(tone, before)
             try:
                 self._write_tone(channel, tone, before)
                 self._compare(channel, tone, self._sound_tone(channel))
@@ -136,6 +166,8 @@ class RFDriver(Driver):
         if tone.enabled:
             self._check(tone, before)
         with self._talking():
+            if before is not None:
+                self._check_range(tone, before)
             self._write_tone(channel, tone, before)
         self._asked[channel] = tone.frequency
 
@@ -163,6 +195,13 @@ class RFDriver(Driver):
 
     def _prepare(self, channel: int) -> None:
         """Check before a change that the device still means what its numbers say."""
+
+    def _look(self) -> None:
+        """Renew the remarks; raise DeviceError for a state that falsifies the light."""
+        self._remarks = []
+
+    def _check_range(self, tone: RFTone, now: RFTone) -> None:
+        """Refuse a change that would interrupt the light."""
 
     def _read_tone(self, channel: int) -> RFTone:
         raise AttributeError(f"{type(self).__name__} lacks _read_tone")
@@ -214,6 +253,14 @@ class RFDriver(Driver):
                 "such device can have: check that nothing else talks to it"
             )
         return tone
+
+    def _remark_off(self, channel: int, tone: RFTone) -> None:
+        """Say that a channel in use is switched off."""
+        if not tone.enabled:
+            self._remarks.append(
+                f"{self._name} channel {channel + 1}: its output is off, so its beam is dark: set "
+                "the light, or switch the output on at the device"
+            )
 
     def _check(self, tone: RFTone, now: RFTone | None = None) -> None:
         """Refuse values out of range, except those that stay as they are."""

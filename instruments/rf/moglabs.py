@@ -14,6 +14,7 @@ from ..links.base import LinkError
 from ..protocols import RFTone
 from ..setpoints import wrapped_phase
 from .base import TextRFSource, dbm_of, volts_of
+from .expected import wrong_state
 
 __all__ = ["MoglabsSource"]
 
@@ -48,11 +49,11 @@ class MoglabsSource(TextRFSource):
             raise self._other_device(identity, "a MOGLabs QRF, ARF or XRF")
         channels = 4 if "QRF" in identity.upper() else 2
         self._set_model(replace(self.widest, channels=channels))
+        self._look()
         limits = []
         for n in range(1, self._channels + 1):
-            self._check_mode(n)
             limits.append(volts_of(self._value(f"LIMIT,{n}", "dBm")))
-            self._sound_tone(n - 1)
+            self._remark_off(n - 1, self._sound_tone(n - 1))
         top = min(self.widest.amplitude_range[1], *limits)
         low = self.widest.amplitude_range[0]
         self._set_model(replace(self._model, amplitude_range=(low, top)))
@@ -80,14 +81,32 @@ class MoglabsSource(TextRFSource):
         """Value in a unit; the device adds its register in brackets."""
         return number(self._ask(query), query, self._link.address, unit=rf" ?{unit}(?:\s.*)?")
 
-    def _check_mode(self, n: int) -> None:
-        """Refuse a channel that plays a table: it takes no tones."""
-        answer = self._ask(f"MODE,{n}")
-        if re.search(r"\bT[SP][AB]\b|TABLE", answer, re.IGNORECASE):
-            raise DeviceError(
-                f"{self._name} channel {n - 1} is in table mode ({answer[:40]}): set it to normal "
-                f"mode at the device (MODE,{n},NSB), then connect again"
-            )
+    def _look(self) -> None:
+        """Refuse a channel that plays a table (it takes no tones) or that its inputs switch."""
+        super()._look()
+        for n in range(1, self._channels + 1):
+            where = f"{self._name} channel {n}"
+            mode = self._ask(f"MODE,{n}")
+            if re.search(r"\bT[SP][AB]\b|TABLE", mode, re.IGNORECASE):
+                raise wrong_state(
+                    where, "its mode", mode[:40], "NSB", f"MODE,{n},NSB",
+                    "it plays a table and takes no tones",
+                )  # fmt: skip
+            switched = self._if_known(f"EXTIO,ENABLE,{n}")
+            if switched is not None and re.search(r"\b(ON|ENABLED)\b", switched, re.IGNORECASE):
+                raise wrong_state(
+                    where, "control by its external input", switched[:40], "OFF",
+                    f"EXTIO,ENABLE,{n},OFF", "a voltage at its input would switch the light",
+                )  # fmt: skip
+
+    def _if_known(self, query: str) -> str | None:
+        """Ask what not every firmware knows: it answers ERR then."""
+        try:
+            return self._ask(query)
+        except LinkError:
+            raise
+        except DeviceError:
+            return None
 
     def _read_tone(self, channel: int) -> RFTone:
         n = channel + 1
@@ -110,6 +129,13 @@ class MoglabsSource(TextRFSource):
             raise LinkError(
                 f"{self._link.address} answered {answer[:60]!r} to {query!r}: no state of SIG, POW"
             )
+        if flags["SIG"] and not flags["POW"]:
+            remark = (
+                f"{self._name} channel {n}: its signal is on but its amplifier is off: no light; "
+                f"send ON,{n},ALL"
+            )
+            if remark not in self._remarks:
+                self._remarks.append(remark)
         return all(flags.values())
 
     def _write_tone(self, channel: int, tone: RFTone, now: RFTone | None) -> None:

@@ -17,6 +17,7 @@ from ..links.answers import match
 from ..protocols import RFTone
 from ..setpoints import wrapped_phase
 from .base import TextRFOptions, TextRFSource
+from .expected import wrong_state
 
 __all__ = ["NovatechSource"]
 
@@ -27,8 +28,10 @@ _ERRORS = {
 }  # fmt: skip
 _CHANNEL_LINE = (
     r"([0-9A-Fa-f]{8}) ([0-9A-Fa-f]{4}) ([0-9A-Fa-f]{4}) [0-9A-Fa-f]{4} "
-    r"[0-9A-Fa-f]{8} [0-9A-Fa-f]{8} [0-9A-Fa-f]{6}"
+    r"[0-9A-Fa-f]{8} [0-9A-Fa-f]{8} ([0-9A-Fa-f]{6})"
 )
+# Of the synthesizer's channel function register (AD9959): what is modulated, linear sweep.
+_MODULATED = 0xC04000
 _LAST_LINE = r"[0-9A-Fa-f]{2} [0-9A-Fa-f]{6} [0-9A-Fa-f]{4} [0-9A-Fa-f]{4} ([0-9A-Fa-f]{2})"
 _TURN = 16384
 _FULL = 1023
@@ -84,6 +87,9 @@ class NovatechSource(TextRFSource):
         self._set_model(self._widest)
         # What waits unapplied from before a fault is sent as it was read, with the first change.
         self._found = words[: self._channels]
+        self._look()
+        for channel, tone in enumerate(map(self._tone_of, self._found)):
+            self._remark_off(channel, tone)
         return f"Novatech 409B, firmware {version}"
 
     def _query(self) -> tuple[list[tuple[int, int, int]], str]:
@@ -95,6 +101,12 @@ class NovatechSource(TextRFSource):
             if n == 0 and line.strip() == "QUE":  # the echo, on after power-up
                 line = self._link.read()
             found = match(_CHANNEL_LINE, line, "QUE", self._link.address)
+            if n < self._channels and int(found[4], 16) & _MODULATED:
+                raise wrong_state(
+                    f"{self._name} channel {n}", "its function register", found[4],
+                    "one of a single tone", "M 0 (or switch the device off and on)",
+                    "it is modulated or swept",
+                )  # fmt: skip
             words.append((int(found[1], 16), int(found[2], 16), int(found[3], 16)))
         last = match(_LAST_LINE, self._link.read(), "QUE", self._link.address)
         return words, last[1]
@@ -120,7 +132,11 @@ class NovatechSource(TextRFSource):
         return (round(10.0 * tone.frequency), phase, level)
 
     def _read_tone(self, channel: int) -> RFTone:
-        frequency, phase, level = self._query()[0][channel]
+        return self._tone_of(self._query()[0][channel])
+
+    def _tone_of(self, words: tuple[int, int, int]) -> RFTone:
+        """Tone that words of a channel mean."""
+        frequency, phase, level = words
         return RFTone(
             frequency=0.1 * frequency,
             amplitude=level * self._full / _FULL,

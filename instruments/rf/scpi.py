@@ -2,7 +2,8 @@
 
 Amplitudes are sent in Vpp into 50 Ω and phases in degrees. Whether the device's own settings agree
 is read when connecting and before every change, and refused otherwise: in dBm, or with the load set
-to high impedance, the same number is another power.
+to high impedance, the same number is another power. What else somebody may have left (polarity,
+offset, modulation, coupling: :mod:`.scpi_states`) is read when connecting and before a run.
 """
 
 from __future__ import annotations
@@ -10,31 +11,56 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from ...models.errors import DeviceError
 from ..capabilities import RFCapabilities
 from ..links.answers import NUMBER, SCIENTIFIC, decimal, match, number
+from ..links.base import LinkError
 from ..protocols import RFTone
 from ..setpoints import wrapped_phase
-from .base import TextRFSource
+from .base import TextRFOptions, TextRFSource
+from .expected import Expected, ask_if_known, off
+from .scpi_states import ANGLE, KEYSIGHT, MEANING, RIGOL
 
 __all__ = ["KeysightSource", "RigolDG1000ZSource", "RigolDG4000Source", "ScpiSource"]
 
 # Entries read from an error queue before it counts as endless; devices keep 20 … 30.
 _DEEPEST = 40
-_LOAD = 50.0
+_MOST_REMARKS = 8
 _MODEL = re.compile(r"\s*,\s*")
 
 
 class ScpiSource(TextRFSource):
-    """Core of the dialects; see :class:`~.base.TextRFSource` for the options."""
+    """Core of the dialects; options as :class:`~.base.TextRFSource` and this.
+
+    Parameters
+    ----------
+    allow_autorange : bool
+        Change amplitudes of outputs that are on though the device may switch its attenuators: the
+        light may be interrupted then.
+    """
 
     maker: ClassVar[str]
     models: ClassVar[dict[str, tuple[float, int]]]  # model: (highest frequency in Hz, channels)
     lead: ClassVar[str] = ":"
     align_command: ClassVar[str]
     digits: ClassVar[int] = 7  # of the frequencies that the device reports
+    meaning: ClassVar[tuple[Expected, ...]] = MEANING  # asked before every change
+    states: ClassVar[tuple[Expected, ...]]  # asked when connecting and before a run
+
+    def __init__(
+        self,
+        name: str,
+        address: str | None = None,
+        *,
+        allow_autorange: bool = False,
+        **options: Unpack[TextRFOptions],
+    ) -> None:
+        super().__init__(name, address, **options)
+        self._allow_autorange = allow_autorange
+        self._autoranged: list[int] = []
+        self._unknown: set[str] = set()
 
     def _open(self) -> str:
         self._link.open()
@@ -43,10 +69,9 @@ class ScpiSource(TextRFSource):
         if not re.search(self.maker, identity, re.IGNORECASE) or len(parts) < 2:
             raise self._other_device(identity, f"a source that {type(self).__name__} drives")
         self._set_model(self._limits(parts[1]))
-        self._errors()  # what is left in the queue was not caused here
+        self._look()
         for channel in range(self._channels):
-            self._prepare(channel)
-            self._sound_tone(channel)
+            self._remark_off(channel, self._sound_tone(channel))
         return identity
 
     def _limits(self, model: str) -> RFCapabilities:
@@ -59,25 +84,73 @@ class ScpiSource(TextRFSource):
 
     def _prepare(self, channel: int) -> None:
         """Refuse a device whose units, load or function give our numbers another meaning."""
-        n, lead = channel + 1, self.lead
-        for query, good, remedy in (
-            (f"{lead}SOUR{n}:FUNC?", "SIN(USOID)?", f"{lead}SOUR{n}:FUNC SIN"),
-            (f"{lead}SOUR{n}:VOLT:UNIT?", "VPP", f"{lead}SOUR{n}:VOLT:UNIT VPP"),
-        ):
+        self._drain()  # what is left in the queue was not caused here
+        for expected in self.meaning:
+            query = self.lead + expected.query.format(n=channel + 1)
             answer = self._link.query(query).strip()
-            if not re.fullmatch(good, match(r"[A-Za-z]+", answer, query, self._link.address)[0]):
-                self._refuse(query, answer, remedy)
-        query = f"{lead}OUTP{n}:LOAD?"
-        answer = self._link.query(query).strip()
-        text = match(f"(?i:INF[A-Z]*)|{NUMBER}", answer, query, self._link.address)[0]
-        if text.upper().startswith("INF") or abs(float(text) - _LOAD) > 0.01 * _LOAD:
-            self._refuse(query, answer, f"{lead}OUTP{n}:LOAD 50")
+            match(f"(?i:[A-Z]+)|{NUMBER}", answer, query, self._link.address)
+            if not expected.good(answer):
+                raise expected.refusal(self._name, channel, answer, self.lead)
 
-    def _refuse(self, query: str, answer: str, remedy: str) -> None:
-        raise DeviceError(
-            f"{self._name} answers {answer} to {query}: amplitudes (Vpp into 50 Ω) or phases (deg) "
-            f"would mean something else; set it at the device ({remedy}), then connect again"
+    def _look(self) -> None:
+        super()._look()
+        for channel in range(self._channels):
+            self._prepare(channel)
+            for expected in self.states:
+                answer = self._ask_if_known(expected.query.format(n=channel + 1))
+                if answer is not None and not expected.good(answer):
+                    raise expected.refusal(self._name, channel, answer, self.lead)
+        self._look_at_ranges()
+        if self._autoranged and not self._allow_autorange:
+            self._remarks.append(f"{self._name}: {self._about_ranges()}")
+
+    def _ask_if_known(self, query: str) -> str | None:
+        """Ask for a setting that not all models have."""
+        return ask_if_known(self._link, self.lead + query, self._unknown, self._require_refusal)
+
+    def _require_refusal(self) -> None:
+        """Raise LinkError unless the error queue tells why a question got no answer."""
+        if not self._errors():
+            raise LinkError(f"{self._link.address} did not answer in time, and names no error")
+
+    def _drain(self) -> None:
+        """Empty the error queue before a command of ours; say what somebody else left there."""
+        left = self._errors()
+        if left:
+            self._remarks = self._remarks[-_MOST_REMARKS:]
+            self._remarks.append(
+                f"{self._name} had errors in its queue that were not caused here: "
+                f"{'; '.join(left)}: check what else uses it"
+            )
+
+    def _look_at_ranges(self) -> None:
+        """Renew which channels (from 1) range their output attenuators by themselves."""
+        self._autoranged = []
+        for n in range(1, self._channels + 1):
+            answer = self._ask_if_known(f"SOUR{n}:VOLT:RANG:AUTO?")
+            if answer is not None and not off(answer):
+                self._autoranged.append(n)
+
+    def _about_ranges(self) -> str:
+        channels = " and ".join(map(str, self._autoranged))
+        command = f"{self.lead}SOUR{self._autoranged[0]}:VOLT:RANG:AUTO"
+        return (
+            f"the output range of channel {channels} is automatic ({command}? is ON, not OFF): the "
+            "output is interrupted for a moment where an amplitude crosses a range, and a particle "
+            f"is lost; set the largest amplitude in use, send {command} OFF, or say "
+            "allow_autorange = true in the rig file if nothing is trapped"
         )
+
+    def _check_range(self, tone: RFTone, now: RFTone) -> None:
+        """Refuse to change the amplitude of light that is on while any range may switch."""
+        moved = abs(tone.amplitude - now.amplitude) > 0.5 * self.widest.amplitude_resolution
+        if self._allow_autorange or not (
+            self._autoranged and moved and tone.enabled and now.enabled
+        ):
+            return
+        self._look_at_ranges()  # it may have been mended by hand
+        if self._autoranged:
+            raise DeviceError(f"{self._name} keeps its amplitude: {self._about_ranges()}")
 
     def _read_tone(self, channel: int) -> RFTone:
         source = f"{self.lead}SOUR{channel + 1}"
@@ -177,13 +250,8 @@ class KeysightSource(ScpiSource):
     lead = ""
     align_command = "PHAS:SYNC"
     digits = 13
-
-    def _prepare(self, channel: int) -> None:
-        super()._prepare(channel)
-        answer = self._link.query("UNIT:ANGL?").strip()
-        unit = match(r"[A-Za-z]+", answer, "UNIT:ANGL?", self._link.address)[0]
-        if not unit.upper().startswith("DEG"):
-            self._refuse("UNIT:ANGL?", answer, "UNIT:ANGL DEG")
+    meaning = (*MEANING, ANGLE)
+    states = KEYSIGHT
 
 
 _RIGOL = RFCapabilities(
@@ -210,6 +278,7 @@ class RigolDG1000ZSource(ScpiSource):
     }  # fmt: skip
     widest = _RIGOL
     align_command = ":SOUR1:PHAS:SYNC"
+    states = RIGOL
 
 
 class RigolDG4000Source(ScpiSource):
@@ -224,3 +293,4 @@ class RigolDG4000Source(ScpiSource):
     }  # fmt: skip
     widest = replace(_RIGOL, frequency_range=(1e-6, 200e6))
     align_command = ":SOUR1:PHAS:INIT"
+    states = RIGOL

@@ -8,25 +8,58 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
-from ...models.errors import DeviceError
 from ..capabilities import RFCapabilities
 from ..links.answers import decimal, match, number
 from ..links.base import LinkError
 from ..protocols import RFTone
 from ..setpoints import wrapped_phase
-from .base import TextRFSource
+from .base import TextRFOptions, TextRFSource
+from .expected import Expected, ask_if_known, normal, wrong_state, zero
 
 __all__ = ["SiglentSource"]
+
+_AMPLITUDES = "amplitudes (Vpp of a sine into 50 Ω) would mean something else"
+_VARIES = "frequency or amplitude would change by themselves"
+_ALWAYS = ("WVTP", "LOAD")  # told by every model
+_FIELDS: tuple[tuple[str, Callable[[str], bool], str, str], ...] = (
+    ("WVTP", lambda value: value == "SINE", "BSWV WVTP,SINE", _AMPLITUDES),
+    ("LOAD", lambda value: value == "50", "OUTP LOAD,50", _AMPLITUDES),
+    ("PLRT", normal, "OUTP PLRT,NOR", "the phase of the light would be turned by π"),
+    ("OFST", lambda value: zero(value.removesuffix("V")), "BSWV OFST,0",
+     "a direct voltage would reach amplifier and modulator"),
+)  # fmt: skip
+
+
+def _all_off(answer: str) -> bool:
+    """Whether no item of an answer is ON."""
+    return "ON" not in re.split(r"[ ,]+", answer)
+
+
+_STATES = (
+    Expected("the modulation", "C{n}:MDWV?", lambda a: "STATE,ON" not in a, "STATE,OFF",
+             "C{n}:MDWV STATE,OFF", _VARIES),
+    Expected("the sweep", "C{n}:SWWV?", lambda a: "STATE,ON" not in a, "STATE,OFF",
+             "C{n}:SWWV STATE,OFF", _VARIES),
+    Expected("the burst", "C{n}:BTWV?", lambda a: "STATE,ON" not in a, "STATE,OFF",
+             "C{n}:BTWV STATE,OFF", "the light would be interrupted"),
+    Expected("the other channel added to this one", "C{n}:CMBN?", _all_off, "OFF",
+             "C{n}:CMBN OFF", "the light would carry both tones"),
+    Expected("coupling of the channels", "COUP?", _all_off, "OFF",
+             "COUP TRACE,OFF (then COUP FCOUP,OFF, COUP PCOUP,OFF, COUP ACOUP,OFF)",
+             "a change of one channel would change the other one"),
+    Expected("the phase mode", "MODE?", lambda a: "INDEPENDENT" not in a, "PHASE-LOCKED",
+             "MODE PHASE-LOCKED", "the phase between the channels would drift"),
+)  # fmt: skip
 
 
 class SiglentSource(TextRFSource):
     """Siglent SDG with two channels; see :class:`~.base.TextRFSource` for the options.
 
-    Its channels must be phase-locked (``MODE PHASE-LOCKED``). That is not checked: not every model
-    tells.
+    Its channels must be phase-locked (``MODE PHASE-LOCKED``), which is checked where a model tells.
     """
 
     models: ClassVar[dict[str, float]] = {  # highest frequency of a sine, Hz
@@ -45,6 +78,13 @@ class SiglentSource(TextRFSource):
         update_rate=10.0,
     )
 
+    def __init__(
+        self, name: str, address: str | None = None, **options: Unpack[TextRFOptions]
+    ) -> None:
+        super().__init__(name, address, **options)
+        self._unknown: set[str] = set()
+        self._known_as = ""
+
     def _open(self) -> str:
         self._link.open()
         identity = self._link.query("*IDN?").strip()
@@ -54,9 +94,29 @@ class SiglentSource(TextRFSource):
         low, high = self.widest.frequency_range
         highest = self.models.get(found[0].upper(), high)
         self._set_model(replace(self.widest, frequency_range=(low, highest)))
+        self._known_as = identity
+        self._look()
         for channel in range(self._channels):
-            self._sound_tone(channel)
+            self._remark_off(channel, self._sound_tone(channel))
         return identity
+
+    def _look(self) -> None:
+        super()._look()
+        for channel in range(self._channels):
+            for expected in _STATES:
+                query = expected.query.format(n=channel + 1)
+                answer = ask_if_known(self._link, query, self._unknown, self._require_alive)
+                if answer is None:
+                    continue
+                match(rf"{re.escape(query.rstrip('?'))} \S.*", answer, query, self._link.address)
+                if not expected.good(answer.upper()):
+                    raise expected.refusal(self._name, channel, answer)
+
+    def _require_alive(self) -> None:
+        """Raise LinkError unless the device says who it is, as before."""
+        answer = self._link.query("*IDN?").strip()
+        if answer != self._known_as:
+            raise LinkError(f"{self._link.address} answered {answer[:60]!r} to '*IDN?'")
 
     def _fields(self, query: str) -> dict[str, str]:
         """Ask, and return the answer's pairs; the first item of an output's state is "STATE"."""
@@ -87,18 +147,15 @@ class SiglentSource(TextRFSource):
         )
 
     def _check_setup(self, channel: int, wave: dict[str, str], output: dict[str, str]) -> None:
-        """Refuse a load or a function with which the numbers mean something else."""
-        n = channel + 1
-        for key, fields, good, remedy in (
-            ("WVTP", wave, "SINE", f"C{n}:BSWV WVTP,SINE"),
-            ("LOAD", output, "50", f"C{n}:OUTP LOAD,50"),
-        ):
-            if fields.get(key) != good:
-                raise DeviceError(
-                    f"{self._name} channel {n} has {key} {fields.get(key)}: amplitudes (Vpp of a "
-                    f"sine into 50 Ω) would mean something else; set it at the device ({remedy}), "
-                    "then connect again"
-                )
+        """Refuse what makes another light of the same numbers, with every tone that is read."""
+        n, fields = channel + 1, wave | output
+        for key, good, remedy, means in _FIELDS:
+            value = fields.get(key)
+            if (value is None and key in _ALWAYS) or (value is not None and not good(value)):
+                raise wrong_state(
+                    f"{self._name} channel {n}", key, str(value), remedy.rpartition(",")[2],
+                    f"C{n}:{remedy}", means,
+                )  # fmt: skip
 
     def _write_tone(self, channel: int, tone: RFTone, now: RFTone | None) -> None:
         """Send what differs, and the phase always: EQPHASE may have reset it."""

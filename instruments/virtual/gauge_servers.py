@@ -59,9 +59,20 @@ class PfeifferInstrument(_Controller):
         "capacitance": "CMR",
     }  # fmt: skip
 
+    # What it keeps without acting on it, with forms of what may be set: baud rate, channel and
+    # digits of the display, filters, sensors on or off, errors, thresholds of relays and gauges.
+    _KEPT: ClassVar[dict[str, tuple[str, ...]]] = {
+        "BAU": ("0",), "SCT": ("0",), "DCD": ("2",), "FIL": ("1", "1"), "SEN": ("0", "0"),
+        "RES": ("0",), "SAV": ("0",), "DGS": ("0", "0"), "OFC": ("0", "0"),
+        "SPS": ("0", "0", "0", "0"),
+        **{f"SP{n}": ("0", "1.0000E-11", "9.0000E-11") for n in range(1, 5)},
+        **{f"SC{n}": ("0", "0", "1.0000E-11", "9.0000E-11") for n in (1, 2)},
+    }  # fmt: skip
+
     def __init__(self, gauge: Gauge, *, sensor: str = "full-range") -> None:
         super().__init__(gauge, sensor=sensor)
         self._unit, self._factor = 0, 1.0
+        self._kept = dict(self._KEPT)
 
     def converse(self) -> _PfeifferConversation:
         """Start to talk with a client."""
@@ -75,6 +86,8 @@ class PfeifferInstrument(_Controller):
                 return self._set_unit(parameters)
             if name == "CAL":
                 return self._set_factor(parameters)
+            if name in self._kept:
+                return self._keep(name, parameters)
             if parameters:
                 return None
             if name == "PR1":
@@ -94,6 +107,19 @@ class PfeifferInstrument(_Controller):
             code = self._STATUS.index(status) if status in self._STATUS else 3
             return f"{code},+0.0000E+00"
         return f"0,{self._factor * value:+.4E}"
+
+    def _keep(self, name: str, parameters: list[str]) -> str | None:
+        """Ask or change what does not act; as many values as it has, of their form."""
+        if parameters and name != "SPS":
+            numbers = [re.fullmatch(r"\d(\.\d+)?(E[+-]?\d{1,2})?|0\.\d+", p) for p in parameters]
+            if name in ("RES", "SAV"):  # an action: nothing is kept
+                return self._kept[name][0] if len(parameters) == 1 and all(numbers) else None
+            if len(parameters) != len(self._kept[name]) or not all(numbers):
+                return None
+            self._kept[name] = tuple(parameters)
+        elif parameters:
+            return None
+        return ",".join(self._kept[name])
 
     def _set_unit(self, parameters: list[str]) -> str | None:
         if parameters:
@@ -162,13 +188,14 @@ class MksInstrument(_Controller):
     ) -> None:
         super().__init__(gauge, sensor=sensor)
         self._address, self._unit, self._gas = unit_address, "TORR", "NITROGEN"
+        self._kept: dict[str, str] = {}
 
     def converse(self) -> LineConversation:
         """Start to talk with a client."""
         return LineConversation(self._message, end=b";FF", answer_end=b"")
 
     def _message(self, line: str) -> str | None:
-        found = re.fullmatch(rf"@{self._address:03d}([A-Z]+)(\d*)([?!])(.*)", line)
+        found = re.fullmatch(rf"@{self._address:03d}([A-Z]+?)(\d*|Z)([?!])(.*)", line)
         if found is None:
             return None  # for another unit, or not understood: silence on the bus
         with self._lock:
@@ -182,12 +209,43 @@ class MksInstrument(_Controller):
             self._unit = value.upper()
         if name == "GT" and value is not None:
             self._gas = value.upper()
+        if name in self._KEPT:
+            return self._keep(name, number, value)
         if value is not None and name not in ("U", "GT"):
             return "NAK160"
-        if name == "PR":
-            return self._reading() if number == "1" else "NAK151"
+        if name in ("PR", "PC"):
+            return self._readings(number)
+        if name == "T":
+            return "ACKG" if number == "1" else "NAK152"
         fixed = {"U": self._unit, "GT": self._gas, "MD": "937B", "SN": "0000000001"}
         return f"ACK{fixed[name]}" if name in fixed else "NAK160"
+
+    # Power of a channel; relays: setpoint, reset, direction, whether they act, state. With default
+    # and the form of what may be set.
+    _KEPT: ClassVar[dict[str, tuple[str, str]]] = {
+        "CP": ("ON", "ON|OFF"),
+        "SP": ("1.00E-09", r"\d+(\.\d+)?(E[+-]?\d+)?"),
+        "SH": ("1.10E-09", r"\d+(\.\d+)?(E[+-]?\d+)?"),
+        "SD": ("BELOW", "ABOVE|BELOW"),
+        "EN": ("CLEAR", "CLEAR|ENABLE|SET"),
+        "SS": ("CLEAR", "(?!)"),
+    }
+
+    def _keep(self, name: str, number: str, value: str | None) -> str:
+        default, form = self._KEPT[name]
+        if not number.isdigit() or not 1 <= int(number) <= (6 if name == "CP" else 12):
+            return "NAK160"
+        if value is not None:
+            if re.fullmatch(form, value.strip().upper()) is None:
+                return "NAK169"
+            self._kept[f"{name}{number}"] = value.strip().upper()
+        return f"ACK{self._kept.get(f'{name}{number}', default)}"
+
+    def _readings(self, number: str) -> str:
+        """Reading of a channel, or of all in one answer."""
+        if number == "Z":
+            return " ".join([self._reading(), *["NO_GAUGE"] * 5])
+        return self._reading() if number == "1" else "NAK151"
 
     def _reading(self) -> str:
         value, status = self._shown(self.units[self._unit])

@@ -14,8 +14,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, cast
 
-from ...models.errors import InputError
-from ..catalogue import make_device
+from ...models.errors import DeviceError, InputError
+from ..catalogue import find_driver, make_device
 from ..rig import Rig
 from ..simulated.digitizer import SimulatedDigitizer
 from ..simulated.world import SimulatedWorld
@@ -124,12 +124,24 @@ class VirtualLaboratory:
         self.lock = threading.RLock()
         self._texts: dict[str, TextServer | SerialServer] = {}
         self._ni: NiServer | None = None
+        self._require_carrier()
         try:
             self._serve()
             self._light = self._light_table()
         except BaseException:
             self.stop()
             raise
+
+    def _require_carrier(self) -> None:
+        """Refuse a source whose frequencies do not reach the carrier of this laboratory."""
+        dialect, carrier = self._dialects["rf"], self._world.settings.rf.carrier
+        low, high = find_driver("rf", dialect).load().widest.frequency_range  # type: ignore[attr-defined]
+        if self._rig.rf is not None and not low <= carrier <= high:
+            raise DeviceError(
+                f"{dialect} makes {1e-6 * low:g} … {1e-6 * high:g} MHz, and the carrier of rig "
+                f"{self._rig.name} is {1e-6 * carrier:g} MHz: choose another source (--rf), or set "
+                "devices.rf.carrier"
+            )
 
     def _serve(self) -> None:
         """Start all servers."""

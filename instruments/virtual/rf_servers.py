@@ -40,6 +40,9 @@ class MoglabsInstrument:
         self._model = model
         self._limit = [limit for _ in range(self._tones.channels)]
         self._mode = ["NSB" for _ in range(self._tones.channels)]
+        self._external = ["OFF" for _ in range(self._tones.channels)]
+        # Signal and amplifier as they were switched: light needs both.
+        self._parts = [{"SIG": True, "POW": True} for _ in range(self._tones.channels)]
         self._actions: dict[str, Callable[[int, list[str]], str]] = {
             "FREQ": self._frequency,
             "POW": self._power,
@@ -71,6 +74,8 @@ class MoglabsInstrument:
                 self._channel(text)
             self._tones.align()
             return "OK: phases aligned"
+        if name == "EXTIO":
+            return self._switched_outside(arguments)
         if name not in self._actions:
             raise _Refused(f"Unrecognised command {name}")
         if not arguments:
@@ -131,9 +136,24 @@ class MoglabsInstrument:
         text = self._mode[channel]
         return f"OK: CH{channel + 1} mode now {text}" if arguments else text
 
+    def _switched_outside(self, arguments: list[str]) -> str:
+        """Whether an external input switches a channel; of it only ENABLE is served."""
+        if len(arguments) < 2 or arguments[0].upper() != "ENABLE":
+            raise _Refused("Unrecognised command EXTIO")
+        channel = self._channel(arguments[1])
+        if arguments[2:] and arguments[2].upper() in ("ON", "OFF"):
+            self._external[channel] = arguments[2].upper()
+            return f"OK: CH{channel + 1} external control {self._external[channel]}"
+        return self._external[channel]
+
     def _status(self, channel: int, arguments: list[str]) -> str:
-        state = "ON" if self._tones.tone(channel).enabled else "OFF"
-        return f"CH{channel + 1} SIG: {state}, POW: ON, MODE: {self._mode[channel]}"
+        parts = self._parts[channel]
+        if self._tones.tone(channel).enabled:  # light there is: both are on
+            parts = {"SIG": True, "POW": True}
+        elif all(parts.values()):
+            parts = {"SIG": False, "POW": True}
+        told = ", ".join(f"{part}: {'ON' if on else 'OFF'}" for part, on in parts.items())
+        return f"CH{channel + 1} {told}, MODE: {self._mode[channel]}"
 
     def _switch_on(self, channel: int, arguments: list[str]) -> str:
         return self._switch(channel, arguments, True)
@@ -145,7 +165,10 @@ class MoglabsInstrument:
         what = arguments[0].upper() if arguments else "ALL"
         if what not in ("SIG", "POW", "ALL"):
             raise _Refused(f"Invalid output {what}")
-        self._tones.change(channel, enabled=on)
+        parts = self._parts[channel]
+        for part in parts if what == "ALL" else (what,):
+            parts[part] = on
+        self._tones.change(channel, enabled=all(parts.values()))
         return f"OK: CH{channel + 1} {what} {'on' if on else 'off'}"
 
 
@@ -166,6 +189,8 @@ class NovatechInstrument:
         self._tones = ToneRegisters(device)
         self._full, self._echo = full_scale, echo
         self._by_hand, self._clears = False, False
+        # Channel function registers: bits 22, 23 modulate, bit 14 sweeps; byte commands set them.
+        self.registers = [0x000301 for _ in range(4)]
         self._waiting: dict[int, dict[str, int]] = {}
 
     def converse(self) -> LineConversation:
@@ -239,7 +264,7 @@ class NovatechInstrument:
         words = self._words(channel) | self._waiting.get(channel, {})
         return (
             f"{words['frequency']:08X} {words['phase']:04X} {words['level']:04X} 0000 "
-            "00000000 00000000 000301"
+            f"00000000 00000000 {self.registers[channel]:06X}"
         )
 
     def _update(self) -> None:

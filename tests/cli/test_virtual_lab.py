@@ -16,7 +16,7 @@ import pytest
 
 from optobind.acquisition.session import Session
 from optobind.cli.following import carry_out
-from optobind.cli.virtual_lab import client_rig
+from optobind.cli.virtual_lab import client_rig, who_can_drive
 from optobind.config.build import build_rig
 from optobind.config.load import LoadedRig, read_plan, read_rig, rig_from_dict
 from optobind.instruments.virtual.laboratory import (
@@ -87,7 +87,7 @@ def test_light_and_pressure_read_through_the_drivers_are_those_of_the_world(rf, 
 
 def test_source_that_does_not_reach_the_carrier_cannot_stand_here():
     built = build_rig(read_rig("simulated-pair", FAST))
-    with pytest.raises(DeviceError):
+    with pytest.raises(DeviceError, match=r"dg1000z makes 1e-12 … 60 MHz.* is 80 MHz: choose"):
         VirtualLaboratory(built, rf="rigol-dg1000z")
 
 
@@ -120,6 +120,8 @@ def test_command_prints_and_writes_the_rig_to_connect_with(optobind, tmp_path):
     answer = optobind("virtual-lab", "simulated-pair", "--fast", "--duration", "0", "--out", path)
     assert answer.code == 0, answer
     assert "virtual laboratory is running" in answer.err
+    assert "anybody who works on this computer can drive this laboratory" in answer.err
+    assert "anybody who works on this computer" in answer.out.splitlines()[0]
     document = tomllib.loads(answer.out)
     assert document == tomllib.loads(path.read_text(encoding="utf-8"))
     assert document["devices"]["rf"]["driver"] == "keysight"
@@ -240,3 +242,16 @@ def test_reheating_through_the_drivers_gives_the_estimates_of_the_in_process_rig
         outside = run(connected_rig(loaded, laboratory), "reheating", plan, tmp_path / "outside.h5")
     fits = [pairs(optobind("fit", "reheating", path, "--json").json) for path in (inside, outside)]
     agree(*fits)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])
+def test_a_laboratory_of_this_computer_says_who_can_drive_it(host):
+    assert "who works on this computer" in who_can_drive(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "no such host"])
+def test_a_laboratory_on_the_network_says_so_loudly_and_what_to_do(host):
+    text = who_can_drive(host)
+    assert f"anybody on the network who reaches {host} can drive this laboratory" in text
+    assert "use --host 127.0.0.1 and an ssh tunnel" in text
+    assert "\n" not in text

@@ -52,6 +52,7 @@ class FakePico:
         self.overflow = 0
         self.buffers: dict[int, np.ndarray] = {}
         self.sent = 0
+        self.place = 0
 
     def StreamingReadyType(self, function):
         return function
@@ -86,12 +87,19 @@ class FakePico:
 
     def ps5000aGetStreamingLatestValues(self, handle, ready, parameter):
         if self.stream_status == 0:
-            ramp = np.arange(self.sent, self.sent + 700) % 30000
+            size = len(next(iter(self.buffers.values())))
+            start = self.place % size
+            count = min(700, size - start)
+            ramp = np.arange(self.sent, self.sent + count) % 30000
             for channel, buffer in self.buffers.items():
-                buffer[50:750] = ramp + channel
-            ready(7, 700, 50, self.overflow, 0, 0, 0, None)
-            self.sent += 700
+                buffer[start : start + count] = ramp + channel
+            ready(7, count, start, self.overflow, 0, 0, 0, None)
+            self.skip(count)
         return self.stream_status
+
+    def skip(self, samples: int) -> None:
+        """Fill places of the buffer, whether they are handed over or not."""
+        self.sent, self.place = self.sent + samples, self.place + samples
 
     def ps5000aStop(self, handle):
         self.calls.append(("stop",))
@@ -136,6 +144,42 @@ def test_picoscope_streams_without_a_seam(pico):
     assert pico.calls[-1] == ("stop",)
     digitizer.disconnect()
     assert pico.calls[-1] == ("close",)
+
+
+@pytest.mark.parametrize("lost", [1, 5000, 40_000])
+def test_picoscope_samples_lost_inside_its_driver_are_a_gap(pico, lost: int):
+    digitizer = PicoScopeDigitizer("pico", channels=("A", "B"), timeout=60.0)
+    assert digitizer.connect()
+    assert "lost inside the PicoScope's driver" in digitizer.remarks[0]
+    digitizer.start()
+    size, buffer = 250_000, np.zeros((700, 2), np.int16)
+    expected = 0
+    while pico.place < size + 700:  # through the end of the driver's buffer: that is no gap
+        result = digitizer.read_into(buffer)
+        assert (result.first_sample, result.status) == (expected, BlockStatus.OK)
+        expected += result.samples
+    before = pico.sent
+    pico.skip(lost)
+    while not result.status & BlockStatus.GAP_BEFORE:
+        assert result.first_sample < before
+        result = digitizer.read_into(buffer)
+    assert result.first_sample == before + lost
+    assert buffer[0, 0] == (before + lost) % 30000
+
+
+def test_picoscope_whole_turns_of_its_buffer_that_were_overwritten_are_counted(pico, monkeypatch):
+    clock = [100.0]
+    module = sys.modules["optobind.instruments.digitizers.picoscope"]
+    monkeypatch.setattr(module, "time", types.SimpleNamespace(monotonic=lambda: clock[0]))
+    digitizer = PicoScopeDigitizer("pico", channels=("A", "B"), timeout=60.0)
+    digitizer.connect()
+    digitizer.start()
+    buffer = np.zeros((700, 2), np.int16)
+    digitizer.read_into(buffer)
+    pico.skip(2 * 250_000 + 11)  # a reader that was held up for half a second, at 1 MHz
+    clock[0] += 0.5007
+    result = digitizer.read_into(buffer)
+    assert result.first_sample == 700 + 2 * 250_000 + 11
 
 
 def test_picoscope_errors_carry_their_number(pico):
@@ -379,6 +423,7 @@ class FakeServer:
         self.calls: list[tuple] = [("server", host, port, api_level)]
         self.enabled = 1
         self.skip = self.next = 0
+        self.apart = 0
         self.failure: Exception | None = None
         type(self).last = self
 
@@ -415,7 +460,7 @@ class FakeServer:
             mine = index if not extra else index - 150
             mine = mine[mine >= 0]
             data[f"/dev1/demods/{demod}/sample"] = {
-                "timestamp": 1000 + 128 * mine.astype(np.uint64),
+                "timestamp": 1000 + extra * self.apart + 128 * mine.astype(np.uint64),
                 "x": mine + 0.25 * demod,
                 "y": -mine - 0.25 * demod,
             }
@@ -448,6 +493,23 @@ def test_zurich_joins_demodulators_by_their_time_stamps(zurich):
     digitizer.stop()
     digitizer.disconnect()
     assert server.calls[-1] == ("disconnect",)
+
+
+@pytest.mark.parametrize("apart", [1, 63, -40])
+def test_zurich_demodulators_that_tick_at_other_moments_are_joined_to_the_nearest(zurich, apart):
+    digitizer = ZurichDigitizer("zi", device="dev1", channels=("0.x", "1.x"), timeout=60.0)
+    digitizer.connect()
+    assert "joined to the nearest one in time" in digitizer.remarks[0]
+    zurich.last.apart = apart
+    digitizer.start()
+    samples = np.zeros((800, 2), np.float32)
+    for k in range(4):
+        result = digitizer.read_into(samples[200 * k : 200 * k + 200])
+        assert (result.samples, result.first_sample, result.status) == (200, 200 * k, 0)
+    assert np.array_equal(samples[:, 1], samples[:, 0] + 0.25)
+    zurich.last.apart += 3  # it has left its grid
+    with pytest.raises(DeviceError, match="rate of the demodulators has changed"):
+        digitizer.read_into(np.zeros((3000, 2), np.float32))
 
 
 def test_zurich_samples_that_the_server_drops_are_a_gap_of_known_length(zurich):

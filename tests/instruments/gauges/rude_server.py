@@ -35,8 +35,8 @@ class RudeServer:
         stream: float = 0.0,
         **options,
     ) -> None:
-        gauge = FakeGauge([reading or GaugeReading(1.25e-4)])
-        self.instrument = make_instrument(dialect, gauge, **options)
+        device = options.pop("device", None) or FakeGauge([reading or GaugeReading(1.25e-4)])
+        self.instrument = make_instrument(dialect, device, **options)
         self.latency, self.garble, self.prefix, self.stream = latency, garble, prefix, stream
         self.dead = threading.Event()
         self.messages = 0

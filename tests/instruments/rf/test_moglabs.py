@@ -29,6 +29,7 @@ def scripted(**changes: str):
     answers = {
         "INFO": "MOGLabs XRF421 rev6",
         "MODE,1": "NSB",
+        "EXTIO,ENABLE,1": "ERR: Unrecognised command",
         "LIMIT,1": "33.00 dBm",
         "FREQ,1": "80.00000009 MHz (0x147AE148)",
         "POW,1": "+30.00 dBm (0x3FFF)",
@@ -110,7 +111,7 @@ def test_quantised_frequency_reads_back_as_asked():
     ("changes", "error", "match"),
     [
         ({"INFO": "MOGLabs DLC202"}, DeviceError, "not a MOGLabs QRF"),
-        ({"MODE_1": "TSB (table simple)"}, DeviceError, "table mode.*MODE,1,NSB"),
+        ({"MODE_1": "TSB (table simple)"}, DeviceError, "plays a table.*MODE,1,NSB"),
         ({"FREQ_1": "80.0"}, LinkError, "makes no sense"),
         ({"POW_1": "OK"}, LinkError, "makes no sense"),
         ({"POW_1": "1e200 dBm"}, LinkError, "no such device can have"),

@@ -46,7 +46,18 @@ def keysight_answers(**changes: str):
             f"SOUR{n}:VOLT?": "+2.000000000000000E-01",
             f"SOUR{n}:PHAS?": "+9.000000000000000E+01",
             f"OUTP{n}?": "1",
+            f"OUTP{n}:POL?": "NORM",
+            f"OUTP{n}:MODE?": "NORM",
+            f"SOUR{n}:VOLT:OFFS?": "+0.000000000000000E+00",
+            f"SOUR{n}:VOLT:RANG:AUTO?": "0",
+            f"SOUR{n}:VOLT:COUP?": "0",
+            f"SOUR{n}:FREQ:COUP?": "0",
+            f"SOUR{n}:FREQ:MODE?": "CW",
+            f"SOUR{n}:TRACK?": "OFF",
+            f"SOUR{n}:COMB:FEED?": "NONE",
         }
+        for kind in ("AM", "FM", "PM", "FSK", "BPSK", "PWM", "SUM", "SWE", "BURS"):
+            answers[f"SOUR{n}:{kind}:STAT?"] = "0"
     answers |= {key.replace("_", ":") + "?": value for key, value in changes.items()}
     return ScriptedLink(respond=answers.get)
 
@@ -184,7 +195,7 @@ def test_single_channel_model_is_refused_for_two_channels():
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"SOUR1_VOLT_UNIT": "DBM"}, r"answers DBM to SOUR1:VOLT:UNIT\?.*SOUR1:VOLT:UNIT VPP"),
+        ({"SOUR1_VOLT_UNIT": "DBM"}, r"is DBM \(SOUR1:VOLT:UNIT\?\), not VPP.*SOUR1:VOLT:UNIT VPP"),
         ({"SOUR2_VOLT_UNIT": "VRMS"}, "SOUR2:VOLT:UNIT VPP"),
         ({"OUTP2_LOAD": "+9.9E+37"}, "OUTP2:LOAD 50"),
         ({"OUTP1_LOAD": "INF"}, "OUTP1:LOAD 50"),
