@@ -180,7 +180,11 @@ class SimulatedGate(SimulatedDevice):
     @property
     def capabilities(self) -> GateCapabilities:
         """Delay and jitter of the switch."""
-        return GateCapabilities(self._settings.switch_delay, self._settings.switch_jitter)
+        return GateCapabilities(
+            delay=self._settings.switch_delay,
+            jitter=self._settings.switch_jitter,
+            hardware_timed=self._world.settings.pattern_offset is not None,
+        )
 
     def set(self, closed: bool) -> None:
         """Close (True) or open the gate.
