@@ -1,4 +1,4 @@
-"""Are the particles still there: judged from the record before each release, and while it goes on."""
+"""Are the particles still there: judged from the record before and during each release."""
 
 from __future__ import annotations
 
