@@ -100,5 +100,10 @@ def _require_steady_gate(plan: ReheatingPlan, rig: Rig, why: str = "") -> None:
         f"plan.release_time {engineering(plan.release_time, 's')} is shorter than "
         f"{LEAST_JITTERS:g} × the jitter of the gate ({engineering(limits.jitter, 's')}), "
         f"allowed: {engineering(least, 's')} or more where calls switch it; let a card do it "
-        f"({why or 'add [devices.pattern]'}) or release for longer"
+        f"({why or _how(rig)}) or release for longer"
     )
+
+
+def _how(rig: Rig) -> str:
+    """What has a card switch the gate of a rig."""
+    return "add [devices.pattern]" if rig.pattern is None else "plan.timing = card"
