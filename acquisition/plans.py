@@ -99,7 +99,33 @@ class ReheatingPlan(WithKeys):
         "the rig has one.",
         Choice(("auto", "card", "software")),
     )
+    phase_reversal: Literal["none", "repetition", "block"] = key(
+        "none",
+        "reversal of φ",
+        "Alternate between φ as it is set and φ + π, repetition by repetition or block by block: g "
+        "and Re D_12 change sign, cross-talk and drifts do not.",
+        Choice(("none", "repetition", "block")),
+    )
+    reversal_block: int = key(
+        20, "block", "Repetitions in a block of one phase.", Number(1, 1_000_000, whole=True)
+    )
+    reversal_settling: float = key(
+        5e-3,
+        "settling",
+        "Feedback on before the cooling where φ has changed: the equilibria have jumped.",
+        _TIME,
+    )
     kind: str = field(default="reheating", init=False, repr=False)
+
+    @property
+    def alternating(self) -> int:
+        """Repetitions in a row at one phase; 0 where φ is not reversed."""
+        return {"none": 0, "repetition": 1, "block": self.reversal_block}[self.phase_reversal]
+
+    def turn_of(self, repetition: int) -> float:
+        """Phase added to φ as it is set in a repetition (from 0), rad: 0 or π."""
+        row = self.alternating
+        return math.pi if row and (repetition // row) % 2 else 0.0
 
     @property
     def extra(self) -> int:

@@ -23,7 +23,10 @@ SIGNALS = ("phase", "power 1", "power 2")
 """Waveforms of a pair's light: rad added to φ as it is set, and the power of each tweezer, W."""
 
 _UNITS = {"phase": "rad", "power 1": "W", "power 2": "W"}
-_LEVELS = 4096  # of φ over 2π and of a power over its largest: 1.5 mrad
+# Steps of φ over 2π and of a power over its largest, as of a converter of 16 bits; coarser ones
+# where so many settings of the light would occur.
+_LEVELS = (65536, 4096, 512)
+_MOST_SETTINGS = 4096
 _SLOW_SECONDS = 200e-6  # the shortest step that is followed as such: ten periods at 50 kHz
 
 
@@ -71,11 +74,12 @@ class PlayedLight:
         waves = [playing.pattern.waveforms[name] for name in self._names]
         for name, wave in zip(self._names, waves, strict=True):
             _check(name, wave)
-        columns = np.stack(
-            [_rounded(n, w) for n, w in zip(self._names, waves, strict=True)], axis=1
-        )
         self._idle = tuple(wave.idle for wave in waves)
-        self._rows, found = np.unique(columns, axis=0, return_inverse=True)
+        for levels in _LEVELS:
+            columns = [_rounded(n, w, levels) for n, w in zip(self._names, waves, strict=True)]
+            self._rows, found = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+            if len(self._rows) <= _MOST_SETTINGS:
+                break
         self._codes = np.asarray(found, np.int64).reshape(-1)
         steps = np.flatnonzero(np.diff(self._codes)) + 1
         lengths = np.diff(np.concatenate([[0], steps, [len(self._codes)]]))
@@ -133,10 +137,10 @@ def _check(name: str, wave: Waveform) -> None:
         raise InputError(f"the waveform {name!r} holds powers below 0 W")
 
 
-def _rounded(name: str, wave: Waveform) -> NDArray[np.float64]:
+def _rounded(name: str, wave: Waveform, levels: int) -> NDArray[np.float64]:
     """Values in steps, so that few settings of the light occur."""
     if name == "phase":
-        step = 2.0 * math.pi / _LEVELS
-        return np.asarray(np.mod(np.rint(wave.values / step), _LEVELS) * step)
-    step = max(float(wave.values.max()), 1e-9) / _LEVELS
+        step = 2.0 * math.pi / levels
+        return np.asarray(np.mod(np.rint(wave.values / step), levels) * step)
+    step = max(float(wave.values.max()), 1e-9) / levels
     return np.asarray(np.rint(wave.values / step) * step)
