@@ -115,7 +115,19 @@ class ReheatingPlan(WithKeys):
         "Feedback on before the cooling where φ has changed: the equilibria have jumped.",
         _TIME,
     )
+    phase_rate: float = key(
+        0.0,
+        "turns of φ",
+        "Turns of φ a second while feedback is off, played by a card: at twice the mechanical "
+        "frequency this is Eq. (13).",
+        Quantity("Hz", 0.0, 1e7, "100 kHz", ("Hz", "kHz", "MHz")),
+    )
     kind: str = field(default="reheating", init=False, repr=False)
+
+    @property
+    def plays_phase(self) -> bool:
+        """Whether φ changes from what is set."""
+        return self.alternating > 0 or self.phase_rate > 0.0
 
     @property
     def alternating(self) -> int:

@@ -111,6 +111,8 @@ class ReheatingRun(ABC):
         payload: dict[str, Any] = {"repeats": number} if repeats else {}
         if self.plan.alternating:
             payload["phase"] = self.plan.turn_of(number)
+        if self.plan.phase_rate:
+            payload["phase_rate"] = self.plan.phase_rate
         free = self.cycle.free
         self.procedure.event(EventKind.RELEASE, at=at, repetition=own, samples=free, **payload)
         return own

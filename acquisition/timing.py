@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -28,6 +29,7 @@ PHASE = "phase"
 """Name of the signal that turns the optical phase φ, rad."""
 
 _LEAST_SAMPLES = 16
+_LEAST_STEPS = 4  # of a turn of φ
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,14 @@ class Cycle:
         Samples with feedback on and off.
     settle : int
         Samples with feedback on before that where φ has changed.
+    rate : float
+        Samples a second.
     """
 
     cool: int
     free: int
     settle: int
+    rate: float
 
     @classmethod
     def of(cls, plan: ReheatingPlan, sample_rate: float) -> Cycle:
@@ -77,6 +82,7 @@ class Cycle:
             max(_LEAST_SAMPLES, round(plan.cool_time * sample_rate)),
             max(_LEAST_SAMPLES, round(plan.release_time * sample_rate)),
             round(plan.reversal_settling * sample_rate) if plan.alternating else 0,
+            sample_rate,
         )
 
     def played(self, numbers: Sequence[int], plan: ReheatingPlan) -> Played:
@@ -88,8 +94,14 @@ class Cycle:
         Raises
         ------
         InputError
-            If two blocks are too long for a waveform.
+            If two blocks are too long for a waveform, or φ turns too fast for the sample clock.
         """
+        if plan.phase_rate > self.rate / _LEAST_STEPS:
+            raise InputError(
+                f"plan.phase_rate {engineering(plan.phase_rate, 'Hz')} is too fast: a turn of φ "
+                f"takes {_LEAST_STEPS} samples or more, at most "
+                f"{engineering(self.rate / _LEAST_STEPS, 'Hz')} at this sample rate"
+            )
         unit, times = self._unit(numbers, plan)
         turns = [plan.turn_of(number) for number in numbers[:unit]]
         starts: list[int] = []
@@ -99,11 +111,12 @@ class Cycle:
             settles = self.settle if row == 0 or turn != turns[row - 1] else 0
             starts.append(at + settles + self.cool)
             at = starts[-1] + self.free
-            phases.append(np.full(settles + self.cool + self.free, turn))
+            turned = math.tau * plan.phase_rate * np.arange(self.free) / self.rate
+            phases += [np.full(settles + self.cool, turn), turn + turned]
         edges = [edge for s in starts for edge in ((s, False), (s + self.free, True))]
         levels = {FEEDBACK: LevelTrack(idle=True, edges=tuple(edges))}
         waveforms = {}
-        if plan.alternating:
+        if plan.plays_phase:
             waveforms[PHASE] = Waveform(0.0, np.concatenate(phases), "rad")
         pattern = Pattern(at, times, levels=levels, waveforms=waveforms)
         return Played(pattern, tuple(starts), unit * times)
@@ -167,6 +180,12 @@ def _require_steady_gate(plan: ReheatingPlan, rig: Rig, why: str = "") -> None:
 
     Where φ is to be reversed calls set it, too.
     """
+    if plan.phase_rate > 0.0:
+        raise InputError(
+            f"plan.phase_rate needs a card that plays the phase; rig {rig.name} ({rig.mode}) has "
+            f"none{f' ({why})' if why else ''}: add [devices.pattern] with a phase output, and do "
+            "not set plan.timing = software"
+        )
     if plan.alternating and rig.light is None:
         raise InputError(
             f"plan.phase_reversal needs a card that plays the phase or light that can be set; rig "

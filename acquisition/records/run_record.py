@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -160,9 +160,17 @@ def run_record(path: Path) -> Record:
             "rig": config.get("name"),
             "gaps": worth.gaps,
             "lost_samples": worth.lost_samples,
+            **_turning(manifest["plan"] or {}),
         },
         worth=worth,
     )
+
+
+def _turning(plan: Mapping[str, Any]) -> dict[str, float]:
+    """How fast φ turns in the releases of a plan, Hz; nothing where it rests."""
+    steps = plan.get("steps", (plan,))
+    fastest = max((float(step.get("phase_rate", 0.0)) for step in steps), default=0.0)
+    return {"phase_rate": fastest} if fastest else {}
 
 
 def _usual_columns(detectors: Any, count: int) -> tuple[int, ...]:

@@ -135,18 +135,21 @@ class Engine:
         self.point, self.present = point, present
         self.prepare()
 
-    def modulate(
+    def table(
         self,
+        point: OperatingPoint,
         models: list[LinearModel],
         forces: NDArray[np.float64],
         order: NDArray[np.int64],
-    ) -> None:
-        """Step by these models in turn, from the next sample on, until another point is installed.
+    ) -> Table:
+        """Steps of light that changes with each sample.
 
         Parameters
         ----------
+        point : OperatingPoint
+            Of the mean light.
         models : list of LinearModel
-            One for each setting of the light, on the scale of the present point.
+            One for each setting of the light, on the scale of the point.
         forces : ndarray, shape (settings, N)
             Of each setting, quanta of momentum a second.
         order : ndarray of int64
@@ -155,15 +158,18 @@ class Engine:
         dt = 1.0 / self._settings.sample_rate
         steps, covariances = zip(*(model.discretise(dt) for model in models), strict=True)
         held = np.array([held_force_input(model.drift, dt) for model in models])
-        self._table = Table(
+        return Table(
             step=np.ascontiguousarray(steps),
             root=np.array([lower_root(covariance) for covariance in covariances]),
             force=np.ascontiguousarray(held),
             drift=np.einsum("ksj,kj->ks", held, forces),
-            limits=self._dynamics.limits,
+            limits=point.limits / point.lengths,
             order=np.ascontiguousarray(order),
         )
-        self._turn = 0
+
+    def modulate(self, table: Table, turn: int) -> None:
+        """Step by a table from its setting ``turn`` on, until another point is installed."""
+        self._table, self._turn = table, turn
 
     def rest(self, equilibrium: NDArray[np.float64]) -> None:
         """Stop the motion of the equilibria where they are, m."""

@@ -7,6 +7,7 @@ particles stay. What changes within a period is one modulated model, see :mod:`.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,10 +39,10 @@ class Modulation:
     ----------
     lights : list of TweezerState
         The settings that occur.
-    order : ndarray of int64, shape (period,)
-        Which of them holds at each sample of the period.
+    order : ndarray of int64
+        Which of them holds at each sample of the stretch.
     shares : ndarray
-        Part of the period in which each holds.
+        Part of the stretch in which each holds.
     """
 
     lights: list[TweezerState]
@@ -81,23 +82,18 @@ class PlayedLight:
             if len(self._rows) <= _MOST_SETTINGS:
                 break
         self._codes = np.asarray(found, np.int64).reshape(-1)
-        steps = np.flatnonzero(np.diff(self._codes)) + 1
-        lengths = np.diff(np.concatenate([[0], steps, [len(self._codes)]]))
-        self._fast = len(steps) > 0 and int(lengths.min()) < _SLOW_SECONDS * rate
-        if not self._fast:
-            playing.mark(steps.tolist())
+        self._begins, self._fast = _segments(self._codes, _SLOW_SECONDS * rate)
+        playing.mark(self._begins)
         self._last: int | None = -1
 
-    def _now(self) -> int | None:
-        """Setting at the next sample; None for the idle values. All of a modulation is one."""
+    def segment(self) -> int | None:
+        """Stretch of the period to which the next sample belongs; None for the idle values."""
         at = self._playing.phase
-        if at is None:
-            return None
-        return 0 if self._fast else int(self._codes[at])
+        return None if at is None else bisect_right(self._begins, at) - 1
 
     def changes(self) -> bool:
         """Whether the light is to be another one from the next sample on; asked once for each."""
-        now = self._now()
+        now = self.segment()
         changed, self._last = now != self._last, now
         return changed
 
@@ -107,17 +103,26 @@ class PlayedLight:
 
     def light(self) -> TweezerState:
         """Light at the next sample."""
-        now = self._now()
-        return self._light(self._idle if now is None else tuple(self._rows[now].tolist()))
+        at = self._playing.phase
+        values = self._idle if at is None else tuple(self._rows[self._codes[at]].tolist())
+        return self._light(values)
 
     def modulation(self) -> Modulation | None:
-        """What is played from the next sample on, if that is modulated light."""
-        if not self._fast or self._now() is None:
+        """The stretch that the next sample belongs to, if its light is modulated."""
+        number = self.segment()
+        if number is None or not self._fast[number]:
             return None
-        at = self._playing.phase or 0
-        counts = np.bincount(self._codes, minlength=len(self._rows))
-        lights = [self._light(tuple(row)) for row in self._rows.tolist()]
-        return Modulation(lights, np.roll(self._codes, -at), counts / len(self._codes))
+        stop = [*self._begins[1:], len(self._codes)][number]
+        found, order, counts = np.unique(
+            self._codes[self._begins[number] : stop], return_inverse=True, return_counts=True
+        )
+        lights = [self._light(tuple(row)) for row in self._rows[found].tolist()]
+        return Modulation(lights, np.asarray(order, np.int64).reshape(-1), counts / counts.sum())
+
+    def since(self) -> int:
+        """Samples of the present stretch that have passed."""
+        number, at = self.segment(), self._playing.phase
+        return 0 if number is None or at is None else at - self._begins[number]
 
     def _light(self, values: tuple[float, ...]) -> TweezerState:
         light = self.base
@@ -127,6 +132,15 @@ class PlayedLight:
             else:
                 light = light.with_site(int(name.removeprefix("power ")) - 1, power=value)
         return light
+
+
+def _segments(codes: NDArray[np.int64], slow: float) -> tuple[list[int], list[bool]]:
+    """Where stretches begin, and which are modulated: those of settings that last too briefly."""
+    begins = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1])
+    lengths = np.diff(np.concatenate([begins, [len(codes)]]))
+    brief = (lengths < slow) & (len(begins) > 1)
+    kept = np.concatenate([[True], ~(brief[1:] & brief[:-1])])
+    return begins[kept].tolist(), brief[kept].tolist()
 
 
 def _check(name: str, wave: Waveform) -> None:

@@ -10,7 +10,8 @@ from ...models.gas import Gas
 from ...models.light import TweezerState
 from ..patterns import FEEDBACK, Pattern
 from .engine import Engine
-from .mechanics import WorldMechanics
+from .kernels import Table
+from .mechanics import OperatingPoint, WorldMechanics
 from .played_light import SIGNALS, PlayedLight
 from .playing import Playing, Switching
 from .points import PointFinder
@@ -42,6 +43,7 @@ class Stage(ABC):
         self._points = points
         self._switching = Switching(self._settings.feedback.closed)
         self._shown: PlayedLight | None = None
+        self._tables: dict[int, tuple[OperatingPoint, Table]] = {}  # by stretch of the period
 
     @abstractmethod
     def _move_to(self, light: TweezerState, *, keep_deviation: bool) -> None:
@@ -80,7 +82,7 @@ class Stage(ABC):
             if self._shown is not None:  # the light that was set
                 self._move_to(self._shown.base, keep_deviation=False)
             self._switching.playing = playing = None if pattern is None else Playing(pattern)
-            self._shown = None
+            self._shown, self._tables = None, {}
             if playing is not None and playing.pattern.waveforms and self._light is not None:
                 self._shown = PlayedLight(playing, self._light, self._settings.sample_rate)
             self._switch()
@@ -120,10 +122,18 @@ class Stage(ABC):
 
     def _show(self, shown: PlayedLight) -> None:
         """Let the light be what the pattern has it be; the particles stay where they are."""
-        fast = shown.modulation()
-        if fast is None or not all(self._engine.present):
+        number = shown.segment()
+        if not all(self._engine.present) or number is None:
             self._move_to(shown.light(), keep_deviation=False)
             return
-        point, models, forces = self._points.modulated(fast, self._gas)
+        if number not in self._tables:
+            fast = shown.modulation()
+            if fast is None:
+                self._move_to(shown.light(), keep_deviation=False)
+                return
+            point, models, forces = self._points.modulated(fast, self._gas)
+            table = self._engine.table(point, models, forces, fast.order)
+            self._tables[number] = point, table
+        point, table = self._tables[number]
         self._engine.install(point, self._engine.present, keep_deviation=False)
-        self._engine.modulate(models, forces, fast.order)
+        self._engine.modulate(table, shown.since())

@@ -112,7 +112,7 @@ def test_reversal_without_anything_that_turns_the_phase_is_refused(begin):
 
 
 def test_one_fit_does_not_mix_the_phases_and_each_finds_its_own_couplings(tmp_path):
-    rig = ob.load_rig("simulated-pair", ["simulation.seed=5", "simulation.clock=fast"])
+    rig = ob.load_rig("simulated-unidirectional", ["simulation.seed=5", "simulation.clock=fast"])
     session = ob.Session(rig, live_fits=False)
     try:
         session.connect().result(60)
@@ -132,3 +132,34 @@ def test_one_fit_does_not_mix_the_phases_and_each_finds_its_own_couplings(tmp_pa
         a, b = fits["as-set"][name], fits["reversed"][name]
         assert a.value * b.value < 0.0, name
         assert abs(a.value - b.value) > least * math.hypot(a.stderr, b.stderr), name
+
+
+def test_the_phase_turns_in_each_release_and_rests_in_between(begin):
+    # The force jumps where φ begins to turn: the particles are kicked by tens of nanometres.
+    rig = played_rig(damping=(2.0 * math.pi * 20e3,), adc_range=30.0)
+    plan = ReheatingPlan(5, phase_rate=125e3, **QUICK)
+    played = Cycle.of(plan, RATE).played(range(5), plan)
+    values = played.pattern.waveforms[PHASE].values
+    assert np.all(values[:1000] == 0.0)
+    assert values[1000:1009] == pytest.approx(math.tau * np.arange(9) / 8.0)
+    session = begin(rig)
+    outcome = session.start(plan).result(120)
+    assert outcome.outcome == "complete", outcome.words()
+    assert_exact(outcome.path, made=5)
+    with RunFile.open(outcome.path) as run:
+        rates = [e.payload["phase_rate"] for e in run.events() if e.kind == "release"]
+    assert rates == [125e3] * 5
+    with pytest.raises(InputError, match="does not describe them"):
+        ob.analyse_reheating(ob.open_record(outcome.path))
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"phase_rate": 300e3}, r"phase_rate 300 kHz is too fast: .* at most 250 kHz"),
+        ({"phase_rate": 100e3, "timing": "software"}, r"phase_rate needs a card"),
+    ],
+)
+def test_a_phase_that_cannot_turn_is_refused(begin, options, why):
+    with pytest.raises(InputError, match=why):
+        begin(played_rig()).start(ReheatingPlan(5, **QUICK, **options)).result(60)
