@@ -137,18 +137,18 @@ def test_one_fit_does_not_mix_the_phases_and_each_finds_its_own_couplings(tmp_pa
 def test_the_phase_turns_in_each_release_and_rests_in_between(begin):
     # The force jumps where φ begins to turn: the particles are kicked by tens of nanometres.
     rig = played_rig(damping=(2.0 * math.pi * 20e3,), adc_range=30.0)
-    plan = ReheatingPlan(5, phase_rate=125e3, **QUICK)
+    plan = ReheatingPlan(5, phase_rate=200e3, **QUICK)
     played = Cycle.of(plan, RATE).played(range(5), plan)
     values = played.pattern.waveforms[PHASE].values
     assert np.all(values[:1000] == 0.0)
-    assert values[1000:1009] == pytest.approx(math.tau * np.arange(9) / 8.0)
+    assert values[1000:1009] == pytest.approx(math.tau * np.arange(9) / 5.0)
     session = begin(rig)
     outcome = session.start(plan).result(120)
     assert outcome.outcome == "complete", outcome.words()
     assert_exact(outcome.path, made=5)
     with RunFile.open(outcome.path) as run:
         rates = [e.payload["phase_rate"] for e in run.events() if e.kind == "release"]
-    assert rates == [125e3] * 5
+    assert rates == [200e3] * 5
     with pytest.raises(InputError, match="does not describe them"):
         ob.analyse_reheating(ob.open_record(outcome.path))
 
