@@ -122,13 +122,15 @@ class ReheatingRun(ABC):
         self.procedure.event(EventKind.RECAPTURE, at=at, repetition=own)
         self.made += 1
 
-    def cool(self) -> NDArray[np.float64] | None:
+    def cool(self, *, settle: int = 0) -> NDArray[np.float64] | None:
         """Acquire until feedback has acted for the time of cooling, and return that; None if cut.
+
+        Before it so many samples ``settle`` are taken with feedback on as well.
 
         A card is ahead: samples from before the gate closed are yet to be read.
         """
         do = self.procedure
-        warm = max(0, do.settled - do.position)
+        warm = max(0, do.settled - do.position) + settle
         cooled = do.acquire(warm + self.cycle.cool, keep=True)
         assert cooled is not None
         if do.stopping and len(cooled) < warm + self.cycle.cool:
@@ -187,7 +189,7 @@ class _Played(ReheatingRun):
             if self.ended:
                 return
             self.tell(done, numbers, repeats=repeats)
-            cooled = self.cool()
+            cooled = self.cool(settle=self.cycle.settle)  # φ has gone back to what is set
             if cooled is None:
                 return
             self.presence.check(cooled, numbers[done])

@@ -81,7 +81,7 @@ class Cycle:
         return cls(
             max(_LEAST_SAMPLES, round(plan.cool_time * sample_rate)),
             max(_LEAST_SAMPLES, round(plan.release_time * sample_rate)),
-            round(plan.reversal_settling * sample_rate) if plan.alternating else 0,
+            round(plan.reversal_settling * sample_rate) if plan.plays_phase else 0,
             sample_rate,
         )
 
@@ -108,7 +108,8 @@ class Cycle:
         phases: list[NDArray[np.float64]] = []
         at = 0
         for row, turn in enumerate(turns):
-            settles = self.settle if row == 0 or turn != turns[row - 1] else 0
+            jumped = row == 0 or turn != turns[row - 1] or plan.phase_rate > 0.0
+            settles = self.settle if jumped else 0
             starts.append(at + settles + self.cool)
             at = starts[-1] + self.free
             turned = math.tau * plan.phase_rate * np.arange(self.free) / self.rate

@@ -140,8 +140,8 @@ def test_the_phase_turns_in_each_release_and_rests_in_between(begin):
     plan = ReheatingPlan(5, phase_rate=200e3, **QUICK)
     played = Cycle.of(plan, RATE).played(range(5), plan)
     values = played.pattern.waveforms[PHASE].values
-    assert np.all(values[:1000] == 0.0)
-    assert values[1000:1009] == pytest.approx(math.tau * np.arange(9) / 5.0)
+    assert np.all(values[:6000] == 0.0)
+    assert values[6000:6009] == pytest.approx(math.tau * np.arange(9) / 5.0)
     session = begin(rig)
     outcome = session.start(plan).result(120)
     assert outcome.outcome == "complete", outcome.words()
