@@ -44,6 +44,8 @@ def detector_channels(
                 polarity=detector.polarity,
                 low=detector.low,
                 high=detector.high,
+                delay=detector.delay,
+                lowpass=detector.bandwidth,
             )
         )
     return tuple(channels)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ..models.array import TrapArray
+from .patterns import PatternPlayer
 from .protocols import Device, Digitizer, Gate, Gauge, RFSource, SpotSLM, TweezerControl
 
 __all__ = ["SLOW_FAMILIES", "DetectorChannel", "Rig", "World"]
@@ -76,6 +77,11 @@ class DetectorChannel:
         Sign of the voltage for positive z; a reversed sign flips g_r, g_a and Re D_12 together.
     low, high : float or None
         Limits of a monitor, V: it is watched, and told when its voltage leaves them.
+    delay : float
+        By how much it is sampled later than the sample clock says, s; what the digitizer tells of
+        its channels comes on top.
+    lowpass : float or None
+        Corner of its one-pole low-pass, Hz; None for a flat detector, or one that is not known.
     """
 
     channel: int
@@ -86,6 +92,8 @@ class DetectorChannel:
     polarity: Literal[1, -1] = 1
     low: float | None = None
     high: float | None = None
+    delay: float = 0.0
+    lowpass: float | None = None
 
 
 @dataclass
@@ -104,6 +112,8 @@ class Rig:
         In the order of the channels.
     config : dict
         The complete configuration as JSON values, stored in each run file.
+    pattern : PatternPlayer or None
+        Plays levels and waveforms on the sample clock; without it the gate is switched by calls.
     world : World or None
         The simulated world, for the comparison of estimates with the truth; None on hardware.
     seed : int or None
@@ -115,7 +125,7 @@ class Rig:
     --------
     >>> import optobind as ob
     >>> ob.load_rig("simulated-pair")
-    <Rig simulated-pair: SIM, channels z1, z2, devices gauge, slm, rf, gate, digitizer>
+    <Rig simulated-pair: SIM, channels z1, z2, devices gauge, slm, rf, gate, pattern, digitizer>
     """
 
     name: str
@@ -128,6 +138,7 @@ class Rig:
     gauge: Gauge | None = None
     slm: SpotSLM | None = None
     rf: RFSource | None = None
+    pattern: PatternPlayer | None = None
     drivers: dict[str, str] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     world: World | None = None
@@ -142,7 +153,7 @@ class Rig:
 
     def devices(self) -> Iterator[tuple[str, Device]]:
         """All devices as (family, device), in the order in which they are connected."""
-        for family in ("gauge", "slm", "rf", "gate", "digitizer"):
+        for family in ("gauge", "slm", "rf", "gate", "pattern", "digitizer"):
             device = getattr(self, family)
             if device is not None:
                 yield family, device

@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from ...models.rng import next_normal
 
-__all__ = ["TAPS", "Chain", "Dynamics", "Loop", "Memory", "advance_many", "advance_pair"]
+__all__ = [
+    "TAPS",
+    "Chain",
+    "Dynamics",
+    "Loop",
+    "Memory",
+    "Table",
+    "advance_many",
+    "advance_pair",
+]
 
 _Array = NDArray[np.float64]
 TAPS = 8
@@ -31,16 +40,38 @@ class Dynamics(NamedTuple):
     limits: _Array
 
 
+class Table(NamedTuple):
+    """Exact steps under light that changes with each sample: those of ``Dynamics``, stacked.
+
+    Setting ``order[k % len(order)]`` holds from sample k to the next.
+    """
+
+    step: _Array
+    root: _Array
+    force: _Array
+    drift: _Array
+    limits: _Array
+    order: NDArray[np.int64]
+
+    @classmethod
+    def steady(cls, d: Dynamics) -> Table:
+        """One setting for all samples."""
+        parts = (d.step[None], d.root[None], d.force[None], d.drift[None])
+        return cls(*parts, d.limits, np.zeros(1, np.int64))
+
+
 class Chain(NamedTuple):
     """Detection of c detectors, of which the first ``counts.shape[1]`` are digitised.
 
-    response (c, N): V per quantum, cross-talk included; mixing (c, c): lower root of the noise
+    response and skew (c, N): V per quantum of z and of p, cross-talk and sampling delay included;
+    mixing (c, c): lower root of the noise
     before the low-pass, V; diagonal (c,): its diagonal; is_diagonal: whether there is nothing else;
     keep (c,): one-pole coefficient; dark (c,): noise after the low-pass, V; offset (c,): V;
     per_volt: counts per volt; top: largest count.
     """
 
     response: _Array
+    skew: _Array
     mixing: _Array
     diagonal: _Array
     is_diagonal: bool
@@ -133,6 +164,7 @@ def advance_pair(
         for c in range(detectors):
             xi, t0, t1, t2, t3 = next_normal(t0, t1, t2, t3)
             value = chain.response[c, 0] * x0 + chain.response[c, 1] * x2
+            value += chain.skew[c, 0] * x1 + chain.skew[c, 1] * x3
             if chain.is_diagonal:
                 value += chain.diagonal[c] * xi
             else:
@@ -189,9 +221,13 @@ def advance_pair(
 
 @njit(cache=True, nogil=True)
 def advance_many(
-    dynamics: Any, chain: Any, loop: Any, memory: Any, gate: float, counts: Any, truth: Any
+    table: Any, chain: Any, loop: Any, memory: Any, gate: float, counts: Any, truth: Any
 ) -> Any:
-    """Advance any number of particles: the plain form of :func:`advance_pair`, same draws."""
+    """Advance any number of particles: the plain form of :func:`advance_pair`, same draws.
+
+    The light may change with each sample, see :class:`Table`.
+    """
+    period = table.order.shape[0]
     states, particles = memory.state.shape[0], memory.filtered.shape[0]
     s0, s1 = memory.streams[0, 0], memory.streams[0, 1]
     s2, s3 = memory.streams[0, 2], memory.streams[0, 3]
@@ -213,7 +249,7 @@ def advance_many(
             noise[c], t0, t1, t2, t3 = next_normal(t0, t1, t2, t3)
             value = 0.0
             for j in range(particles):
-                value += chain.response[c, j] * x[2 * j]
+                value += chain.response[c, j] * x[2 * j] + chain.skew[c, j] * x[2 * j + 1]
             if chain.is_diagonal:
                 value += chain.diagonal[c] * noise[c]
             else:
@@ -240,20 +276,21 @@ def advance_many(
         cursor += 1
         for i in range(states):
             xi[i], s0, s1, s2, s3 = next_normal(s0, s1, s2, s3)
+        at = table.order[k % period]
         for i in range(states):
-            value = dynamics.drift[i]
+            value = table.drift[at, i]
             for m in range(states):
-                value += dynamics.step[i, m] * x[m]
+                value += table.step[at, i, m] * x[m]
             for m in range(i + 1):
-                value += dynamics.root[i, m] * xi[m]
+                value += table.root[at, i, m] * xi[m]
             for j in range(particles):
-                value += dynamics.force[i, j] * u[j]
+                value += table.force[at, i, j] * u[j]
             after[i] = value
         lost = False
         for i in range(states):
             x[i] = after[i]
         for j in range(particles):
-            lost = lost or abs(x[2 * j]) > dynamics.limits[j]
+            lost = lost or abs(x[2 * j]) > table.limits[j]
         done += 1
         if lost:
             break

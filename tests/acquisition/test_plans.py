@@ -82,6 +82,11 @@ def test_the_json_of_a_plan_is_that_of_older_run_files() -> None:
                 "require_gauge": False,
                 "repeat_lost": True,
                 "max_extra": 0.2,
+                "timing": "auto",
+                "phase_reversal": "none",
+                "reversal_block": 20,
+                "reversal_settling": 5e-3,
+                "phase_rate": 0.0,
                 "kind": "reheating",
             },
         ),
@@ -110,7 +115,7 @@ def ends() -> list[Any]:
     found = []
     for kind, plan in STEPS.items():
         for declared in keys_of(plan):
-            if declared.holds is not None:
+            if isinstance(declared.holds, Quantity | Number):
                 low, high = declared.holds.low, declared.holds.high
                 whole = isinstance(declared.holds, Number) and declared.holds.whole
                 below, above = (low - 1, high + 1) if whole else (low - 0.5 * abs(low), 2 * high)
