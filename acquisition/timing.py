@@ -112,7 +112,7 @@ class Cycle:
             settles = self.settle if jumped else 0
             starts.append(at + settles + self.cool)
             at = starts[-1] + self.free
-            turned = math.tau * plan.phase_rate * np.arange(self.free) / self.rate
+            turned = math.tau * plan.phase_rate * np.arange(self.free, dtype=np.float64) / self.rate
             phases += [np.full(settles + self.cool, turn), turn + turned]
         edges = [edge for s in starts for edge in ((s, False), (s + self.free, True))]
         levels = {FEEDBACK: LevelTrack(idle=True, edges=tuple(edges))}
