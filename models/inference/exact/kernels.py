@@ -64,7 +64,7 @@ def fill(data, first, scale, offset, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def innovations(y, runs, gains, work, v):  # type: ignore[no-untyped-def]
-    """Filter all lanes; v (T · 2 · LANES,) float32 is what was not foreseen.
+    """Filter all lanes; v (T · 2 · LANES,) is what was not foreseen.
 
     runs (r, 3): gain, begin, end; gains (k, 20): A_1, A_2, g_1, g_2, W row by row.
     """
@@ -98,7 +98,7 @@ def _collect(y, v, costate, begin, end, sums):  # type: ignore[no-untyped-def]
     for t in range(begin, end):
         at, base = (t - begin) * 2 * _WIDE, t * _WIDE
         for i in range(LANES):
-            e, f = np.float64(v[base + i]), np.float64(v[base + LANES + i])
+            e, f = v[base + i], v[base + LANES + i]
             x, z = y[base + i] - e, y[base + LANES + i] - f
             l0, l1 = costate[at + i], costate[at + LANES + i]
             m0, m1 = costate[at + _WIDE + i], costate[at + _WIDE + LANES + i]
@@ -152,7 +152,7 @@ def adjoint(y, v, runs, gains, work, costate, sums):  # type: ignore[no-untyped-
                 for i in range(LANES):
                     l0, l1 = work[_S10 + i], work[_S11 + i]
                     m0, m1 = work[_S20 + i], work[_S21 + i]
-                    e, f = np.float64(v[base + i]), np.float64(v[base + LANES + i])
+                    e, f = v[base + i], v[base + LANES + i]
                     costate[at + i] = l0
                     costate[at + LANES + i] = l1
                     costate[at + _WIDE + i] = m0
@@ -171,7 +171,7 @@ def buffers(length: int) -> tuple[NDArray[Any], ...]:
     """Lanes of y, lanes of v, state, costates of a tile: what the kernels work in."""
     return (
         np.empty(length * _WIDE),
-        np.empty(length * _WIDE, dtype=np.float32),
+        np.empty(length * _WIDE),
         np.empty(4 * LANES),
         np.empty(_TILE * 2 * _WIDE),
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .gains import Gains
 from .kernels import LANES, SUMS, adjoint, buffers, fill, innovations
-from .plain import PlainSums, plain_pass
+from .plain import PlainSums, plain_innovations, plain_pass
 
 __all__ = ["Pass"]
 
@@ -57,6 +58,17 @@ class Pass:
                 self._y, self._v, self.gains.runs, self._table, self._work, self._costate,
                 self._sums,
             )  # fmt: skip
+
+    def innovations(self, data: NDArray[np.generic]) -> Iterator[_Array]:
+        """What was not foreseen of records (M, T, c), lanes by lanes (T, c, L); 0 beyond them."""
+        channels = self.gains.model.channels
+        if self._observer is None:
+            yield from plain_innovations(self.gains, data, self._scale, self._offset)
+            return
+        for first in range(0, len(data), LANES * (3 - channels)):
+            fill(data, first, self._scale, self._offset, self._y)
+            innovations(self._y, self.gains.runs, self._table, self._work, self._v)
+            yield self._v.reshape(self._length, channels, -1)
 
     @property
     def log_likelihood(self) -> float:

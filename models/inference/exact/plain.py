@@ -6,6 +6,7 @@ x̂' = F x̂ + G v, v = y − C x̂; with J = ½ Σ vᵀWv, λ = ∂J/∂x̂' an
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from .gains import Gains
 
-__all__ = ["PlainSums", "plain_pass"]
+__all__ = ["PlainSums", "plain_innovations", "plain_pass"]
 
 _Array = NDArray[np.float64]
 _LANES = 16
@@ -79,21 +80,23 @@ def _outer(a, b, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _lanes(v, runs, f, c, gain, weight, states, squares, gains, flow, view):  # type: ignore[no-untyped-def]
-    """Forward and backward through lanes: v (T, c, L) holds y and becomes v; states (T + 1, n, L)."""
-    n, m, wide = len(f), len(c), v.shape[2]
-    ft, ct = np.ascontiguousarray(f.T), np.ascontiguousarray(c.T)
-    gt = np.empty((m, n))
-    x, new, mu = np.empty((n, wide)), np.empty((n, wide)), np.empty((m, wide))
+def _forward(v, runs, f, c, gain, states):  # type: ignore[no-untyped-def]
+    """Through lanes: v (T, c, L) holds y and becomes v; states (T + 1, n, L)."""
     states[0] = 0.0
     for r in range(len(runs)):
-        g = gain[runs[r, 0]]
         for t in range(runs[r, 1], runs[r, 2]):
             _push(-1.0, c, states[t], v[t])
             states[t + 1] = 0.0
             _push(1.0, f, states[t], states[t + 1])
-            _push(1.0, g, v[t], states[t + 1])
-    x[:] = 0.0
+            _push(1.0, gain[runs[r, 0]], v[t], states[t + 1])
+
+
+@njit(cache=True, nogil=True)
+def _backward(v, runs, f, c, gain, weight, states, squares, gains, flow, view):  # type: ignore[no-untyped-def]
+    """Back through lanes, adding to the sums."""
+    n, m, wide = len(f), len(c), v.shape[2]
+    ft, ct, gt = f.T.copy(), c.T.copy(), np.empty((m, n))
+    x, new, mu = np.zeros((n, wide)), np.empty((n, wide)), np.empty((m, wide))
     for r in range(len(runs) - 1, -1, -1):
         at = runs[r, 0]
         for i in range(m):
@@ -113,10 +116,10 @@ def _lanes(v, runs, f, c, gain, weight, states, squares, gains, flow, view):  # 
             x[:] = new
 
 
-def plain_pass(
-    gains: Gains, data: NDArray[np.generic], scale: _Array, offset: _Array, sums: PlainSums
-) -> None:
-    """Filter records (M, T, c) and add to the sums."""
+def _filtered(
+    gains: Gains, data: NDArray[np.generic], scale: _Array, offset: _Array
+) -> Iterator[tuple[_Array, _Array]]:
+    """Innovations (T, c, L) and states (T + 1, n, L) of records (M, T, c), lanes by lanes."""
     m = gains.model
     n, c, length = len(m.step), m.channels, data.shape[1]
     wide = max(1, min(_LANES, len(data), _MOST_VALUES // (length * (n + c))))
@@ -125,7 +128,25 @@ def plain_pass(
         v = np.zeros((length, c, wide))
         block = data[first : first + wide] * scale - offset
         v[:, :, : len(block)] = np.moveaxis(block, 0, -1)
-        _lanes(
+        _forward(v, gains.runs, m.step, m.output, gains.gain, states)
+        yield v, states
+
+
+def plain_innovations(
+    gains: Gains, data: NDArray[np.generic], scale: _Array, offset: _Array
+) -> Iterator[_Array]:
+    """What was not foreseen of records (M, T, c), lanes by lanes (T, c, L)."""
+    for v, _ in _filtered(gains, data, scale, offset):
+        yield v
+
+
+def plain_pass(
+    gains: Gains, data: NDArray[np.generic], scale: _Array, offset: _Array, sums: PlainSums
+) -> None:
+    """Filter records (M, T, c) and add to the sums."""
+    m = gains.model
+    for v, states in _filtered(gains, data, scale, offset):
+        _backward(
             v, gains.runs, m.step, m.output, gains.gain, gains.weight, states,
             sums.squares, sums.gain, sums.flow, sums.view,
         )  # fmt: skip
