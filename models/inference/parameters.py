@@ -146,6 +146,8 @@ STATISTICS = {
     "re_D12_z": "Re D₁₂ in standard errors",
     "re_D12_likelihood_ratio": "Δ(−2 ln L) against Re D₁₂ = 0",
     "re_D12_p_value": "probability of a larger ratio if Re D₁₂ = 0",
+    "re_D12_cross_talk": "symmetric cross-talk of the detectors that feigns one standard error of "
+    "Re D₁₂; without a reversal of the phase less is presupposed",
 }
 """What ``FitResult.statistics`` may hold, by its one name, and what it means."""
 
