@@ -15,6 +15,8 @@ from .output import print_json, print_result, progress_bar, warn, write_json
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ..analysis.reheating import Estimator
+
 __all__ = ["SpectrumOptions", "fit_reheating_file", "fit_spectrum_file", "result_tables"]
 
 
@@ -75,20 +77,22 @@ def fit_reheating_file(
     channels: str | None,
     out: Path | None,
     as_json: bool,
+    estimator: Estimator = "exact",
 ) -> None:
-    """Fit the reheating curves of a file."""
+    """Fit the releases of a file."""
     columns = _columns(channels)
     _check_directory(out)
     from ..acquisition.records.opening import open_record
     from ..analysis.reheating import analyse_reheating
 
     record = open_record(path)
-    with progress_bar("averaging releases") as progress:
+    with progress_bar("fitting releases") as progress:
         analysis = analyse_reheating(
             record,
             band=band,
             release_index=release_index,
             channels=columns,
+            estimator=estimator,
             progress=progress,
         )
     _require_converged(analysis.result)

@@ -32,7 +32,7 @@ from .likelihood import ExactLikelihood, ExactPoint
 from .model import FilterModel
 from .warnings import exact_warnings
 
-__all__ = ["Known", "Samples", "fit_exact", "samples_of"]
+__all__ = ["Known", "Samples", "distance_p_value", "fit_exact", "samples_of"]
 
 Known = float | tuple[float, float] | None
 """A parameter of the detection: a value that is fixed, a value and its standard error, or free."""
