@@ -80,18 +80,19 @@ def with_ties(parameters: lmfit.Parameters, given: lmfit.Parameters | None) -> l
     Raises
     ------
     InputError
-        For names that the reheating model does not know.
+        For names that the model does not know.
     """
     if given is None:
         return parameters
+    names = tuple(parameters)
     needed = {name for name, p in given.items() if p.expr is None}
-    helpers = set(given) - set(_NAMES)
+    helpers = set(given) - set(names)
     used = " ".join(p.expr for p in given.values() if p.expr)
     unknown = sorted(name for name in helpers if name not in used)
     if unknown:
-        raise InputError(f"unknown parameter {unknown[0]!r}; known: {', '.join(_NAMES)}")
+        raise InputError(f"unknown parameter {unknown[0]!r}; known: {', '.join(names)}")
     merged = lmfit.Parameters()
-    for name in [*sorted(helpers), *_NAMES]:
+    for name in [*sorted(helpers), *names]:
         own = given[name] if name in given else parameters[name]
         if name in needed or name not in given:
             merged.add(name, value=own.value, vary=own.vary, min=own.min, max=own.max)
