@@ -8,7 +8,7 @@ between. Initial covariance, frequencies and imprecision are estimated with ever
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,6 +42,8 @@ _LIMIT = 0.98
 _LEAST_NOISE = 1e-3
 _DIFFUSE = 1e4
 _TOLERANCE = 1e-6
+# Score test of one or two dampings, p = 0.5 % of χ² with two degrees of freedom.
+_VISIBLE = 10.6
 _CORRELATION = "re_D12"
 
 
@@ -183,7 +185,13 @@ def fit_exact(
     given.update({n: v for n, v in known.items() if isinstance(v, tuple)})
     parameters = with_ties(_parameters(filtered, start, known, sample_rate), params)
     fit = _Fit(filtered, samples, sample_rate, given, unit, progress)
-    return fit.result(parameters)
+    silent = [
+        name
+        for name in filtered.names
+        if released and PARAMETERS[name].kind == "damping" and not parameters[name].vary
+        and name not in (params or ()) and parameters[name].value == 0.0
+    ]  # fmt: skip
+    return fit.result(parameters, silent)
 
 
 def _parameters(
@@ -198,6 +206,8 @@ def _parameters(
         fixed = {n for n, p in start.parameters.items() if not p.vary and p.stderr is None}
         start = {name: p.value for name, p in start.parameters.items()}
     values = dict(start)
+    if model.released:  # damping begins as in other fits of releases: at 0, until it shows
+        fixed |= {n for n in model.names if PARAMETERS[n].kind == "damping" and not values.get(n)}
     for name, value in known.items():
         values[name] = value[0] if isinstance(value, tuple) else (value or 0.0)
         if value is not None and not isinstance(value, tuple):
@@ -262,8 +272,19 @@ class _Fit:
         guard = Guard(cross, dict.fromkeys(turning, math.pi / reach))
         return maximise(self._likelihood(), space, guard=guard, tolerance=tolerance)
 
-    def result(self, parameters: lmfit.Parameters) -> FitResult:
-        """Climb, judge, and put the numbers together."""
+    def _damping_shows(self, optimum: Optimum[ExactPoint], silent: Sequence[str]) -> bool:
+        """Score test of damping that was fixed because nobody said anything about it."""
+        if not silent or not optimum.converged:
+            return False
+        slope, fisher = optimum.point.normal_equations()
+        places = [self.model.names.index(name) for name in silent]
+        across = optimum.ties.matrix.T @ fisher[:, places]
+        left = fisher[np.ix_(places, places)] - across.T @ invert(optimum.fisher)[0] @ across
+        score = np.maximum(slope[places], 0.0)
+        return bool(score @ invert(left)[0] @ score > _VISIBLE)
+
+    def result(self, parameters: lmfit.Parameters, silent: Sequence[str]) -> FitResult:
+        """Climb, judge, and put the numbers together; ``silent`` are dampings fixed by default."""
         for name, (value, error) in self.priors.items():
             if name not in self.model.names or not (math.isfinite(value) and error > 0.0):
                 raise InputError(
@@ -271,6 +292,12 @@ class _Fit:
                     f"{name}: {value, error}"
                 )
         optimum = self.climb(parameters, _TOLERANCE)
+        if self._damping_shows(optimum, silent):
+            for name in silent:
+                parameters[name].vary = True
+            for name, value in zip(optimum.free, optimum.x, strict=True):
+                parameters[name].value = float(value)
+            optimum = self.climb(parameters, _TOLERANCE)
         covariance, determined = invert(optimum.fisher)
         names = self.model.names
         table = fitted_parameters(
