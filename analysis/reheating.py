@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..acquisition.records.record import Record
+from ..acquisition.records.record import Ranges, Record
 from ..models.constants import HBAR
-from ..models.errors import InputError
+from ..models.errors import InputError, OptobindError
 from ..models.inference.convention import on_own_scale, own_scale
+from ..models.inference.exact.fits import distance_p_value, fit_exact, samples_of
 from ..models.inference.reheating.estimate import (
     MIN_REPETITIONS,
     ReheatingAccumulator,
@@ -22,13 +25,22 @@ from ..models.inference.result import FitResult
 from .choice import Progress, check_band, with_input
 from .quanta import rescaled_estimate
 
-__all__ = ["ReheatingAnalysis", "analyse_reheating"]
+__all__ = ["ESTIMATORS", "Estimator", "ReheatingAnalysis", "analyse_reheating"]
 
 # Five periods of at least four samples: no release that is shorter can be demodulated.
 _MIN_RELEASE = 20
 # The lines are looked for in about so many releases, spread over the record, and so many samples.
 _PROBE_RELEASES = 200
 _PROBE_SAMPLES = 1 << 20
+# Samples of all channels that are kept in memory (128 MB) instead of being read for every pass.
+_KEPT = 1 << 25
+# Shares of the work: averaging, then passes of the exact likelihood.
+_AVERAGING = 0.3
+_DOUBTFUL = 1e-3
+
+Estimator = Literal["exact", "transitions", "curves"]
+ESTIMATORS: tuple[Estimator, ...] = ("exact", "transitions", "curves")
+"""Estimators by name, the default first."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +52,14 @@ class ReheatingAnalysis:
     estimate : ReheatingEstimate
         Averaged windows of all usable releases.
     estimators : mapping of str to FitResult
-        "curves" and "transitions".
+        "exact", "transitions" and "curves", the chosen one first.
 
     Examples
     --------
     >>> import optobind as ob
     >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
     >>> analysis = ob.analyse_reheating(record)
-    >>> analysis.result is analysis.estimators["curves"]
+    >>> analysis.result is analysis.estimators["exact"]
     True
     """
 
@@ -61,8 +73,8 @@ class ReheatingAnalysis:
 
     @property
     def result(self) -> FitResult:
-        """Result of the default estimator, the averaged curves."""
-        return self.estimators["curves"]
+        """Result of the chosen estimator."""
+        return next(iter(self.estimators.values()))
 
 
 def analyse_reheating(
@@ -71,9 +83,14 @@ def analyse_reheating(
     band: tuple[float, float] | None = None,
     release_index: int | None = None,
     channels: Sequence[int] | None = None,
+    estimator: Estimator = "exact",
     progress: Progress | None = None,
 ) -> ReheatingAnalysis:
-    """Average and fit the reheating curves of a record's releases, in bounded memory.
+    """Fit what happens after the releases of a record, by three estimators, in bounded memory.
+
+    *Exact* is the likelihood of the raw samples, *transitions* that of averaging windows and their
+    neighbours, *curves* the least squares fit of averaged curves. They know Re D_12 the better the
+    earlier they stand in this list; what they do not agree on, a warning says.
 
     Parameters
     ----------
@@ -85,8 +102,10 @@ def analyse_reheating(
         Sample of the release within each repetition, for records that do not state it.
     channels : sequence of int, optional
         Two columns; out-of-loop detectors by default.
+    estimator : {"exact", "transitions", "curves"}
+        Whose result is that of the analysis.
     progress : callable, optional
-        Called with the share of the releases that were averaged, 0 … 1.
+        Called with the share of the work that is done, 0 … 1.
 
     Returns
     -------
@@ -96,7 +115,8 @@ def analyse_reheating(
     Raises
     ------
     InputError
-        For a plain record, other than two channels, too few repetitions, or a band without lines.
+        For a plain record, other than two channels, too few repetitions, a band without lines or an
+        unknown estimator.
 
     Examples
     --------
@@ -104,8 +124,10 @@ def analyse_reheating(
     >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
     >>> analysis = ob.analyse_reheating(record)
     >>> sorted(analysis.estimators), analysis.result.parameters["D11"].unit
-    (['curves', 'transitions'], 'rad/s')
+    (['curves', 'exact', 'transitions'], 'rad/s')
     """
+    if estimator not in ESTIMATORS:
+        raise InputError(f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
     check_band(band, record.sample_rate)
     if rate := record.provenance.get("phase_rate"):
         raise InputError(
@@ -139,21 +161,84 @@ def analyse_reheating(
         factor = np.sqrt(np.array(masses) * scale / HBAR)
         unit = "quanta"
     accumulator = ReheatingAccumulator(record.sample_rate, band=band, unit=unit, keep=False)
-    for batch in record.released_batches(chosen, ranges):
-        batch *= factor
-        done = accumulator.add(batch)
+    releases = _Releases(record, chosen, ranges)
+    for batch in releases:
+        done = accumulator.add(batch * factor)
         if progress is not None:
-            progress(done / len(ranges))
+            progress(_AVERAGING * done / len(ranges))
     estimate = accumulator.estimate()
-    estimators = reheating_estimators(estimate)
+    found = reheating_estimators(estimate)
+    exact = _exact(releases, factor, unit, found["transitions"], estimator, progress)
+    found = {"exact": exact, **found} if exact is not None else found
     if masses is not None:
-        estimate = rescaled_estimate(estimate, own_scale(estimators["curves"]) / scale)
-        estimators = {name: on_own_scale(fit, scale) for name, fit in estimators.items()}
+        estimate = rescaled_estimate(estimate, own_scale(found[estimator]) / scale)
+        found = {name: on_own_scale(fit, scale) for name, fit in found.items()}
+    names = [estimator, *(name for name in ESTIMATORS if name in found and name != estimator)]
     complete = {
-        name: _with_releases(with_input(fit, record, chosen), record)
-        for name, fit in estimators.items()
+        name: _with_releases(with_input(found[name], record, chosen), record) for name in names
     }
     return ReheatingAnalysis(estimate, complete)
+
+
+@dataclass
+class _Releases:
+    """Releases in the unit of the record, (m, n, columns) a batch; small records are kept."""
+
+    record: Record
+    columns: tuple[int, ...]
+    ranges: Ranges
+    kept: list[NDArray[np.float32]] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        if self.kept:
+            yield from self.kept
+            return
+        small = self.ranges.samples * len(self.columns) <= _KEPT
+        read = []
+        for batch in self.record.released_batches(self.columns, self.ranges):
+            if small:
+                read.append(batch.astype(np.float32))
+            yield batch
+        self.kept = read
+
+
+def _exact(
+    releases: _Releases,
+    factor: NDArray[np.float64],
+    unit: str,
+    start: FitResult,
+    estimator: Estimator,
+    progress: Progress | None,
+) -> FitResult | None:
+    """Exact fit, begun where the transitions end; None where it fails and is not asked for."""
+
+    def later(share: float) -> None:
+        if progress is not None:
+            progress(_AVERAGING + (1.0 - _AVERAGING) * share)
+
+    try:
+        samples = samples_of(releases, factor)
+        rate = releases.record.sample_rate
+        fit = fit_exact(samples, rate, "pair", start, unit=unit, progress=later)
+    except OptobindError:
+        if estimator == "exact":
+            raise
+        return None
+    agreement = distance_p_value(fit, start)
+    said = (
+        ()
+        if agreement is None or agreement > _DOUBTFUL
+        else (
+            f"the samples and the motion from window to window disagree (p = {agreement:.2g}): a "
+            "filter, delay or noise of the detectors, jitter of a frequency or drift between "
+            "repetitions; see what the innovations say",
+        )
+    )
+    return replace(
+        fit,
+        statistics={**fit.statistics, "agreement_p_value": agreement},
+        warnings=(*fit.warnings, *said),
+    )
 
 
 def _with_releases(result: FitResult, record: Record) -> FitResult:

@@ -406,17 +406,23 @@ def fit_reheating(
         typer.Option("--phase", help="Releases of a reversed phase: as-set or reversed."),
     ] = None,
     channels: ChannelsOption = None,
+    estimator: Annotated[
+        Literal["exact", "transitions", "curves"],
+        typer.Option("--estimator", help="Whose numbers count; all are shown."),
+    ] = "exact",
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit reheating curves of a pair."""
+    """Fit what happens after the releases of a pair."""
     from .output import require_makeable
 
     require_makeable(out)
     from .fit import fit_reheating_file
     from .options import band_option
 
-    fit_reheating_file(file, band_option(band), release_index, phase, channels, out, as_json)
+    fit_reheating_file(
+        file, band_option(band), release_index, phase, channels, out, as_json, estimator
+    )
 
 
 def invoke(arguments: Sequence[str]) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..acquisition.records.record import Record
+    from ..analysis.reheating import Estimator
 
 __all__ = [
     "SpectrumOptions",
@@ -86,8 +87,9 @@ def fit_reheating_file(
     channels: str | None,
     out: Path | None,
     as_json: bool,
+    estimator: Estimator = "exact",
 ) -> None:
-    """Fit the reheating curves of a file."""
+    """Fit the releases of a file."""
     columns = columns_option(channels)
     _check_directory(out)
     from ..analysis.reheating import analyse_reheating
@@ -97,12 +99,13 @@ def fit_reheating_file(
         if phase not in ("as-set", "reversed"):
             raise InputError(f"--phase must be as-set or reversed, got {phase!r}")
         record = record.at_phase("reversed" if phase == "reversed" else "as-set")
-    with progress_bar("averaging releases") as progress:
+    with progress_bar("fitting releases") as progress:
         analysis = analyse_reheating(
             record,
             band=band,
             release_index=release_index,
             channels=columns,
+            estimator=estimator,
             progress=progress,
         )
     _require_converged(analysis.result)

@@ -62,8 +62,11 @@ NAMES: dict[str, tuple[str, ...]] = {
         "gamma_1",
         "gamma_2",
     ),
+    "single reheating": ("omega", "gamma", "D", "noise", "n_0"),
+    "detection": ("noise_12", "mix_12", "mix_21", "delay_12"),
 }
-"""Parameters of every fit, in the order of its values and covariance."""
+"""Parameters of every fit, in the order of its values and covariance; "detection" are those that an
+exact fit of a pair may hold besides."""
 
 
 @dataclass(frozen=True)

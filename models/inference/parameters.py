@@ -14,11 +14,21 @@ from ..errors import InputError
 __all__ = ["PARAMETERS", "STATISTICS", "UNITS", "Parameter", "require_unit", "symbol_of", "unit_of"]
 
 Kind = Literal[
-    "frequency", "damping", "coupling", "diffusion", "imprecision", "occupation", "coherence"
+    "frequency",
+    "damping",
+    "coupling",
+    "diffusion",
+    "imprecision",
+    "occupation",
+    "coherence",
+    "mixing",
+    "delay",
 ]
 
 UNITS = ("quanta", "m", "V")
 """Units of a record."""
+
+_OF_DETECTION = {"mixing": "", "delay": "s"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,8 @@ class Parameter:
         As figures show it.
     kind : str
         "frequency", "damping", "coupling" (rad/s in every record); "diffusion" (unit²/s),
-        "imprecision" (unit²/Hz), "occupation" n_j(0) and "coherence" C(0) (unit²).
+        "imprecision" (unit²/Hz), "occupation" n_j(0) and "coherence" C(0) (unit²); of the
+        detection "mixing" (a number) and "delay" (s).
     particles : tuple of int
         The two particles, from 0, whose amplitudes a quadratic parameter is a product of; empty
         for rates that no scale of length enters.
@@ -52,8 +63,8 @@ class Parameter:
 
     @property
     def nonlinear(self) -> bool:
-        """Whether second moments depend on it otherwise than linearly: it is part of the drift."""
-        return not self.particles
+        """Whether it is part of the drift, so that second moments do not depend on it linearly."""
+        return self.kind in ("frequency", "damping", "coupling")
 
     def unit(self, record: str) -> str:
         """Unit of value and error for a record in "quanta", "m" or "V".
@@ -64,6 +75,8 @@ class Parameter:
             If the unit of the record is unknown.
         """
         quanta = require_unit(record) == "quanta"
+        if self.kind in _OF_DETECTION:
+            return _OF_DETECTION[self.kind]
         if not self.particles:
             return "rad/s"
         if self.kind == "diffusion":
@@ -91,11 +104,16 @@ def _table() -> dict[str, Parameter]:
         Parameter("re_D12", "Re D₁₂", "Re $D_{12}$", "diffusion", both),
         Parameter("n1_0", "n₁(0)", "$n_1(0)$", "occupation", first, True),
         Parameter("n2_0", "n₂(0)", "$n_2(0)$", "occupation", second, True),
+        Parameter("n_0", "n(0)", "$n(0)$", "occupation", first, True),
         Parameter("re_C0", "Re C(0)", "Re $C(0)$", "coherence", both),
         Parameter("im_C0", "Im C(0)", "Im $C(0)$", "coherence", both),
         Parameter("noise", "S_imp", r"$S_\mathrm{imp}$", "imprecision", first, True),
         Parameter("noise_1", "S_imp,1", r"$S_{\mathrm{imp},1}$", "imprecision", first, True),
         Parameter("noise_2", "S_imp,2", r"$S_{\mathrm{imp},2}$", "imprecision", second, True),
+        Parameter("noise_12", "S_imp,12", r"$S_{\mathrm{imp},12}$", "imprecision", both),
+        Parameter("mix_12", "T₁₂", "$T_{12}$", "mixing"),
+        Parameter("mix_21", "T₂₁", "$T_{21}$", "mixing"),
+        Parameter("delay_12", "τ₂−τ₁", r"$\tau_2-\tau_1$", "delay"),
     )
     return {row.name: row for row in rows}
 
@@ -122,10 +140,14 @@ STATISTICS = {
     "residual_autocorrelation": "correlation of neighbouring residuals, 0 if the model is right",
     "groups": "groups of bins in χ²",
     "iterations": "steps of the optimiser",
-    "agreement_p_value": "probability of a larger distance between curves and transitions",
+    "samples": "samples of a channel in the likelihood",
+    "agreement_p_value": "probability of a larger distance between the estimators: of curves and "
+    "transitions from each other, of exact from transitions",
     "re_D12_z": "Re D₁₂ in standard errors",
     "re_D12_likelihood_ratio": "Δ(−2 ln L) against Re D₁₂ = 0",
     "re_D12_p_value": "probability of a larger ratio if Re D₁₂ = 0",
+    "re_D12_cross_talk": "symmetric cross-talk of the detectors that feigns one standard error of "
+    "Re D₁₂; without a reversal of the phase less is presupposed",
 }
 """What ``FitResult.statistics`` may hold, by its one name, and what it means."""
 

@@ -20,7 +20,7 @@ from .curves import likelihood_ratio
 from .transitions import TransitionLikelihood
 from .warnings import reheating_warnings
 
-__all__ = ["curves_result", "transitions_result"]
+__all__ = ["curves_result", "evidence_of", "transitions_result"]
 
 _CORRELATION = "re_D12"
 
@@ -40,7 +40,7 @@ def curves_result(outcome: Outcome) -> FitResult:
     }
     if _CORRELATION in outcome.space.free:
         ratio = likelihood_ratio(outcome.space, outcome.problem, curves.chi2, _CORRELATION)
-        statistics.update(_evidence(table, ratio))
+        statistics.update(evidence_of(table, ratio))
     converged = outcome.transitions.converged and curves.converged and not outcome.nonsense
     at_bounds = curves.at_bounds(outcome.space)
     return _result(outcome, table, curves.covariance, statistics, converged, at_bounds)
@@ -61,7 +61,7 @@ def transitions_result(outcome: Outcome) -> FitResult:
         **_counts(outcome),
     }
     if _CORRELATION in optimum.free:
-        statistics.update(_evidence(table, _composite_ratio(outcome, composite)))
+        statistics.update(evidence_of(table, _composite_ratio(outcome, composite)))
     result = _result(
         outcome, table, composite.covariance, statistics, optimum.converged, optimum.at_bounds
     )
@@ -128,8 +128,8 @@ def _counts(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _evidence(table: dict[str, FittedParameter], ratio: float) -> dict[str, Any]:
-    """How far Re D_12 is from 0."""
+def evidence_of(table: dict[str, FittedParameter], ratio: float) -> dict[str, Any]:
+    """Statistics of how far Re D_12 is from 0: in errors, and by a likelihood ratio."""
     value, error = table[_CORRELATION].value, table[_CORRELATION].stderr
     return {
         "re_D12_z": value / error if error else None,

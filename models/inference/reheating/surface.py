@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import lmfit
 import numpy as np
@@ -13,7 +13,7 @@ from ..parameters import PARAMETERS
 from .estimate import ReheatingEstimate
 from .start import start_values
 
-__all__ = ["reheating_parameters", "with_ties"]
+__all__ = ["bounded_parameters", "reheating_parameters", "with_ties"]
 
 _NAMES = NAMES["reheating"]
 
@@ -45,22 +45,32 @@ def reheating_parameters(
     False
     """
     start = dict(start_values(estimate) if values is None else values)
-    omega = estimate.omega_ref
+    return bounded_parameters(_NAMES, start, estimate.omega_ref)
+
+
+def bounded_parameters(
+    names: Sequence[str], values: Mapping[str, float], omega: float
+) -> lmfit.Parameters:
+    """Return parameters with the bounds of their kinds; damping is fixed.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the table of parameters.
+    values : mapping
+        Start values.
+    omega : float
+        About where the lines lie, rad/s: couplings stay below a fifth of it.
+    """
     parameters = lmfit.Parameters()
-    for name in _NAMES:
+    for name in names:
         kind = PARAMETERS[name].kind
         low, high = (0.0, np.inf) if PARAMETERS[name].positive else (-np.inf, np.inf)
         if kind == "coupling":
             low, high = -0.2 * omega, 0.2 * omega
         if kind == "frequency":
             low, high = 0.5 * omega, 1.5 * omega
-        parameters.add(
-            name,
-            value=start[name],
-            min=low,
-            max=high,
-            vary=kind != "damping",
-        )
+        parameters.add(name, value=values[name], min=low, max=high, vary=kind != "damping")
     return parameters
 
 
@@ -70,18 +80,19 @@ def with_ties(parameters: lmfit.Parameters, given: lmfit.Parameters | None) -> l
     Raises
     ------
     InputError
-        For names that the reheating model does not know.
+        For names that the model does not know.
     """
     if given is None:
         return parameters
+    names = tuple(parameters)
     needed = {name for name, p in given.items() if p.expr is None}
-    helpers = set(given) - set(_NAMES)
+    helpers = set(given) - set(names)
     used = " ".join(p.expr for p in given.values() if p.expr)
     unknown = sorted(name for name in helpers if name not in used)
     if unknown:
-        raise InputError(f"unknown parameter {unknown[0]!r}; known: {', '.join(_NAMES)}")
+        raise InputError(f"unknown parameter {unknown[0]!r}; known: {', '.join(names)}")
     merged = lmfit.Parameters()
-    for name in [*sorted(helpers), *_NAMES]:
+    for name in [*sorted(helpers), *names]:
         own = given[name] if name in given else parameters[name]
         if name in needed or name not in given:
             merged.add(name, value=own.value, vary=own.vary, min=own.min, max=own.max)
