@@ -112,8 +112,10 @@ class Cycle:
             settles = self.settle if jumped else 0
             starts.append(at + settles + self.cool)
             at = starts[-1] + self.free
-            turned = math.tau * plan.phase_rate * np.arange(self.free, dtype=np.float64) / self.rate
-            phases += [np.full(settles + self.cool, turn), turn + turned]
+            turned = np.arange(self.free, dtype=np.float64) * (
+                math.tau * plan.phase_rate / self.rate
+            )
+            phases += [np.full(settles + self.cool, turn), np.asarray(turn + turned, np.float64)]
         edges = [edge for s in starts for edge in ((s, False), (s + self.free, True))]
         levels = {FEEDBACK: LevelTrack(idle=True, edges=tuple(edges))}
         waveforms = {}

@@ -87,6 +87,12 @@ class Stage(ABC):
                 self._shown = PlayedLight(playing, self._light, self._settings.sample_rate)
             self._switch()
 
+    def begin_pattern(self) -> None:
+        """Play what is armed from the next sample on, the digitizer's first one."""
+        armed, self.armed = self.armed, None
+        if armed is not None:
+            self.play(armed)
+
     def skip_pattern(self, samples: int) -> None:
         """Let time pass for the pattern alone: a card plays on though nobody takes its samples."""
         with self._lock:

@@ -56,6 +56,14 @@ class _SharedWorld:
         with self._lock:
             self._world.warm_up()
 
+    def begin_pattern(self) -> None:
+        with self._lock:
+            self._world.begin_pattern()
+
+    def skip_pattern(self, samples: int) -> None:
+        with self._lock:
+            self._world.skip_pattern(samples)
+
     def advance(self, buffer: Any) -> Any:
         with self._lock:
             return self._world.advance(buffer)
