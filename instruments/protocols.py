@@ -42,6 +42,7 @@ __all__ = [
     "Gauge",
     "GaugeCapabilities",
     "GaugeReading",
+    "LendsLine",
     "LightCapabilities",
     "RFCapabilities",
     "RFSource",
@@ -321,6 +322,15 @@ class Gate(Device, Protocol):
 
     def read(self) -> bool:
         """Return whether the gate is closed."""
+        ...
+
+
+@runtime_checkable
+class LendsLine(Protocol):
+    """A :class:`Gate` on a line that a pattern player drives, too; optional."""
+
+    def lend(self) -> None:
+        """Let go of the line, closed as it is; ``connect`` or ``set`` take it back."""
         ...
 
 

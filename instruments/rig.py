@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ..models.array import TrapArray
+from .patterns import PatternPlayer
 from .protocols import Device, Digitizer, Gate, Gauge, RFSource, SpotSLM, TweezerControl
 
 __all__ = ["SLOW_FAMILIES", "DetectorChannel", "Rig", "World"]
@@ -100,6 +101,8 @@ class Rig:
         In the order of the channels.
     config : dict
         The complete configuration as JSON values, stored in each run file.
+    pattern : PatternPlayer or None
+        Plays levels and waveforms on the sample clock; without it the gate is switched by calls.
     world : World or None
         The simulated world, for the comparison of estimates with the truth; None on hardware.
     seed : int or None
@@ -111,7 +114,7 @@ class Rig:
     --------
     >>> import optobind as ob
     >>> ob.load_rig("simulated-pair")
-    <Rig simulated-pair: SIM, channels z1, z2, devices gauge, slm, rf, gate, digitizer>
+    <Rig simulated-pair: SIM, channels z1, z2, devices gauge, slm, rf, gate, pattern, digitizer>
     """
 
     name: str
@@ -124,6 +127,7 @@ class Rig:
     gauge: Gauge | None = None
     slm: SpotSLM | None = None
     rf: RFSource | None = None
+    pattern: PatternPlayer | None = None
     drivers: dict[str, str] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     world: World | None = None
@@ -138,7 +142,7 @@ class Rig:
 
     def devices(self) -> Iterator[tuple[str, Device]]:
         """All devices as (family, device), in the order in which they are connected."""
-        for family in ("gauge", "slm", "rf", "gate", "digitizer"):
+        for family in ("gauge", "slm", "rf", "gate", "pattern", "digitizer"):
             device = getattr(self, family)
             if device is not None:
                 yield family, device

@@ -168,6 +168,19 @@ class GuardedGate:
         line.watch(True)
         self._ask("open", _CALL_SECONDS, seconds)
 
+    def lend(self) -> None:
+        """Let a pattern player have the line; the guardian takes it back if the program ends.
+
+        Raises
+        ------
+        DeviceError
+            As the driver raises it.
+        """
+        line = self._ready()
+        self._open = True
+        line.watch(True)
+        self._ask("lend", _CALL_SECONDS)
+
     def _close(self) -> None:
         if self._line is not None and not self._line.alive:
             self._mourn()

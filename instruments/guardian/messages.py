@@ -19,7 +19,7 @@ MOST_SILENCE = 0.6
 """Silence after which the guardian closes the gate, s; the gate is to be closed within 1 s."""
 
 Kind = Literal["", "input", "link", "reserved", "device"]
-Verb = Literal["connect", "disconnect", "open", "close", "read", "beat"]
+Verb = Literal["connect", "disconnect", "open", "lend", "close", "read", "beat"]
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,7 @@ class Guardian:
         self._pipe, self._packed, self._parent = pipe, packed, parent
         self._hand: Hand | None = None
         self._open = False  # the gate is open by our hand, or may be
+        self._lent = False  # a pattern player has its line
         self._at_most = self._until = math.inf  # how long, and until when it is meant to be
         self._duty = ""  # why it has to be closed
         self._attempts = 0
@@ -165,6 +166,7 @@ class Guardian:
             "connect": self._connect,
             "disconnect": self._disconnect,
             "open": self._open_gate,
+            "lend": self._lend,
             "close": self._close_gate,
             "read": self._read,
         }
@@ -228,7 +230,7 @@ class Guardian:
         """Disconnect; the guardian leaves with it unless the gate is still to be closed."""
         if not self._duty:
             self._leaving = True
-            self._open = False  # closed by the program, or left open on purpose
+            self._open = self._lent = False  # closed by the program, or left open on purpose
             if self._hand is not None:
                 self._call(lambda device: device.disconnect(), _CALL_SECONDS)
         return bool(self._duty)
@@ -244,6 +246,17 @@ class Guardian:
         except Exception as error:
             self._duty = f"an opening failed ({error})"
             self._wary_until = time.monotonic() + _WARY_SECONDS
+            raise
+
+    def _lend(self) -> None:
+        """Let a pattern player have the line; if the program ends, it is taken back and closed."""
+        if self._duty:
+            raise LinkError(f"the gate has to be closed first: {self._duty}")
+        self._open, self._lent, self._until = True, True, math.inf
+        try:
+            self._call(_lent, _CALL_SECONDS)
+        except Exception as error:
+            self._duty = f"the line could not be lent ({error})"
             raise
 
     def _close_gate(self) -> None:
@@ -283,7 +296,8 @@ class Guardian:
             raise
 
     def _done(self) -> None:
-        self._open, self._duty, self._attempts, self._broken = False, "", 0, False
+        self._open = self._lent = self._broken = False
+        self._duty, self._attempts = "", 0
 
     def _complain(self, why: str) -> None:
         """Say it on the terminal when nobody else can: the program is gone."""
@@ -295,7 +309,7 @@ class Guardian:
     def _look_after(self) -> None:
         """Feed the card's watchdog; see that an opening that was given up has not come after."""
         now = time.monotonic()
-        if now - self._looked < _LOOK or self._hand is None or self._alone:
+        if now - self._looked < _LOOK or self._hand is None or self._alone or self._lent:
             return
         self._looked = now
         if self._open:
@@ -314,6 +328,12 @@ def _opened(device: Any) -> None:
     if watch is not None:
         watch()
     device.set(False)
+
+
+def _lent(device: Any) -> None:
+    lend = getattr(device, "lend", None)
+    if lend is not None:
+        lend()
 
 
 def _fed(device: Any) -> None:

@@ -182,6 +182,7 @@ class Calls(DescriptionCalls, SampleCalls, EventCalls, WatchdogCalls):
                 if task in self._armed and task.trigger.lower() not in self._silent:
                     self._go(task)
             elif task.kind == "ao":
+                self._reserve(task)
                 task.running = True
                 waits = INPUT_START in task.trigger.lower() or task.trigger.lower() in self._silent
                 if task.volts is None:
@@ -204,6 +205,8 @@ class Calls(DescriptionCalls, SampleCalls, EventCalls, WatchdogCalls):
                 continue
             if clocked and other.generation is not None and other.kind == task.kind in ("do", "ao"):
                 raise DaqFault(-50103, "The specified resource is reserved by another task")
+            if task.kind == other.kind == "ao" and set(task.places) & set(other.places):
+                raise DaqFault(-50103, "The specified resource is reserved by another task")
             shared = sorted(wanted & set(other.lines)) if other.kind in ("do", "co") else []
             if not shared:
                 continue
@@ -225,7 +228,10 @@ class Calls(DescriptionCalls, SampleCalls, EventCalls, WatchdogCalls):
             return
         if task.kind == "ao":
             for name, waveform in task.start_output():
-                self._card.play(name, waveform)
+                if task.rate:
+                    self._card.play(name, waveform)
+                else:
+                    self._card.set_volts(name, float(waveform.volts[-1]))
             return
         if task.acquisition is None:
             return
