@@ -251,9 +251,7 @@ class NiPatternPlayer(Driver):
                 self._tasks.add_line(self._wires.line, rows.pop(0), rate, high=self._high)
             else:
                 assert self._wires.counter is not None
-                train = train_of(
-                    self._name, pattern, rate, self._tasks.clock, self.limits.timebase
-                )
+                train = train_of(self._name, pattern, rate, self._tasks.clock, self.limits.timebase)
                 self._tasks.add_counter(self._wires.counter, train, idle_high=self._high)
         if PHASE in pattern.waveforms:
             assert self._wires.output is not None

@@ -1,4 +1,4 @@
-"""What an NI card can play on its inputs' clock, asked of the card, and what it cannot, in words."""
+"""What an NI card can play on its inputs' clock, asked of the card; what it cannot, in words."""
 
 from __future__ import annotations
 
@@ -100,13 +100,11 @@ def read_limits(system: DaqSystem, device: str, wires: PatternWires) -> PatternL
         missing.append(f"{product} does not lead its inputs' clock to its outputs ({clock})")
     line_rate = output_rate = volts = 0.0
     if wires.counter is not None:
-        known = _if_known(lambda: card.co_physical_chans.channel_names, [])
+        known = _if_known(lambda: list(card.co_physical_chans.channel_names), list[str]())
         require_channels(known, (wires.counter,), device, "counter output")
         line_rate = 0.0 if unclocked else _COUNTER_RATE
     elif wires.line is not None:
-        require_channels(
-            card.do_lines.channel_names, (wires.line,), device, "digital output line"
-        )
+        require_channels(card.do_lines.channel_names, (wires.line,), device, "digital output line")
         line_rate, why = _line_rate(system, card, device, wires.line)
         missing += [f"{product}: {why}"] if why else []
         line_rate = 0.0 if unclocked else line_rate
@@ -130,8 +128,7 @@ def read_limits(system: DaqSystem, device: str, wires: PatternWires) -> PatternL
 
 def _line_rate(system: DaqSystem, card: Any, device: str, line: str) -> tuple[float, str]:
     """Fastest clock of a line, Hz, or 0 and why it has none."""
-    physical = system.physical_channel(f"{device}/{line}")
-    if not _if_known(lambda: bool(physical.do_samp_clk_supported), False):
+    if not _is_clocked(system, f"{device}/{line}"):
         lines = _clocked(system, card)
         there = f"clocked lines are {lines}" if lines else "it has no clocked digital lines"
         return 0.0, f"line {line} cannot be played on a clock, {there}"
@@ -140,14 +137,17 @@ def _line_rate(system: DaqSystem, card: Any, device: str, line: str) -> tuple[fl
 
 def _clocked(system: DaqSystem, card: Any) -> str:
     """Ports that can be played on a clock; empty if none can."""
-    ports: dict[str, None] = {}
+    ports: dict[str, str] = {}  # one line of each speaks for the others
     for name in card.do_lines.channel_names:
-        port = str(name).rpartition("/")[0]
-        if port not in ports and _if_known(
-            lambda name=str(name): bool(system.physical_channel(name).do_samp_clk_supported), False
-        ):
-            ports[port] = None
-    return ", ".join(f"those of {port.rpartition('/')[2]}" for port in ports)
+        ports.setdefault(str(name).rpartition("/")[0], str(name))
+    clocked = [port for port, line in ports.items() if _is_clocked(system, line)]
+    return ", ".join(f"those of {port.rpartition('/')[2]}" for port in clocked)
+
+
+def _is_clocked(system: DaqSystem, line: str) -> bool:
+    """Whether a line can be played on a clock."""
+    physical = system.physical_channel(line)
+    return _if_known(lambda: bool(physical.do_samp_clk_supported), False)
 
 
 def _if_known(ask: Callable[[], _T], otherwise: _T) -> _T:

@@ -151,7 +151,12 @@ def train_of(
     ratio = 0.0 if timebase is None else timebase[1] / sample_rate
     ticks = round(ratio)
     fits = (max(delay, active, rest) + 1) * ticks <= _MOST_TICKS
-    if timebase is not None and ticks >= _LEAST_TICKS and abs(ratio - ticks) < 1e-9 * ratio and fits:
+    if (
+        timebase is not None
+        and ticks >= _LEAST_TICKS
+        and abs(ratio - ticks) < 1e-9 * ratio
+        and fits
+    ):
         return Train(
             timebase[0], True, delay * ticks + ticks // 2, active * ticks, rest * ticks,
             pattern.repetitions,
