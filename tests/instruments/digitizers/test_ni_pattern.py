@@ -118,9 +118,7 @@ def test_releases_of_a_counter_lie_at_the_same_samples(
     player.halt()
 
 
-def test_a_counter_of_a_clock_of_its_own_ends_its_pulse_without_inputs(
-    serve, digitizers, players
-):
+def test_a_counter_of_a_clock_of_its_own_ends_its_pulse_without_inputs(serve, digitizers, players):
     server, digitizer = wired(serve, digitizers, PIN)
     player = players(server, feedback_counter="ctr0")
     player.connect()
@@ -132,9 +130,7 @@ def test_a_counter_of_a_clock_of_its_own_ends_its_pulse_without_inputs(
     assert server.card.levels[PIN] is True
 
 
-def test_a_line_whose_inputs_stop_stays_where_it_is_until_it_is_halted(
-    serve, digitizers, players
-):
+def test_a_line_whose_inputs_stop_stays_where_it_is_until_it_is_halted(serve, digitizers, players):
     server, digitizer = wired(serve, digitizers, LINE)
     player = players(server)
     player.connect()
