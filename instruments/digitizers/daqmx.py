@@ -25,7 +25,7 @@ INPUT_OVERWRITTEN = -200279
 NOT_YET_AVAILABLE = -200284
 WATCHDOG_EXPIRED = -200678
 _GONE = frozenset({-201390, -201003, -200324, -200045, -89130, -88705, -50405, -50401})
-_RESERVED = frozenset({-50103, -200587})
+_RESERVED = frozenset({-50103, -200587, -89137})
 _REMEDIES = {
     -200220: "check the device name in NI MAX or on the gRPC device server",
     -200170: "check the channel or line name against the card's",
@@ -37,6 +37,10 @@ _REMEDIES = {
     "gRPC device server that has kept it",
     -200587: "another task or program uses the line, or one that crashed: stop it, or restart the "
     "gRPC device server that has kept it",
+    -89137: "another task drives the pin that the counter shares with a digital line: stop it",
+    -200290: "the card has played all that was written: the computer is too slow",
+    -200621: "the card's memory ran empty: lower sample_rate or use another bus",
+    -200016: "the card's memory ran empty: lower sample_rate or use another bus",
     -200077: "the card does not take this setting",
     -200081: "lower sample_rate or use fewer channels",
 }
@@ -166,6 +170,11 @@ class DaqSystem:
     def device(self, name: str) -> Any:
         """Return a nidaqmx.system.Device."""
         return self._nidaqmx.system.device.Device(name, **self._options)
+
+    def physical_channel(self, name: str) -> Any:
+        """Return a nidaqmx.system.PhysicalChannel, such as "Dev1/port0/line0"."""
+        module = import_module("nidaqmx.system.physical_channel")
+        return module.PhysicalChannel(name, **self._options)
 
     def identity(self, name: str) -> str:
         """Product, name, serial number and place of a device."""

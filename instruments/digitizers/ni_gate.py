@@ -160,6 +160,19 @@ class NiGate(Driver):
             self._task = task
         return self._task
 
+    def lend(self) -> None:
+        """Let go of the lines, which keep their level: a pattern player may drive them now.
+
+        Raises
+        ------
+        DeviceError
+            If the card does not let go of them.
+        """
+        with self._using():
+            task, self._task = self._task, None
+            if task is not None:
+                task.close()
+
     def set(self, closed: bool) -> None:
         """Switch and read back; a watchdog that has expired since it was armed starts anew.
 

@@ -181,6 +181,17 @@ class GuardedGate:
         line.watch(True)
         self._ask("lend", _CALL_SECONDS)
 
+    def ask_player(self, method: str, seconds: float, arguments: tuple[Any, ...]) -> Any:
+        """Call the pattern player that shares the line, in the guardian.
+
+        Raises
+        ------
+        InputError, DeviceError
+            As the player raises them; also if the gate is not connected.
+        """
+        self._ready()
+        return self._ask("player", seconds, call=(method, arguments))
+
     def _close(self) -> None:
         if self._line is not None and not self._line.alive:
             self._mourn()
@@ -224,14 +235,20 @@ class GuardedGate:
         if self._state is DeviceState.DISCONNECTED:
             raise DeviceError(f"{self._name} is {self._state.value}: connect it first")
 
-    def _ask(self, verb: Verb, seconds: float, at_most: float = math.inf) -> Any:
+    def _ask(
+        self,
+        verb: Verb,
+        seconds: float,
+        at_most: float = math.inf,
+        call: tuple[str, tuple[Any, ...]] = ("", ()),
+    ) -> Any:
         line = self._line
         if line is None or not line.alive or verb not in ("connect", "close"):
             if verb != "connect":
                 self._require_link()
             line = self._ready()
         try:
-            answer = line.ask(verb, seconds, at_most)
+            answer = line.ask(verb, seconds, at_most, call)
         except LinkError as error:
             self._state = DeviceState.FAULTED
             raise LinkError(f"{self._name}: {error}") from error

@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from multiprocessing import process as processes
 from multiprocessing import resource_tracker
+from typing import Any
 
 from ...models.errors import DeviceError
 from ..links.base import LinkError
@@ -90,7 +91,13 @@ class GuardianLine:
         """Give signs of life, or no longer: while feedback may be off by an order of ours."""
         (self._beating.set if on else self._beating.clear)()
 
-    def ask(self, verb: Verb, seconds: float, at_most: float = math.inf) -> Answer:
+    def ask(
+        self,
+        verb: Verb,
+        seconds: float,
+        at_most: float = math.inf,
+        call: tuple[str, tuple[Any, ...]] = ("", ()),
+    ) -> Answer:
         """Send an order and wait for its answer.
 
         Parameters
@@ -101,6 +108,8 @@ class GuardianLine:
             Longest wait for the answer, s.
         at_most : float
             Longest time for which an opening is meant, s.
+        call : tuple of (str, tuple)
+            What is asked of the pattern player.
 
         Raises
         ------
@@ -110,7 +119,7 @@ class GuardianLine:
         number = next(self._numbers)
         if verb == "disconnect":
             self._leaving = True
-        self._send(Order(number, verb, at_most))
+        self._send(Order(number, verb, at_most, call))
         with self._news:
             there = self._news.wait_for(
                 lambda: self._ended or (self._answer is not None and self._answer.number == number),

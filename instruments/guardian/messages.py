@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ...models.errors import DeviceError, InputError
 from ..driver import ReservedError
@@ -19,7 +19,7 @@ MOST_SILENCE = 0.6
 """Silence after which the guardian closes the gate, s; the gate is to be closed within 1 s."""
 
 Kind = Literal["", "input", "link", "reserved", "device"]
-Verb = Literal["connect", "disconnect", "open", "lend", "close", "read", "beat"]
+Verb = Literal["connect", "disconnect", "open", "lend", "player", "close", "read", "beat"]
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,14 @@ class Order:
         What is to be done.
     at_most : float
         Time after which a gate that is opened by it is closed unasked, s.
+    call : tuple of (str, tuple)
+        What is asked of the pattern player: method and arguments.
     """
 
     number: int
     verb: Verb
     at_most: float = math.inf
+    call: tuple[str, tuple[Any, ...]] = ("", ())
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,9 @@ class Answer:
     ----------
     number : int
         Of the order.
-    value : str or bool or None
-        Identity (connect), level (read), or whether the guardian still has to close the gate
-        (disconnect).
+    value : object
+        Identity (connect), level (read), what the player returned (player), or whether the
+        guardian still has to close the gate (disconnect).
     state : str
         State of the device, a value of DeviceState.
     error : str
@@ -61,7 +64,7 @@ class Answer:
     """
 
     number: int
-    value: str | bool | None
+    value: Any
     state: str
     error: str = ""
     kind: Kind = ""

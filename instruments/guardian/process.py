@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from ...models.errors import DeviceError, InputError
 from ..links.base import LinkError
 from ..protocols import DeviceState
 from .hand import Hand
@@ -29,6 +30,7 @@ _IDLE_TICK = 0.5
 _LOOK = 0.25  # s between two looks at the gate itself, and two feedings of the card's watchdog
 _CONNECT_SECONDS = 60.0  # importing a vendor's package takes seconds on a busy computer
 _CALL_SECONDS = 2.0
+_ARM_SECONDS = 15.0  # a long pattern takes its time on the way to the card
 # Limits of the attempts to close, s: short, so that a link that is back is found soon, and longer
 # ones in between for a device that is merely slow. One that was ordered is answered within 2 s.
 _ATTEMPTS = (1.0, 0.5, 0.5, 2.0, 0.5, 0.5, 5.0, 0.5, 0.5, 15.0)
@@ -162,11 +164,12 @@ class Guardian:
             return
         if order.verb == "open":
             self._at_most = order.at_most
-        verbs: dict[str, Callable[[], str | bool | None]] = {
+        verbs: dict[str, Callable[[], Any]] = {
             "connect": self._connect,
             "disconnect": self._disconnect,
             "open": self._open_gate,
             "lend": self._lend,
+            "player": lambda: self._ask_player(*order.call),
             "close": self._close_gate,
             "read": self._read,
         }
@@ -257,6 +260,24 @@ class Guardian:
             self._call(_lent, _CALL_SECONDS)
         except Exception as error:
             self._duty = f"the line could not be lent ({error})"
+            raise
+
+    def _ask_player(self, method: str, arguments: tuple[Any, ...]) -> Any:
+        """Call the player; if arming fails, what it holds is not known, and the gate is closed."""
+        arming = method == "arm"
+        if arming and self._duty:
+            raise LinkError(f"the gate has to be closed first: {self._duty}")
+        if arming and not self._lent:
+            raise DeviceError("the gate has not lent its line to the player: close and lend it")
+        seconds = _ARM_SECONDS if method in ("arm", "check") else _CALL_SECONDS
+        seconds = _CONNECT_SECONDS if method == "connect" else seconds
+        try:
+            return self._call(lambda device: device.player_call(method, arguments), seconds)
+        except InputError:  # nothing has been sent
+            raise
+        except Exception as error:
+            if arming:
+                self._duty = f"a pattern could not be armed ({error})"
             raise
 
     def _close_gate(self) -> None:

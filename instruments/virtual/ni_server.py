@@ -15,11 +15,11 @@ from typing import Any
 from ...models.errors import DeviceError
 from ..rig import Rig
 from .ni_server_calls import Calls
-from .ni_server_card import Card, TimerMaker, WaveformHook, wall_timer
+from .ni_server_card import Card, StepHook, TimerMaker, WaveformHook, wall_timer
 
 __all__ = ["NiServer", "serve_ni"]
 
-_THREADS = 32  # each waiting read and each event stream holds one
+_THREADS = 48  # each waiting read and each event stream holds one
 
 
 class NiServer:
@@ -88,12 +88,16 @@ def serve_ni(
     rig: Rig,
     *,
     device: str = "Dev1",
+    model: str = "x-series",
     host: str = "127.0.0.1",
     port: int = 0,
     gate_line: str = "port0/line0",
     gate_high_closes: bool = True,
     gate_delay: float = 0.0,
     wires: Mapping[str, str] | None = None,
+    generator: tuple[float, float] = (1e4, 1.0),
+    latency: int = 1,
+    steps: Mapping[str, StepHook] | None = None,
     silent_triggers: Sequence[str] = (),
     on_waveform: WaveformHook | None = None,
     watchdog: bool = True,
@@ -107,12 +111,20 @@ def serve_ni(
         Its digitizer and gate are connected here.
     device : str
         Name of the card.
+    model : str
+        Which card it is, of :data:`~.ni_server_models.MODELS`.
     host, port : str, int
         Where to listen; port 0 takes a free one.
     gate_line, gate_high_closes, gate_delay
         Line that drives the gate, its polarity, and its delay, s.
     wires : mapping, optional
-        Further inputs and the output or line each is wired to: ``{"ai2": "ao0"}``.
+        Further inputs and the output or line each is wired to: ``{"ai2": "ao0"}``, or "generator".
+    generator : tuple of float
+        Frequency (Hz) and amplitude (V) of the generator.
+    latency : int
+        Samples after its tick with which the inputs see a played level, 1 or 2 on real cards.
+    steps : mapping, optional
+        Outputs and what is called with each voltage that one takes, at its sample.
     silent_triggers : sequence of str
         Trigger terminals on which nothing comes before :meth:`NiServer.fire`; on all others the
         edge comes at once.
@@ -145,10 +157,14 @@ def serve_ni(
         rig.digitizer,
         rig.gate,
         device=device,
+        model=model,
         gate_line=gate_line,
         gate_high_closes=gate_high_closes,
         gate_delay=gate_delay,
         wires=wires,
+        generator=generator,
+        latency=latency,
+        steps=steps,
         on_waveform=on_waveform,
         watchdog=watchdog,
         make_timer=make_timer,

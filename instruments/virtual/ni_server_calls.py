@@ -5,28 +5,30 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from typing import Any
 
 from ...models.errors import OptobindError
 from .ni_server_card import Card
+from .ni_server_describe import DESCRIPTIONS, DescriptionCalls
+from .ni_server_events import EVENTS, EventCalls
+from .ni_server_generation import INPUT_START
 from .ni_server_samples import SampleCalls
-from .ni_server_stream import Acquisition, DaqFault
-from .ni_server_tasks import CardTask, Kind
+from .ni_server_stream import DaqFault
+from .ni_server_tasks import CardTask
 from .ni_server_watchdog import Watchdog, WatchdogCalls
 
 __all__ = ["Calls"]
 
 _VERSION = {0x1272: 24, 0x1923: 8, 0x2F22: 0}
 _ABANDONED = 10.0  # s without a call after which the tasks of a client may be taken over
-_POLL = 0.2
 _NEW, _ATTACH = 1, 2  # SessionInitializationBehavior
 _GENERIC = re.compile(r"(Get|Set)(\w+?)Attribute(?:Ex)?(\w+)")
 
 
-class Calls(SampleCalls, WatchdogCalls):
+class Calls(DescriptionCalls, SampleCalls, EventCalls, WatchdogCalls):
     """Servicer: methods by the name of the call; what is not here is UNIMPLEMENTED.
 
     Parameters
@@ -55,8 +57,8 @@ class Calls(SampleCalls, WatchdogCalls):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(self._base, name):
             raise AttributeError(name)
-        if name == "RegisterEveryNSamplesEvent":
-            return self.every_n_samples
+        if name in EVENTS:
+            return getattr(self, EVENTS[name])
         method = _METHODS.get(name)
         generic = _GENERIC.fullmatch(name)
         if method is not None:
@@ -106,7 +108,7 @@ class Calls(SampleCalls, WatchdogCalls):
         """Send the edge that tasks wait for on a silent terminal."""
         with self._lock:
             waiting = [t for t in self._armed if t.trigger.lower() == terminal.lower()]
-            self._armed = [t for t in self._armed if t not in waiting]
+            self._armed = [t for t in self._armed if t not in waiting or t.again]
             for task in waiting:
                 self._go(task)
 
@@ -172,11 +174,17 @@ class Calls(SampleCalls, WatchdogCalls):
                 except OptobindError:
                     self._stop_task(task)
                     raise
+            elif task.generation is not None:
+                self._reserve(task)
+                if task.trigger and INPUT_START not in task.trigger.lower():
+                    self._armed.append(task)
+                task.start_clocked()
+                if task in self._armed and task.trigger.lower() not in self._silent:
+                    self._go(task)
             elif task.kind == "ao":
+                self._reserve(task)
                 task.running = True
-                waits = "ai/starttrigger" in task.trigger.lower() or (
-                    task.trigger.lower() in self._silent
-                )
+                waits = INPUT_START in task.trigger.lower() or task.trigger.lower() in self._silent
                 if task.volts is None:
                     task.start_output()
                 if waits:
@@ -190,27 +198,52 @@ class Calls(SampleCalls, WatchdogCalls):
         return {}
 
     def _reserve(self, task: CardTask) -> None:
-        """Refuse lines that a running task holds, also that of a client that has died."""
-        wanted = set(task.lines)
-        for other in self._tasks.values():
-            if other is not task and other.running and other.kind == "do":
-                shared = sorted(wanted & set(other.lines))
-                if shared:
-                    raise DaqFault(
-                        -200587, f"Digital lines are reserved by another task: {', '.join(shared)}"
-                    )
+        """Refuse what another task holds, also that of a client that has died."""
+        wanted, clocked = set(task.lines), task.generation is not None
+        for other in list(self._tasks.values()):
+            if other is task or not other.holds:
+                continue
+            if clocked and other.generation is not None and other.kind == task.kind in ("do", "ao"):
+                raise DaqFault(-50103, "The specified resource is reserved by another task")
+            if task.kind == other.kind == "ao" and set(task.places) & set(other.places):
+                raise DaqFault(-50103, "The specified resource is reserved by another task")
+            shared = sorted(wanted & set(other.lines)) if other.kind in ("do", "co") else []
+            if not shared:
+                continue
+            if task.kind == other.kind == "co":
+                raise DaqFault(-50103, "The specified resource is reserved by another task")
+            if "co" in (task.kind, other.kind):
+                raise DaqFault(
+                    -89137, "Specified route cannot be satisfied, because it requires resources "
+                    f"that are currently in use by another route: {', '.join(shared)}"
+                )  # fmt: skip
+            raise DaqFault(
+                -200587, f"Digital lines are reserved by another task: {', '.join(shared)}"
+            )
 
     def _go(self, task: CardTask) -> None:
         """The trigger has come."""
+        if task.generation is not None and task.generation.output is not None:
+            self._card.trigger([task.generation.output])
+            return
         if task.kind == "ao":
             for name, waveform in task.start_output():
-                self._card.play(name, waveform)
+                if task.rate:
+                    self._card.play(name, waveform)
+                else:
+                    self._card.set_volts(name, float(waveform.volts[-1]))
             return
         if task.acquisition is None:
             return
-        for follower in [t for t in self._armed if "ai/starttrigger" in t.trigger.lower()]:
+        for follower in [t for t in self._armed if INPUT_START in t.trigger.lower()]:
             self._armed.remove(follower)
             self._go(follower)
+        self._card.trigger(
+            t.generation.output
+            for t in self._tasks.values()
+            if t.generation is not None and t.generation.output is not None
+            and INPUT_START in t.trigger.lower() and (t.generation.output.waits or t.again)
+        )  # fmt: skip
         task.acquisition.start()
 
     def _take_over(self) -> None:
@@ -244,52 +277,7 @@ class Calls(SampleCalls, WatchdogCalls):
             raise DaqFault(-200560, "Wait Until Done did not indicate that the task was done")
         return {}
 
-    # -- description ------------------------------------------------------------------------------
-
-    def _input(self, request: Any) -> dict[str, Any]:
-        task = self._task(request)
-        for place in _unflatten(request.physical_channel):
-            column = self._card.require_input(place, request.min_val, request.max_val)
-            task.add("ai", request.name_to_assign_to_channel or place, column)
-        return {}
-
-    def _output(self, request: Any) -> dict[str, Any]:
-        task = self._task(request)
-        for place in _unflatten(request.physical_channel):
-            short = self._card.short(place)
-            if short not in self._card.outputs:
-                raise DaqFault(-200170, f"Physical channel specified does not exist: {place}")
-            task.add("ao", request.name_to_assign_to_channel or place, short)
-        return {}
-
-    def _digital_output(self, request: Any) -> dict[str, Any]:
-        return self._digital("do", request)
-
-    def _digital_input(self, request: Any) -> dict[str, Any]:
-        return self._digital("di", request)
-
-    def _digital(self, kind: Kind, request: Any) -> dict[str, Any]:
-        task = self._task(request)
-        places = _unflatten(request.lines)
-        lines = [self._card.short(place) for place in places]
-        for line, place in zip(lines, places, strict=True):
-            if line not in self._card.lines:
-                raise DaqFault(-200170, f"Physical channel specified does not exist: {place}")
-        if request.line_grouping_raw == 1:  # one channel for all lines
-            task.add(kind, request.name_to_assign_to_lines or request.lines, lines)
-        else:
-            for line, place in zip(lines, places, strict=True):
-                task.add(kind, request.name_to_assign_to_lines or place, [line])
-        return {}
-
-    def _clock(self, request: Any) -> dict[str, Any]:
-        mode = request.sample_mode_raw or request.sample_mode
-        self._task(request).time(request.rate, request.source, mode, request.samps_per_chan)
-        return {}
-
-    def _trigger(self, request: Any) -> dict[str, Any]:
-        self._task(request).trigger = request.trigger_source
-        return {}
+    # -- attributes -------------------------------------------------------------------------------
 
     def _attribute(self, verb: str, family: str, kind: str, request: Any) -> dict[str, Any]:
         number = request.attribute_raw or request.attribute
@@ -317,29 +305,6 @@ class Calls(SampleCalls, WatchdogCalls):
     def _error_string(self, request: Any) -> dict[str, Any]:
         return {"error_string": f"error {request.error_code} of the virtual NI card"}
 
-    # -- events ---------------------------------------------------------------------------------
-
-    def every_n_samples(self, request: Any, context: Any) -> Iterator[Any]:
-        """Stream of events, one for every n samples acquired."""
-        response = self._messages.RegisterEveryNSamplesEventResponse
-        context.send_initial_metadata(())  # at once: the client waits for it
-        name, count, events = request.task.name, max(1, request.n_samples), 0
-        while context.is_active() and not self._closing.is_set() and name in self._tasks:
-            acquisition: Acquisition | None = self._tasks[name].acquisition
-            if acquisition is None:
-                events = 0
-                time.sleep(0.005)
-            elif acquisition.wait_for((events + 1) * count, _POLL):
-                events += 1
-                yield response(
-                    every_n_samples_event_type_raw=request.every_n_samples_event_type_raw,
-                    n_samples=count,
-                )
-
-    def _unregister(self, request: Any) -> dict[str, Any]:
-        self._task(request)
-        return {}
-
 
 _METHODS = {
     "CreateTask": "_create_task",
@@ -349,12 +314,7 @@ _METHODS = {
     "TaskControl": "_control",
     "IsTaskDone": "_is_done",
     "WaitUntilTaskDone": "_wait_done",
-    "CreateAIVoltageChan": "_input",
-    "CreateAOVoltageChan": "_output",
-    "CreateDOChan": "_digital_output",
-    "CreateDIChan": "_digital_input",
-    "CfgSampClkTiming": "_clock",
-    "CfgDigEdgeStartTrig": "_trigger",
+    **DESCRIPTIONS,
     "GetSystemInfoAttributeUInt32": "_system",
     "GetSystemInfoAttributeString": "_system_text",
     "GetErrorString": "_error_string",
@@ -366,11 +326,12 @@ _METHODS = {
     "WriteAnalogScalarF64": "_write_scalar",
     "WriteDigitalLines": "_write_lines",
     "WriteDigitalScalarU32": "_write_port",
-    "WriteDigitalU32": "_write_port",
+    "WriteDigitalU32": "_write_ports",
     "ReadDigitalLines": "_read_lines",
     "ReadDigitalScalarU32": "_read_port",
-    "ReadDigitalU32": "_read_port",
+    "ReadDigitalU32": "_read_ports",
     "UnregisterEveryNSamplesEvent": "_unregister",
+    "UnregisterDoneEvent": "_unregister",
     "CreateWatchdogTimerTaskEx": "_create_watchdog",
     "CfgWatchdogDOExpirStates": "_watchdog_states",
     "ControlWatchdogTask": "_control_watchdog",
@@ -380,19 +341,3 @@ _METHODS = {
 def _value(kind: str, value: Any) -> dict[str, Any]:
     """The field that a client reads: enumerations travel as raw numbers."""
     return {"value_raw": value} if kind in ("Int32", "Int32Array") else {"value": value}
-
-
-def _unflatten(names: str) -> list[str]:
-    """Names in a list such as ``Dev1/ai0:1, Dev1/ai4``."""
-    found = []
-    for part in (piece.strip() for piece in names.split(",")):
-        first, colon, last = part.partition(":")
-        match = re.fullmatch(r"(.*?)(\d+)", first)
-        end = re.fullmatch(r"(?:.*?)(\d+)", last) if colon else None
-        if match is None or end is None:
-            found.append(part)
-            continue
-        low, high = int(match[2]), int(end[1])
-        step = 1 if high >= low else -1
-        found += [f"{match[1]}{k}" for k in range(low, high + step, step)]
-    return [name for name in found if name]

@@ -1,9 +1,11 @@
-"""The virtual NI card: what it says of itself, its lines and outputs and their wiring."""
+"""The virtual NI card: its inputs, lines and outputs, their wiring, and what plays on its clock."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,17 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..protocols import Digitizer, Gate
+from .ni_server_models import MODELS
+from .ni_server_outputs import UNDERFLOW, Clocked, PlayedVolts, Pulses
 from .ni_server_stream import Acquisition, DaqFault
 
-__all__ = ["Card", "OutputWave", "Timer", "TimerMaker", "wall_timer"]
+__all__ = ["Card", "OutputWave", "StepHook", "Timer", "TimerMaker", "wall_timer"]
 
 _HALF = 32768.0
-_PORT_LINES = 8
-_OUTPUTS = ("ao0", "ao1")
 _OUTPUT_RANGE = 10.0
-_OUTPUT_RATE = 2.86e6
+_LOGGED = 200_000  # changes of lines kept
 
 WaveformHook = Callable[[str, NDArray[np.float64], float, bool], None]
+StepHook = Callable[[float], None]
 
 
 class Timer(Protocol):
@@ -48,7 +51,7 @@ def wall_timer(seconds: float, action: Callable[[], None]) -> Timer:
 
 @dataclass
 class OutputWave:
-    """What an analogue output plays: volts, rate (Hz), for ever or once, and since when."""
+    """What an analogue output plays on a clock of its own: volts, rate (Hz), once or for ever."""
 
     volts: NDArray[np.float64]
     rate: float
@@ -71,7 +74,7 @@ class OutputWave:
 
 
 class Card:
-    """An X-series card whose inputs see a digitizer and whose first line drives a gate.
+    """A card whose inputs see a digitizer and whose lines and outputs drive the laboratory.
 
     Parameters
     ----------
@@ -81,6 +84,8 @@ class Card:
         Driven by ``gate_line``.
     device : str
         Name of the card.
+    model : str
+        Which card it is, of :data:`~.ni_server_models.MODELS`.
     gate_line : str
         Line that drives the gate.
     gate_high_closes : bool
@@ -88,13 +93,25 @@ class Card:
     gate_delay : float
         From the switching of the line until the gate acts, s.
     wires : mapping
-        Further inputs: "ai4" → the output ("ao0") or line ("port0/line1") it is wired to.
+        Further inputs: "ai4" → what it is wired to: an output ("ao0"), a line ("port0/line1") or
+        "generator".
+    generator : tuple of float
+        Frequency (Hz) and amplitude (V) of a generator of sine waves beside the card.
+    latency : int
+        Samples after its tick with which a played level is seen, 1 or 2 on real cards.
+    steps : mapping
+        Outputs ("ao0") and what is called with each new voltage, at its sample.
     on_waveform : callable or None
-        Called with (output, volts, rate, continuous) when an output starts to play.
+        Called with (output, volts, rate, continuous) when an output starts on a clock of its own.
     watchdog : bool
         Whether it has a watchdog timer.
     make_timer : callable
         Keeps the time of the watchdog.
+
+    Attributes
+    ----------
+    history : deque of (float, int, str, bool)
+        Changes of lines: time of the monotonic clock (s), sample, line, level.
     """
 
     def __init__(
@@ -103,30 +120,38 @@ class Card:
         gate: Gate | None,
         *,
         device: str = "Dev1",
+        model: str = "x-series",
         gate_line: str = "port0/line0",
         gate_high_closes: bool = True,
         gate_delay: float = 0.0,
         wires: Mapping[str, str] | None = None,
+        generator: tuple[float, float] = (1e4, 1.0),
+        latency: int = 1,
+        steps: Mapping[str, StepHook] | None = None,
         on_waveform: WaveformHook | None = None,
         watchdog: bool = True,
         make_timer: TimerMaker = wall_timer,
     ) -> None:
         info = self.info = digitizer.info
         self.device, self._digitizer, self._gate = device, digitizer, gate
-        self.sample_rate = info.sample_rate
-        self.wires = dict(wires or {})
+        self.model = MODELS[model]
+        self.sample_rate, self.latency = info.sample_rate, latency
+        self.wires, self._generator = dict(wires or {}), generator
         self.inputs = [f"ai{i}" for i in range(len(info.channels))] + list(self.wires)
         self.scales = list(info.scale) + [_OUTPUT_RANGE / _HALF] * len(self.wires)
-        self.outputs = list(_OUTPUTS)
-        self.lines = [f"port0/line{i}" for i in range(_PORT_LINES)]
+        self.outputs = [f"ao{k}" for k in range(self.model.outputs)]
+        self.lines = self.model.lines
         self.gate_line, self.gate_high_closes = gate_line, gate_high_closes
         self._delay = gate_delay
         self.levels = dict.fromkeys(self.lines, False)
+        self.history: deque[tuple[float, int, str, bool]] = deque(maxlen=_LOGGED)
         self.watchdog, self.make_timer, self.locked = watchdog, make_timer, set[str]()
         if gate is not None:
             self.levels[gate_line] = gate.read() is gate_high_closes
         self.waveforms: dict[str, OutputWave] = {}
-        self._on_waveform = on_waveform
+        self.volts = dict.fromkeys(self.outputs, 0.0)  # of outputs that play nothing
+        self._steps, self._on_waveform = dict(steps or {}), on_waveform
+        self.playing: list[Clocked] = []
         self.acquisition: Acquisition | None = None
         self.lock = threading.RLock()
 
@@ -145,39 +170,70 @@ class Card:
             )
         return column
 
+    @property
+    def total(self) -> int:
+        """Samples that the inputs have taken since their start."""
+        return 0 if self.acquisition is None else self.acquisition.total
+
     def begin(self, capacity: int, overwrite: bool, finite: int | None) -> Acquisition:
         """Make the acquisition that a task starts."""
-        wires = [self._wire(source) for source in self.wires.values()]
+        wires = [self._wire(name, source) for name, source in self.wires.items()]
         for waveform in self.waveforms.values():
             elapsed = time.monotonic() - waveform.begin
             waveform.begin_sample = -round(elapsed * self.sample_rate)
         self.acquisition = Acquisition(
-            self._digitizer, wires, capacity=capacity, overwrite=overwrite, finite=finite
+            self._digitizer,
+            wires,
+            capacity=capacity,
+            overwrite=overwrite,
+            finite=finite,
+            clock=self,
         )
         return self.acquisition
 
     def end(self) -> None:
-        """Stop the acquisition, if there is one."""
+        """Stop the acquisition, if there is one: what it clocks stands still."""
         acquisition, self.acquisition = self.acquisition, None
-        if acquisition is not None:
-            acquisition.stop()
+        if acquisition is None:
+            return
+        acquisition.stop()
+        with self.lock:
+            for output in list(self.playing):
+                output.origin -= acquisition.total
+                if isinstance(output, Pulses) and not output.needs_clock and not output.waits:
+                    self.playing.remove(output)  # it counts a clock of its own: it ends its pulse
+                    self._apply(output.resting, 0)
 
-    def _wire(self, source: str) -> Callable[[int, int], NDArray[np.int16]]:
-        """What an input sees that is wired to an output or a line."""
+    def _wire(self, name: str, source: str) -> Callable[[int, int], NDArray[np.int16]]:
+        """What an input sees that is wired to something; a multiplexed one sees it later."""
+        rate = self.model.conversion_rate
+        late = self.inputs.index(name) / rate * self.sample_rate if rate else 0.0
 
-        def line(_first: int, rows: int) -> NDArray[np.int16]:
-            level = 5.0 if self.levels[source] else 0.0
-            return np.full(rows, round(level / _OUTPUT_RANGE * _HALF), dtype=np.int16)
+        def line(first: int, rows: int) -> NDArray[np.float64]:
+            return np.full(rows, 5.0 if self.levels[source] else 0.0)
 
-        def output(first: int, rows: int) -> NDArray[np.int16]:
+        def output(first: int, rows: int) -> NDArray[np.float64]:
+            for playing in self.playing:
+                if isinstance(playing, PlayedVolts) and source in playing.names:
+                    return playing.column(source, first, rows, self.volts[source])
             waveform = self.waveforms.get(source)
             if waveform is None:
-                return np.zeros(rows, dtype=np.int16)
+                return np.full(rows, self.volts[source])
             since = first - (waveform.begin_sample or 0) + np.arange(rows)
-            counts = np.rint(waveform.at(since / self.sample_rate) / _OUTPUT_RANGE * _HALF)
-            return counts.clip(-_HALF, _HALF - 1.0).astype(np.int16)
+            return waveform.at(since / self.sample_rate)
 
-        return line if source in self.lines else output
+        def sine(first: int, rows: int) -> NDArray[np.float64]:
+            frequency, amplitude = self._generator
+            turns = (first + late + np.arange(rows)) * (frequency / self.sample_rate)
+            return np.asarray(amplitude * np.sin(math.tau * turns))
+
+        volts = sine if source == "generator" else line if source in self.lines else output
+
+        def counts(first: int, rows: int) -> NDArray[np.int16]:
+            scaled = np.rint(volts(first, rows) / _OUTPUT_RANGE * _HALF)
+            return scaled.clip(-_HALF, _HALF - 1.0).astype(np.int16)
+
+        return counts
 
     # -- outputs ----------------------------------------------------------------------------------
 
@@ -194,24 +250,45 @@ class Card:
 
     def set_lines(self, levels: Mapping[str, bool]) -> None:
         """Switch lines at the present sample; the gate follows after its delay."""
-
-        def switch() -> None:
-            self.levels.update(levels)
-
         with self.lock:
-            self._at(0.0, switch)
-            if self._gate is not None and self.gate_line in levels:
-                gate, closed = self._gate, levels[self.gate_line] is self.gate_high_closes
-                self._at(self._delay, lambda: gate.set(closed))
+            self.now(lambda: self._apply({k: float(v) for k, v in levels.items()}, self.total))
 
-    def _at(self, delay: float, action: Callable[[], None]) -> None:
+    def set_volts(self, name: str, volts: float) -> None:
+        """Hold a voltage from the present sample on."""
+        with self.lock:
+            self.now(lambda: self._apply({name: volts}, self.total))
+
+    def now(self, action: Callable[[], None]) -> None:
+        """Carry out an action at the present sample; no sample is taken meanwhile."""
         if self.acquisition is None:
             action()
         else:
-            self.acquisition.at(delay, action)
+            self.acquisition.now(action)
+
+    def _apply(self, values: Mapping[str, float], sample: int) -> None:
+        """Let lines and outputs have values from a sample on."""
+        for name, value in values.items():
+            if name in self.volts:
+                self.waveforms.pop(name, None)
+                if value != self.volts[name] and name in self._steps:
+                    self._steps[name](value)
+                self.volts[name] = value
+            elif self.levels[name] is not bool(value):
+                self.levels[name] = bool(value)
+                self.history.append((time.monotonic(), sample, name, bool(value)))
+            if name == self.gate_line and self._gate is not None:
+                self._switch_gate(bool(value) is self.gate_high_closes, sample)
+
+    def _switch_gate(self, closed: bool, sample: int) -> None:
+        assert self._gate is not None
+        gate, later = self._gate, round(self._delay * self.sample_rate)
+        if self.acquisition is None or later <= 0:
+            gate.set(closed)
+        else:
+            self.acquisition.schedule(sample + later, lambda: gate.set(closed))
 
     def play(self, name: str, waveform: OutputWave) -> None:
-        """Let an output play from the present sample on."""
+        """Let an output play on a clock of its own from the present sample on."""
         with self.lock:
             if self.acquisition is not None:
                 self.acquisition.catch_up()
@@ -219,6 +296,72 @@ class Card:
             self.waveforms[name] = waveform
         if self._on_waveform is not None:
             self._on_waveform(name, waveform.volts, waveform.rate, waveform.continuous)
+
+    # -- what is played on the inputs' clock ------------------------------------------------------
+
+    def start(self, output: Clocked, *, triggered: bool) -> None:
+        """Let an output play from the next tick on, or from the inputs' start."""
+
+        def begin() -> None:
+            output.begin(self.total)
+            output.waits = triggered
+            if isinstance(output, PlayedVolts):
+                output.watched = any(name in self._steps for name in output.names)
+            self.playing.append(output)
+            self._apply(output.resting, self.total)
+
+        with self.lock:
+            self.now(begin)
+
+    def stop(self, output: Clocked) -> None:
+        """Stop it; lines and voltages stay as they are, a counter returns to its idle level."""
+
+        def finish() -> None:
+            if output in self.playing:
+                self._apply(output.values(self.total - 1) or {}, self.total)
+                self.playing.remove(output)
+            self._apply(output.resting, self.total)
+
+        with self.lock:
+            self.now(finish)
+
+    def trigger(self, outputs: Iterable[Clocked]) -> None:
+        """Begin those of the outputs that wait for a trigger, or whose last pulses are over."""
+
+        def begin() -> None:
+            for output in outputs:
+                if output.waits or output.done(self.total):
+                    output.begin(self.total)
+
+        self.now(begin)
+
+    def reach(self, sample: int) -> None:
+        """Let everything that is played act on a sample; called before it is taken."""
+        for output in list(self.playing):
+            if output.starved(sample + 1):
+                output.failed = DaqFault(
+                    UNDERFLOW, "The generation has stopped to prevent the regeneration of old "
+                    "samples: the application does not write fast enough"
+                )  # fmt: skip
+                self.playing.remove(output)
+            values = output.values(sample)
+            if values is not None:
+                self._apply(values, sample)
+
+    def next_change(self, sample: int, stop: int) -> int:
+        """First sample beyond ``sample`` on which something else acts, ``stop`` at the latest."""
+        return min([stop, *(output.next_change(sample, stop) for output in self.playing)])
+
+    def break_output(self, code: int = -200621) -> None:
+        """Let all that is played end with an error, as an underflow of a card's memory does."""
+
+        def fail() -> None:
+            for output in self.playing:
+                output.failed = DaqFault(code, "Onboard device memory underflow")
+            self.playing.clear()
+
+        with self.lock:
+            self.now(fail)
 
     # -- what it says of itself -------------------------------------------------------------------
 
@@ -239,28 +382,4 @@ class Card:
         """Attributes of the device by number (DAQmx_Dev_…)."""
         full = sorted({scale * _HALF for scale in self.scales})
         ranges = [bound for value in full for bound in (-value, value)]
-        listed = {
-            "ai": ", ".join(f"{self.device}/{name}" for name in self.inputs),
-            "ao": ", ".join(f"{self.device}/{name}" for name in self.outputs),
-            "do": ", ".join(f"{self.device}/{name}" for name in self.lines),
-        }
-        return {
-            0x0631: "PCIe-6374",  # product type
-            0x0632: 0x0B1D,  # serial number
-            0x22CA: True,  # is simulated
-            0x231E: listed["ai"],
-            0x231F: listed["ao"],
-            0x2320: listed["do"],
-            0x2322: listed["do"],
-            0x298C: self.sample_rate,  # fastest single-channel rate
-            0x298D: self.sample_rate,  # fastest multi-channel rate
-            0x298E: self.sample_rate,  # slowest rate
-            0x298F: True,  # simultaneous sampling
-            0x2990: ranges,
-            0x2985: True,  # digital triggers
-            0x2984: False,  # analogue triggers
-            0x2997: _OUTPUT_RATE,
-            0x2998: 1e-2,
-            0x2996: True,  # outputs have a sample clock
-            0x299B: [-_OUTPUT_RANGE, _OUTPUT_RANGE],
-        }
+        return self.model.attributes(self.device, self.inputs, ranges, self.sample_rate)

@@ -30,6 +30,10 @@ class SampleCalls:
         """Start the task of a request."""
         raise DaqFault(-200088, "Task specified is invalid or does not exist")
 
+    def _reserve(self, task: CardTask) -> None:
+        """Refuse what another task holds."""
+        raise DaqFault(-200088, "Task specified is invalid or does not exist")
+
     def _block(self, request: Any) -> tuple[NDArray[np.int16], int, list[int]]:
         """Samples (rows, channels) of a read, its status, and the columns."""
         task = self._task(request)
@@ -82,14 +86,26 @@ class SampleCalls:
         flat = np.asarray(request.write_array, dtype=np.float64)
         if flat.size != count * rows or rows < 1:
             raise DaqFault(-200524, "Number of channels or samples does not match the data")
-        by_channel = (request.data_layout_raw or request.data_layout) == _BY_CHANNEL
-        task.volts = flat.reshape(count, rows).T if by_channel else flat.reshape(rows, count)
-        if np.abs(task.volts).max() > _LARGEST:
-            task.volts = None
+        volts = _rows(flat, count, request)
+        if not np.abs(volts).max() <= _LARGEST:
             raise DaqFault(-200561, "Attempted writing analog data that is too large or too small")
+        if task.generation is not None:
+            return self._write_clocked(task, request, volts)
+        task.volts = volts
         if request.auto_start:
             self._start(request)
         return {"samps_per_chan_written": rows}
+
+    def _write_clocked(
+        self, task: CardTask, request: Any, rows: NDArray[np.float64]
+    ) -> dict[str, Any]:
+        """Put rows (samples, columns) into the buffer of a clocked output."""
+        if not task.holds:
+            self._reserve(task)
+        task.write(rows, request.timeout)
+        if request.auto_start:
+            self._start(request)
+        return {"samps_per_chan_written": len(rows)}
 
     def _write_scalar(self, request: Any) -> dict[str, Any]:
         task = self._task(request)
@@ -99,41 +115,90 @@ class SampleCalls:
 
     def _write_lines(self, request: Any) -> dict[str, Any]:
         task = self._task(request)
-        lines = task.lines
-        rows = max(1, request.num_samps_per_chan)
-        if task.kind != "do" or len(request.write_array) != rows * len(lines):
+        count, rows = len(task.lines), max(1, request.num_samps_per_chan)
+        if task.kind != "do" or len(request.write_array) != rows * count:
             raise DaqFault(-200524, "Write cannot be performed: number of lines does not match")
         levels = np.frombuffer(request.write_array, dtype=np.uint8)
-        if (request.data_layout_raw or request.data_layout) == _BY_CHANNEL:
-            last = levels.reshape(len(lines), rows)[:, -1]
-        else:
-            last = levels.reshape(rows, len(lines))[-1]
-        self._start(request)
-        self._card.require_unlocked(lines)
-        self._card.set_lines({n: bool(v) for n, v in zip(lines, last, strict=True)})
-        return {"samps_per_chan_written": rows}
+        return self._write_levels(task, request, _rows(levels, count, request))
+
+    def _write_ports(self, request: Any) -> dict[str, Any]:
+        """Words, one for each channel and sample; bit k is line k of the channel's port."""
+        task = self._task(request)
+        count, rows = len(task.places), request.num_samps_per_chan
+        words = np.asarray(request.write_array, dtype=np.int64)
+        if task.kind != "do" or rows < 1 or words.size != rows * count:
+            raise DaqFault(-200524, "Write cannot be performed: number of words does not match")
+        return self._write_levels(task, request, _levels_of(task, _rows(words, count, request)))
 
     def _write_port(self, request: Any) -> dict[str, Any]:
-        lines = self._task(request).lines
+        task = self._task(request)
+        words = np.full((1, len(task.places)), request.value, dtype=np.int64)
+        self._write_levels(task, request, _levels_of(task, words))
+        return {}
+
+    def _write_levels(self, task: CardTask, request: Any, levels: NDArray[Any]) -> dict[str, Any]:
+        """Levels (samples, lines): into the buffer of a clocked task, or on the lines at once."""
+        if task.generation is not None:
+            return self._write_clocked(task, request, levels.astype(np.float64))
+        if not task.running and not request.auto_start:
+            raise DaqFault(-200846, "Write cannot be performed: the task is not started")
         self._start(request)
-        self._card.require_unlocked(lines)
-        value = request.value if hasattr(request, "value") else request.write_array[-1]
-        self._card.set_lines({n: bool(value >> bit & 1) for bit, n in enumerate(lines)})
-        return {} if hasattr(request, "value") else {"samps_per_chan_written": 1}
+        self._card.require_unlocked(task.lines)
+        last = zip(task.lines, levels[-1].tolist(), strict=True)
+        self._card.set_lines({line: bool(level) for line, level in last})
+        return {"samps_per_chan_written": len(levels)}
 
     def _read_lines(self, request: Any) -> dict[str, Any]:
-        lines = self._task(request).lines
-        self._start(request)
+        lines = self._shown(request)
         levels = bytes(int(self._card.levels[line]) for line in lines)
         return {"read_array": levels, "samps_per_chan_read": 1, "num_bytes_per_samp": 1}
 
     def _read_port(self, request: Any) -> dict[str, Any]:
-        lines = self._task(request).lines
+        self._shown(request)
+        return {"value": self._words(self._task(request))[0]}
+
+    def _read_ports(self, request: Any) -> dict[str, Any]:
+        self._shown(request)
+        return {"read_array": self._words(self._task(request)), "samps_per_chan_read": 1}
+
+    def _shown(self, request: Any) -> list[str]:
+        """Lines whose levels are read now.
+
+        Raises
+        ------
+        DaqFault
+            -200452 for a clocked output: what it plays cannot be read.
+        """
+        task = self._task(request)
+        if task.generation is not None:
+            raise DaqFault(-200452, "Read cannot be performed on a clocked output")
         self._start(request)
-        value = sum(int(self._card.levels[line]) << bit for bit, line in enumerate(lines))
-        if hasattr(request, "num_samps_per_chan"):
-            return {"read_array": [value], "samps_per_chan_read": 1}
-        return {"value": value}
+        return task.lines
+
+    def _words(self, task: CardTask) -> list[int]:
+        levels = self._card.levels
+        return [sum(int(levels[n]) << _bit(n) for n in place) for place in task.places]
+
+
+def _bit(line: str) -> int:
+    """Number of a line in its port."""
+    return int(line.rpartition("line")[2])
+
+
+def _levels_of(task: CardTask, words: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Levels (samples, lines) of words (samples, channels)."""
+    columns = [
+        words[:, channel] >> _bit(line) & 1
+        for channel, lines in enumerate(task.places)
+        for line in lines
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _rows(flat: NDArray[Any], count: int, request: Any) -> NDArray[Any]:
+    """Samples (rows, columns) of a write."""
+    by_channel = (request.data_layout_raw or request.data_layout) == _BY_CHANNEL
+    return flat.reshape(count, -1).T if by_channel else flat.reshape(-1, count)
 
 
 def _laid_out(block: NDArray[Any], request: Any) -> NDArray[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from ...models.errors import DeviceError
 from ..protocols import Digitizer
 
-__all__ = ["Acquisition", "DaqFault"]
+__all__ = ["Acquisition", "DaqFault", "SampleClock"]
 
 _TICK = 0.01  # s between two looks at the clock
 _CHUNK = 65536  # rows produced at once
@@ -27,6 +28,16 @@ class DaqFault(Exception):
     def __init__(self, code: int, text: str, samples: NDArray[np.int16] | None = None) -> None:
         super().__init__(text)
         self.code, self.samples = code, samples
+
+
+class SampleClock(Protocol):
+    """What acts on the samples of an acquisition, at exact ones."""
+
+    def reach(self, sample: int) -> None:
+        """Let everything act that acts on a sample; called before it is taken."""
+
+    def next_change(self, sample: int, stop: int) -> int:
+        """First sample beyond ``sample`` on which something else acts, ``stop`` at the latest."""
 
 
 class Acquisition:
@@ -47,6 +58,8 @@ class Acquisition:
         Whether unread samples may be overwritten; otherwise an overflow ends the acquisition.
     finite : int or None
         Samples after which it ends.
+    clock : SampleClock
+        Told of the samples before they are taken.
     """
 
     def __init__(
@@ -57,12 +70,13 @@ class Acquisition:
         capacity: int,
         overwrite: bool,
         finite: int | None,
+        clock: SampleClock,
     ) -> None:
         info = digitizer.info
         self._digitizer, self._wires = digitizer, tuple(wires)
         self._own = len(info.channels)
         self._rate, self._real_time = info.sample_rate, info.real_time
-        self._overwrite, self._finite = overwrite, finite
+        self._overwrite, self._finite, self._clock = overwrite, finite, clock
         self._ring = np.zeros((capacity, self._own + len(self._wires)), dtype=np.int16)
         self._scratch = np.zeros((_CHUNK, self._own), dtype=np.int16)
         self._events: list[tuple[int, Callable[[], None]]] = []
@@ -109,16 +123,17 @@ class Acquisition:
 
     # -- production -------------------------------------------------------------------------------
 
-    def at(self, delay: float, action: Callable[[], None]) -> None:
-        """Carry out an action at the present sample or ``delay`` seconds later."""
+    def now(self, action: Callable[[], None]) -> None:
+        """Carry out an action at the present sample."""
         with self._producing:
             if self._real_time:
                 self._produce(self._due())
-            if delay <= 0.0:
-                action()
-                return
-            self._events.append((self.total + round(delay * self._rate), action))
-            self._events.sort(key=lambda event: event[0])
+            action()
+
+    def schedule(self, sample: int, action: Callable[[], None]) -> None:
+        """Carry out an action before a sample is taken; only from within another action."""
+        self._events.append((sample, action))
+        self._events.sort(key=lambda event: event[0])
 
     def catch_up(self) -> None:
         """Fetch what is due (real clock)."""
@@ -145,7 +160,8 @@ class Acquisition:
         while self.total < end and self._failed is None and not self._ended.is_set():
             while self._events and self._events[0][0] <= self.total:
                 self._events.pop(0)[1]()
-            stop = min(end, self.total + _CHUNK)
+            self._clock.reach(self.total)
+            stop = self._clock.next_change(self.total, min(end, self.total + _CHUNK))
             if self._events:
                 stop = min(stop, self._events[0][0])
             try:

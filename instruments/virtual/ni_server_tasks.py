@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ni_server_card import Card, OutputWave
+from .ni_server_generation import INPUT_CLOCK, Generation
 from .ni_server_stream import Acquisition, DaqFault
 
 __all__ = ["CONTINUOUS", "FINITE", "CardTask"]
@@ -18,11 +19,11 @@ FINITE, CONTINUOUS = 10178, 10123
 _OVERWRITE, _KEEP = 10252, 10159
 _CURRENT, _MOST_RECENT, _FIRST = 10425, 10428, 10424
 _REGENERATE = 10097
-_CHANNEL_TYPES = {"ai": 10100, "ao": 10102, "di": 10151, "do": 10153}
+_CHANNEL_TYPES = {"ai": 10100, "ao": 10102, "di": 10151, "do": 10153, "co": 10132}
 _VOLTS = _ONCE = 1
 _HALF = 32768.0
 
-Kind = Literal["", "ai", "ao", "di", "do"]
+Kind = Literal["", "ai", "ao", "di", "do", "co"]
 
 
 @dataclass
@@ -63,6 +64,7 @@ class CardTask:
     running: bool = False
     volts: NDArray[np.float64] | None = None
     acquisition: Acquisition | None = None
+    generation: Generation | None = None
 
     # -- description ------------------------------------------------------------------------------
 
@@ -85,22 +87,52 @@ class CardTask:
         self.places.append(place)
 
     def time(self, rate: float, source: str, mode: int, samples: int) -> None:
-        """Set the sample clock."""
-        if self.kind == "ai" and not source and abs(rate / self.card.sample_rate - 1.0) > 1e-9:
-            raise DaqFault(
-                -200077, f"Requested value is not supported: rate {rate:g} Hz, this card samples "
-                f"at {self.card.sample_rate:g} Hz only"
-            )  # fmt: skip
+        """Set the sample clock.
+
+        Raises
+        ------
+        DaqFault
+            -200077 for a rate, a mode or a clock that this kind of channel does not have here.
+        """
+        own, model = self.kind == "ai" and not source, self.card.model
+        if own and abs(rate / self.card.sample_rate - 1.0) > 1e-9:
+            raise _unsupported(
+                f"rate {rate:g} Hz, this card samples at {self.card.sample_rate:g} Hz only"
+            )
         if mode not in (FINITE, CONTINUOUS):
-            raise DaqFault(-200077, f"Requested value is not supported: sample mode {mode}")
+            raise _unsupported(f"sample mode {mode}")
+        if self.kind == "do" and not all(model.clocked(line) for line in self.lines):
+            raise _unsupported(f"{', '.join(self.lines)} cannot be clocked on a {model.product}")
+        if self.kind == "do" and INPUT_CLOCK not in source.lower():
+            raise _unsupported("digital lines of this card play on the clock of its inputs only")
+        if self.kind in ("ao", "do"):
+            fastest = model.line_rate if self.kind == "do" else model.output_rate
+            if not 0.0 < rate <= fastest:
+                raise _unsupported(f"rate {rate:g} Hz, up to {fastest:g} Hz on a {model.product}")
+            if INPUT_CLOCK in source.lower():
+                names = self.lines if self.kind == "do" else self.places
+                self.generation = Generation(self.card, self.kind, list(names))
+                self.generation.capacity = self.buffer
         self.rate, self.clock, self.mode, self.samples = rate, source, mode, samples
-        if not self.buffer:
+        if not self.buffer and self.kind == "ai":
             self.buffer = samples
 
     @property
     def lines(self) -> list[str]:
         """Digital lines of all channels."""
+        if self.kind == "co":
+            return [self.card.model.pins[place] for place in self.places]
         return [line for place in self.places for line in place] if "d" in self.kind[:1] else []
+
+    @property
+    def holds(self) -> bool:
+        """Whether it has reserved its lines: it runs, or has been written to."""
+        return self.running or (self.generation is not None and self.generation.holds)
+
+    @property
+    def finite(self) -> int | None:
+        """Samples or pulses of a finite operation; None for a continuous one."""
+        return self.samples if self.mode == FINITE else None
 
     # -- running ----------------------------------------------------------------------------------
 
@@ -112,6 +144,24 @@ class CardTask:
         capacity = max(2, self.buffer, finite or 0)
         overwrite = self.settings[0x1211] == _OVERWRITE
         self.acquisition = self.card.begin(capacity, overwrite, finite)
+        self.running = True
+
+    def write(self, rows: NDArray[np.float64], timeout: float) -> None:
+        """Write rows (samples, columns) of a clocked output.
+
+        Raises
+        ------
+        DaqFault
+            As :meth:`.Generation.write` raises it.
+        """
+        assert self.generation is not None
+        again = self.settings[0x1453] == _REGENERATE
+        self.generation.write(rows, self.finite, again, timeout)
+
+    def start_clocked(self) -> None:
+        """Start a clocked output."""
+        assert self.generation is not None
+        self.generation.start(self.finite, self.trigger)
         self.running = True
 
     def start_output(self) -> list[tuple[str, OutputWave]]:
@@ -137,6 +187,8 @@ class CardTask:
             if self.card.acquisition is self.acquisition:
                 self.card.end()
             self.acquisition = None
+        if self.generation is not None:
+            self.generation.stop()
         self.running = False
 
     @property
@@ -144,10 +196,24 @@ class CardTask:
         """Whether a finite operation is over, or nothing runs."""
         if not self.running:
             return True
+        if self.generation is not None:
+            return self.generation.done
         if self.kind == "ao":
             played = [self.card.waveforms.get(place) for place in self.places]
             return all(waveform is not None and waveform.done for waveform in played)
         return self.acquisition is not None and self.acquisition.done
+
+    @property
+    def again(self) -> bool:
+        """Whether it takes its trigger again and again."""
+        return self.generation is not None and self.generation.retriggerable
+
+    def ending(self) -> int | None:
+        """Code with which it has come to its end, 0 for a good one; None while it runs."""
+        try:
+            return 0 if self.done else None
+        except DaqFault as fault:
+            return fault.code
 
     def wait_done(self, timeout: float) -> bool:
         """Wait until done."""
@@ -195,6 +261,10 @@ class CardTask:
         """Set an attribute."""
         if number in (0x186C, 0x186D):
             self.buffer = int(value)
+            if self.generation is not None:
+                self.generation.capacity = self.buffer
+        elif number == 0x190F and self.generation is not None:
+            self.generation.retriggerable = bool(value)
         elif number in self.settings:
             self.settings[number] = int(value)
         elif number == 0x1344:
@@ -210,7 +280,7 @@ class CardTask:
             0x2181: len(self.names),
             0x230E: self.card.device if self.kind else "",
             0x29BA: 1 if self.kind else 0,
-            0x1274: self.done,
+            0x1274: self.ending() is not None,
             0x186C: self.buffer,
             0x186D: self.buffer,
             0x230A: 4095,
@@ -218,7 +288,7 @@ class CardTask:
             0x1300: self.mode,
             0x1310: self.samples,
             0x1852: self.clock or f"/{self.card.device}/{self.kind}/SampleClock",
-            0x1848: self.rate,
+            0x1848: self.card.model.conversion_rate or self.rate,
             0x1407: self.trigger,
             0x1393: 10150 if self.trigger else 10230,
         }
@@ -232,6 +302,7 @@ class CardTask:
         position = 0 if running is None else running.position
         lines = len(self.places[0]) if self.kind in ("do", "di") else 0
         ready = self.samples if self.mode == FINITE else max(0, total - position)
+        generated = {} if self.generation is None else self.generation.attributes()
         return {
             0x217B: len(self.names),
             0x217E: len(self.names),
@@ -247,6 +318,8 @@ class CardTask:
             0x1215: False,
             0x1826: True,
             0x1460: self.buffer,
+            0x190F: self.generation is not None and self.generation.retriggerable,
+            **generated,
         }
 
     def _channel_attributes(self, channel: str) -> dict[int, Any]:
@@ -254,6 +327,9 @@ class CardTask:
         if not self.kind:
             return {}
         values: dict[int, Any] = {0x187F: _CHANNEL_TYPES[self.kind]}
+        if self.kind == "co":
+            pin = 12 + list(self.card.model.pins).index(self.places[0])
+            values[0x18E1] = f"/{self.card.device}/PFI{pin}"
         if self.kind == "ai":
             column = self.places[self.names.index(channel)] if channel in self.names else 0
             scale = self.card.scales[column]
@@ -271,3 +347,7 @@ class CardTask:
                 0x0695: 10322,  # voltage
             }
         return values
+
+
+def _unsupported(what: str) -> DaqFault:
+    return DaqFault(-200077, f"Requested value is not supported: {what}")

@@ -128,7 +128,7 @@ def test_the_status_bar_is_amber_and_says_which():
 
 
 def document(**detector: object) -> dict[str, object]:
-    from optobind.config.load import load_rig as load
+    from optobind.config.load import read_rig as load
 
     loaded = load("lab-slm-aom", [])
     source = dict(loaded.source)

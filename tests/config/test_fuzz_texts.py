@@ -15,7 +15,7 @@ import pytest
 
 from optobind.acquisition.plans import plan_from_dict, plan_to_dict
 from optobind.config.build import build_rig, build_trap
-from optobind.config.load import load_plan, load_rig, shipped
+from optobind.config.load import read_plan, read_rig, shipped
 from optobind.config.overrides import split_overrides
 
 _spec = importlib.util.spec_from_file_location(
@@ -119,9 +119,9 @@ def fuzz_files(kind, folder, seeds):
 
     def use(given):
         if kind == "rigs":
-            use_rig(load_rig(str(given)))
+            use_rig(read_rig(str(given)))
         else:
-            use_plan(load_plan(str(given)).plan)
+            use_plan(read_plan(str(given)).plan)
 
     return fuzz(make, use, seeds)
 
@@ -148,9 +148,9 @@ def fuzz_settings(kind, seeds):
         name, settings = given
         of_rig, of_plan = split_overrides(settings)
         if kind == "rigs":
-            use_rig(load_rig(name, of_rig))
+            use_rig(read_rig(name, of_rig))
         else:
-            use_plan(load_plan(name, of_plan).plan)
+            use_plan(read_plan(name, of_plan).plan)
 
     return fuzz(make, use, seeds)
 

@@ -468,6 +468,10 @@ def test_every_n_samples_events_arrive(serve, channel):
         task.start()
         for _ in range(3):
             assert arrived.acquire(timeout=60.0)
+        with pytest.raises(nidaqmx.errors.DaqError) as caught:
+            task.register_every_n_samples_acquired_into_buffer_event(4000, None)
+        assert caught.value.error_code == -200986
+        task.stop()
         task.register_every_n_samples_acquired_into_buffer_event(4000, None)
 
 

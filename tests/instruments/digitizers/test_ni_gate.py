@@ -9,29 +9,13 @@ import numpy as np
 import pytest
 
 from optobind.instruments.digitizers.loopback import loopback_test
-from optobind.instruments.digitizers.ni_output import NiOutput
 from optobind.instruments.links.base import LinkError
 from optobind.instruments.protocols import DeviceState
 from optobind.models.errors import DeviceError, InputError
 
 from .conftest import make_rig
 
-pytestmark = pytest.mark.realtime
-
 RATE = 1e6
-
-
-@pytest.fixture
-def outputs():
-    made = []
-
-    def make(server, **options):
-        made.append(NiOutput("ao", grpc=server.address, timeout=30.0, **options))
-        return made[-1]
-
-    yield make
-    for output in made:
-        output.disconnect()
 
 
 def test_gate_switches_the_simulated_feedback_and_reads_it_back(serve, gates):
@@ -164,59 +148,7 @@ def test_an_unconnected_channel_is_a_problem_not_a_number(serve, digitizers, gat
         loopback_test(digitizer, gate, 3)
 
 
-# -- analogue outputs ------------------------------------------------------------------------------
-
-
-def test_output_on_the_inputs_trigger_is_seen_sample_by_sample(serve, digitizers, outputs):
-    server = serve(make_rig(), wires={"ai2": "ao0"})
-    digitizer = digitizers(server, channels=("ai2",), full_scale=10.0)
-    output = outputs(
-        server,
-        sample_clock="/Dev1/ai/SampleClock",
-        start_trigger="/Dev1/ai/StartTrigger",
-    )
-    digitizer.connect()
-    output.connect()
-    wave = 3.0 * np.sin(2.0 * np.pi * np.arange(100) / 100.0)
-    output.load(wave, continuous=True)
-    output.start()
-    assert output.state is DeviceState.RUNNING
-    digitizer.start()
-    counts = np.empty((350, 1), np.int16)
-    digitizer.read_into(counts)
-    volts = counts[:, 0] * digitizer.info.scale[0]
-    step = 10.0 / 32768.0
-    assert np.allclose(volts, np.resize(wave, 350), atol=0.51 * step)
-
-
-def test_finite_output_ends_and_holds_its_last_voltage(serve, outputs):
-    played = []
-    server = serve(make_rig(), on_waveform=lambda *what: played.append(what))
-    output = outputs(server, sample_rate=1e4)
-    output.connect()
-    with pytest.raises(DeviceError, match="load one first"):
-        output.start()
-    output.load(np.linspace(0.0, 2.0, 500), continuous=False)
-    output.start()
-    with pytest.raises(DeviceError, match="stop it first"):
-        output.load(np.zeros(4), continuous=False)
-    output.wait(5.0)
-    assert output.done
-    output.stop()
-    name, volts, rate, continuous = played[0]
-    assert (name, rate, continuous, volts[-1]) == ("ao0", 1e4, False, 2.0)
-    assert server.card.waveforms["ao0"].at(np.array([1.0]))[0] == 2.0
-
-
-def test_impossible_waveforms_are_refused(serve, outputs):
-    output = outputs(serve(make_rig()), full_scale=5.0)
-    output.connect()
-    for wrong in (np.full(10, 6.0), np.array([np.nan, 0.0]), np.zeros((10, 2)), np.zeros(1)):
-        with pytest.raises(InputError):
-            output.load(wrong, continuous=False)
-    endless = outputs(serve(make_rig()), sample_rate=1e8)
-    with pytest.raises(InputError, match="sample_rate must lie in"):
-        endless.connect()
+# -- the plain client ------------------------------------------------------------------------------
 
 
 def test_plain_client_switches_a_line(serve, gates):
