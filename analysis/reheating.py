@@ -174,7 +174,7 @@ def analyse_reheating(
         estimate = rescaled_estimate(estimate, own_scale(found[estimator]) / scale)
         found = {name: on_own_scale(fit, scale) for name, fit in found.items()}
     names = [estimator, *(name for name in ESTIMATORS if name in found and name != estimator)]
-    complete = {
+    complete: dict[str, FitResult] = {
         name: _with_releases(with_input(found[name], record, chosen), record) for name in names
     }
     return ReheatingAnalysis(estimate, complete)

@@ -95,7 +95,7 @@ class Pass:
         inner = counts[:, None, None] * w - w @ self.squares @ w
         slope = 0.5 * np.einsum("kij,kijp->p", inner, gains.d_cov)
         if self._observer is None:
-            return -slope - self._plain.score(gains)
+            return np.asarray(-slope - self._plain.score(gains))
         c = gains.model.channels
         blocks = self._sums[:, 3:].reshape(len(w), 4, 2, 2)
         if c == 1:

@@ -126,7 +126,7 @@ def _filtered(
     states = np.empty((length + 1, n, wide))
     for first in range(0, len(data), wide):
         v = np.zeros((length, c, wide))
-        block = data[first : first + wide] * scale - offset
+        block = np.asarray(data[first : first + wide], np.float64) * scale - offset
         v[:, :, : len(block)] = np.moveaxis(block, 0, -1)
         _forward(v, gains.runs, m.step, m.output, gains.gain, states)
         yield v, states

@@ -268,8 +268,8 @@ def information(f, c, df, dc, runs, gain, weight, dgain, out):  # type: ignore[n
                 ahead[i, j] = f[i, j]
                 for k in range(count):
                     b[i, j, k] = df[i, j, k]
-                    for l in range(m):
-                        b[i, j, k] -= gain[at, i, l] * dc[l, j, k]
+                    for p in range(m):
+                        b[i, j, k] -= gain[at, i, p] * dc[p, j, k]
             for j in range(m):
                 ahead[i, n + j] = gain[at, i, j]
                 for k in range(count):
