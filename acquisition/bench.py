@@ -85,7 +85,9 @@ class Bench:
     ) -> None:
         self.rig, self.log, self.listeners, self.closing = rig, log, listeners, closing
         self._board, self._serve, self._ask = board, serve, ask
-        self.gate = FeedbackGate(rig.gate, log, lambda state: board.change(gate=state))
+        self.gate = FeedbackGate(
+            rig.gate, log, lambda state: board.change(gate=state), player=rig.pattern
+        )
         self.slow = SlowChannels(rig, log, pace)
         self.streaming = Streaming(
             rig, log, board, listeners.on_stream, self.update_growth, closing, block_seconds

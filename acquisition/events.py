@@ -18,11 +18,14 @@ class EventKind(StrEnum):
     STEP_END = "step_end"  # payload: index, kind, repetitions (reheating)
     LIGHT = "light"  # payload: sites (position, power, phase, detuning), phase_error
     GATE = "gate"  # payload: closed
-    # payload: repetition, samples, repeats (the lost repetition that this one repeats):
+    # payload: repetition, samples, repeats (the lost repetition that this one repeats), phase
+    # (rad added to the set φ; 0 where it is left out):
     RELEASE = "release"  # feedback is off from this sample on
     RECAPTURE = "recapture"  # payload: repetition: feedback is on again from this sample on
     # payload: step, repetition, reason, cause ("gate" where the gate failed; else by hand):
     EXCLUDED = "excluded"  # readers leave that repetition out
+    # payload: seconds (not sampled meanwhile), reason:
+    RESTART = "restart"  # the digitizer was started anew: the index runs on, nothing is lost
     GAP = "gap"  # payload: lost (samples), cause ("recorder" | "digitizer")
     SATURATED = "saturated"  # payload: samples of the block
     PARTICLE_LOST = "particle_lost"

@@ -14,8 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..instruments.guardian.gate import GuardedGate
-from ..instruments.protocols import DeviceState, Gate
+from ..instruments.patterns import Pattern, PatternPlayer
+from ..instruments.protocols import DeviceState, Gate, LendsLine
 from ..models.errors import DeviceError, OptobindError
+from .pattern_line import PatternLine
 from .reserved import when_free
 from .slots import LogBook
 
@@ -71,8 +73,15 @@ class FeedbackGate:
         Receives what happened, in words.
     on_state : callable
         Called with the new GateState whenever it changes.
+    player : PatternPlayer or None
+        Plays releases on the line that the gate lends it.
     clock, sleep : callable
         Monotonic time, s, and waiting.
+
+    Attributes
+    ----------
+    line : PatternLine
+        The player, as a session uses it.
     """
 
     def __init__(
@@ -81,10 +90,12 @@ class FeedbackGate:
         log: LogBook,
         on_state: Callable[[GateState], None] = lambda state: None,
         *,
+        player: PatternPlayer | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._gate, self._log = gate, log
+        self.line = PatternLine(player)
         self._clock, self._sleep = clock, sleep
         self._on_state = on_state
         self._state = GateState()
@@ -185,6 +196,37 @@ class FeedbackGate:
         self._become(False, opened=True)
         return "; ".join(incidents + self._incidents())
 
+    # -- played by a card -----------------------------------------------------------------------
+
+    def lend(self, pattern: Pattern, sample_rate: float) -> None:
+        """Close the gate, read it back, and have the player hold its line, armed with a pattern.
+
+        From then on closing means halting the player first, whoever asks for it.
+
+        Raises
+        ------
+        GateStillOpenError
+            If the gate is not closed; nothing is armed then.
+        InputError, DeviceError
+            If the player refuses; feedback is on again.
+        """
+        assert self._gate is not None
+        if incident := self.close():
+            self._log.add("warning", incident)
+        self._become(None, opened=True)
+        self._given_up.clear()
+        try:
+            if isinstance(self._gate, LendsLine):
+                self._gate.lend()
+            self.line.arm(pattern, sample_rate)
+        except BaseException:
+            self.close()
+            raise
+
+    def played(self, closed: bool) -> None:
+        """Note a level that the pattern has."""
+        self._become(closed, opened=True)
+
     def close(self, seconds: float | None = None) -> str:
         """Close the gate, over fresh links for at most ``seconds``, and read it back.
 
@@ -227,7 +269,21 @@ class FeedbackGate:
         return "; ".join(incidents)
 
     def _attempt(self, *, fresh: bool) -> None:
-        """Close once and read back; ``fresh`` makes the link anew first."""
+        """Halt what is played, close and read back; ``fresh`` makes the link anew first.
+
+        A player that does not answer keeps nobody from trying the gate itself.
+        """
+        failure: Exception | None = None
+        try:
+            self.line.halt()
+        except Exception as error:
+            failure = error
+        self._close_gate(fresh=fresh)
+        if failure is not None:
+            raise failure
+
+    def _close_gate(self, *, fresh: bool) -> None:
+        """Close the gate itself and read it back."""
         gate = self._gate
         assert gate is not None
         if isinstance(gate, GuardedGate):  # makes links anew and reads back by itself

@@ -15,9 +15,28 @@ from typing import Any, TypeVar
 from ..models.errors import InputError
 from ..models.units import Number, Quantity, parse_quantity, shorten
 
-__all__ = ["PlanKey", "WithKeys", "documented", "key", "keys_of"]
+__all__ = ["Choice", "PlanKey", "WithKeys", "documented", "key", "keys_of"]
 
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a key that is one of some words may be."""
+
+    words: tuple[str, ...]
+
+    def check(self, value: object) -> str:
+        """Return the word.
+
+        Raises
+        ------
+        ValueError
+            One line, without the key, with the known words.
+        """
+        if not isinstance(value, str) or value not in self.words:
+            raise ValueError(f"must be one of {', '.join(self.words)}, got {shorten(value)}")
+        return value
 
 
 @dataclass(frozen=True)
@@ -34,8 +53,8 @@ class PlanKey:
         What it does, for documentation and tips.
     default : object
         SI.
-    holds : Quantity, Number or None
-        Unit and range; None for a switch, true or false.
+    holds : Quantity, Number, Choice or None
+        Unit and range, or the known words; None for a switch, true or false.
     blank : str
         Word for "no value", such as "until stopped", since TOML has no null; "" where a value is
         needed.
@@ -45,7 +64,7 @@ class PlanKey:
     title: str
     text: str
     default: Any
-    holds: Quantity | Number | None
+    holds: Quantity | Number | Choice | None
     blank: str = ""
 
     def read(self, value: object) -> Any:
@@ -74,7 +93,12 @@ class PlanKey:
 
 
 def key(
-    default: Any, title: str, text: str, holds: Quantity | Number | None = None, *, blank: str = ""
+    default: Any,
+    title: str,
+    text: str,
+    holds: Quantity | Number | Choice | None = None,
+    *,
+    blank: str = "",
 ) -> Any:
     """Declare a field of a plan; see :class:`PlanKey`."""
     return field(default=default, metadata={"key": (title, text, holds, blank)})
@@ -131,6 +155,8 @@ def _kind(declared: PlanKey) -> str:
     elif isinstance(declared.holds, Number):
         low, high = declared.holds.low, declared.holds.high
         kind = f"{'int' if declared.holds.whole else 'float'}, {low:g} … {high:g}"
+    elif isinstance(declared.holds, Choice):
+        kind = "{" + ", ".join(f'"{word}"' for word in declared.holds.words) + "}"
     else:
         kind = "bool"
     kind += f" or None ({declared.blank})" if declared.blank else ""

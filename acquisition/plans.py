@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ..models.errors import InputError
 from ..models.units import Number, Quantity
-from .plan_keys import WithKeys, documented, key, keys_of
+from .plan_keys import Choice, WithKeys, documented, key, keys_of
 
 __all__ = [
     "MAX_STEPS",
@@ -91,6 +91,13 @@ class ReheatingPlan(WithKeys):
         "repeats at most",
         "Repeats of lost releases at most, as a share of the repetitions; at least one unless 0.",
         Number(0.0, 10.0),
+    )
+    timing: Literal["auto", "card", "software"] = key(
+        "auto",
+        "timing",
+        "Who switches the gate: a card on the sample clock, calls of software, or the card where "
+        "the rig has one.",
+        Choice(("auto", "card", "software")),
     )
     kind: str = field(default="reheating", init=False, repr=False)
 

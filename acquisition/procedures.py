@@ -9,22 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models.errors import DeviceError, InputError
-from .csd import estimate_csd
+from ..instruments.patterns import Pattern
 from .events import EventKind
 from .plans import MonitorPlan, Plan, ReheatingPlan, steps_of
+from .reheating_run import reheating_run
 
 __all__ = ["Aborted", "Procedure", "run_plan"]
-
-# The expected spectral peak over the median of a few averages of pure noise stays well below this.
-_LINE_OVER_MEDIAN = 4.0
-_PRESENCE_SEGMENT = 256
 
 
 class Aborted(Exception):
@@ -53,6 +48,13 @@ class Procedure(Protocol):
         """Acquire so many samples; return them in volts when asked. Raises Aborted."""
         ...
 
+    def acquire_to(self, sample: int) -> NDArray[np.float64]:
+        """Acquire up to a sample of the record; return in volts what came. Raises Aborted.
+
+        Fewer come where samples were lost, and where a stop was asked for and none come.
+        """
+        ...
+
     def acquire_while(self, go_on: Callable[[], bool]) -> None:
         """Acquire blocks while ``go_on()``. Raises Aborted."""
         ...
@@ -62,6 +64,24 @@ class Procedure(Protocol):
 
         ``longest`` (s) is how long feedback is to be off at most.
         """
+        ...
+
+    def by_card(self, plan: ReheatingPlan) -> bool:
+        """Whether a card switches the gate in the releases of a plan, on the sample clock.
+
+        Raises InputError if the plan cannot be carried out so.
+        """
+        ...
+
+    def play(self, pattern: Pattern) -> int:
+        """Have the card play a pattern from now on; feedback is on and has settled.
+
+        Returns the sample of the record at which its sample 0 acts. ``feedback(True)`` ends it.
+        """
+        ...
+
+    def edge(self, closed: bool, at: int) -> None:
+        """Write that what is played switches feedback at a sample, which is about to be read."""
         ...
 
     @property
@@ -93,6 +113,11 @@ class Procedure(Protocol):
 
     def wait_while_paused(self) -> None:
         """Go on recording, feedback on, while the run is paused."""
+        ...
+
+    @property
+    def paused(self) -> bool:
+        """Whether a pause is asked for."""
         ...
 
     @property
@@ -129,7 +154,7 @@ def run_plan(procedure: Procedure, plan: Plan) -> bool:
         if isinstance(step, MonitorPlan):
             whole = _monitor(procedure, step)
         else:
-            reheating = _Reheating(procedure, step)
+            reheating = reheating_run(procedure, step)
             whole = reheating.run() == step.repetitions
             extra = {"repetitions": reheating.made}
         procedure.event(EventKind.STEP_END, index=index, kind=step.kind, **extra)
@@ -150,115 +175,3 @@ def _monitor(procedure: Procedure, plan: MonitorPlan) -> bool:
     start = procedure.position - procedure.paused_samples
     procedure.acquire(total)
     return procedure.position - procedure.paused_samples - start >= total
-
-
-@dataclass
-class _Reheating:
-    """The reheating protocol: cool, check, release, record, feedback on again."""
-
-    procedure: Procedure
-    plan: ReheatingPlan
-    reference: NDArray[np.float64] | None = None
-    made: int = 0
-
-    def run(self) -> int:
-        """Return the number of planned repetitions done; repeats of lost ones follow them."""
-        do, plan = self.procedure, self.plan
-        do.feedback(True)
-        try:
-            for number in range(plan.repetitions):
-                do.wait_while_paused()
-                if self.ended:  # no further release
-                    return self.made
-                do.progress(
-                    number / plan.repetitions, f"repetition {number + 1} of {plan.repetitions}"
-                )
-                self.release(number)
-                if self.ended:
-                    return self.made
-            self.repeat_lost()
-        finally:
-            do.feedback(True)
-        return plan.repetitions
-
-    @property
-    def ended(self) -> bool:
-        """Whether no further release is to be made."""
-        return self.procedure.stopping or self.procedure.record_ended
-
-    def repeat_lost(self) -> None:
-        """Make lost repetitions once more, under numbers of their own, as often as allowed."""
-        do, left = self.procedure, self.plan.extra
-        while left > 0 and not self.ended:
-            lost = do.lost_repetitions()[:left]
-            if not lost:
-                return
-            for done, number in enumerate(lost, start=1):
-                do.wait_while_paused()
-                if self.ended:
-                    return
-                do.progress(1.0, f"repeat {done} of {len(lost)}, of lost repetition {number + 1}")
-                self.release(self.made, repeats=number)
-            left -= len(lost)
-
-    def release(self, number: int, **payload: int) -> None:
-        """Cool, check, release, record, feedback on again."""
-        do, plan = self.procedure, self.plan
-        cool = max(16, round(plan.cool_time * do.sample_rate))
-        free = max(16, round(plan.release_time * do.sample_rate))
-        # A card is ahead: samples from before the gate closed are yet to be read.
-        warm = max(0, do.settled - do.position)
-        cooled = do.acquire(warm + cool, keep=True)
-        if do.stopping and cooled is not None and len(cooled) < warm + cool:
-            return  # no samples come: nothing could be released
-        self.check(None if cooled is None else cooled[warm:], number)
-        start = do.feedback(False, longest=plan.release_time)
-        do.event(EventKind.RELEASE, at=start, repetition=number, samples=free, **payload)
-        # The release lies where the card is.
-        begin = do.position
-        released = do.acquire(max(0, start - begin) + free, keep=True)
-        end = do.feedback(True)
-        do.event(EventKind.RECAPTURE, at=end, repetition=number)
-        self.made += 1
-        if released is not None:
-            do.repetition(released, begin, plan, number)
-
-    def check(self, volts: NDArray[np.float64] | None, number: int) -> None:
-        """See that each particle is there before it is released."""
-        do = self.procedure
-        if do.particle_lost:
-            raise DeviceError(
-                f"a particle was lost before repetition {number + 1}: "
-                "reload it, then start the plan again; what was recorded is kept"
-            )
-        if volts is None or not do.signal_columns:
-            return
-        # The first half of the cooling still shows the previous release.
-        spread = volts[len(volts) // 2 :, do.signal_columns].std(axis=0)
-        if self.reference is None:
-            self._see_lines(volts[:, do.signal_columns])
-            self.reference = spread
-        # The reference follows slow drifts but not a jump.
-        ratio = spread / self.reference
-        for particle, r in enumerate(ratio):
-            if not 1.0 / self.plan.presence_factor < r < self.plan.presence_factor:
-                raise DeviceError(
-                    f"the signal of particle {particle} changed {r:.3g}-fold before repetition "
-                    f"{number + 1} (allowed: {self.plan.presence_factor:g}): is it still trapped?"
-                )
-        self.reference = 0.9 * self.reference + 0.1 * spread
-
-    def _see_lines(self, volts: NDArray[np.float64]) -> None:
-        """Refuse to start on a detector that shows no line at all."""
-        segment = min(_PRESENCE_SEGMENT, len(volts))
-        if segment < _PRESENCE_SEGMENT:
-            return
-        matrix = estimate_csd(volts, self.procedure.sample_rate, segment, unit="V").matrix[2:]
-        power = np.einsum("fjj->fj", matrix).real
-        contrast = power.max(axis=0) / np.median(power, axis=0)
-        for particle, value in enumerate(contrast):
-            if value < _LINE_OVER_MEDIAN:
-                raise InputError(
-                    f"the detector of particle {particle} shows no line (peak {value:.2g} times "
-                    f"the median, needed {_LINE_OVER_MEDIAN:g}): is the particle there?"
-                )

@@ -23,6 +23,7 @@ from .procedures import Aborted, run_plan
 from .run_control import RunControl, RunStatus
 from .run_procedure import RunProcedure
 from .run_releases import RunReleases
+from .timing import timing_of
 
 if TYPE_CHECKING:  # HDF5 is loaded when a run begins
     from .recording import Recording
@@ -149,6 +150,9 @@ class Run:
             raise InputError(
                 f"a reheating plan needs a feedback gate; rig {rig.name} ({rig.mode}) has none"
             )
+        for step in steps:
+            if isinstance(step, ReheatingPlan):
+                timing_of(step, rig)
         if any(s.require_gauge for s in steps):
             apparatus.slow.require("gauge", lambda: self._control.unwanted)
         growth = apparatus.growth_at_start()

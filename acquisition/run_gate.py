@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from ..instruments.capabilities import GateCapabilities
+from ..instruments.patterns import Pattern
 from ..models.errors import OptobindError
 from .apparatus import Apparatus
 from .events import EventKind
 from .feedback import ReleaseRefusedError
+from .played import PlayedReleases
 from .release_watch import ReleaseWatch, Write
 from .stream import Stream
 
@@ -41,6 +44,12 @@ class RunGate:
         self._log, self._stream, self._write, self._step = apparatus.log, stream, write, step
         self._watch = ReleaseWatch(write, self._gate.require_guardian)
         self._closed: bool | None = None
+        limits = getattr(apparatus.rig.gate, "capabilities", GateCapabilities())
+        rate = stream.info.sample_rate
+        self._earliest = max(0, math.floor((limits.delay - limits.jitter) * rate))
+        self._latest = max(0, math.ceil((limits.delay + limits.jitter) * rate))
+        self._playing: PlayedReleases | None = None
+        self._told = 0  # sample up to which the levels of the pattern are in the record
 
     @property
     def closed(self) -> bool | None:
@@ -63,10 +72,11 @@ class RunGate:
             self._gate.require_guardian()
 
     def switch(self, closed: bool, *, judge: bool, longest: float = math.inf) -> int:
-        """Switch; return the sample at which it acted.
+        """Switch; return the sample from which it acts. What is played is halted.
 
-        Of the samples taken before and after the call the later one counts for opening, the
-        earlier one for closing: what lies between is free for certain.
+        The gate acts its delay after the call, give or take its jitter. Of the samples at which it
+        may have acted the last one counts for opening, the first one for closing: what lies between
+        is free for certain.
 
         Parameters
         ----------
@@ -93,19 +103,77 @@ class RunGate:
         except OptobindError as error:
             self._watch.failed(str(error), before, self._step())
             raise
-        after = max(before, self._present(sure=done and not closed))
-        at = before if closed else after
+        first = before + self._earliest
+        last = max(before, self._present(sure=done and not closed)) + self._latest
+        played, self._playing = self._playing, None
+        if played is not None:
+            self._cut(played, before, last)
+        at = first if closed else last
         if closed or not done:
-            self._stream.feedback_on(after)
+            self._stream.feedback_on(last)
         if done and closed is not self._closed:
             self._closed = closed
-            self._write(EventKind.GATE, at=at, closed=closed, spread=after - before)
+            self._write(EventKind.GATE, at=at, closed=closed, spread=last - first)
         if incident:
             self._watch.incident(incident, at, spoils=closed or not done)
             self._log.add("warning", incident)
         if closed:
             self._watch.ends(self._step(), judge=judge)
         return at
+
+    # -- played by a card -----------------------------------------------------------------------
+
+    def play(self, pattern: Pattern) -> int:
+        """Have the card switch the gate, from the digitizer's next start on, which is made here.
+
+        Returns
+        -------
+        int
+            Sample of the record at which the pattern's sample 0 acts.
+
+        Raises
+        ------
+        InputError, DeviceError
+            If it cannot be played.
+        """
+        rate = self._stream.info.sample_rate
+        base = self._stream.restart(lambda: self._gate.lend(pattern, rate))
+        self._playing = PlayedReleases(pattern, base + self._gate.line.offset)
+        self._told = base
+        self._stream.feedback_played(self._playing.free)
+        return self._playing.origin
+
+    def edge(self, closed: bool, at: int, *, judge: bool) -> None:
+        """Write an edge of the pattern, which lies at this sample exactly.
+
+        Raises
+        ------
+        DeviceError
+            If the card has died or stands still, or the run is to end.
+        """
+        self._closed, self._told = closed, at
+        self._gate.played(closed)
+        self._write(EventKind.GATE, at=at, closed=closed, spread=0)
+        if closed:
+            self._watch.ends(self._step(), judge=judge)
+        if self._playing is not None:
+            self._gate.line.require_playing(self._stream.position - self._playing.origin)
+
+    def _cut(self, played: PlayedReleases, before: int, after: int) -> None:
+        """Write what the pattern has done since its last edge in the record, until it was halted.
+
+        The card was ahead: releases that nobody wanted any more may have begun.
+        """
+        self._stream.feedback_played(None)
+        for begin, end in played.stretches(self._told, after):
+            stop = min(end, after)
+            if begin > self._told:
+                self._stream.feedback_off(begin)
+                self._write(EventKind.GATE, at=begin, closed=False, spread=0)
+            at = max(begin, min(end, before))
+            self._write(EventKind.GATE, at=at, closed=True, spread=stop - at)
+            self._stream.feedback_on(stop)
+            self._closed = True
 
     def _switch(self, closed: bool, longest: float) -> tuple[bool, str]:
         """Switch; return whether the gate is as asked, and what went wrong.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..instruments.patterns import Pattern
 from ..models.blocks import BlockStatus
 from .apparatus import Apparatus
 from .conditions import recorder_gap_text
@@ -21,6 +22,7 @@ from .run_gate import RunGate
 from .run_releases import RunReleases
 from .slow_sensor import SlowIncident, SlowReading, sample_at
 from .stream import Stream
+from .timing import timing_of
 
 if TYPE_CHECKING:  # HDF5 is loaded when a run begins
     from .recording import Recording
@@ -110,22 +112,35 @@ class RunProcedure:
 
         Then a stop cuts them short only where none come. Without, a pause does not count.
         """
+        return self._acquire(samples, lambda done: samples - done, keep=keep)
+
+    def acquire_to(self, sample: int) -> NDArray[np.float64]:
+        """Acquire up to a sample of the record; return in volts what came, fewer after a loss."""
+        wanted = max(0, sample - self.position)
+        found = self._acquire(wanted, lambda done: sample - self.position, keep=True)
+        assert found is not None
+        return found
+
+    def _acquire(
+        self, most: int, left: Callable[[int], int], *, keep: bool
+    ) -> NDArray[np.float64] | None:
+        """Acquire while samples are ``left``, by how many are done; ``most`` at most."""
         stream = self._stream
         kept = None
         if keep:
-            kept = np.empty((samples, len(stream.info.channels)), dtype=stream.info.dtype)
+            kept = np.empty((most, len(stream.info.channels)), dtype=stream.info.dtype)
         done, silent = 0, False
-        while done < samples and not stream.finished:
+        while left(done) > 0 and not stream.finished:
             if self._interrupted() and (silent or not keep):
                 break
             if not keep and self._control.pause.is_set():
                 self.wait_while_paused()
                 continue
-            rows = min(self._rows_of_a_read(), samples - done)
+            rows = min(self._rows_of_a_read(), left(done))
             came = self._read(rows, None if kept is None else kept[done : done + rows])
             done, silent = done + came, came == 0
             if not keep:
-                self._control.tell(fraction=done / samples)
+                self._control.tell(fraction=done / most)
         return None if kept is None else kept[:done] * np.asarray(stream.info.scale)
 
     def acquire_while(self, go_on: Callable[[], bool]) -> None:
@@ -190,6 +205,33 @@ class RunProcedure:
     def settled(self) -> int:
         """Sample from which feedback acts for certain."""
         return self._stream.settled
+
+    def by_card(self, plan: ReheatingPlan) -> bool:
+        """Whether a card switches the gate in the releases of a plan."""
+        timing, why = timing_of(plan, self._apparatus.rig)
+        if why:
+            self._apparatus.log.add("warning", why)
+        return timing == "card"
+
+    def play(self, pattern: Pattern) -> int:
+        """Have the card play a pattern; return the sample at which its sample 0 acts.
+
+        The digitizer is started anew for it, which the record shows as a seam: its index runs on.
+        """
+        begin = time.monotonic()
+        sample, origin = self.position, self.gate.play(pattern)
+        seconds = time.monotonic() - begin
+        self.event(EventKind.RESTART, at=sample, seconds=seconds, reason="a pattern begins")
+        return origin
+
+    def edge(self, closed: bool, at: int) -> None:
+        """Write an edge of what is played."""
+        self.gate.edge(closed, at, judge=self._control.progress.state == "running")
+
+    @property
+    def paused(self) -> bool:
+        """Whether a pause is asked for."""
+        return self._control.pause.is_set()
 
     def event(self, kind: EventKind, /, *, at: int | None = None, **payload: Any) -> None:
         """Write an event at the next sample to be read, or at another one."""

@@ -61,13 +61,13 @@ class RunReleases(ReleaseLedger):
         volts : ndarray, shape (n, channels)
             What came from sample ``begin`` on.
         begin : int
-            The sample expected when reading began, at or before the release.
+            The sample expected when reading began: at or before the release, unless that was lost.
         plan, number : ReheatingPlan, int
             Plan of the step, and number of the release.
         """
         release = self.finished(plan, number)
         first = release.first_sample
-        row = first - begin - self.lost_between(begin, first)
+        row = max(0, first - begin - self.lost_between(begin, first))
         if self._listeners is not None:
             self._listeners.on_repetition(volts[row : row + release.samples], plan, release)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,8 @@ class Stream:
         self.waiting = ""
         self.status = BlockStatus.OK
         self._off_from, self._off_until = 0, 0.0
+        self._played: Callable[[int, int], bool] | None = None
+        self._base, self._seam = 0, False
         self.newest_time = time.monotonic()
         try:
             digitizer.start()
@@ -108,16 +111,15 @@ class Stream:
             Receives a copy of the samples.
         """
         view = self.ring.writable(rows)
-        result = self._digitizer.read_into(view)
+        result = self._in_the_record(self._digitizer.read_into(view))
         now = time.monotonic()
         self.finished = result.finished
         if result.waiting != self.waiting:
             self.waiting = result.waiting
             self._on_wait(result.waiting)
         status = result.status
-        if result.first_sample < self._off_until:
-            if result.first_sample + result.samples > self._off_from:
-                status |= BlockStatus.FEEDBACK_OFF
+        if self._may_be_free(result.first_sample, result.first_sample + result.samples):
+            status |= BlockStatus.FEEDBACK_OFF
         if result.first_sample > self.position:
             lost = result.first_sample - self.position
             self.gaps += lost
@@ -141,6 +143,36 @@ class Stream:
             )
         return result
 
+    def restart(self, arm: Callable[[], None]) -> int:
+        """Start the digitizer anew, once ``arm`` has prepared what is to begin with its samples.
+
+        The index of the samples runs on over this seam: nothing is lost, for nothing was sampled;
+        what had been sampled and not been read is given up.
+
+        Returns
+        -------
+        int
+            Index of the first sample of the new start.
+        """
+        self._digitizer.stop()
+        arm()
+        self._digitizer.start()
+        self._base, self._seam = self.position, True
+        return self._base
+
+    def _in_the_record(self, result: ReadResult) -> ReadResult:
+        """Result of a read with the index of the whole record, marked at a seam."""
+        status = result.status
+        if self._seam and result.samples:
+            status, self._seam = status | BlockStatus.GAP_BEFORE, False
+        return replace(result, first_sample=self._base + result.first_sample, status=status)
+
+    def _may_be_free(self, start: int, stop: int) -> bool:
+        """Whether feedback may be off in samples start … stop, none or more."""
+        if start < self._off_until and stop > self._off_from:
+            return True
+        return self._played is not None and self._played(start, stop)
+
     def present(self) -> int:
         """Index of the sample that is being taken now.
 
@@ -156,7 +188,7 @@ class Stream:
         if not self.info.real_time:
             return self.position
         told = self._digitizer.present_sample()
-        known = self.position if told is None else max(self.position, told)
+        known = self.position if told is None else max(self.position, self._base + told)
         return known + round(self.info.latency * self.info.sample_rate)
 
     def feedback_off(self, sample: int) -> None:
@@ -168,6 +200,10 @@ class Stream:
     def feedback_on(self, sample: int) -> None:
         """Mark blocks no longer than to a sample from which feedback acts for certain."""
         self._off_until = min(self._off_until, sample)
+
+    def feedback_played(self, free: Callable[[int, int], bool] | None) -> None:
+        """Let a pattern say which samples (start, stop) may be free; None when it has ended."""
+        self._played = free
 
     @property
     def settled(self) -> int:

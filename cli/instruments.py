@@ -189,12 +189,24 @@ def _read_gate(device: Any) -> list[str]:
     return ["closed" if device.read() else "open"]
 
 
+def _read_pattern(device: Any) -> list[str]:
+    limits = device.capabilities
+    parts = [f"lines {', '.join(limits.lines)}"]
+    if limits.waveforms:
+        parts.append(f"waveforms {', '.join(limits.waveforms)}")
+    parts.append(f"up to {limits.max_rate:g} Hz")
+    if not limits.returns_to_idle:
+        parts.append("lines keep their level when the program dies")
+    return parts
+
+
 _READERS: dict[str, Callable[[Any], list[str]]] = {
     "digitizer": _read_digitizer,
     "rf": _read_rf,
     "slm": _read_slm,
     "gauge": _read_gauge,
     "gate": _read_gate,
+    "pattern": _read_pattern,
 }
 
 

@@ -18,6 +18,7 @@ from .devices import (
     SimulatedDigitizer,
     SimulatedGate,
     SimulatedGauge,
+    SimulatedPattern,
     SimulatedRF,
     SimulatedSlm,
 )
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["build_rig", "build_trap", "require_one_world", "world_settings"]
 
-_FAMILIES = ("digitizer", "slm", "rf", "gauge", "gate")
+_FAMILIES = ("digitizer", "slm", "rf", "gauge", "gate", "pattern")
 
 # Imports of the simulated laboratory and of replay are kept inside the functions that need them:
 # predictions are to start quickly.
@@ -125,6 +126,11 @@ def build_rig(loaded: LoadedRig, *, watched: bool = True) -> Rig:
     if isinstance(devices.digitizer, ReplayConfig):
         return _replay_rig(loaded, devices.digitizer, devices)
     require_one_world(loaded.name, devices)
+    if devices.pattern is not None and devices.gate is None:
+        raise InputError(
+            f"rig {loaded.name} has a pattern player but no gate: add [devices.gate], which closes "
+            "what the player leaves"
+        )
     if isinstance(devices.digitizer, SimulatedDigitizer):
         return _simulated_rig(loaded, devices.digitizer, devices, watched)
     from .live import build_live_rig
@@ -175,6 +181,7 @@ def _simulated_rig(
         rf=rig.rf if present["rf"] else None,
         gauge=rig.gauge if present["gauge"] else None,
         gate=rig.gate if present["gate"] else None,
+        pattern=rig.pattern if present["pattern"] else None,
         light=rig.light if present["slm"] and present["rf"] else None,
         drivers={name: driver for name, driver in rig.drivers.items() if present[name]},
         seed=config.simulation.seed,
@@ -237,6 +244,7 @@ def world_settings(
     rf = devices.rf if isinstance(devices.rf, SimulatedRF) else None
     gauge = devices.gauge if isinstance(devices.gauge, SimulatedGauge) else None
     gate = devices.gate if isinstance(devices.gate, SimulatedGate) else None
+    pattern = devices.pattern if isinstance(devices.pattern, SimulatedPattern) else None
     detectors = sorted(config.detectors, key=lambda detector: detector.channel)
     return WorldSettings(
         sample_rate=digitizer.sample_rate,
@@ -253,6 +261,8 @@ def world_settings(
             delay=gate.delay,
             efficiency=gate.efficiency,
             closed=gate.closed,
+            switch_delay=gate.switch_delay,
+            switch_jitter=gate.switch_jitter,
         ),
         slm=SlmSettings()
         if slm is None
@@ -263,6 +273,7 @@ def world_settings(
         ),
         rf=RfSettings() if rf is None else RfSettings(carrier=rf.carrier, site_power=rf.site_power),
         gauge_accuracy=0.01 if gauge is None else gauge.accuracy,
+        pattern_offset=None if pattern is None else pattern.offset,
     )
 
 

@@ -18,6 +18,7 @@ from .fields import (
     Efficiency,
     FieldOfView,
     Frequency,
+    Ordinal,
     PhaseLevels,
     Power,
     RadioFrequency,
@@ -45,7 +46,15 @@ from .hardware_digitizers import (
 )
 from .hardware_light import AodLight, AomLight, SlmLight, SlmRfLight
 from .hardware_slm import DisplaySlmTable, SlmsuiteTable
-from .plugins import PLUGIN, PluginDigitizer, PluginGate, PluginGauge, PluginRF, PluginSlm
+from .plugins import (
+    PLUGIN,
+    PluginDigitizer,
+    PluginGate,
+    PluginGauge,
+    PluginPattern,
+    PluginRF,
+    PluginSlm,
+)
 
 __all__ = [
     "DevicesConfig",
@@ -53,6 +62,7 @@ __all__ = [
     "SimulatedDigitizer",
     "SimulatedGate",
     "SimulatedGauge",
+    "SimulatedPattern",
     "SimulatedRF",
     "SimulatedSlm",
     "SimulationConfig",
@@ -124,7 +134,8 @@ class SimulatedGauge(Table):
 class SimulatedGate(Table):
     """The feedback gate and loop of the simulated laboratory.
 
-    ``damping`` is Γ/2π, one value or one per particle; ``corner`` the loop's low-pass.
+    ``damping`` is Γ/2π, one value or one per particle; ``corner`` and ``delay`` are the loop's. The
+    gate itself acts ``switch_delay`` after its command, give or take ``switch_jitter``.
     """
 
     driver: Literal["simulated"]
@@ -135,6 +146,15 @@ class SimulatedGate(Table):
     delay: Delay = 1e-6
     efficiency: Efficiency = 0.3
     closed: bool = True
+    switch_delay: Delay = 0.0
+    switch_jitter: Delay = 0.0
+
+
+class SimulatedPattern(Table):
+    """The pattern player of the simulated laboratory; edges act ``offset`` samples late."""
+
+    driver: Literal["simulated"]
+    offset: Ordinal = 0
 
 
 def _tags(*arms: type[Table]) -> Callable[[object], str | None]:
@@ -204,6 +224,10 @@ Gate = Annotated[
     | Annotated[PluginGate, Tag(PLUGIN)],
     Discriminator(_tags(SimulatedGate, NiGateTable)),
 ]
+Pattern = Annotated[
+    Annotated[SimulatedPattern, Tag("simulated")] | Annotated[PluginPattern, Tag(PLUGIN)],
+    Discriminator(_tags(SimulatedPattern)),
+]
 Light = Annotated[SlmLight | SlmRfLight | AomLight | AodLight, Field(discriminator="control")]
 
 
@@ -215,4 +239,5 @@ class DevicesConfig(Table):
     rf: RF | None = None
     gauge: Gauge | None = None
     gate: Gate | None = None
+    pattern: Pattern | None = None
     light: Light | None = None

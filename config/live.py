@@ -37,7 +37,7 @@ __all__ = [
     "real_devices",
 ]
 
-_ORDER: tuple[Family, ...] = ("digitizer", "slm", "rf", "gauge", "gate")
+_ORDER: tuple[Family, ...] = ("digitizer", "slm", "rf", "gauge", "gate", "pattern")
 
 
 def real_devices(config: RigConfig) -> dict[Family, HardwareTable | PluginTable]:

@@ -26,6 +26,7 @@ __all__ = [
     "PluginDigitizer",
     "PluginGate",
     "PluginGauge",
+    "PluginPattern",
     "PluginRF",
     "PluginSlm",
     "PluginTable",
@@ -85,6 +86,12 @@ class PluginGate(PluginTable):
     """A gate."""
 
     family = "gate"
+
+
+class PluginPattern(PluginTable):
+    """A pattern player."""
+
+    family = "pattern"
 
 
 def option_value(

@@ -22,6 +22,7 @@ from ..models.errors import DeviceError, InputError
 from .catalogue import Family
 from .contract_base import ContractError, Make, connected, refuses, require
 from .digitizer_contract import check_digitizer, check_trigger
+from .pattern_contract import check_pattern_player
 from .protocols import (
     ChecksPattern,
     ChecksTones,
@@ -40,6 +41,7 @@ __all__ = [
     "check_gate",
     "check_gauge",
     "check_life_cycle",
+    "check_pattern_player",
     "check_rf_source",
     "check_slm",
     "check_trigger",
@@ -74,6 +76,8 @@ def check_contract(family: Family, make: Make, *, writes: bool = True, strict: b
         check_slm(make, writes=writes, strict=strict)
     elif family == "gauge":
         check_gauge(make)
+    elif family == "pattern":
+        check_pattern_player(make, writes=writes)
     else:
         check_gate(make, writes=writes)
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..models.blocks import BlockStatus
 from ..models.errors import DeviceError, InputError
+from .patterns import FEEDBACK, Pattern, PatternCapabilities
 from .protocols import (
     DeviceState,
     DigitizerInfo,
@@ -28,7 +29,15 @@ from .protocols import (
     SpotPattern,
 )
 
-__all__ = ["FakeDigitizer", "FakeGate", "FakeGauge", "FakeRFSource", "FakeSLM", "Fault"]
+__all__ = [
+    "FakeDigitizer",
+    "FakeGate",
+    "FakeGauge",
+    "FakePatternPlayer",
+    "FakeRFSource",
+    "FakeSLM",
+    "Fault",
+]
 
 _PATIENCE = 0.25  # s that a read waits for a sample
 
@@ -310,3 +319,51 @@ class FakeGate(_Scripted):
         """Return whether the gate is closed."""
         self._next("read", linked=True)
         return self.history[-1]
+
+
+class FakePatternPlayer(_Scripted):
+    """Keeps what it is armed with and says that it was played, or fails as the script says."""
+
+    def __init__(
+        self,
+        *,
+        faults: Mapping[str, Mapping[int, Fault]] | None = None,
+        name: str = "pattern",
+    ) -> None:
+        super().__init__(name, faults)
+        self.armed: Pattern | None = None
+
+    @property
+    def capabilities(self) -> PatternCapabilities:
+        """One line at any usual rate."""
+        return PatternCapabilities(lines=(FEEDBACK,), max_rate=1e8)
+
+    @property
+    def offset(self) -> int:
+        """Edges act where they stand."""
+        return 0
+
+    def check(self, pattern: Pattern, sample_rate: float) -> None:
+        """Refuse other lines, and waveforms."""
+        unknown = ({*pattern.levels} - {FEEDBACK}) | {*pattern.waveforms}
+        if unknown:
+            raise InputError(f"{self.name} has no {', '.join(sorted(unknown))}")
+
+    def arm(self, pattern: Pattern, sample_rate: float) -> None:
+        """Take a pattern over."""
+        self._next("arm", linked=True)
+        self.check(pattern, sample_rate)
+        self.armed = pattern
+        self._state = DeviceState.RUNNING
+
+    def played(self) -> int | None:
+        """Nothing is known."""
+        self._next("played", linked=True)
+        return None
+
+    def halt(self) -> None:
+        """Forget the pattern."""
+        self._next("halt")
+        self.armed = None
+        if self._state is DeviceState.RUNNING:
+            self._state = DeviceState.READY

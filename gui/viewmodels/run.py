@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...acquisition.plan_keys import PlanKey, keys_of
 from ...acquisition.plans import PLANS, STEPS, Plan, plan_from_dict
 from ...models.errors import InputError
-from ...models.units import Quantity
+from ...models.units import Number, Quantity
 from .units import COUNT, DURATION, RATIO, Dimension, display_unit, format_quantity, parse_quantity
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class PlanField:
         holds = self.declared.holds
         if isinstance(holds, Quantity):
             return DURATION
-        return COUNT if holds is not None and holds.whole else RATIO
+        return COUNT if isinstance(holds, Number) and holds.whole else RATIO
 
     def parse(self, text: str) -> float | None:
         """Read the field; an empty optional field gives None.
@@ -72,7 +72,7 @@ class PlanField:
         if self.optional and text.strip() in ("", self.blank):
             return None
         holds = self.declared.holds
-        assert holds is not None
+        assert isinstance(holds, Quantity | Number)  # of those that are shown
         value = parse_quantity(
             text,
             self.dimension,

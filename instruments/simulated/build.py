@@ -14,6 +14,7 @@ from .devices import SimulatedGate, SimulatedGauge, SimulatedRFSource, Simulated
 from .digitizer import SimulatedDigitizer
 from .mechanics import TrapMechanics
 from .optics import OpticalPath, calibration
+from .pattern_player import SimulatedPatternPlayer
 from .settings import WorldSettings
 from .world import SimulatedWorld
 
@@ -67,6 +68,10 @@ def build_simulated_rig(
     world.idle = True
     path = OpticalPath(world)
     slm, rf = SimulatedSLM(path, world), SimulatedRFSource(path, world)
+    families, player = ["digitizer", "slm", "rf", "gate", "gauge"], None
+    if settings.pattern_offset is not None:
+        families.append("pattern")
+        player = SimulatedPatternPlayer(world, settings.pattern_offset)
     return Rig(
         name=name,
         mode="SIM",
@@ -80,7 +85,8 @@ def build_simulated_rig(
         gauge=SimulatedGauge(world),
         slm=slm,
         rf=rf,
-        drivers=dict.fromkeys(("digitizer", "slm", "rf", "gate", "gauge"), "simulated"),
+        pattern=player,
+        drivers=dict.fromkeys(families, "simulated"),
         config=dict(config or {}),
         world=world,
         seed=settings.seed,

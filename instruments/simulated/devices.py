@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...models.errors import InputError
+from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
 from ..protocols import (
+    GateCapabilities,
     GaugeReading,
     RFCapabilities,
     RFTone,
@@ -23,6 +24,7 @@ from .world import SimulatedWorld
 __all__ = ["SimulatedGate", "SimulatedGauge", "SimulatedRFSource", "SimulatedSLM"]
 
 _PASCAL_PER_MBAR = 100.0
+_GATE_STREAM = 1  # of the jitter: a stream of its own
 
 
 class SimulatedSLM(SimulatedDevice):
@@ -168,18 +170,41 @@ class SimulatedGauge(SimulatedDevice):
 
 
 class SimulatedGate(SimulatedDevice):
-    """The feedback gate; it acts from the next sample on."""
+    """The feedback gate; it acts from the next sample on, or after the delay of its switch."""
 
     def __init__(self, world: SimulatedWorld, name: str = "gate") -> None:
         super().__init__(name)
-        self._world = world
+        self._world, self._settings = world, world.settings.feedback
+        self._rng = np.random.default_rng((world.settings.seed, _GATE_STREAM))
+
+    @property
+    def capabilities(self) -> GateCapabilities:
+        """Delay and jitter of the switch."""
+        return GateCapabilities(
+            delay=self._settings.switch_delay,
+            jitter=self._settings.switch_jitter,
+            hardware_timed=self._world.settings.pattern_offset is not None,
+        )
 
     def set(self, closed: bool) -> None:
-        """Close (True) or open the gate."""
+        """Close (True) or open the gate.
+
+        Raises
+        ------
+        DeviceError
+            While a pattern is armed or played: it holds the line.
+        """
         self._require_link()
-        self._world.set_gate(closed)
+        if self._world.held:
+            raise DeviceError(f"{self.name}: its line is held by the pattern: halt that first")
+        settings = self._settings
+        late = settings.switch_delay
+        if settings.switch_jitter > 0.0:
+            late += settings.switch_jitter * float(self._rng.uniform(-1.0, 1.0))
+        after = max(0, round(late * self._world.settings.sample_rate))
+        self._world.set_gate(closed, after=after)
 
     def read(self) -> bool:
-        """Return whether the gate is closed."""
+        """Return whether the gate is closed, as it was set last or as the pattern has it."""
         self._require_link()
-        return self._world.gate_closed
+        return self._world.gate_set

@@ -68,6 +68,9 @@ class SimulatedDigitizer(SimulatedDevice):
             raise DeviceError(f"{self.name} is running already: stop it first")
         self._world.warm_up()  # before the clock runs: kernels may have to be compiled
         self._world.idle = False
+        armed, self._world.armed = self._world.armed, None
+        if armed is not None:
+            self._world.play(armed)
         self._stopped.clear()
         self._index, self._begin = 0, time.monotonic()
         self._state = DeviceState.RUNNING
@@ -121,4 +124,5 @@ class SimulatedDigitizer(SimulatedDevice):
         if behind <= max(rows, int(self._world.settings.driver_buffer * rate)):
             return 0
         self._index += behind - rows
+        self._world.skip_pattern(behind - rows)
         return behind - rows

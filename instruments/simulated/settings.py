@@ -106,6 +106,8 @@ class FeedbackSettings:
         η of the in-loop detector of a particle that has no in-loop channel of its own.
     closed : bool
         Whether the gate is closed at the start.
+    switch_delay, switch_jitter : float
+        From a command to the gate until it acts, s, and by how much that varies, up or down.
     """
 
     damping: tuple[float, ...] = (2.0 * math.pi * 4000.0,)
@@ -114,6 +116,8 @@ class FeedbackSettings:
     assumed_delay: float | None = None
     efficiency: float = 0.3
     closed: bool = True
+    switch_delay: float = 0.0
+    switch_jitter: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.damping:
@@ -123,6 +127,8 @@ class FeedbackSettings:
         require_range("feedback corner", self.corner, 1.0, 1e12, "Hz")
         require_range("feedback delay", self.delay, 0.0, 0.1, "s")
         require_range("feedback efficiency", self.efficiency, 1e-6, 1.0)
+        require_range("gate switch_delay", self.switch_delay, 0.0, 1.0, "s")
+        require_range("gate switch_jitter", self.switch_jitter, 0.0, 1.0, "s")
         if self.assumed_delay is not None:
             require_range("feedback assumed_delay", self.assumed_delay, 0.0, 0.1, "s")
 
@@ -209,6 +215,8 @@ class WorldSettings:
         The other parts.
     gauge_accuracy : float
         Relative standard deviation of a gauge reading.
+    pattern_offset : int or None
+        Samples by which edges of a pattern act late; None for a laboratory without a player.
     """
 
     sample_rate: float = 1e6
@@ -223,6 +231,7 @@ class WorldSettings:
     slm: SlmSettings = field(default_factory=SlmSettings)
     rf: RfSettings = field(default_factory=RfSettings)
     gauge_accuracy: float = 0.01
+    pattern_offset: int | None = None
 
     def __post_init__(self) -> None:
         require_range("sample_rate", self.sample_rate, 1.0, 1e10, "Hz")
@@ -231,6 +240,8 @@ class WorldSettings:
         require_range("adc_bits", self.adc_bits, 2, 16)
         require_range("driver_buffer", self.driver_buffer, 0.0, 1e4, "s")
         require_range("gauge_accuracy", self.gauge_accuracy, 0.0, 1.0)
+        if self.pattern_offset is not None:
+            require_count("pattern_offset", self.pattern_offset, 0, 1000)
         # Each sample of delay is a state of the exact closed loop.
         longest = _LONGEST_DELAY / self.sample_rate
         require_range("feedback delay", self.feedback.delay, 0.0, longest, "s")

@@ -21,9 +21,11 @@ from ...models.errors import InputError, NotTrappedError
 from ...models.gas import Gas
 from ...models.light import TweezerState
 from ...models.pair import PairConstants
+from ..patterns import FEEDBACK, Pattern
 from .closed_loop import ClosedLoop
 from .engine import Engine
 from .mechanics import OperatingPoint, WorldMechanics
+from .playing import Playing, Switching
 from .settings import WorldSettings
 
 __all__ = ["LightPath", "SimulatedWorld"]
@@ -56,6 +58,8 @@ class SimulatedWorld:
     ----------
     idle : bool
         True while nobody samples: then light settles at once and the particles follow it.
+    armed : Pattern or None
+        What begins with the first sample of the digitizer's next start.
     device_rng : numpy.random.Generator
         For the noise of the RF source; the gauge's generator is a child of it.
 
@@ -78,6 +82,8 @@ class SimulatedWorld:
         self._path: LightPath | None = None
         self._path_start = 0
         self._knots: deque[tuple[int, float]] = deque()
+        self._switching = Switching(settings.feedback.closed)
+        self.armed: Pattern | None = None
         self.idle = False
         self._warm = False
         self._engine.thermalise(range(mechanics.particles))
@@ -126,6 +132,11 @@ class SimulatedWorld:
     def gate_closed(self) -> bool:
         """Whether feedback acts."""
         return self._engine.gate
+
+    @property
+    def gate_set(self) -> bool:
+        """Whether feedback acts once a switch that is late has acted."""
+        return self._switching.settled
 
     @property
     def lost(self) -> tuple[bool, ...]:
@@ -182,10 +193,56 @@ class SimulatedWorld:
 
     # -- commands: from the next sample on --------------------------------------------------------
 
-    def set_gate(self, closed: bool) -> None:
-        """Close (True) or open the feedback gate."""
+    def set_gate(self, closed: bool, *, after: int = 0) -> None:
+        """Close (True) or open the feedback gate, ``after`` so many samples."""
         with self._lock:
-            self._engine.switch(bool(closed))
+            self._switching.command(self._position + after, bool(closed))
+            self._switch()
+
+    def play(self, pattern: Pattern | None) -> None:
+        """Play a pattern from the next sample on; None ends the one that is played.
+
+        Feedback acts while the gate is closed and the pattern's line ``FEEDBACK`` is high.
+
+        Raises
+        ------
+        InputError
+            For a line or signal that this world does not have.
+        """
+        names = () if pattern is None else (*pattern.levels, *pattern.waveforms)
+        if unknown := sorted(set(names) - {FEEDBACK}):
+            raise InputError(f"this world has no line or signal {', '.join(unknown)}")
+        with self._lock:
+            self._switching.playing = None if pattern is None else Playing(pattern)
+            self._switch()
+
+    def skip_pattern(self, samples: int) -> None:
+        """Let time pass for the pattern alone: a card plays on though nobody takes its samples."""
+        with self._lock:
+            self._switching.step(samples)
+            self._switch()
+
+    @property
+    def played(self) -> int | None:
+        """Samples of the pattern's clock that have passed; None when none is played."""
+        playing = self._switching.playing
+        return None if playing is None else playing.position
+
+    @property
+    def held(self) -> bool:
+        """Whether a pattern holds the line of the feedback gate."""
+        return self.armed is not None or self.played is not None
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Names of the waveforms that can be played."""
+        return ()
+
+    def _switch(self) -> None:
+        """Let feedback be on or off as it is to be at the next sample."""
+        acts = self._switching.acts(self._position)
+        if acts is not self._engine.gate:
+            self._engine.switch(acts)
 
     def set_pressure(self, pressure: float) -> None:
         """Change the gas pressure, Pa.
@@ -302,13 +359,15 @@ class SimulatedWorld:
             self.warm_up()
             done, saturated = 0, False
             while done < len(counts):
-                end = len(counts)
+                end = done + self._switching.steady(self._position, len(counts) - done)
                 if self._knots:
                     end = min(end, done + self._knots[0][0] - self._position)
                 part = None if truth is None else truth[done:end]
                 made, clipped = self._engine.run(counts[done:end], part)
                 done += made
                 self._position += made
+                self._switching.step(made)
+                self._switch()
                 saturated = saturated or clipped
                 self._take_out_lost()
                 if self._knots and self._position >= self._knots[0][0]:

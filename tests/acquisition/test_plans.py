@@ -110,7 +110,7 @@ def ends() -> list[Any]:
     found = []
     for kind, plan in STEPS.items():
         for declared in keys_of(plan):
-            if declared.holds is not None:
+            if isinstance(declared.holds, Quantity | Number):
                 low, high = declared.holds.low, declared.holds.high
                 whole = isinstance(declared.holds, Number) and declared.holds.whole
                 below, above = (low - 1, high + 1) if whole else (low - 0.5 * abs(low), 2 * high)

@@ -22,6 +22,7 @@ from optobind.instruments.fakes import (
     FakeDigitizer,
     FakeGate,
     FakeGauge,
+    FakePatternPlayer,
     FakeRFSource,
     FakeSLM,
 )
@@ -56,6 +57,7 @@ def fake(family: str) -> Iterator[Make]:
         "rf": lambda: FakeRFSource(TONES),
         "gauge": lambda: FakeGauge([GaugeReading(1e-6)]),
         "gate": lambda: FakeGate(),
+        "pattern": lambda: FakePatternPlayer(),
     }[family]()
     yield lambda: device
 
@@ -69,7 +71,7 @@ def card(family: str) -> Iterator[Make]:
 
 @contextmanager
 def simulated(family: str) -> Iterator[Make]:
-    device = getattr(build_simulated_rig(make_trap(), make_settings()), family)
+    device = getattr(build_simulated_rig(make_trap(), make_settings(pattern_offset=1)), family)
     yield lambda: device
 
 
@@ -154,7 +156,7 @@ def display(family: str) -> Iterator[Make]:
             device.close_window()
 
 
-_ALL = ("digitizer", "slm", "rf", "gauge", "gate")
+_ALL = ("digitizer", "slm", "rf", "gauge", "gate", "pattern")
 # (name, family, maker, whether it refuses values out of range)
 MAKERS: list[tuple[str, str, Callable[[str], Any], bool]] = [
     *(("fake", family, fake, False) for family in _ALL),

@@ -41,9 +41,9 @@ class Clock:
 
 
 def test_devices_are_devices_and_refuse_to_work_unconnected():
-    rig = build_simulated_rig(make_trap(), make_settings())
+    rig = build_simulated_rig(make_trap(), make_settings(pattern_offset=0))
     families = dict(rig.devices())
-    assert list(families) == ["gauge", "slm", "rf", "gate", "digitizer"]
+    assert list(families) == ["gauge", "slm", "rf", "gate", "pattern", "digitizer"]
     for device in families.values():
         assert isinstance(device, Device)
         assert device.state is DeviceState.DISCONNECTED
