@@ -41,6 +41,7 @@ class _SharedWorld:
     def __init__(self, world: SimulatedWorld, lock: threading.RLock) -> None:
         self._world, self._lock = world, lock
         self.settings = world.settings
+        self.armed = None  # patterns are played by the card
 
     @property
     def idle(self) -> bool:
@@ -63,6 +64,10 @@ class _SharedWorld:
     def skip(self, samples: int) -> None:
         with self._lock:
             self._world.skip(samples)
+
+    def skip_pattern(self, samples: int) -> None:
+        with self._lock:
+            self._world.skip_pattern(samples)
 
 
 class _Shared:
@@ -199,6 +204,7 @@ class VirtualLaboratory:
         }
         if self._rig.gate is not None:
             tables["gate"] = {"driver": "ni", "device": _DEVICE, "grpc": self.ni.address}
+            tables["pattern"] = {"driver": "ni"}  # on the line of the gate
         for family, server in self._texts.items():
             tables[family] = {"driver": self._dialects[family], "address": server.visa_address}
         if "gauge" in tables:
