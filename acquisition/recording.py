@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from ..instruments.rig import Rig
+from ..instruments.protocols import DigitizerInfo
+from ..instruments.rig import DetectorChannel, Rig
 from ..models.blocks import BlockStatus
 from ..models.errors import FileError
 from .events import Event, EventKind
@@ -20,6 +22,12 @@ from .stream import Stream
 __all__ = ["Recording"]
 
 _LONGEST_STALL = 20.0  # s without a sample on the disk: longer than any disk that goes on again
+
+
+def _described(detector: DetectorChannel, info: DigitizerInfo) -> dict[str, Any]:
+    """Entry of the manifest: its delay is that of the detector and of its channel together."""
+    of_channel = info.delays[detector.channel] if info.delays else 0.0
+    return {**asdict(detector), "delay": detector.delay + of_channel}
 
 
 class Recording:
@@ -57,7 +65,7 @@ class Recording:
             mode=info.mode,
             config=rig.config,
             plan=plan_to_dict(plan),
-            detectors=tuple(asdict(d) for d in rig.detectors),
+            detectors=tuple(_described(d, info) for d in rig.detectors),
             calibration={d.name: d.polarity / d.volts_per_metre for d in rig.detectors},
             seed=rig.seed,
         )

@@ -294,4 +294,5 @@ def _detector_settings(detector: DetectorConfig) -> DetectorSettings:
         electronic_noise=detector.noise,
         offset=detector.offset,
         bandwidth=detector.bandwidth,
+        delay=detector.delay,
     )

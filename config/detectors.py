@@ -42,6 +42,8 @@ def detector_channels(
                 role=detector.role,
                 volts_per_metre=detector.volts_per_metre or 1.0,
                 polarity=detector.polarity,
+                delay=detector.delay,
+                lowpass=detector.bandwidth,
             )
         )
     return tuple(channels)

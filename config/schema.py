@@ -17,6 +17,7 @@ from .devices import DevicesConfig, SimulationConfig
 from .fields import (
     Bandwidth,
     Charge,
+    Delay,
     Density,
     Detuning,
     Efficiency,
@@ -120,8 +121,9 @@ class GasConfig(Table):
 class DetectorConfig(Table):
     """What one digitizer channel sees; ``particle`` counts from 0 and is absent for a monitor.
 
-    ``volts_per_metre`` and ``polarity`` are the calibration as the experimenter believes it. The
-    keys from ``efficiency`` on describe the detector and act in the simulated laboratory.
+    ``volts_per_metre`` and ``polarity`` are the calibration as the experimenter believes it,
+    ``delay`` (sampled later than the clock says) and ``bandwidth`` (one pole) are kept with the
+    record. They and the keys from ``efficiency`` on act in the simulated laboratory.
     """
 
     channel: Ordinal
@@ -130,6 +132,7 @@ class DetectorConfig(Table):
     role: Literal["out_of_loop", "in_loop", "monitor"] = "out_of_loop"
     polarity: Literal[1, -1] = 1
     volts_per_metre: Gain | None = None
+    delay: Delay = 0.0
     efficiency: Efficiency | None = None
     noise: ElectronicNoise = 0.0
     bandwidth: Bandwidth | None = None

@@ -113,6 +113,9 @@ class DigitizerInfo:
     latency : float
         Age of what the device says about itself when it arrives here (transfer over USB or a
         network), s, as far as known: so much has been sampled beyond ``present_sample``.
+    delays : tuple of float
+        By how much each column is sampled later than the sample clock says, s (a multiplexed card);
+        empty where all are sampled at once, or that is not known.
     """
 
     sample_rate: float
@@ -123,6 +126,7 @@ class DigitizerInfo:
     mode: Literal["LIVE", "SIM", "REPLAY"] = "LIVE"
     unit: str = "V"
     latency: float = 0.0
+    delays: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,11 @@ class DetectorChannel:
         Calibration as the experimenter believes it, > 0.
     polarity : {1, -1}
         Sign of the voltage for positive z; a reversed sign flips g_r, g_a and Re D_12 together.
+    delay : float
+        By how much it is sampled later than the sample clock says, s; what the digitizer tells of
+        its channels comes on top.
+    lowpass : float or None
+        Corner of its one-pole low-pass, Hz; None for a flat detector, or one that is not known.
     """
 
     channel: int
@@ -83,6 +88,8 @@ class DetectorChannel:
     role: Literal["out_of_loop", "in_loop", "monitor"] = "out_of_loop"
     volts_per_metre: float = 1.0
     polarity: Literal[1, -1] = 1
+    delay: float = 0.0
+    lowpass: float | None = None
 
 
 @dataclass

@@ -96,6 +96,10 @@ class Record:
         Mass of the particle that each column sees, kg, None where unknown.
     usual : tuple of int
         Columns that are fitted unless others are chosen: out-of-loop detectors, by particle.
+    delays : tuple of float
+        By how much each column is sampled later than the sample clock says, s; empty if not known.
+    lowpass : tuple of float or None
+        Corner of each column's one-pole low-pass, Hz, None for a flat one; empty if not known.
     provenance : mapping
         Kept in the results of fits.
     worth : RunWorth or None
@@ -122,6 +126,8 @@ class Record:
     masses: tuple[float | None, ...]
     usual: tuple[int, ...]
     source: SampleSource = field(repr=False)
+    delays: tuple[float, ...] = ()
+    lowpass: tuple[float | None, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
     worth: RunWorth | None = field(default=None, repr=False)
 

@@ -137,6 +137,8 @@ def run_record(path: Path) -> Record:
         masses=tuple(masses),
         usual=_usual_columns(detectors.values(), len(names)),
         source=source,
+        delays=tuple(float(detectors.get(c, {}).get("delay", 0.0)) for c in range(len(names))),
+        lowpass=tuple(detectors.get(c, {}).get("lowpass") for c in range(len(names))),
         provenance={
             "file": str(path),
             "format": "run",

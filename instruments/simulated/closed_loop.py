@@ -107,7 +107,7 @@ def build_closed_loop(
     x, held, past, pushed, seen, dark = _selectors(sizes)
     size = sum(sizes[:3])
     keep = chain.keep[:, None]
-    signal = chain.response @ x[0::2] + chain.mixing @ seen
+    signal = chain.response @ x[0::2] + chain.skew @ x[1::2] + chain.mixing @ seen
     passed = keep * held + (1.0 - keep) * signal
     volts = passed + chain.dark[:, None] * dark
     force = np.zeros((particles, sum(sizes)))

@@ -33,6 +33,7 @@ def all_detectors(settings: WorldSettings, particles: int) -> tuple[DetectorSett
                     efficiency=settings.feedback.efficiency,
                     gain_error=0.0,
                     offset=0.0,
+                    delay=0.0,
                 )
             )
     return settings.detectors + tuple(hidden)
@@ -87,13 +88,16 @@ def detection_chain(
     """
     count, rate = len(detectors), settings.sample_rate
     signal, sigma = np.zeros((count, len(present))), floor.copy()
+    skew = np.zeros_like(signal)
     dark, keep, offset = np.zeros(count), np.zeros(count), np.zeros(count)
     for c, detector in enumerate(detectors):
         j = detector.particle
         if j is not None and present[j]:
             signal[c, j] = _gain(detector) * point.lengths[j]
+            turn, pull = _later(detector.delay, j, point)
             psd = imprecision_psd(detector.efficiency, float(point.recoil[j]))
             sigma[c] = abs(signal[c, j]) * record_noise_std(psd, rate)
+            signal[c, j], skew[c, j] = signal[c, j] * turn, signal[c, j] * pull
         dark[c] = record_noise_std(detector.electronic_noise**2, rate)
         offset[c] = detector.offset
         if j is None and gate:
@@ -115,6 +119,7 @@ def detection_chain(
     top = 2.0 ** (settings.adc_bits - 1)
     chain = Chain(
         response=mixer @ signal,
+        skew=mixer @ skew,
         mixing=mixing,
         diagonal=root,
         is_diagonal=is_diagonal,
@@ -125,6 +130,14 @@ def detection_chain(
         top=top - 1.0,
     )
     return chain, sigma
+
+
+def _later(delay: float, j: int, point: OperatingPoint) -> tuple[float, float]:
+    """Weights of z_j and p_j in z_j(t + delay), by its own line: 1 and 0 without a delay."""
+    line = math.sqrt(max(0.0, -float(point.model.drift[2 * j + 1, 2 * j]) * point.omega))
+    if delay == 0.0 or line == 0.0:
+        return 1.0, 0.0
+    return math.cos(line * delay), math.sin(line * delay) * point.omega / line
 
 
 def lower_root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -149,4 +162,5 @@ def white_level(chain: Chain, c: int, j: int, line: float, rate: float) -> float
     turn = cmath.exp(-1j * line / rate)
     passed = abs((1.0 - chain.keep[c]) / (1.0 - chain.keep[c] * turn)) ** 2
     after = float(chain.dark[c]) ** 2
-    return float((before + after / passed) * 2.0 / rate / float(chain.response[c, j]) ** 2)
+    gain = float(chain.response[c, j]) ** 2 + float(chain.skew[c, j]) ** 2
+    return float((before + after / passed) * 2.0 / rate / gain)

@@ -34,13 +34,15 @@ class Dynamics(NamedTuple):
 class Chain(NamedTuple):
     """Detection of c detectors, of which the first ``counts.shape[1]`` are digitised.
 
-    response (c, N): V per quantum, cross-talk included; mixing (c, c): lower root of the noise
+    response and skew (c, N): V per quantum of z and of p, cross-talk and sampling delay included;
+    mixing (c, c): lower root of the noise
     before the low-pass, V; diagonal (c,): its diagonal; is_diagonal: whether there is nothing else;
     keep (c,): one-pole coefficient; dark (c,): noise after the low-pass, V; offset (c,): V;
     per_volt: counts per volt; top: largest count.
     """
 
     response: _Array
+    skew: _Array
     mixing: _Array
     diagonal: _Array
     is_diagonal: bool
@@ -133,6 +135,7 @@ def advance_pair(
         for c in range(detectors):
             xi, t0, t1, t2, t3 = next_normal(t0, t1, t2, t3)
             value = chain.response[c, 0] * x0 + chain.response[c, 1] * x2
+            value += chain.skew[c, 0] * x1 + chain.skew[c, 1] * x3
             if chain.is_diagonal:
                 value += chain.diagonal[c] * xi
             else:
@@ -213,7 +216,7 @@ def advance_many(
             noise[c], t0, t1, t2, t3 = next_normal(t0, t1, t2, t3)
             value = 0.0
             for j in range(particles):
-                value += chain.response[c, j] * x[2 * j]
+                value += chain.response[c, j] * x[2 * j] + chain.skew[c, j] * x[2 * j + 1]
             if chain.is_diagonal:
                 value += chain.diagonal[c] * noise[c]
             else:

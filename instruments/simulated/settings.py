@@ -49,6 +49,9 @@ class DetectorSettings:
         Constant voltage, V.
     bandwidth : float or None
         Corner of a one-pole low-pass, Hz; None for a flat detector.
+    delay : float
+        By how much it is sampled later than the sample clock says, s, as on a multiplexed card;
+        less than a sample.
     """
 
     name: str
@@ -61,6 +64,7 @@ class DetectorSettings:
     electronic_noise: float = 0.0
     offset: float = 0.0
     bandwidth: float | None = None
+    delay: float = 0.0
 
     def __post_init__(self) -> None:
         where = f"detector {self.name!r}: "
@@ -71,6 +75,7 @@ class DetectorSettings:
         require_range(where + "offset", self.offset, -100.0, 100.0, "V")
         if self.bandwidth is not None:
             require_range(where + "bandwidth", self.bandwidth, 1.0, 1e12, "Hz")
+        require_range(where + "delay", self.delay, 0.0, 1.0, "s")
         if self.polarity not in (1, -1):
             raise InputError(f"{where}polarity must be 1 or -1, got {self.polarity!r}")
         if (self.particle is None) != (self.role == "monitor"):
@@ -85,6 +90,8 @@ class DetectorSettings:
             role=self.role,
             volts_per_metre=self.volts_per_metre,
             polarity=self.polarity,
+            delay=self.delay,
+            lowpass=self.bandwidth,
         )
 
 
@@ -245,6 +252,9 @@ class WorldSettings:
         # Each sample of delay is a state of the exact closed loop.
         longest = _LONGEST_DELAY / self.sample_rate
         require_range("feedback delay", self.feedback.delay, 0.0, longest, "s")
+        for detector in self.detectors:
+            where = f"detector {detector.name!r}: delay"
+            require_range(where, detector.delay, 0.0, 1.0 / self.sample_rate, "s")
         size = len(self.detectors)
         if self.cross_talk and [len(row) for row in self.cross_talk] != [size] * size:
             raise InputError(f"cross_talk must be {size} × {size} for {size} detectors")

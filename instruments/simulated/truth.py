@@ -36,6 +36,7 @@ def _effective_line(
     )
     own_chain = chain._replace(
         response=chain.response[c : c + 1, j : j + 1],
+        skew=chain.skew[c : c + 1, j : j + 1],
         mixing=np.zeros((1, 1)),
         diagonal=np.zeros(1),
         keep=chain.keep[c : c + 1],

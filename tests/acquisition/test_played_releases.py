@@ -12,15 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+import optobind as ob
 from optobind.acquisition import pattern_line
 from optobind.acquisition.events import EventKind
 from optobind.acquisition.plans import MonitorPlan, Plan, ReheatingPlan, SequencePlan
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.session import Session
+from optobind.instruments.capabilities import GateCapabilities
 from optobind.instruments.fakes import FakePatternPlayer
 from optobind.instruments.patterns import FEEDBACK, LevelTrack, Pattern
 from optobind.instruments.rig import Rig
 from optobind.instruments.simulated.build import build_simulated_rig
+from optobind.instruments.simulated.devices import SimulatedGate
 from optobind.instruments.simulated.pattern_player import SimulatedPatternPlayer
 from optobind.instruments.simulated.settings import (
     DetectorSettings,
@@ -534,3 +537,32 @@ def test_a_gate_that_acts_late_is_taken_into_account(begin, jitter):
         for start, stop in free:
             steady[start:stop] = False
         assert truth(run, 1, whole[1])[steady[1:]].all(), "steady for certain"
+
+
+def released_fit(tmp_path: Path, name: str, *settings: str, timing: str) -> tuple[Any, Any]:
+    """Fit of 400 releases of 1 ms, and what it should find."""
+    rig = ob.load_rig("simulated-pair", ["simulation.seed=3", "simulation.clock=fast", *settings])
+    session = ob.Session(rig, live_fits=False)
+    try:
+        session.connect().result(60)
+        plan = ReheatingPlan(400, timing=timing)
+        outcome = session.start(plan, tmp_path / name / "run.h5").result(300)
+    finally:
+        session.close()
+    rig.world.set_gate(False)
+    rig.world.skip(1000)
+    return ob.analyse_reheating(ob.open_record(outcome.path)).result.parameters, rig.world.truth()
+
+
+def pulls(parameters: Any, truth: Any) -> np.ndarray:
+    names = ("D11", "D22")
+    return np.array([(parameters[n].value - truth[n]) / parameters[n].stderr for n in names])
+
+
+def test_a_gate_with_a_delay_leaves_the_heating_rates_unbiased(tmp_path, monkeypatch):
+    late = "devices.gate.switch_delay=100us"
+    assert np.abs(pulls(*released_fit(tmp_path, "a", late, timing="software"))).max() < 3.5
+    assert np.abs(pulls(*released_fit(tmp_path, "b", late, timing="card"))).max() < 3.5
+    monkeypatch.setattr(SimulatedGate, "capabilities", GateCapabilities())
+    ignored = pulls(*released_fit(tmp_path, "c", late, timing="software"))
+    assert ignored.min() < -3.5, "what a delay that is not known does"
