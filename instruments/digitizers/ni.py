@@ -193,6 +193,9 @@ class NiDigitizer(Driver):
             real_time=self._real_time,
             mode="SIM" if simulated else "LIVE",
             latency=self._latency,
+            delays=tuple(column * facts.delay for column in range(len(self._names)))
+            if facts.delay
+            else (),
         )
         return identity
 
