@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..models.errors import InputError
 from ..models.units import to_si
 
-__all__ = ["band_option", "quantity_option"]
+__all__ = ["band_option", "choice_option", "quantity_option"]
 
 _UNITS = {"Hz": ("Hz", "kHz", "MHz"), "s": ("ms", "s", "min", "h")}
 
@@ -40,6 +40,19 @@ def quantity_option(name: str, text: str | None, unit: str) -> float | None:
         least = ", at least 0 s" if unit == "s" else ""
         raise InputError(f"{name} must be finite{least}, got {text[:60]!r}")
     return value
+
+
+def choice_option(name: str, text: str | None, known: Sequence[str]) -> str | None:
+    """Read an option that is one of some words.
+
+    Raises
+    ------
+    InputError
+        Names them.
+    """
+    if text is not None and text not in known:
+        raise InputError(f"{name} must be one of {', '.join(known)}, got {text[:60]!r}")
+    return text
 
 
 def band_option(text: Sequence[str] | None) -> tuple[float, float] | None:
