@@ -143,7 +143,9 @@ def findings_of(
     """
     devices = loaded.config.devices
     gate = getattr(devices, "gate", None)
-    times = _times(software, played, info, _configured_delay(gate))
+    digitizer = getattr(devices, "digitizer", None)
+    late = info.real_time and hasattr(digitizer, "latency")
+    times = _times(software, played, info, _configured_delay(gate), late)
     rows = _rows(software, played, skew, times, info, gate, getattr(devices, "pattern", None))
     reversed_ = software.polarity == -_expected(software)
     problems = [_loud(text) for text in software.problems]
@@ -153,9 +155,7 @@ def findings_of(
         problems.append(f"the card did not play: {refused}")
     if skew is not None:
         problems += skew.problems
-    fragment = _fragment(
-        info, times, played, skew, gate, getattr(devices, "digitizer", None), reversed_
-    )
+    fragment = _fragment(info, times, played, skew, gate, digitizer, reversed_)
     return Findings(
         loaded.name, info.channels[column], software, played, skew, times, tuple(rows), fragment,
         tuple(problems),
@@ -184,14 +184,19 @@ def _configured_delay(gate: Any) -> float:
 
 
 def _times(
-    software: LoopbackReport, played: PatternReport | None, info: DigitizerInfo, configured: float
+    software: LoopbackReport,
+    played: PatternReport | None,
+    info: DigitizerInfo,
+    configured: float,
+    late: bool,
 ) -> SwitchTimes | None:
     """Latency and delay out of the edges of commands.
 
     An edge lies delay + latency after the sample that the digitizer said to be at when the line was
     switched. That was between the counts before and after the command, so the sum of the two lies
     between the largest "edge − count after" and the smallest "edge − count before". What the card
-    plays shows the delay alone, and so the two are told apart.
+    plays shows the delay alone, and so the two are told apart; ``late`` says whether the count can
+    be late at all.
     """
     if not software.delays:
         return None
@@ -202,7 +207,10 @@ def _times(
     if played is not None and played.offset is not None:
         delay = max(0, played.offset - 1) / rate
         between = (lowest - delay, highest - delay)
-        if not info.real_time or between[0] <= 0.0:
+        if not late:
+            rest = 0.5 * (lowest + highest) if lowest > delay else delay
+            return SwitchTimes(0.0, 0.0, rest, call, jitter)
+        if between[0] <= 0.0:
             return SwitchTimes(0.0, max(0.0, between[1]), delay, call, jitter)
         half = 0.5 * abs(between[1] - between[0])
         return SwitchTimes(0.5 * sum(between), half, delay, call - 0.5 * sum(between), jitter)
