@@ -257,8 +257,8 @@ class Card:
             elif self.levels[name] is not bool(value):
                 self.levels[name] = bool(value)
                 self.history.append((time.monotonic(), sample, name, bool(value)))
-            if name == self.gate_line and self._gate is not None:
-                self._switch_gate(bool(value) is self.gate_high_closes, sample)
+                if name == self.gate_line and self._gate is not None:
+                    self._switch_gate(bool(value) is self.gate_high_closes, sample)
 
     def _switch_gate(self, closed: bool, sample: int) -> None:
         assert self._gate is not None

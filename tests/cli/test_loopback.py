@@ -155,10 +155,23 @@ def test_a_delayed_gate_is_told_from_a_late_count(optobind, write, serve):
     """Counts that arrive 40 ms late, and a gate that acts 0.3 ms after its line."""
     document, server = serve(real_time=True, latency=40e-3, gate_delay=300e-6)
     shown = real(document, server, ["ai2"], pattern={"offset": 61})
-    found = optobind(
-        "instruments", "test", write(shown), "--yes", "--edges", "8", "--dwell", "200 ms",
-        "--channel", "ai2", "--shows", "feedback", "--json",
-    ).json  # fmt: skip
+    answer = optobind(
+        "instruments",
+        "test",
+        write(shown),
+        "--yes",
+        "--edges",
+        "8",
+        "--dwell",
+        "200 ms",
+        "--channel",
+        "ai2",
+        "--shows",
+        "feedback",
+        "--json",
+    )
+    assert answer.out, answer
+    found = answer.json
     assert found["pattern"]["offsets"] == [61] * 8
     times = found["times"]
     assert times["delay"] == pytest.approx(300e-6, abs=1e-5)
