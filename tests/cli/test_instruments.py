@@ -121,7 +121,7 @@ def test_identify_of_a_simulated_rig_reads_its_devices(optobind):
     answer = optobind("instruments", "identify", "simulated-pair", "--json")
     assert answer.code == 0
     assert {d["family"] for d in answer.json["devices"]} == {
-        "digitizer", "slm", "rf", "gauge", "gate",
+        "digitizer", "slm", "rf", "gauge", "gate", "pattern",
     }  # fmt: skip
     assert all(d["values"] for d in answer.json["devices"])
 
