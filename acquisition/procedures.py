@@ -73,6 +73,13 @@ class Procedure(Protocol):
         """
         ...
 
+    def turn_phase(self, turn: float, settling: float) -> None:
+        """Set φ to that of the run's beginning plus ``turn`` (rad), feedback on.
+
+        Waits until the light rests, and ``settling`` (s) longer, if that changes it.
+        """
+        ...
+
     def play(self, pattern: Pattern) -> int:
         """Have the card play a pattern from now on; feedback is on and has settled.
 

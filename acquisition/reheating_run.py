@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,7 @@ class ReheatingRun(ABC):
             planned = self.made
             if planned == self.plan.repetitions:
                 self.repeat_lost()
+            self.rest()
         finally:
             self.procedure.feedback(True)
         return planned
@@ -88,6 +89,10 @@ class ReheatingRun(ABC):
             left -= len(lost)
 
     @abstractmethod
+    def rest(self) -> None:
+        """Leave the light as it was found, when nothing went wrong."""
+
+    @abstractmethod
     def make(self, numbers: Sequence[int], *, repeats: bool) -> None:
         """Make releases with these numbers, or repeats of them, until none is to be made."""
 
@@ -103,7 +108,11 @@ class ReheatingRun(ABC):
     def begin_release(self, at: int, number: int, *, repeats: bool) -> int:
         """Write that a release begins; return the number under which it is kept."""
         own = self.made if repeats else number
-        payload = {"repeats": number} if repeats else {}
+        payload: dict[str, Any] = {"repeats": number} if repeats else {}
+        if self.plan.alternating:
+            payload["phase"] = self.plan.turn_of(number)
+        if self.plan.phase_rate:
+            payload["phase_rate"] = self.plan.phase_rate
         free = self.cycle.free
         self.procedure.event(EventKind.RELEASE, at=at, repetition=own, samples=free, **payload)
         return own
@@ -113,13 +122,15 @@ class ReheatingRun(ABC):
         self.procedure.event(EventKind.RECAPTURE, at=at, repetition=own)
         self.made += 1
 
-    def cool(self) -> NDArray[np.float64] | None:
+    def cool(self, *, settle: int = 0) -> NDArray[np.float64] | None:
         """Acquire until feedback has acted for the time of cooling, and return that; None if cut.
+
+        Before it so many samples ``settle`` are taken with feedback on as well.
 
         A card is ahead: samples from before the gate closed are yet to be read.
         """
         do = self.procedure
-        warm = max(0, do.settled - do.position)
+        warm = max(0, do.settled - do.position) + settle
         cooled = do.acquire(warm + self.cycle.cool, keep=True)
         assert cooled is not None
         if do.stopping and len(cooled) < warm + self.cycle.cool:
@@ -136,9 +147,17 @@ class _Called(ReheatingRun):
             if self.ended:  # no further release
                 return
             self.tell(done, numbers, repeats=repeats)
+            if self.plan.alternating:
+                self.procedure.turn_phase(
+                    self.plan.turn_of(numbers[done]), self.plan.reversal_settling
+                )
             self.release(numbers[done], repeats=repeats)
             if self.ended:
                 return
+
+    def rest(self) -> None:
+        if self.plan.alternating:
+            self.procedure.turn_phase(0.0, 0.0)
 
     def release(self, number: int, *, repeats: bool) -> None:
         """Cool, check, release, record, feedback on again."""
@@ -160,6 +179,9 @@ class _Called(ReheatingRun):
 class _Played(ReheatingRun):
     """A card plays the releases; what happens is read from the record."""
 
+    def rest(self) -> None:
+        """What a card plays is idle when it is over."""
+
     def make(self, numbers: Sequence[int], *, repeats: bool) -> None:
         done = 0
         while done < len(numbers):
@@ -167,7 +189,7 @@ class _Played(ReheatingRun):
             if self.ended:
                 return
             self.tell(done, numbers, repeats=repeats)
-            cooled = self.cool()
+            cooled = self.cool(settle=self.cycle.settle)  # φ has gone back to what is set
             if cooled is None:
                 return
             self.presence.check(cooled, numbers[done])
@@ -176,13 +198,13 @@ class _Played(ReheatingRun):
     def play(self, numbers: Sequence[int], *, repeats: bool) -> int:
         """Play a pattern of releases; return how many were made before it ended or was halted."""
         do = self.procedure
-        pattern = self.cycle.pattern(numbers)
-        begin = do.play(pattern) + pattern.lead
+        played = self.cycle.played(numbers, self.plan)
+        origin = do.play(played.pattern)
         done = 0
         try:
-            while done < len(numbers):
+            while done < played.count:
                 self.tell(done, numbers, repeats=repeats)
-                self.follow(begin + done * self.cycle.samples, numbers[done], repeats=repeats)
+                self.follow(origin + played.start(done), numbers[done], repeats=repeats)
                 done += 1
                 if do.paused or self.ended:
                     break
@@ -190,10 +212,10 @@ class _Played(ReheatingRun):
             do.feedback(True)
         return done
 
-    def follow(self, begin: int, number: int, *, repeats: bool) -> None:
-        """Read one repetition, which begins at a sample."""
+    def follow(self, start: int, number: int, *, repeats: bool) -> None:
+        """Read one repetition, whose release begins at a sample."""
         do = self.procedure
-        start, stop = begin + self.cycle.cool, begin + self.cycle.samples
+        stop = start + self.cycle.free
         self.presence.check(self.read(start, number), number)
         do.edge(False, start)
         own = self.begin_release(start, number, repeats=repeats)

@@ -74,6 +74,8 @@ class Release:
         The same as a kind; None for a usable release.
     repeats : int or None
         Number of the lost repetition of which this is a repeat.
+    phase : float
+        What was added to φ as it was set, rad.
     """
 
     repetition: int
@@ -83,6 +85,7 @@ class Release:
     excluded: str | None = None
     why: LeftOut | None = None
     repeats: int | None = None
+    phase: float = 0.0
 
     @property
     def end_sample(self) -> int:

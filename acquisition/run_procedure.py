@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..instruments.patterns import Pattern
 from ..models.blocks import BlockStatus
+from ..models.light import TweezerState
 from .apparatus import Apparatus
 from .conditions import recorder_gap_text
 from .events import Event, EventKind
@@ -70,6 +72,8 @@ class RunProcedure:
         self._apparatus, self._control, self._ledger = apparatus, control, ledger
         self._stream, self._recording, self._name = stream, recording, name
         self._missed = 0
+        self._base: TweezerState | None = None  # light of the beginning, where φ is turned
+        self._turn = 0.0
         self.gate = RunGate(apparatus, stream, self.event, lambda: ledger.step)
         self.paused_samples = 0
 
@@ -212,6 +216,26 @@ class RunProcedure:
         if why:
             self._apparatus.log.add("warning", why)
         return timing == "card"
+
+    def turn_phase(self, turn: float, settling: float) -> None:
+        """Set φ to that of the run's beginning plus ``turn`` (rad), and wait if that changes it."""
+        light = self._apparatus.rig.light
+        assert light is not None
+        if self._base is None:
+            found = self._apparatus.read_light()
+            assert found is not None
+            self._base = found.state
+        if turn == self._turn:
+            return
+        self._turn = turn
+        state = self._base.with_site(0, phase=self._base.sites[0].phase + turn)
+        applied = light.apply(state)
+        self._apparatus.read_light()
+        sites = [asdict(site) for site in applied.state.sites]
+        self.event(EventKind.LIGHT, sites=sites, phase_error=applied.phase_error)
+        self._apparatus.listeners.on_change(self._stream.present())
+        wait = applied.settling_time + settling
+        self.acquire(round(wait * self.sample_rate), keep=True)
 
     def play(self, pattern: Pattern) -> int:
         """Have the card play a pattern; return the sample at which its sample 0 acts.

@@ -107,6 +107,11 @@ def analyse_reheating(
     (['curves', 'transitions'], 'rad/s')
     """
     check_band(band, record.sample_rate)
+    if rate := record.provenance.get("phase_rate"):
+        raise InputError(
+            f"φ turns {rate:g} times a second in the releases of {record.path}: a fit of static "
+            "couplings does not describe them; read them with record.releases()"
+        )
     ranges = record.releases(release_index)
     chosen = record.check_columns(record.usual if channels is None else channels)
     if len(chosen) != 2:

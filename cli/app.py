@@ -289,6 +289,10 @@ def fit_reheating(
         Optional[int],  # noqa: UP045
         typer.Option("--release-index", metavar="N", help="Sample of the release in each row."),
     ] = None,
+    phase: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--phase", help="Releases of a reversed phase: as-set or reversed."),
+    ] = None,
     channels: ChannelsOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -300,7 +304,7 @@ def fit_reheating(
     from .fit import fit_reheating_file
     from .options import band_option
 
-    fit_reheating_file(file, band_option(band), release_index, channels, out, as_json)
+    fit_reheating_file(file, band_option(band), release_index, phase, channels, out, as_json)
 
 
 def invoke(arguments: Sequence[str]) -> int:

@@ -72,6 +72,7 @@ def fit_reheating_file(
     path: Path,
     band: tuple[float, float] | None,
     release_index: int | None,
+    phase: str | None,
     channels: str | None,
     out: Path | None,
     as_json: bool,
@@ -83,6 +84,10 @@ def fit_reheating_file(
     from ..analysis.reheating import analyse_reheating
 
     record = open_record(path)
+    if phase is not None:
+        if phase not in ("as-set", "reversed"):
+            raise InputError(f"--phase must be as-set or reversed, got {phase!r}")
+        record = record.at_phase("reversed" if phase == "reversed" else "as-set")
     with progress_bar("averaging releases") as progress:
         analysis = analyse_reheating(
             record,

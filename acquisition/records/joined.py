@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -129,6 +130,13 @@ class _Sequence:
     def releases(self, release_index: int | None) -> Ranges:
         """Releases of those files that have some."""
         return self._shifted(lambda source: source.releases(release_index))
+
+    def at_phase(self, turned: bool) -> _Sequence:
+        """Return the same with the releases of one phase alone."""
+        one = copy(self)
+        sources: list[Any] = self._sources
+        vars(one)["_sources"] = [source.at_phase(turned) for source in sources]
+        return one
 
     def _shifted(self, of: Callable[[SampleSource], Ranges]) -> Ranges:
         found: list[Ranges] = []

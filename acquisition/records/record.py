@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -251,6 +251,24 @@ class Record:
                     counts = self.source.counts(low, min(stop, low + rows), columns)
                     yield Block(low, counts, scale, number, 0.0, status)
                     number, status = number + 1, BlockStatus.OK
+
+    def at_phase(self, phase: Literal["as-set", "reversed"]) -> Record:
+        """Return the record with the releases of one phase alone.
+
+        Parameters
+        ----------
+        phase : {"as-set", "reversed"}
+            φ as it was set, or φ + π: of a plan with ``phase_reversal``.
+
+        Raises
+        ------
+        InputError
+            For a record that does not tell them apart.
+        """
+        choose = getattr(self.source, "at_phase", None)
+        if choose is None:
+            raise InputError(f"{self.path} does not tell releases at φ from those at φ + π")
+        return replace(self, source=choose(phase == "reversed"))
 
     def releases(self, release_index: int | None = None) -> Ranges:
         """Return the usable stretches with feedback off, all as long as the shortest.

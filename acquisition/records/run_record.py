@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ class RunSource:
         self._path, self._dtype = run.path, run.dtype
         digest = run.digest()
         self._recorded = run.recorded()
-        self._steady, self._releases = digest.steady(self._recorded), digest.releases.usable()
+        self._steady = digest.steady(self._recorded)
+        releases = digest.releases
+        self._releases = {phase: releases.usable(phase) for phase in releases.phases()}
         self._made = run.worth().releases
         self._run: RunFile | None = None
 
@@ -68,13 +71,25 @@ class RunSource:
             raise InputError(
                 f"{self._path} is a run file and records its releases: leave --release-index out"
             )
+        if len(self._releases) > 1:
+            raise InputError(
+                f"{self._path} holds releases at φ and at φ + π, which one fit must not mix: "
+                "choose with --phase as-set or --phase reversed (record.at_phase)"
+            )
         if not self._releases:
             raise InputError(
                 f"{self._path} holds no usable release: {self._made.words()}"
                 if self._made is not None and self._made.made
                 else f"{self._path} holds no releases: it is a plain record, fit it as spectra"
             )
-        return self._releases
+        (found,) = self._releases.values()
+        return found
+
+    def at_phase(self, turned: bool) -> RunSource:
+        """Return the same with the releases of one phase alone: φ as it was set, or φ + π."""
+        one, releases = copy(self), self._releases
+        vars(one)["_releases"] = {p: f for p, f in releases.items() if (p != 0.0) is turned}
+        return one
 
     def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
         """Stored values of a range within one stretch."""
@@ -145,9 +160,17 @@ def run_record(path: Path) -> Record:
             "rig": config.get("name"),
             "gaps": worth.gaps,
             "lost_samples": worth.lost_samples,
+            **_turning(manifest["plan"] or {}),
         },
         worth=worth,
     )
+
+
+def _turning(plan: Mapping[str, Any]) -> dict[str, float]:
+    """How fast φ turns in the releases of a plan, Hz; nothing where it rests."""
+    steps = plan.get("steps", (plan,))
+    fastest = max((float(step.get("phase_rate", 0.0)) for step in steps), default=0.0)
+    return {"phase_rate": fastest} if fastest else {}
 
 
 def _usual_columns(detectors: Any, count: int) -> tuple[int, ...]:

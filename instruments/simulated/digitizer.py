@@ -68,9 +68,7 @@ class SimulatedDigitizer(SimulatedDevice):
             raise DeviceError(f"{self.name} is running already: stop it first")
         self._world.warm_up()  # before the clock runs: kernels may have to be compiled
         self._world.idle = False
-        armed, self._world.armed = self._world.armed, None
-        if armed is not None:
-            self._world.play(armed)
+        self._world.begin_pattern()
         self._stopped.clear()
         self._index, self._begin = 0, time.monotonic()
         self._state = DeviceState.RUNNING

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import InputError
+from ...models.linear import LinearModel
 from ...models.rng import new_stream
 from .closed_loop import ClosedLoop, build_closed_loop
 from .detection import all_detectors, detection_chain, in_loop_detectors, lower_root
 from .feedback import design_loop, held_force_input, ring_length
-from .kernels import Chain, Dynamics, Memory, advance_many, advance_pair
+from .kernels import Chain, Dynamics, Memory, Table, advance_many, advance_pair
 from .mechanics import OperatingPoint
 from .settings import WorldSettings
 from .truth import fit_truth
@@ -62,6 +63,7 @@ class Engine:
         self.present: tuple[bool, ...] = (True,) * count
         self.gate = settings.feedback.closed
         self.equilibrium_step = np.zeros(count)
+        self._turn = 0  # of the table: setting of the next sample
         self.memory = Memory(
             state=np.zeros(2 * count),
             low_pass=np.zeros(len(self._detectors)),
@@ -76,6 +78,7 @@ class Engine:
         """Compute the arrays of the kernels for the present operating point and gate."""
         point, dt = self.point, 1.0 / self._settings.sample_rate
         step, covariance = point.model.discretise(dt)
+        self._table: Table | None = None
         drift = np.zeros(len(step))
         drift[0::2] = -self.equilibrium_step / point.lengths
         self._dynamics = Dynamics(
@@ -132,6 +135,42 @@ class Engine:
         self.point, self.present = point, present
         self.prepare()
 
+    def table(
+        self,
+        point: OperatingPoint,
+        models: list[LinearModel],
+        forces: NDArray[np.float64],
+        order: NDArray[np.int64],
+    ) -> Table:
+        """Steps of light that changes with each sample.
+
+        Parameters
+        ----------
+        point : OperatingPoint
+            Of the mean light.
+        models : list of LinearModel
+            One for each setting of the light, on the scale of the point.
+        forces : ndarray, shape (settings, N)
+            Of each setting, quanta of momentum a second.
+        order : ndarray of int64
+            Which setting holds at each sample, over and over.
+        """
+        dt = 1.0 / self._settings.sample_rate
+        steps, covariances = zip(*(model.discretise(dt) for model in models), strict=True)
+        held = np.array([held_force_input(model.drift, dt) for model in models])
+        return Table(
+            step=np.ascontiguousarray(steps),
+            root=np.array([lower_root(covariance) for covariance in covariances]),
+            force=np.ascontiguousarray(held),
+            drift=np.einsum("ksj,kj->ks", held, forces),
+            limits=point.limits / point.lengths,
+            order=np.ascontiguousarray(order),
+        )
+
+    def modulate(self, table: Table, turn: int) -> None:
+        """Step by a table from its setting ``turn`` on, until another point is installed."""
+        self._table, self._turn = table, turn
+
     def rest(self, equilibrium: NDArray[np.float64]) -> None:
         """Stop the motion of the equilibria where they are, m."""
         self.point = replace(self.point, equilibrium=equilibrium)
@@ -140,9 +179,10 @@ class Engine:
 
     def run(self, counts: NDArray[np.int16], truth: NDArray[np.float64] | None) -> tuple[int, bool]:
         """Fill ``counts`` until its end or a loss; return rows made and whether one was clipped."""
-        kernel = advance_pair if len(self.present) == 2 else advance_many
-        made, clipped = kernel(
-            self._dynamics,
+        pair = len(self.present) == 2 and self._table is None
+        table = self._table or Table.steady(self._dynamics)
+        made, clipped = (advance_pair if pair else advance_many)(
+            self._dynamics if pair else table._replace(order=np.roll(table.order, -self._turn)),
             self._chain,
             self._loop,
             self.memory,
@@ -150,6 +190,7 @@ class Engine:
             counts,
             _NO_TRUTH if truth is None else truth,
         )
+        self._turn = (self._turn + int(made)) % len(table.order)
         return int(made), bool(clipped)
 
     def beyond_limits(self) -> NDArray[np.bool_]:

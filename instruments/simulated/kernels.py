@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from ...models.rng import next_normal
 
-__all__ = ["TAPS", "Chain", "Dynamics", "Loop", "Memory", "advance_many", "advance_pair"]
+__all__ = [
+    "TAPS",
+    "Chain",
+    "Dynamics",
+    "Loop",
+    "Memory",
+    "Table",
+    "advance_many",
+    "advance_pair",
+]
 
 _Array = NDArray[np.float64]
 TAPS = 8
@@ -29,6 +38,26 @@ class Dynamics(NamedTuple):
     force: _Array
     drift: _Array
     limits: _Array
+
+
+class Table(NamedTuple):
+    """Exact steps under light that changes with each sample: those of ``Dynamics``, stacked.
+
+    Setting ``order[k % len(order)]`` holds from sample k to the next.
+    """
+
+    step: _Array
+    root: _Array
+    force: _Array
+    drift: _Array
+    limits: _Array
+    order: NDArray[np.int64]
+
+    @classmethod
+    def steady(cls, d: Dynamics) -> Table:
+        """One setting for all samples."""
+        parts = (d.step[None], d.root[None], d.force[None], d.drift[None])
+        return cls(*parts, d.limits, np.zeros(1, np.int64))
 
 
 class Chain(NamedTuple):
@@ -192,9 +221,13 @@ def advance_pair(
 
 @njit(cache=True, nogil=True)
 def advance_many(
-    dynamics: Any, chain: Any, loop: Any, memory: Any, gate: float, counts: Any, truth: Any
+    table: Any, chain: Any, loop: Any, memory: Any, gate: float, counts: Any, truth: Any
 ) -> Any:
-    """Advance any number of particles: the plain form of :func:`advance_pair`, same draws."""
+    """Advance any number of particles: the plain form of :func:`advance_pair`, same draws.
+
+    The light may change with each sample, see :class:`Table`.
+    """
+    period = table.order.shape[0]
     states, particles = memory.state.shape[0], memory.filtered.shape[0]
     s0, s1 = memory.streams[0, 0], memory.streams[0, 1]
     s2, s3 = memory.streams[0, 2], memory.streams[0, 3]
@@ -243,20 +276,21 @@ def advance_many(
         cursor += 1
         for i in range(states):
             xi[i], s0, s1, s2, s3 = next_normal(s0, s1, s2, s3)
+        at = table.order[k % period]
         for i in range(states):
-            value = dynamics.drift[i]
+            value = table.drift[at, i]
             for m in range(states):
-                value += dynamics.step[i, m] * x[m]
+                value += table.step[at, i, m] * x[m]
             for m in range(i + 1):
-                value += dynamics.root[i, m] * xi[m]
+                value += table.root[at, i, m] * xi[m]
             for j in range(particles):
-                value += dynamics.force[i, j] * u[j]
+                value += table.force[at, i, j] * u[j]
             after[i] = value
         lost = False
         for i in range(states):
             x[i] = after[i]
         for j in range(particles):
-            lost = lost or abs(x[2 * j]) > dynamics.limits[j]
+            lost = lost or abs(x[2 * j]) > table.limits[j]
         done += 1
         if lost:
             break

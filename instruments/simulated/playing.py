@@ -34,6 +34,10 @@ class Playing:
         every = {at for times, _ in self._edges.values() for at in times}
         self._changes = sorted({0, pattern.period, *every})
 
+    def mark(self, steps: list[int]) -> None:
+        """Note samples of the period at which something else changes than the lines."""
+        self._changes = sorted({*self._changes, *steps})
+
     @property
     def over(self) -> bool:
         """Whether the last period has been played."""
@@ -59,7 +63,7 @@ class Playing:
         return levels[row - 1] if row else self.pattern.levels[name].idle
 
     def steady(self, most: int) -> int:
-        """Samples, at most so many, for which no line changes from the next one on."""
+        """Samples, at most so many, for which nothing changes from the next one on."""
         if self.position < self.pattern.lead:
             return min(most, self.pattern.lead - self.position)
         at = self.phase

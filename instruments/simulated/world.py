@@ -7,10 +7,7 @@ was read. Detectors are AC-coupled: they show the deviation from the present equ
 
 from __future__ import annotations
 
-import math
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -21,30 +18,20 @@ from ...models.errors import InputError, NotTrappedError
 from ...models.gas import Gas
 from ...models.light import TweezerState
 from ...models.pair import PairConstants
-from ..patterns import FEEDBACK, Pattern
 from .closed_loop import ClosedLoop
 from .engine import Engine
 from .mechanics import OperatingPoint, WorldMechanics
-from .playing import Playing, Switching
+from .points import PointFinder
 from .settings import WorldSettings
+from .settling import LightPath, Settling
+from .stage import Stage
 
-__all__ = ["LightPath", "SimulatedWorld"]
-
-LightPath = Callable[[float], TweezerState]
+__all__ = ["SimulatedWorld"]
 
 _SCRATCH = 65536
-# Steps in which a settling light is followed; the equilibrium moves smoothly between them.
-_KNOTS = 16
 
 
-def _knots(duration: float) -> list[float]:
-    """Return times, s, at which an exponential (e^{−7} left at the end) has made equal steps."""
-    floor = math.exp(-7.0)
-    shares = np.linspace(1.0, floor, _KNOTS + 1)[1:]
-    return [duration * (math.log(float(share)) / math.log(floor)) for share in shares]
-
-
-class SimulatedWorld:
+class SimulatedWorld(Stage):
     """The simulated laboratory behind its devices.
 
     Parameters
@@ -58,8 +45,6 @@ class SimulatedWorld:
     ----------
     idle : bool
         True while nobody samples: then light settles at once and the particles follow it.
-    armed : Pattern or None
-        What begins with the first sample of the digitizer's next start.
     device_rng : numpy.random.Generator
         For the noise of the RF source; the gauge's generator is a child of it.
 
@@ -79,11 +64,8 @@ class SimulatedWorld:
         point = mechanics.operating_point(self._light, self._gas, everyone)
         self._engine = Engine(settings, point, seeds)
         self._position = 0
-        self._path: LightPath | None = None
-        self._path_start = 0
-        self._knots: deque[tuple[int, float]] = deque()
-        self._switching = Switching(settings.feedback.closed)
-        self.armed: Pattern | None = None
+        self._begin_stage(PointFinder(mechanics))
+        self._settling = Settling(settings.sample_rate)
         self.idle = False
         self._warm = False
         self._engine.thermalise(range(mechanics.particles))
@@ -119,24 +101,12 @@ class SimulatedWorld:
     def light(self) -> TweezerState | None:
         """Light at this sample, on its way while an SLM settles."""
         with self._lock:
-            if self._path is None:
-                return self._light
-            return self._path((self._position - self._path_start) / self._settings.sample_rate)
+            return self._settling.light(self._position) or self._light
 
     @property
     def gas(self) -> Gas | None:
         """Gas."""
         return self._gas
-
-    @property
-    def gate_closed(self) -> bool:
-        """Whether feedback acts."""
-        return self._engine.gate
-
-    @property
-    def gate_set(self) -> bool:
-        """Whether feedback acts once a switch that is late has acted."""
-        return self._switching.settled
 
     @property
     def lost(self) -> tuple[bool, ...]:
@@ -151,7 +121,7 @@ class SimulatedWorld:
     @property
     def equilibrium(self) -> NDArray[np.float64]:
         """Equilibria along z at this sample, m, shape (N,)."""
-        left = self._knots[0][0] - self._position if self._knots else 0
+        left = self._settling.left(self._position)
         return np.asarray(self.point.equilibrium - left * self._engine.equilibrium_step)
 
     @property
@@ -192,57 +162,6 @@ class SimulatedWorld:
             return self._engine.truth()
 
     # -- commands: from the next sample on --------------------------------------------------------
-
-    def set_gate(self, closed: bool, *, after: int = 0) -> None:
-        """Close (True) or open the feedback gate, ``after`` so many samples."""
-        with self._lock:
-            self._switching.command(self._position + after, bool(closed))
-            self._switch()
-
-    def play(self, pattern: Pattern | None) -> None:
-        """Play a pattern from the next sample on; None ends the one that is played.
-
-        Feedback acts while the gate is closed and the pattern's line ``FEEDBACK`` is high.
-
-        Raises
-        ------
-        InputError
-            For a line or signal that this world does not have.
-        """
-        names = () if pattern is None else (*pattern.levels, *pattern.waveforms)
-        if unknown := sorted(set(names) - {FEEDBACK}):
-            raise InputError(f"this world has no line or signal {', '.join(unknown)}")
-        with self._lock:
-            self._switching.playing = None if pattern is None else Playing(pattern)
-            self._switch()
-
-    def skip_pattern(self, samples: int) -> None:
-        """Let time pass for the pattern alone: a card plays on though nobody takes its samples."""
-        with self._lock:
-            self._switching.step(samples)
-            self._switch()
-
-    @property
-    def played(self) -> int | None:
-        """Samples of the pattern's clock that have passed; None when none is played."""
-        playing = self._switching.playing
-        return None if playing is None else playing.position
-
-    @property
-    def held(self) -> bool:
-        """Whether a pattern holds the line of the feedback gate."""
-        return self.armed is not None or self.played is not None
-
-    @property
-    def signals(self) -> tuple[str, ...]:
-        """Names of the waveforms that can be played."""
-        return ()
-
-    def _switch(self) -> None:
-        """Let feedback be on or off as it is to be at the next sample."""
-        acts = self._switching.acts(self._position)
-        if acts is not self._engine.gate:
-            self._engine.switch(acts)
 
     def set_pressure(self, pressure: float) -> None:
         """Change the gas pressure, Pa.
@@ -285,19 +204,13 @@ class SimulatedWorld:
             final = path(duration)
             self.require_describable(final)
             self._engine.rest(self.equilibrium)
-            self._knots.clear()
-            self._path = None
+            self._settling.end()
             if self.idle or duration <= 0.0:
                 self._move_to(final, keep_deviation=self.idle)
                 return
             if jump:
                 self._move_to(path(0.0), keep_deviation=False)
-            self._path, self._path_start = path, self._position
-            sample = self._position
-            for time in _knots(duration):
-                wanted = self._position + round(time * self._settings.sample_rate)
-                sample = max(sample + 1, wanted)
-                self._knots.append((sample, time))
+            self._settling.begin(path, duration, self._position)
             self._begin_segment()
 
     def require_describable(self, light: TweezerState) -> None:
@@ -359,9 +272,9 @@ class SimulatedWorld:
             self.warm_up()
             done, saturated = 0, False
             while done < len(counts):
-                end = done + self._switching.steady(self._position, len(counts) - done)
-                if self._knots:
-                    end = min(end, done + self._knots[0][0] - self._position)
+                left = self._settling.left(self._position) or len(counts)
+                left = min(left, len(counts) - done)
+                end = done + self._switching.steady(self._position, left)
                 part = None if truth is None else truth[done:end]
                 made, clipped = self._engine.run(counts[done:end], part)
                 done += made
@@ -370,8 +283,7 @@ class SimulatedWorld:
                 self._switch()
                 saturated = saturated or clipped
                 self._take_out_lost()
-                if self._knots and self._position >= self._knots[0][0]:
-                    self._knots.popleft()
+                if self._settling.reached(self._position):
                     self._begin_segment()
             status = BlockStatus.SATURATED if saturated else BlockStatus.OK
             return status | BlockStatus.PARTICLE_LOST if any(self.lost) else status
@@ -384,24 +296,9 @@ class SimulatedWorld:
 
     # -- inner workings ---------------------------------------------------------------------------
 
-    def _candidates(self) -> Iterator[tuple[bool, ...]]:
-        """Yield the sets of particles to try: those present, then without one of them."""
-        present = self._engine.present
-        yield present
-        for lost, there in enumerate(present):
-            if there:
-                yield tuple(one and j != lost for j, one in enumerate(present))
-
     def _solve(self, light: TweezerState | None) -> tuple[OperatingPoint, tuple[bool, ...]]:
         """Operating point with as many particles as the light holds, and who they are."""
-        for present in self._candidates():
-            try:
-                return self._mechanics.operating_point(light, self._gas, present), present
-            except InputError:
-                # On its way even light that is wrong in itself (sites that meet) loses particles.
-                continue
-        nobody = (False,) * len(self._engine.present)
-        return self._mechanics.operating_point(self._light, self._gas, nobody), nobody
+        return self._points.find(light, self._gas, self._engine.present, self._light)
 
     def _move_to(self, light: TweezerState, *, keep_deviation: bool) -> None:
         """Re-linearise; the particles stay where they are, or follow their equilibria."""
@@ -412,15 +309,14 @@ class SimulatedWorld:
     def _begin_segment(self) -> None:
         """Start the way to the next knot of a settling light, or rest at the last."""
         start = self.point.equilibrium
-        if not self._knots or self._path is None:
-            self._path = None
+        target = self._settling.target()
+        if target is None:
             self._engine.rest(start)
             return
-        end, time = self._knots[0]
-        target = self._path(time)
+        left = self._settling.left(self._position)
         point, present = self._solve(target)
         self._light = target
-        self._engine.equilibrium_step = (point.equilibrium - start) / (end - self._position)
+        self._engine.equilibrium_step = (point.equilibrium - start) / left
         self._engine.install(point, present, keep_deviation=True)
 
     def _take_out_lost(self) -> None:

@@ -41,7 +41,6 @@ class _SharedWorld:
     def __init__(self, world: SimulatedWorld, lock: threading.RLock) -> None:
         self._world, self._lock = world, lock
         self.settings = world.settings
-        self.armed = None  # patterns are played by the card
 
     @property
     def idle(self) -> bool:
@@ -57,6 +56,14 @@ class _SharedWorld:
         with self._lock:
             self._world.warm_up()
 
+    def begin_pattern(self) -> None:
+        with self._lock:
+            self._world.begin_pattern()
+
+    def skip_pattern(self, samples: int) -> None:
+        with self._lock:
+            self._world.skip_pattern(samples)
+
     def advance(self, buffer: Any) -> Any:
         with self._lock:
             return self._world.advance(buffer)
@@ -64,10 +71,6 @@ class _SharedWorld:
     def skip(self, samples: int) -> None:
         with self._lock:
             self._world.skip(samples)
-
-    def skip_pattern(self, samples: int) -> None:
-        with self._lock:
-            self._world.skip_pattern(samples)
 
 
 class _Shared:

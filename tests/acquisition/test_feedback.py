@@ -261,7 +261,7 @@ def test_the_death_of_the_guardian_during_a_release_ends_the_run(server, tmp_pat
         assert excluded(outcome.path) == [0]
         assert session.status().feedback is True
         session.connect().result(60)  # or a moment later by itself
-        again = session.start(ReheatingPlan(repetitions=2, cool_time=2e-3, release_time=2e-3))
+        again = session.start(ReheatingPlan(repetitions=2, cool_time=2e-3, release_time=6e-3))
         assert again.result(120).outcome == "complete", again.result().reason
     finally:
         session.close()

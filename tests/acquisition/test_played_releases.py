@@ -41,7 +41,7 @@ QUICK = {"cool_time": 1e-3, "release_time": 0.5e-3}
 TRUTH = 2  # channel that shows whether feedback acts
 
 
-def played_rig(*, real_time: bool = False, **feedback: Any) -> Rig:
+def played_rig(*, real_time: bool = False, adc_range: float = 1.0, **feedback: Any) -> Rig:
     """Two particles and a monitor of the feedback, which is the truth of each sample."""
     trap = simulated_rig().trap
     assert trap is not None
@@ -49,6 +49,7 @@ def played_rig(*, real_time: bool = False, **feedback: Any) -> Rig:
         sample_rate=RATE,
         real_time=real_time,
         pattern_offset=OFFSET,
+        adc_range=adc_range,
         detectors=(
             *(DetectorSettings(f"z{j + 1}", j, volts_per_metre=2e8) for j in range(2)),
             DetectorSettings("feedback", None, "monitor"),

@@ -9,7 +9,7 @@ from importlib import metadata
 import pytest
 
 from optobind.config.build import build_rig
-from optobind.config.devices import RF, Digitizer, Gate, Gauge, Slm
+from optobind.config.devices import RF, Digitizer, Gate, Gauge, Pattern, Slm
 from optobind.config.live import device_options, make_real_device
 from optobind.config.load import load_rig, rig_from_dict
 from optobind.config.plugins import PLUGIN, option_value, options_in_si
