@@ -198,7 +198,10 @@ def agree(first, second) -> None:
 
 @pytest.mark.parametrize(
     ("plan", "settings"),
-    [("monitor", ["duration=50 ms"]), ("reheating", ["repetitions=5", "timing=software"])],
+    [
+        ("monitor", ["duration=50 ms"]),
+        ("reheating", ["repetitions=3", "timing=software", "release_time=20 ms"]),
+    ],
 )
 def test_record_through_the_drivers_is_that_of_the_in_process_rig_byte_for_byte(
     plan, settings, tmp_path
