@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import math
 import os
 import signal
@@ -196,16 +198,8 @@ def agree(first, second) -> None:
     assert rms < 2.0, pulls
 
 
-@pytest.mark.parametrize(
-    ("plan", "settings"),
-    [
-        ("monitor", ["duration=50 ms"]),
-        ("reheating", ["repetitions=3", "timing=software", "release_time=20 ms"]),
-    ],
-)
-def test_record_through_the_drivers_is_that_of_the_in_process_rig_byte_for_byte(
-    plan, settings, tmp_path
-):
+def test_record_through_the_drivers_is_that_of_the_in_process_rig_byte_for_byte(tmp_path):
+    plan, settings = "monitor", ["duration=50 ms"]
     own = build_rig(load_rig("simulated-pair", FAST))
     inside = run(own, plan, settings, tmp_path / "inside.h5")
     loaded = load_rig("simulated-pair", FAST)
@@ -227,6 +221,23 @@ def test_monitor_through_the_drivers_gives_the_estimates_of_the_in_process_rig(o
     with VirtualLaboratory(build_rig(loaded)) as laboratory:
         outside = run(connected_rig(loaded, laboratory), "monitor", plan, tmp_path / "outside.h5")
     agree(spectrum_estimates(optobind, inside), spectrum_estimates(optobind, outside))
+
+
+def test_releases_played_through_the_drivers_are_as_long_as_planned_to_the_sample(tmp_path):
+    loaded = load_rig("simulated-pair", FAST)
+    with VirtualLaboratory(build_rig(loaded)) as laboratory:
+        rig = connected_rig(loaded, laboratory)
+        path = run(rig, "reheating", ["repetitions=5", "timing=card"], tmp_path / "played.h5")
+    with h5py.File(path) as file:
+        events = file["events"][:]
+    gate = [(int(e["sample"]), json.loads(e["json"])) for e in events if e["kind"] == b"gate"]
+    lengths = [
+        end - begin
+        for (begin, opened), (end, closed) in itertools.pairwise(gate)
+        if closed["closed"] and not opened["closed"]
+    ]
+    planned = round(1e-3 * float(rig.digitizer.info.sample_rate))
+    assert lengths == [planned] * 5
 
 
 @pytest.mark.slow
