@@ -43,6 +43,10 @@ class ConditionWatch:
         bool
             Whether the block is the first that says that a particle is lost.
         """
+        doubt = str(getattr(self._rig.digitizer, "clock_doubt", ""))
+        if doubt and doubt not in self._seen:
+            self._seen[doubt] = sample
+            self._log.add("warning", doubt)
         gone = bool(status & BlockStatus.PARTICLE_LOST) and self._note(
             "error", self._lost(), sample
         )

@@ -10,6 +10,19 @@ from typing import Annotated, Any, Literal, Optional
 
 import typer
 
+from .arguments import (
+    BandOption,
+    ChannelsOption,
+    FileArgument,
+    JsonOption,
+    OutOption,
+    RateOption,
+    RigArgument,
+    RigOption,
+    SetOption,
+)
+from .instruments_app import instruments_app
+
 __all__ = ["app", "invoke"]
 
 app = typer.Typer(
@@ -22,41 +35,9 @@ app = typer.Typer(
 )
 fit_app = typer.Typer(help="Fit recorded data.", no_args_is_help=False)
 config_app = typer.Typer(help="Work on rig and plan files.", no_args_is_help=False)
-instruments_app = typer.Typer(help="Look at drivers and devices.", no_args_is_help=False)
 app.add_typer(fit_app, name="fit")
 app.add_typer(instruments_app, name="instruments")
 app.add_typer(config_app, name="config")
-
-RigOption = Annotated[str, typer.Option("--rig", help="Shipped rig or a TOML file.")]
-SetOption = Annotated[
-    Optional[list[str]],  # noqa: UP045 - the parser needs the spelled-out form
-    typer.Option(
-        "--set", metavar="PATH=VALUE", help="Change one value; plan.… addresses the plan. Repeats."
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-OutOption = Annotated[
-    Optional[Path],  # noqa: UP045
-    typer.Option("--out", metavar="DIR", help="Directory for the results."),
-]
-FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="Run file, NPZ, LeCroy .raw/.trc or CSV.")
-]
-BandOption = Annotated[
-    Optional[tuple[str, str]],  # noqa: UP045
-    typer.Option("--band", metavar="LO HI", help='Frequencies to fit: Hz, or "30 kHz".'),
-]
-ChannelsOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--channels", metavar="0,1", help="Columns to fit, particle 1 first."),
-]
-RigArgument = Annotated[str, typer.Argument(metavar="RIG", help="Shipped rig or a TOML file.")]
-RateOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option(
-        "--rate", metavar="RATE", help='Sample rate where a file states none: Hz, or "2 MHz".'
-    ),
-]
 
 
 def _version(show: bool) -> None:
@@ -241,38 +222,6 @@ def config_check(
     from .check import check_file
 
     check_file(file)
-
-
-@instruments_app.command("list")
-def instruments_list(as_json: JsonOption = False) -> None:
-    """List the drivers, those of plugins included."""
-    from .instruments import list_drivers
-
-    list_drivers(as_json)
-
-
-@instruments_app.command("check")
-def instruments_check(
-    rig: RigArgument, settings: SetOption = None, as_json: JsonOption = False
-) -> None:
-    """Check drivers and options of a rig without connecting."""
-    from .instruments import check_rig
-
-    code = check_rig(rig, settings or [], as_json)
-    if code:
-        raise typer.Exit(code)
-
-
-@instruments_app.command("identify")
-def instruments_identify(
-    rig: RigArgument, settings: SetOption = None, as_json: JsonOption = False
-) -> None:
-    """Connect to each device of a rig, read it and disconnect; nothing is written."""
-    from .instruments import identify_rig
-
-    code = identify_rig(rig, settings or [], as_json)
-    if code:
-        raise typer.Exit(code)
 
 
 @app.command("virtual-lab")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..models.errors import InputError
 from ..models.units import to_si
 
-__all__ = ["band_option", "quantity_option", "share_option", "sure"]
+__all__ = ["band_option", "choice_option", "quantity_option", "share_option", "sure"]
 
 _UNITS = {
     "Hz": ("Hz", "kHz", "MHz"),
@@ -70,6 +70,19 @@ def share_option(name: str, text: str) -> float:
     if not 0.0 <= value <= 1.0:
         raise InputError(f"{name} must lie between 0 % and 100 %, got {text[:60]!r}")
     return value
+
+
+def choice_option(name: str, text: str | None, known: Sequence[str]) -> str | None:
+    """Read an option that is one of some words.
+
+    Raises
+    ------
+    InputError
+        Names them.
+    """
+    if text is not None and text not in known:
+        raise InputError(f"{name} must be one of {', '.join(known)}, got {text[:60]!r}")
+    return text
 
 
 def band_option(text: Sequence[str] | None) -> tuple[float, float] | None:

@@ -46,6 +46,7 @@ from .hardware_digitizers import (
     ZurichTable,
 )
 from .hardware_light import AodLight, AomLight, SlmLight, SlmRfLight
+from .hardware_patterns import NiPatternTable
 from .hardware_slm import DisplaySlmTable, SlmsuiteTable
 from .plugins import (
     PLUGIN,
@@ -227,8 +228,10 @@ Gate = Annotated[
     Discriminator(_tags(SimulatedGate, NiGateTable)),
 ]
 Pattern = Annotated[
-    Annotated[SimulatedPattern, Tag("simulated")] | Annotated[PluginPattern, Tag(PLUGIN)],
-    Discriminator(_tags(SimulatedPattern)),
+    Annotated[SimulatedPattern, Tag("simulated")]
+    | Annotated[NiPatternTable, Tag("ni")]
+    | Annotated[PluginPattern, Tag(PLUGIN)],
+    Discriminator(_tags(SimulatedPattern, NiPatternTable)),
 ]
 Light = Annotated[SlmLight | SlmRfLight | AomLight | AodLight, Field(discriminator="control")]
 

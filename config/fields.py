@@ -40,6 +40,7 @@ __all__ = [
     "Ordinal",
     "Phase",
     "PhaseLevels",
+    "PhaseScale",
     "PhaseTolerance",
     "Pitch",
     "Pixels",
@@ -125,6 +126,7 @@ Velocity = Annotated[float, _quantity("m/s", 100.0, 2e4, "650 m/s", ("m/s", "km/
 PositionScale = Annotated[
     float, _quantity("m/Hz", -1e-6, 1e-6, "2.5 um/MHz", ("um/MHz", "nm/kHz", "m/Hz"))
 ]
+PhaseScale = Annotated[float, _quantity("V/rad", -100.0, 100.0, "1.2 V/rad", ("V/rad", "mV/rad"))]
 PowerSlew = Annotated[float, _quantity("W/s", 1e-9, 1e9, "1 W/s", ("mW/s", "W/s"))]
 PositionSlew = Annotated[float, _quantity("m/s", 1e-12, 1e3, "20 um/s", ("nm/s", "um/s", "mm/s"))]
 Tolerance = Annotated[float, _quantity("m", 0.0, 1e-3, "50 nm", _LENGTHS)]

@@ -19,12 +19,14 @@ from .hardware_light import (
     SlmLight,
     SlmRfLight,
 )
+from .hardware_patterns import NiPatternTable, with_gate
 from .load import LoadedRig
 from .plugins import PluginTable, options_in_si
 from .schema import RigConfig
 
 if TYPE_CHECKING:
     from ..instruments.control.calibration import AomCalibration, EfficiencyCurve
+    from ..instruments.patterns import PatternPlayer
     from ..instruments.protocols import Gate, RFSource, SpotSLM, TweezerControl
     from ..instruments.rig import Rig
 
@@ -33,6 +35,7 @@ __all__ = [
     "build_live_rig",
     "device_options",
     "guarded",
+    "guarded_pair",
     "make_real_device",
     "real_devices",
 ]
@@ -69,6 +72,8 @@ def device_options(config: RigConfig, family: Family) -> dict[str, Any]:
         options["wavelength"] = config.wavelength
     elif family == "gauge" and config.gas is not None:
         options.setdefault("gas", config.gas.species)
+    elif isinstance(table, NiPatternTable):
+        options = with_gate(options, real_devices(config).get("gate"))
     elif isinstance(table, DigitizerTable):
         options["names"] = _column_names(config, table.inputs)
     return options
@@ -128,6 +133,37 @@ def guarded(gate: Gate) -> tuple[Gate, str]:
     )
 
 
+def guarded_pair(gate: Gate, player: PatternPlayer | None) -> tuple[Gate, Any, str]:
+    """Put a real gate and the player that shares its line behind one guardian process.
+
+    Parameters
+    ----------
+    gate : Gate
+        Its driver, not connected.
+    player : PatternPlayer or None
+        Its driver, not connected. One that cannot end what a lost copy of it has left (it has no
+        ``release``) stays with this program, and so does one whose gate is not guarded.
+
+    Returns
+    -------
+    gate, player
+        Guarded, or as they were.
+    warning : str
+        As for :func:`guarded`.
+    """
+    from ..instruments.guardian.gate import GuardedGate, why_unguarded
+    from ..instruments.guardian.played import PlayedGate
+    from ..instruments.guardian.player import GuardedPlayer
+
+    alone = player is None or not hasattr(player, "release") or bool(why_unguarded(player))
+    if alone or why_unguarded(gate):
+        one, warning = guarded(gate)
+        return one, player, warning
+    assert player is not None
+    both = GuardedGate(PlayedGate(gate, player))
+    return both, GuardedPlayer(both, player.name), ""
+
+
 def build_live_rig(loaded: LoadedRig, trap: TrapArray) -> Rig:
     """Make the drivers of a rig and the control of its light; nothing is connected.
 
@@ -154,7 +190,7 @@ def build_live_rig(loaded: LoadedRig, trap: TrapArray) -> Rig:
     made: dict[str, Any] = {family: make_real_device(config, family) for family in tables}
     warnings = []
     if "gate" in made:
-        made["gate"], unguarded = guarded(made["gate"])
+        made["gate"], made["pattern"], unguarded = guarded_pair(made["gate"], made.get("pattern"))
         warnings += [unguarded] if unguarded else []
     light = build_light(config, made.get("rf"), made.get("slm"), trap)
     devices = {

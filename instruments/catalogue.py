@@ -109,6 +109,9 @@ _SHIPPED: tuple[DriverSpec, ...] = (
                "Zurich Instruments HF2/MFLI/UHFLI demodulators", "scripted"),
     DriverSpec("gate", "ni", ".digitizers.ni_gate:NiGate", "ni",
                "digital output of a National Instruments card", "virtual laboratory"),
+    DriverSpec("pattern", "ni", ".digitizers.ni_pattern:NiPatternPlayer", "ni",
+               "clocked lines, counters and outputs of a National Instruments card",
+               "virtual laboratory"),
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
 from ..protocols import DeviceState, Digitizer, Gate
 
-__all__ = ["LoopbackReport", "loopback_test"]
+__all__ = ["LoopbackReport", "RecordReader", "find_edge", "loopback_test"]
 
 _CATCHES = 200
 _CLEAR = 6.0  # levels must differ by so many standard deviations of the noise
@@ -36,6 +36,9 @@ class LoopbackReport:
         Samples from each command to the edge. A command counts from the sample that the digitizer
         took when it was given, if ``present_sample`` tells, else from the first sample not read by
         then.
+    ends : tuple of int
+        Samples from the count after each command, when it had been carried out, to its edge; what
+        is above 0 is the age of that count. Empty if the digitizer does not count.
     delay, jitter : float
         Mean and standard deviation of the delays, s; nan if nothing was seen.
     lag : float
@@ -54,6 +57,7 @@ class LoopbackReport:
 
     polarity: Literal[1, -1, 0]
     delays: tuple[int, ...]
+    ends: tuple[int, ...]
     delay: float
     jitter: float
     lag: float
@@ -125,7 +129,9 @@ def loopback_test(
     found = gate.read()
     try:
         digitizer.start()
-        stretches, states, lags, lost = _toggle(digitizer, gate, channel, rows, toggles, found)
+        stretches, states, lags, aheads, lost = _toggle(
+            digitizer, gate, channel, rows, toggles, found
+        )
     finally:
         try:
             digitizer.stop()
@@ -133,29 +139,33 @@ def loopback_test(
             gate.set(found)
     volts = [stretch * info.scale[channel] for stretch in stretches]
     wanted = (polarity, delay, tolerance, longest_jitter)
-    return _judge(volts, states, lags, lost, info.sample_rate, wanted)
+    return _judge(volts, states, lags, aheads, lost, info.sample_rate, wanted)
 
 
 def _toggle(
     digitizer: Digitizer, gate: Gate, channel: int, rows: int, toggles: int, closed: bool
-) -> tuple[list[NDArray[np.float64]], list[bool], list[int], int]:
+) -> tuple[list[NDArray[np.float64]], list[bool], list[int], list[int | None], int]:
     """Record one stretch before the first switch and one after each, caught up before it.
 
-    Returns the stretches, the gate's states, how far reading lagged at each switch, and the loss.
+    Returns the stretches, the gate's states, how far reading lagged before and after each switch,
+    and the loss.
     """
-    reader = _Reader(digitizer, channel, rows)
-    stretches, states, lags = [], [], []
+    reader = RecordReader(digitizer, channel, rows)
+    stretches, states = [], []
+    lags: list[int] = []
+    aheads: list[int | None] = []
     for number in range(toggles + 1):
         if number:
             closed = not closed
             lags.append(reader.catch_up(rows // 2))
             gate.set(closed)
+            aheads.append(reader.ahead())
         stretches.append(reader.read(rows))
         states.append(closed)
-    return stretches, states, lags, reader.lost
+    return stretches, states, lags, aheads, reader.lost
 
 
-class _Reader:
+class RecordReader:
     """Reads one channel and counts what is lost."""
 
     def __init__(self, digitizer: Digitizer, channel: int, rows: int) -> None:
@@ -180,6 +190,11 @@ class _Reader:
             done += result.samples
         return self._buffer[:rows, self._channel].astype(np.float64)
 
+    def ahead(self) -> int | None:
+        """How far the digitizer says to be ahead of what was read; None if it does not count."""
+        present = self._digitizer.present_sample()
+        return None if present is None else present - self._position
+
     def catch_up(self, enough: int) -> int:
         """Read what has come, until ``enough`` or fewer samples wait; return how many do."""
         for _ in range(_CATCHES):
@@ -198,6 +213,7 @@ def _judge(
     volts: list[NDArray[np.float64]],
     states: list[bool],
     lags: list[int],
+    aheads: list[int | None],
     lost: int,
     rate: float,
     wanted: tuple[Literal[1, -1], float, float, float],
@@ -220,13 +236,18 @@ def _judge(
             f"{noise:.2g} V): check the cable and the channel"
         )
         said = tuple(problems)
-        return LoopbackReport(0, (), math.nan, math.nan, lag, (low, high), rate, lost, said)
+        return LoopbackReport(0, (), (), math.nan, math.nan, lag, (low, high), rate, lost, said)
     middle = 0.5 * (low + high)
     delays = [
-        _edge(v, middle, rising=state is (seen == 1))
+        find_edge(v, middle, rising=state is (seen == 1))
         for v, state in zip(volts[1:], states[1:], strict=True)
     ]
     there = [d - behind for d, behind in zip(delays, lags, strict=True) if d is not None]
+    after = tuple(
+        d - ahead
+        for d, ahead in zip(delays, aheads, strict=True)
+        if d is not None and ahead is not None
+    )
     if len(there) < len(delays):
         problems.append(f"{len(delays) - len(there)} of {len(delays)} edges were not seen")
     mean = float(np.mean(there)) / rate if there else math.nan
@@ -238,11 +259,11 @@ def _judge(
     if not jitter <= longest_jitter:
         problems.append(f"the delay jitters by {jitter:.2g} s, at most {longest_jitter:.2g} s")
     return LoopbackReport(
-        seen, tuple(there), mean, jitter, lag, (low, high), rate, lost, tuple(problems)
+        seen, tuple(there), after, mean, jitter, lag, (low, high), rate, lost, tuple(problems)
     )
 
 
-def _edge(volts: NDArray[np.float64], middle: float, *, rising: bool) -> int | None:
+def find_edge(volts: NDArray[np.float64], middle: float, *, rising: bool) -> int | None:
     """First sample of the new level: the step between the two levels that fits best."""
     excess = volts - middle if rising else middle - volts
     edge = int(np.argmin(np.concatenate(([0.0], np.cumsum(excess)))))

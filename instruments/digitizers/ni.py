@@ -24,6 +24,7 @@ from ..capabilities import DigitizerCapabilities
 from ..driver import Driver
 from ..links.base import LinkError
 from ..protocols import DeviceState, DigitizerInfo, ReadResult
+from .clock_watch import ClockWatch
 from .daqmx import INPUT_OVERWRITTEN, NOT_YET_AVAILABLE, DaqSystem, code_of
 from .ni_capabilities import InputPlan, input_doubts, read_capabilities
 from .ni_input import Reader, configured_input, input_facts
@@ -140,6 +141,7 @@ class NiDigitizer(Driver):
         self._limits = (0.0, 0.0)
         self._task: Any = None
         self._reader: Reader | None = None
+        self._watch = ClockWatch(None, 1.0)
         self._index = 0
         self._acquired = 0  # samples that the card is known to have
         self._on_demand = False  # whether it makes its samples when they are asked for
@@ -193,6 +195,9 @@ class NiDigitizer(Driver):
             real_time=self._real_time,
             mode="SIM" if simulated else "LIVE",
             latency=self._latency,
+            delays=tuple(column * facts.delay for column in range(len(self._names)))
+            if facts.delay
+            else (),
         )
         return identity
 
@@ -237,20 +242,12 @@ class NiDigitizer(Driver):
         except DeviceError:
             self._clear()
             raise
+        clock = self._plan.sample_clock if self._real_time else None
+        self._watch = ClockWatch(clock, self.info.sample_rate)
         self._index = self._acquired = 0
         self._on_demand = not self._real_time
-        self._patience.start(self._awaited())
+        self._patience.start(self._plan.awaited)
         self._state = DeviceState.RUNNING
-
-    def _awaited(self) -> str:
-        """What the first sample waits for, in words."""
-        plan = self._plan
-        awaited = []
-        if plan.start_trigger is not None:
-            awaited.append(f"the start trigger at {plan.start_trigger}")
-        if plan.sample_clock is not None:
-            awaited.append(f"the sample clock at {plan.sample_clock}")
-        return " and ".join(awaited)
 
     def stop(self) -> None:
         """Stop sampling; what the driver still holds is thrown away."""
@@ -276,7 +273,14 @@ class NiDigitizer(Driver):
     def _total(self) -> int:
         """Samples per channel that the card has taken."""
         with self._system.errors():
-            return int(self._task.in_stream.total_samp_per_chan_acquired)
+            count = int(self._task.in_stream.total_samp_per_chan_acquired)
+        self._watch.see(count)
+        return count
+
+    @property
+    def clock_doubt(self) -> str:
+        """What is wrong with the rate of an external sample clock; empty if nothing is known."""
+        return self._watch.doubt
 
     # -- samples ----------------------------------------------------------------------------------
 

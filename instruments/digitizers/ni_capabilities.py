@@ -24,6 +24,16 @@ class InputPlan:
     start_trigger: str | None = None
     sample_clock: str | None = None
 
+    @property
+    def awaited(self) -> str:
+        """What the first sample waits for, in words; empty if for nothing."""
+        awaited = []
+        if self.start_trigger is not None:
+            awaited.append(f"the start trigger at {self.start_trigger}")
+        if self.sample_clock is not None:
+            awaited.append(f"the sample clock at {self.sample_clock}")
+        return " and ".join(awaited)
+
 
 def require_channels(known: Sequence[str], wanted: Sequence[str], device: str, kind: str) -> None:
     """Refuse a channel or line that the card lacks.

@@ -219,6 +219,7 @@ class VirtualLaboratory:
         }
         if self._rig.gate is not None:
             tables["gate"] = {"driver": "ni", "device": _DEVICE, "grpc": self.ni.address}
+            tables["pattern"] = {"driver": "ni"}  # on the line of the gate
         for family, server in self._texts.items():
             tables[family] = {"driver": self._dialects[family], "address": server.visa_address}
         if "gauge" in tables:

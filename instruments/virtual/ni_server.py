@@ -96,7 +96,8 @@ def serve_ni(
     gate_delay: float = 0.0,
     wires: Mapping[str, str] | None = None,
     generator: tuple[float, float] = (1e4, 1.0),
-    latency: int = 1,
+    edge_samples: int = 1,
+    latency: float = 0.0,
     steps: Mapping[str, StepHook] | None = None,
     silent_triggers: Sequence[str] = (),
     on_waveform: WaveformHook | None = None,
@@ -121,8 +122,10 @@ def serve_ni(
         Further inputs and the output or line each is wired to: ``{"ai2": "ao0"}``, or "generator".
     generator : tuple of float
         Frequency (Hz) and amplitude (V) of the generator.
-    latency : int
+    edge_samples : int
         Samples after its tick with which the inputs see a played level, 1 or 2 on real cards.
+    latency : float
+        Age of samples when they reach the computer, s, as over USB; real clock only.
     steps : mapping, optional
         Outputs and what is called with each voltage that one takes, at its sample.
     silent_triggers : sequence of str
@@ -163,6 +166,7 @@ def serve_ni(
         gate_delay=gate_delay,
         wires=wires,
         generator=generator,
+        edge_samples=edge_samples,
         latency=latency,
         steps=steps,
         on_waveform=on_waveform,

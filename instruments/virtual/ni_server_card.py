@@ -97,8 +97,10 @@ class Card:
         "generator".
     generator : tuple of float
         Frequency (Hz) and amplitude (V) of a generator of sine waves beside the card.
-    latency : int
+    edge_samples : int
         Samples after its tick with which a played level is seen, 1 or 2 on real cards.
+    latency : float
+        Age of samples when they reach the computer, s: the card takes them so much earlier.
     steps : mapping
         Outputs ("ao0") and what is called with each new voltage, at its sample.
     on_waveform : callable or None
@@ -126,7 +128,8 @@ class Card:
         gate_delay: float = 0.0,
         wires: Mapping[str, str] | None = None,
         generator: tuple[float, float] = (1e4, 1.0),
-        latency: int = 1,
+        edge_samples: int = 1,
+        latency: float = 0.0,
         steps: Mapping[str, StepHook] | None = None,
         on_waveform: WaveformHook | None = None,
         watchdog: bool = True,
@@ -135,7 +138,8 @@ class Card:
         info = self.info = digitizer.info
         self.device, self._digitizer, self._gate = device, digitizer, gate
         self.model = MODELS[model]
-        self.sample_rate, self.latency = info.sample_rate, latency
+        self.sample_rate, self.edge_samples = info.sample_rate, edge_samples
+        self._transfer = round(latency * info.sample_rate)
         self.wires, self._generator = dict(wires or {}), generator
         self.inputs = [f"ai{i}" for i in range(len(info.channels))] + list(self.wires)
         self.scales = list(info.scale) + [_OUTPUT_RANGE / _HALF] * len(self.wires)
@@ -188,6 +192,7 @@ class Card:
             overwrite=overwrite,
             finite=finite,
             clock=self,
+            transfer=self._transfer,
         )
         return self.acquisition
 
@@ -276,8 +281,8 @@ class Card:
             elif self.levels[name] is not bool(value):
                 self.levels[name] = bool(value)
                 self.history.append((time.monotonic(), sample, name, bool(value)))
-            if name == self.gate_line and self._gate is not None:
-                self._switch_gate(bool(value) is self.gate_high_closes, sample)
+                if name == self.gate_line and self._gate is not None:
+                    self._switch_gate(bool(value) is self.gate_high_closes, sample)
 
     def _switch_gate(self, closed: bool, sample: int) -> None:
         assert self._gate is not None

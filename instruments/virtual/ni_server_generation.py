@@ -142,7 +142,7 @@ class Generation:
             train = self.train
             self.output = Pulses(
                 train.line,
-                self._card.latency,
+                self._card.edge_samples,
                 idle=train.idle,
                 delay=train.delay,
                 active=train.active,
@@ -154,7 +154,7 @@ class Generation:
             raise DaqFault(-200462, "Generation cannot be started: no samples have been written")
         else:
             played = PlayedLines if self._kind == "do" else PlayedVolts
-            self.output = played(self._names, self._card.latency, self.buffer)
+            self.output = played(self._names, self._card.edge_samples, self.buffer)
         self._card.start(self.output, triggered=bool(trigger))
 
     def stop(self) -> None:

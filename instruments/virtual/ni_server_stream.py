@@ -60,6 +60,8 @@ class Acquisition:
         Samples after which it ends.
     clock : SampleClock
         Told of the samples before they are taken.
+    transfer : int
+        Newest samples that are still on their way to the computer (real clock only).
     """
 
     def __init__(
@@ -71,14 +73,19 @@ class Acquisition:
         overwrite: bool,
         finite: int | None,
         clock: SampleClock,
+        transfer: int = 0,
     ) -> None:
         info = digitizer.info
         self._digitizer, self._wires = digitizer, tuple(wires)
         self._own = len(info.channels)
         self._rate, self._real_time = info.sample_rate, info.real_time
         self._overwrite, self._finite, self._clock = overwrite, finite, clock
-        self._ring = np.zeros((capacity, self._own + len(self._wires)), dtype=np.int16)
+        self._ring = np.zeros(
+            (capacity + (transfer if info.real_time else 0), self._own + len(self._wires)),
+            dtype=np.int16,
+        )
         self._scratch = np.zeros((_CHUNK, self._own), dtype=np.int16)
+        self._transfer = transfer if info.real_time else 0
         self._events: list[tuple[int, Callable[[], None]]] = []
         self._producing = threading.Lock()
         self._news = threading.Condition()
@@ -120,6 +127,12 @@ class Acquisition:
     def done(self) -> bool:
         """Whether a finite acquisition has all its samples."""
         return self._ended.is_set() or (self._finite is not None and self.total >= self._finite)
+
+    @property
+    def arrived(self) -> int:
+        """Samples that have reached the computer."""
+        whole = self._ended.is_set() or self.total == self._finite
+        return self.total if whole else max(0, self.total - self._transfer)
 
     # -- production -------------------------------------------------------------------------------
 
@@ -226,7 +239,7 @@ class Acquisition:
                 raise self._failed
             if first < self.total - len(self._ring):
                 raise _overflow()
-            there = max(0, min(rows, self.total - first))
+            there = max(0, min(rows, self.arrived - first))
             block = self._take(first, there, columns)
             self.position = first + there
         if there < rows:
@@ -240,11 +253,11 @@ class Acquisition:
     def wait_for(self, sample: int, timeout: float) -> bool:
         """Wait until ``sample`` samples have been acquired; False if they are not."""
         self._wait(sample, time.monotonic() + timeout)
-        return self.total >= sample
+        return self.arrived >= sample
 
     def _wait(self, sample: int, deadline: float) -> None:
         with self._news:
-            while self.total < sample and self._failed is None and not self._ended.is_set():
+            while self.arrived < sample and self._failed is None and not self._ended.is_set():
                 left = deadline - time.monotonic()
                 if left <= 0.0:
                     return

@@ -233,7 +233,7 @@ class CardTask:
             offset -= self.acquisition.position
         elif relative == _MOST_RECENT:
             self.acquisition.catch_up()
-            offset += self.acquisition.total - self.acquisition.position
+            offset += self.acquisition.arrived - self.acquisition.position
         self.acquisition.offset = offset
         return self.acquisition
 
@@ -298,7 +298,7 @@ class CardTask:
         running = self.acquisition
         if running is not None:
             running.catch_up()
-        total = 0 if running is None else running.total
+        total = 0 if running is None else running.arrived
         position = 0 if running is None else running.position
         lines = len(self.places[0]) if self.kind in ("do", "di") else 0
         ready = self.samples if self.mode == FINITE else max(0, total - position)

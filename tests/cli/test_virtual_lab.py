@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import math
 import os
 import signal
@@ -19,7 +21,6 @@ from optobind.cli.following import carry_out
 from optobind.cli.virtual_lab import client_rig, who_can_drive
 from optobind.config.build import build_rig
 from optobind.config.load import LoadedRig, read_plan, read_rig, rig_from_dict
-from optobind.instruments.capabilities import GateCapabilities
 from optobind.instruments.virtual.laboratory import (
     GAUGE_DIALECTS,
     RF_DIALECTS,
@@ -201,24 +202,13 @@ def agree(first, second) -> None:
     assert rms < 2.0, pulls
 
 
-def steady(rig):
-    """Say of a gate that it acts at once, as that of the virtual laboratory does."""
-    rig.gate._capabilities = GateCapabilities()
-    return rig
-
-
-@pytest.mark.parametrize(
-    ("plan", "settings"),
-    [("monitor", ["duration=50 ms"]), ("reheating", ["repetitions=5", "timing=software"])],
-)
-def test_record_through_the_drivers_is_that_of_the_in_process_rig_byte_for_byte(
-    plan, settings, tmp_path
-):
+def test_record_through_the_drivers_is_that_of_the_in_process_rig_byte_for_byte(tmp_path):
+    plan, settings = "monitor", ["duration=50 ms"]
     own = build_rig(read_rig("simulated-pair", FAST))
     inside = run(own, plan, settings, tmp_path / "inside.h5")
     loaded = read_rig("simulated-pair", FAST)
     with VirtualLaboratory(build_rig(loaded)) as laboratory:
-        rig = steady(connected_rig(loaded, laboratory))
+        rig = connected_rig(loaded, laboratory)
         outside = run(rig, plan, settings, tmp_path / "outside.h5")
     with h5py.File(inside) as a, h5py.File(outside) as b:
         assert np.array_equal(a["samples"][:], b["samples"][:])
@@ -237,16 +227,33 @@ def test_monitor_through_the_drivers_gives_the_estimates_of_the_in_process_rig(o
     agree(spectrum_estimates(optobind, inside), spectrum_estimates(optobind, outside))
 
 
+def test_releases_played_through_the_drivers_are_as_long_as_planned_to_the_sample(tmp_path):
+    loaded = read_rig("simulated-pair", FAST)
+    with VirtualLaboratory(build_rig(loaded)) as laboratory:
+        rig = connected_rig(loaded, laboratory)
+        path = run(rig, "reheating", ["repetitions=5", "timing=card"], tmp_path / "played.h5")
+    with h5py.File(path) as file:
+        events = file["events"][:]
+    gate = [(int(e["sample"]), json.loads(e["json"])) for e in events if e["kind"] == b"gate"]
+    lengths = [
+        end - begin
+        for (begin, opened), (end, closed) in itertools.pairwise(gate)
+        if closed["closed"] and not opened["closed"]
+    ]
+    planned = round(1e-3 * float(rig.digitizer.info.sample_rate))
+    assert lengths == [planned] * 5
+
+
 @pytest.mark.slow
 def test_reheating_through_the_drivers_gives_the_estimates_of_the_in_process_rig(
     optobind, tmp_path
 ):
-    plan = ["repetitions=250", "cool_time=1 ms", "release_time=1 ms", "timing=software"]
+    plan = ["repetitions=250", "cool_time=1 ms", "release_time=1 ms"]
     own = build_rig(read_rig("simulated-pair", FAST))
     inside = run(own, "reheating", plan, tmp_path / "inside.h5")
     loaded = read_rig("simulated-pair", [*FAST, "simulation.seed=2"])
     with VirtualLaboratory(build_rig(loaded), rf="siglent") as laboratory:
-        rig = steady(connected_rig(loaded, laboratory))
+        rig = connected_rig(loaded, laboratory)
         outside = run(rig, "reheating", plan, tmp_path / "outside.h5")
     fits = [pairs(optobind("fit", "reheating", path, "--json").json) for path in (inside, outside)]
     agree(*fits)

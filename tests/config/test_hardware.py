@@ -9,7 +9,7 @@ from importlib import metadata
 import pytest
 
 from optobind.config.build import build_rig
-from optobind.config.devices import RF, Digitizer, Gate, Gauge, Slm
+from optobind.config.devices import RF, Digitizer, Gate, Gauge, Pattern, Slm
 from optobind.config.live import device_options, make_real_device
 from optobind.config.load import read_rig, rig_from_dict
 from optobind.config.plugins import PLUGIN, option_value, options_in_si
@@ -287,6 +287,7 @@ def test_option_with_a_unit_is_checked():
     ids=lambda spec: f"{spec.family}-{spec.name}",
 )
 def test_every_shipped_driver_has_a_table_of_its_own(spec):
-    tags = {"digitizer": Digitizer, "slm": Slm, "rf": RF, "gauge": Gauge, "gate": Gate}
+    tags = {"digitizer": Digitizer, "slm": Slm, "rf": RF, "gauge": Gauge, "gate": Gate,
+            "pattern": Pattern}  # fmt: skip
     (discriminator,) = tags[spec.family].__metadata__
     assert discriminator.discriminator({"driver": spec.name}) != PLUGIN

@@ -88,7 +88,7 @@ def code(call, *arguments, **options):
 @pytest.mark.parametrize("real_time", [False, True])
 def test_an_edge_of_a_buffered_line_is_seen_at_its_sample(serve, client, latency, real_time):
     rig = make_rig(monitor=True, real_time=real_time)
-    server = serve(rig, latency=latency, wires={"ai3": "port0/line0"})
+    server = serve(rig, edge_samples=latency, wires={"ai3": "port0/line0"})
     task = client(server)
     lines = clocked_lines(task, GATE, 3000)
     pattern = np.ones(3000, dtype=bool)
