@@ -326,6 +326,7 @@ def fit_spectrum(
         typer.Option("--segment", metavar="N", help="Samples per segment."),
     ] = None,
     rate: RateOption = None,
+    intervals: IntervalsOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -337,7 +338,12 @@ def fit_spectrum(
     from .options import band_option, quantity_option
 
     options = SpectrumOptions(
-        model, band_option(band), channels, segment, quantity_option("--rate", rate, "Hz")
+        model,
+        band_option(band),
+        channels,
+        segment,
+        quantity_option("--rate", rate, "Hz"),
+        intervals,
     )
     fit_spectrum_file(file, options, out, as_json)
 
@@ -359,6 +365,7 @@ def fit_reheating(
         Literal["exact", "transitions", "curves"],
         typer.Option("--estimator", help="Whose numbers count; all are shown."),
     ] = "exact",
+    intervals: IntervalsOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -370,7 +377,7 @@ def fit_reheating(
     from .options import band_option
 
     fit_reheating_file(
-        file, band_option(band), release_index, phase, channels, out, as_json, estimator
+        file, band_option(band), release_index, phase, channels, out, as_json, estimator, intervals
     )
 
 

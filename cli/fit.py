@@ -29,6 +29,9 @@ __all__ = [
     "result_tables",
 ]
 
+# Samples of all releases for which intervals of the exact likelihood take seconds.
+_QUICK_SAMPLES = 500_000
+
 
 @dataclass(frozen=True)
 class SpectrumOptions:
@@ -39,6 +42,7 @@ class SpectrumOptions:
     channels: str | None = None
     segment: int | None = None
     rate: float | None = None
+    intervals: bool | None = None
 
 
 def columns_option(text: str | None) -> tuple[int, ...] | None:
@@ -76,7 +80,8 @@ def fit_spectrum_file(
 
         return spectrum_figure(analysis.csd, analysis.result)
 
-    _deliver(_with_intervals(analysis.result), "spectrum", figure, out, as_json)
+    result = _with_intervals(analysis.result, options.intervals)
+    _deliver(result, "spectrum", figure, out, as_json)
 
 
 def fit_reheating_file(
@@ -88,6 +93,7 @@ def fit_reheating_file(
     out: Path | None,
     as_json: bool,
     estimator: Estimator = "exact",
+    intervals: bool | None = None,
 ) -> None:
     """Fit the releases of a file."""
     columns = columns_option(channels)
@@ -118,15 +124,27 @@ def fit_reheating_file(
     said = analysis.result.input.get("worth")
     if said and not as_json:
         print_result(str(said))
-    estimators = {name: _with_intervals(fit) for name, fit in analysis.estimators.items()}
+    estimators = {
+        name: _with_intervals(fit, intervals) for name, fit in analysis.estimators.items()
+    }
     result = estimators.get(str(analysis.result.statistics.get("estimator")), analysis.result)
     _deliver(result, "reheating", figure, out, as_json, estimators)
 
 
-def _with_intervals(result: FitResult) -> FitResult:
-    """Add the intervals of profile likelihoods; results that have none stay as they are."""
+def _with_intervals(result: FitResult, wanted: bool | None = None) -> FitResult:
+    """Add the intervals of profile likelihoods; results that have none stay as they are.
+
+    The likelihood of raw samples reads all of them for every point of a profile: of many they are
+    made when they are asked for, since then value and error say the same.
+    """
     from ..models.inference.profiles import with_intervals
 
+    samples = result.statistics.get("samples", 0)
+    many = isinstance(samples, int | float) and samples > _QUICK_SAMPLES
+    if wanted is False or (wanted is None and many):
+        if wanted is None:
+            warn([f"intervals of {samples:.3g} samples take minutes: --intervals makes them"])
+        return result
     with progress_bar("intervals") as progress:
         return with_intervals(result, progress=progress)
 
