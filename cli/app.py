@@ -14,6 +14,7 @@ from .arguments import (
     BandOption,
     ChannelsOption,
     FileArgument,
+    IntervalsOption,
     JsonOption,
     OutOption,
     RateOption,

@@ -11,6 +11,7 @@ __all__ = [
     "BandOption",
     "ChannelsOption",
     "FileArgument",
+    "IntervalsOption",
     "JsonOption",
     "OutOption",
     "RateOption",
@@ -43,6 +44,10 @@ ChannelsOption = Annotated[
     typer.Option("--channels", metavar="0,1", help="Columns to fit, particle 1 first."),
 ]
 RigArgument = Annotated[str, typer.Argument(metavar="RIG", help="Shipped rig or a TOML file.")]
+IntervalsOption = Annotated[
+    Optional[bool],  # noqa: UP045
+    typer.Option("--intervals/--no-intervals", help="Intervals by profile likelihoods."),
+]
 RateOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option(
