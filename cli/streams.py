@@ -50,7 +50,9 @@ class _Forgiving:
         )
 
     def write(self, text: str) -> int:
-        """Write; say that all was written."""
+        """Write; say that all was written. Bytes are refused, as every stream of text does."""
+        if not isinstance(text, str):  # the parser tries whether this is a binary stream
+            raise TypeError(f"text is written here, not {type(text).__name__}")
         with self._forgiving():
             self._stream.write(text if self._obeyed else shown(text))
         return len(text)

@@ -20,7 +20,7 @@ LOST, SATURATED = BlockStatus.PARTICLE_LOST, BlockStatus.SATURATED
 def watch(mode="LIVE", lost=None):
     log = LogBook()
     world = None if lost is None else SimpleNamespace(lost=lost)
-    return ConditionWatch(SimpleNamespace(world=world, mode=mode), log, 1000.0), log
+    return ConditionWatch(SimpleNamespace(world=world, mode=mode, digitizer=None), log, 1000.0), log
 
 
 def test_a_lost_particle_is_named_once():

@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     settings = ["plan.steps.0.duration=2 s", "plan.steps.1.repetitions=400"]
     settings += ["plan.steps.1.release_time=1 ms", "plan.steps.1.cool_time=1 ms"]
-    settings += ["simulation.clock=fast"]
+    settings += ["simulation.clock=fast", "plan.steps.1.timing=software"]  # without a seam
     arguments = [x for setting in settings for x in ("--set", setting)]
     assert main(["run", "demo", "--rig", "simulated-pair", "--out", str(folder), *arguments]) == 0
     return folder / "run.h5"

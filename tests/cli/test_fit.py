@@ -191,8 +191,8 @@ def test_reheating_is_recovered_within_its_errors(optobind, folder):
 def test_curves_and_transitions_stand_side_by_side(optobind, folder):
     values = optobind("fit", "reheating", folder / "reheating.npz", "--json").json
     estimators = values["estimators"]
-    assert list(estimators) == ["curves", "transitions"]
-    assert estimators["curves"]["parameters"] == values["parameters"]
+    assert list(estimators) == ["exact", "transitions", "curves"]
+    assert estimators["exact"]["parameters"] == values["parameters"]
     assert estimators["curves"]["statistics"] == values["statistics"]
     for name in ("D11", "D22", "re_D12"):
         one, two = (estimators[e]["parameters"][name] for e in estimators)
@@ -200,7 +200,7 @@ def test_curves_and_transitions_stand_side_by_side(optobind, folder):
         assert two["stderr"] < 0.7 * one["stderr"], name
     assert estimators["transitions"]["statistics"]["agreement_p_value"] > 1e-4
     answer = optobind("fit", "reheating", folder / "reheating.npz")
-    for word in ("curves", "transitions", "agreement_p_value", "±"):
+    for word in ("exact", "curves", "transitions", "agreement_p_value", "±"):
         assert word in answer.out
 
 

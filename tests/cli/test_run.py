@@ -166,7 +166,7 @@ def test_incidents_of_a_run_are_counted_and_warned_of(optobind, tmp_path, monkey
     from optobind.acquisition.runfile import RunFile
 
     kinds = [EventKind.SATURATED, EventKind.PARTICLE_LOST, EventKind.SATURATED, EventKind.LIGHT]
-    monkeypatch.setattr(RunFile, "each_event", lambda _: iter([Event(5, kind) for kind in kinds]))
+    monkeypatch.setattr(RunFile, "each_event", lambda *_: iter([Event(5, kind) for kind in kinds]))
     answer = optobind(*MONITOR, "--out", tmp_path, "--json")
     assert answer.code == 0
     assert answer.json["incidents"] == {"particle_lost": 1, "saturated": 2}
