@@ -59,6 +59,7 @@ from .analysis.calibration import (
     calibrate as calibrate,
     cross_talk as cross_talk,
 )
+from .analysis.planning import Forecast as Forecast, forecast_reheating as forecast_reheating
 from .analysis.figures.comparison import comparison_figure as comparison_figure
 from .analysis.figures.reheating import reheating_figure as reheating_figure
 from .analysis.figures.spectrum import spectrum_figure as spectrum_figure
@@ -90,6 +91,7 @@ from .models.inference.reheating.fits import (
     predict_reheating as predict_reheating,
 )
 from .models.inference.reheating.surface import reheating_parameters as reheating_parameters
+from .models.inference.exact.releases import fit_releases_exact as fit_releases_exact
 from .models.inference.result import FitResult as FitResult
 from .models.inference.convention import fit_convention as fit_convention, in_quanta as in_quanta
 from .models.inference.evidence import Evidence as Evidence, evidence as evidence

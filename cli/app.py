@@ -23,6 +23,7 @@ from .arguments import (
     SetOption,
 )
 from .instruments_app import instruments_app
+from .plan_app import plan_app
 
 __all__ = ["app", "invoke"]
 
@@ -39,6 +40,7 @@ config_app = typer.Typer(help="Work on rig and plan files.", no_args_is_help=Fal
 app.add_typer(fit_app, name="fit")
 app.add_typer(instruments_app, name="instruments")
 app.add_typer(config_app, name="config")
+app.add_typer(plan_app, name="plan")
 
 
 def _version(show: bool) -> None:
