@@ -22,6 +22,7 @@ from rich.table import Table  # noqa: E402
 from bench import (  # noqa: E402
     chain,
     csd,
+    exact,
     fit,
     hologram,
     moments,
@@ -35,6 +36,7 @@ SUBJECTS = {
     "csd": csd,
     "stepping": stepping,
     "fit": fit,
+    "exact": exact,
     "moments": moments,
     "nonlinear": nonlinear,
     "hologram": hologram,
