@@ -76,6 +76,7 @@ from .models.inference.spectral.problem import (
     pair_parameters as pair_parameters,
     single_parameters as single_parameters,
 )
+from .models.inference.exact.releases import fit_releases_exact as fit_releases_exact
 from .models.inference.reheating.estimate import (
     ReheatingEstimate as ReheatingEstimate,
     estimate_reheating as estimate_reheating,

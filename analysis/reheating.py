@@ -13,7 +13,8 @@ from ..acquisition.records.record import Ranges, Record
 from ..models.constants import HBAR
 from ..models.errors import InputError, OptobindError
 from ..models.inference.convention import on_own_scale, own_scale
-from ..models.inference.exact.fits import distance_p_value, fit_exact, samples_of
+from ..models.inference.exact.agreement import distance_p_value
+from ..models.inference.exact.fits import fit_exact, samples_of
 from ..models.inference.reheating.estimate import (
     MIN_REPETITIONS,
     ReheatingAccumulator,
@@ -169,7 +170,7 @@ def analyse_reheating(
         estimate = rescaled_estimate(estimate, own_scale(found[estimator]) / scale)
         found = {name: on_own_scale(fit, scale) for name, fit in found.items()}
     names = [estimator, *(name for name in ESTIMATORS if name in found and name != estimator)]
-    complete = {
+    complete: dict[str, FitResult] = {
         name: _with_releases(with_input(found[name], record, chosen), record) for name in names
     }
     return ReheatingAnalysis(estimate, complete)
@@ -220,10 +221,14 @@ def _exact(
             raise
         return None
     agreement = distance_p_value(fit, start)
-    said = () if agreement is None or agreement > _DOUBTFUL else (
-        f"the samples and the motion from window to window disagree (p = {agreement:.2g}): a "
-        "filter, delay or noise of the detectors, jitter of a frequency or drift between "
-        "repetitions; see what the innovations say",
+    said = (
+        ()
+        if agreement is None or agreement > _DOUBTFUL
+        else (
+            f"the samples and the motion from window to window disagree (p = {agreement:.2g}): a "
+            "filter, delay or noise of the detectors, jitter of a frequency or drift between "
+            "repetitions; see what the innovations say",
+        )
     )
     return replace(
         fit,

@@ -355,9 +355,7 @@ def fit_reheating(
     from .fit import fit_reheating_file
     from .options import band_option
 
-    fit_reheating_file(
-        file, band_option(band), release_index, channels, out, as_json, estimator
-    )
+    fit_reheating_file(file, band_option(band), release_index, channels, out, as_json, estimator)
 
 
 def invoke(arguments: Sequence[str]) -> int:

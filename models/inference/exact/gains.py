@@ -110,9 +110,7 @@ class Gains:
         return _observer(self)
 
 
-def gains_of(
-    model: StateSpace, valid: NDArray[np.bool_], tight: float = TIGHT
-) -> Gains:
+def gains_of(model: StateSpace, valid: NDArray[np.bool_], tight: float = TIGHT) -> Gains:
     """Run the filter's covariances along a record.
 
     Parameters

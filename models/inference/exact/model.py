@@ -101,9 +101,7 @@ class FilterModel:
                 return False
         return min(values["noise_1"], values["noise_2"]) > 0.0
 
-    def _spread(
-        self, matrices: DriftDerivatives, names: tuple[str, ...]
-    ) -> tuple[_Array, _Array]:
+    def _spread(self, matrices: DriftDerivatives, names: tuple[str, ...]) -> tuple[_Array, _Array]:
         """Derivatives of A and N in the order of ``names`` of the model."""
         places = [self.names.index(name) for name in names]
         shape = (len(self.names), *matrices.drift.shape)

@@ -24,7 +24,7 @@ __all__ = ["covariances", "information"]
 
 @njit(cache=True, nogil=True)
 def _left(a, b, out):  # type: ignore[no-untyped-def]
-    """a b for all parameters: (i, k) (k, j, P) → (i, j, P)."""
+    """A b for all parameters: (i, k) (k, j, P) → (i, j, P)."""
     for i in range(a.shape[0]):
         for j in range(b.shape[1]):
             for p in range(b.shape[2]):
@@ -37,7 +37,7 @@ def _left(a, b, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _right(a, b, out):  # type: ignore[no-untyped-def]
-    """a bᵀ for all parameters: (i, k, P) (j, k) → (i, j, P); b may have fewer columns than a."""
+    """A bᵀ for all parameters: (i, k, P) (j, k) → (i, j, P); b may have fewer columns than a."""
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             for p in range(a.shape[2]):
@@ -50,14 +50,14 @@ def _right(a, b, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _sandwich(a, x, ax, out):  # type: ignore[no-untyped-def]
-    """a x and a x aᵀ for all parameters."""
+    """A x and a x aᵀ for all parameters."""
     _left(a, x, ax)
     _right(ax, a, out)
 
 
 @njit(cache=True, nogil=True)
 def _times(a, b, out):  # type: ignore[no-untyped-def]
-    """a bᵀ."""
+    """A bᵀ."""
     for i in range(a.shape[0]):
         for j in range(b.shape[0]):
             total = 0.0
@@ -68,7 +68,7 @@ def _times(a, b, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _invert(s, w):  # type: ignore[no-untyped-def]
-    """w = s⁻¹ of a small positive matrix by Cholesky; returns ln det s, NaN unless positive."""
+    """W = s⁻¹ of a small positive matrix by Cholesky; returns ln det s, NaN unless positive."""
     c = len(s)
     root = np.zeros((c, c))
     log_det = 0.0
@@ -268,8 +268,8 @@ def information(f, c, df, dc, runs, gain, weight, dgain, out):  # type: ignore[n
                 ahead[i, j] = f[i, j]
                 for k in range(count):
                     b[i, j, k] = df[i, j, k]
-                    for l in range(m):
-                        b[i, j, k] -= gain[at, i, l] * dc[l, j, k]
+                    for o in range(m):
+                        b[i, j, k] -= gain[at, i, o] * dc[o, j, k]
             for j in range(m):
                 ahead[i, n + j] = gain[at, i, j]
                 for k in range(count):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
 
 import lmfit
 import numpy as np
@@ -22,7 +23,7 @@ _FOR_START = 1 << 24
 
 
 def fit_releases_exact(
-    data: ArrayLike | Iterable[NDArray[np.generic]],
+    data: ArrayLike | Iterable[NDArray[Any]],
     sample_rate: float,
     *,
     start: FitResult | Mapping[str, float] | None = None,
@@ -38,9 +39,10 @@ def fit_releases_exact(
     Parameters
     ----------
     data : array_like, shape (m, n, c), or iterable of such arrays
-        Repetitions, sample 0 the release; c is 1 or 2. What is iterated over is read again for every
-        step of the fit, so that memory need not hold it: a list, or an object whose ``__iter__``
-        begins anew. Any real type. NaN marks missing samples; lengths may differ between arrays.
+        Repetitions, sample 0 the release; c is 1 or 2. What is iterated over is read again for
+        every step of the fit, so that memory need not hold it: a list, or an object whose
+        ``__iter__`` begins anew. Any real type. NaN marks missing samples; lengths may differ
+        between arrays.
     sample_rate : float
         Hz.
     start : FitResult or mapping, optional
@@ -89,11 +91,11 @@ def fit_releases_exact(
         raise InputError(f"an exact fit takes 1 or 2 channels, got {channels}")
     if start is None:
         start = _start(samples, sample_rate, unit)
-    model = "single" if channels == 1 else "pair"
+    model: Literal["single", "pair"] = "single" if channels == 1 else "pair"
     return fit_exact(
         samples, sample_rate, model, start, params=params, detection=detection, priors=priors,
         unit=unit, progress=progress,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def _batches(data: object) -> bool:

@@ -1,7 +1,8 @@
 """Releases simulated without any code of the package: scipy's expm, quadrature, numpy's draws.
 
 Eq. (7) of the Letter with ω = (ω̃_1 + ω̃_2)/2, written out by hand: ż_j = ωp_j,
-ṗ_1 = −(ω̃_1²/ω)z_1 + 2(g_r+g_a)z_2 − γ_1p_1 + f_1, ṗ_2 = … + 2(g_r−g_a)z_1 …, ⟨f_jf_l⟩ = 2 Re D_jl δ.
+ṗ_1 = −(ω̃_1²/ω)z_1 + 2(g_r+g_a)z_2 − γ_1p_1 + f_1, ṗ_2 = … + 2(g_r−g_a)z_1 …, with
+⟨f_jf_l⟩ = 2 Re D_jl δ.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ def matrices(values: Mapping[str, float]) -> tuple[Array, Array]:
     drift = np.array(
         [
             [0, w, 0, 0],
-            [-v["omega_1"] ** 2 / w, -v["gamma_1"], 2 * (v["g_r"] + v["g_a"]), 0],
+            [-(v["omega_1"] ** 2) / w, -v["gamma_1"], 2 * (v["g_r"] + v["g_a"]), 0],
             [0, 0, 0, w],
-            [2 * (v["g_r"] - v["g_a"]), 0, -v["omega_2"] ** 2 / w, -v["gamma_2"]],
+            [2 * (v["g_r"] - v["g_a"]), 0, -(v["omega_2"] ** 2) / w, -v["gamma_2"]],
         ]
     )
     noise = np.zeros((4, 4))
@@ -89,9 +90,9 @@ def releases(
     for t in range(samples):
         if delay:
             out[:, t, 1] = state[:, 2]
-            state = state @ steps[1][0].T + rng.standard_normal((repetitions, 4)) @ root(
-                steps[1][1]
-            ).T
+            state = (
+                state @ steps[1][0].T + rng.standard_normal((repetitions, 4)) @ root(steps[1][1]).T
+            )
             out[:, t, 0] = state[:, 0]
         else:
             out[:, t] = state[:, [0, 2]]

@@ -9,7 +9,8 @@ from scipy import stats
 from shared_work import shared
 
 from optobind.models.errors import InputError
-from optobind.models.inference.exact.fits import distance_p_value, fit_exact, samples_of
+from optobind.models.inference.exact.agreement import distance_p_value
+from optobind.models.inference.exact.fits import fit_exact, samples_of
 from optobind.models.inference.exact.releases import fit_releases_exact
 from optobind.models.inference.parameters import STATISTICS
 from optobind.models.inference.reheating.estimate import estimate_reheating
@@ -131,7 +132,9 @@ def test_what_the_detectors_do_does_not_bias_when_the_model_has_it(detection, wo
 
 def test_cross_talk_with_a_prior_widens_the_error_by_what_it_presupposes(data, result):
     ratio = 0.01
-    found = fit_releases_exact(data, RATE, detection={"mix_12": (0.0, ratio), "mix_21": (0.0, ratio)})
+    found = fit_releases_exact(
+        data, RATE, detection={"mix_12": (0.0, ratio), "mix_21": (0.0, ratio)}
+    )
     total = np.hypot(PAIR["D11"], PAIR["D22"]) * ratio
     expected = np.hypot(result.stderr("re_D12"), total)
     assert found.stderr("re_D12") == pytest.approx(expected, rel=0.1)
