@@ -82,6 +82,7 @@ from .models.inference.spectral.problem import (
     pair_parameters as pair_parameters,
     single_parameters as single_parameters,
 )
+from .models.inference.exact.releases import fit_releases_exact as fit_releases_exact
 from .models.inference.reheating.estimate import (
     ReheatingEstimate as ReheatingEstimate,
     estimate_reheating as estimate_reheating,
@@ -91,8 +92,6 @@ from .models.inference.reheating.fits import (
     predict_reheating as predict_reheating,
 )
 from .models.inference.reheating.surface import reheating_parameters as reheating_parameters
-from .models.inference.exact.releases import fit_releases_exact as fit_releases_exact
-from .models.inference.result import FitResult as FitResult
 from .models.inference.convention import fit_convention as fit_convention, in_quanta as in_quanta
 from .models.inference.evidence import Evidence as Evidence, evidence as evidence
 from .models.inference.profiles import (

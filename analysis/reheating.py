@@ -13,7 +13,8 @@ from ..acquisition.records.record import Ranges, Record
 from ..models.constants import HBAR
 from ..models.errors import InputError, OptobindError
 from ..models.inference.convention import on_own_scale, own_scale
-from ..models.inference.exact.fits import distance_p_value, fit_exact, samples_of
+from ..models.inference.exact.agreement import distance_p_value
+from ..models.inference.exact.fits import fit_exact, samples_of
 from ..models.inference.reheating.estimate import (
     MIN_REPETITIONS,
     ReheatingAccumulator,

@@ -15,7 +15,6 @@ from typing import Any, Literal
 import lmfit
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from ...errors import InputError
 from ..edges import CrossMoment, Guard
@@ -34,7 +33,7 @@ from .likelihood import ExactLikelihood, ExactPoint
 from .model import FilterModel
 from .warnings import exact_warnings
 
-__all__ = ["Known", "Samples", "distance_p_value", "fit_exact", "samples_of"]
+__all__ = ["Known", "Samples", "fit_exact", "samples_of"]
 
 Known = float | tuple[float, float] | None
 """A parameter of the detection: a value that is fixed, a value and its standard error, or free."""
@@ -65,7 +64,7 @@ class Samples:
         Number of records, and the longest.
     """
 
-    records: Iterable[NDArray[np.generic]]
+    records: Iterable[NDArray[Any]]
     scale: NDArray[np.float64]
     offset: NDArray[np.float64]
     power: float
@@ -74,7 +73,7 @@ class Samples:
 
 
 def samples_of(
-    records: Iterable[NDArray[np.generic]], scale: NDArray[np.float64] | float = 1.0
+    records: Iterable[NDArray[Any]], scale: NDArray[np.float64] | float = 1.0
 ) -> Samples:
     """Read records once: their number, constant offset and power.
 
@@ -385,33 +384,3 @@ class _Fit:
             "priors": {name: list(pair) for name, pair in self.priors.items()},
             "mass_ratio": self.model.mass_ratio,
         }
-
-
-def distance_p_value(result: FitResult, other: FitResult) -> float | None:
-    """Probability that a less efficient estimate of the same data lies farther away (Hausman).
-
-    The covariance of the difference is that of the other less that of the efficient one; directions
-    in which it is below a twentieth of the other's are those that both know equally.
-    """
-    names = [n for n in result.varying if n in other.varying]
-    if not names:
-        return None
-    rows = [result.varying.index(n) for n in names]
-    columns = [other.varying.index(n) for n in names]
-    mine = result.covariance[np.ix_(rows, rows)]
-    theirs = other.covariance[np.ix_(columns, columns)]
-    apart = np.array([result.value(n) - other.value(n) for n in names])
-    scale = np.sqrt(np.diag(theirs))
-    if not np.all(scale > 0.0):
-        return None
-    correlation = theirs / np.outer(scale, scale)
-    root = np.linalg.cholesky(correlation + 1e-10 * np.eye(len(names)))
-    white = np.linalg.solve(root, apart / scale)
-    half = np.linalg.solve(root, mine / np.outer(scale, scale))
-    left = np.eye(len(names)) - np.linalg.solve(root, half.T)
-    values, vectors = np.linalg.eigh(0.5 * (left + left.T))
-    keep = values > 0.05
-    if not keep.any():
-        return None
-    chi2 = float(np.sum((vectors.T @ white)[keep] ** 2 / values[keep]))
-    return float(stats.chi2.sf(chi2, int(keep.sum())))

@@ -129,9 +129,8 @@ def whiteness_of(optimum: Optimum[ExactPoint], covariance: _Array) -> Whiteness:
     shortest = min(key[0] for key in point.passes)
     lags = _LAGS[_LAGS < max(shortest // 2, 2)]
     c = likelihood.model.channels
-    sums, counts = np.zeros((len(lags), c, c)), np.zeros(len(lags))
-    slopes: _Array = np.zeros(())
-    samples = 0.0
+    sums, counts, samples = np.zeros((len(lags), c, c)), np.zeros(len(lags)), 0.0
+    slopes: _Array = np.zeros((len(lags), c, c, len(likelihood.names)))
     passes = {
         key: Pass(gains, likelihood.scale, likelihood.offset)
         for key, (gains, _) in point.passes.items()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ _MOST_LENGTHS = 8
 _LONGEST = 1 << 17
 
 
-def patterns(batch: NDArray[np.generic]) -> Iterator[tuple[Key, NDArray[np.generic]]]:
+def patterns(batch: NDArray[Any]) -> Iterator[tuple[Key, NDArray[Any]]]:
     """Split a batch (M, T, c) by missing samples, which are those where a channel is NaN.
 
     Yields
@@ -156,7 +157,7 @@ class ExactLikelihood:
     """
 
     model: FilterModel
-    records: Iterable[NDArray[np.generic]]
+    records: Iterable[NDArray[Any]]
     sample_rate: float
     scale: _Array
     offset: _Array

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class Pass:
         self._sums = np.zeros((len(table), SUMS))
         self._y, self._v, self._work, self._costate = buffers(self._length)
 
-    def add(self, data: NDArray[np.generic]) -> None:
+    def add(self, data: NDArray[Any]) -> None:
         """Filter records (M, T, c) and add up what the score needs."""
         self.records += len(data)
         if self._observer is None:
@@ -59,7 +60,7 @@ class Pass:
                 self._sums,
             )  # fmt: skip
 
-    def innovations(self, data: NDArray[np.generic]) -> Iterator[_Array]:
+    def innovations(self, data: NDArray[Any]) -> Iterator[_Array]:
         """What was not foreseen of records (M, T, c), lanes by lanes (T, c, L); 0 beyond them."""
         channels = self.gains.model.channels
         if self._observer is None:

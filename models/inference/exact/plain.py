@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -117,7 +118,7 @@ def _backward(v, runs, f, c, gain, weight, states, squares, gains, flow, view): 
 
 
 def _filtered(
-    gains: Gains, data: NDArray[np.generic], scale: _Array, offset: _Array
+    gains: Gains, data: NDArray[Any], scale: _Array, offset: _Array
 ) -> Iterator[tuple[_Array, _Array]]:
     """Innovations (T, c, L) and states (T + 1, n, L) of records (M, T, c), lanes by lanes."""
     m = gains.model
@@ -133,7 +134,7 @@ def _filtered(
 
 
 def plain_innovations(
-    gains: Gains, data: NDArray[np.generic], scale: _Array, offset: _Array
+    gains: Gains, data: NDArray[Any], scale: _Array, offset: _Array
 ) -> Iterator[_Array]:
     """What was not foreseen of records (M, T, c), lanes by lanes (T, c, L)."""
     for v, _ in _filtered(gains, data, scale, offset):
@@ -141,7 +142,7 @@ def plain_innovations(
 
 
 def plain_pass(
-    gains: Gains, data: NDArray[np.generic], scale: _Array, offset: _Array, sums: PlainSums
+    gains: Gains, data: NDArray[Any], scale: _Array, offset: _Array, sums: PlainSums
 ) -> None:
     """Filter records (M, T, c) and add to the sums."""
     m = gains.model

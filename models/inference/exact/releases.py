@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import lmfit
 import numpy as np
@@ -23,7 +23,7 @@ _FOR_START = 1 << 24
 
 
 def fit_releases_exact(
-    data: ArrayLike | Iterable[NDArray[np.generic]],
+    data: ArrayLike | Iterable[NDArray[Any]],
     sample_rate: float,
     *,
     start: FitResult | Mapping[str, float] | None = None,

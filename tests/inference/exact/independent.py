@@ -1,7 +1,7 @@
 """Releases simulated without any code of the package: scipy's expm, quadrature, numpy's draws.
 
 Eq. (7) of the Letter with ω = (ω̃_1 + ω̃_2)/2, written out by hand: ż_j = ωp_j,
-ṗ_1 = −(ω̃_1²/ω)z_1 + 2(g_r+g_a)z_2 − γ_1p_1 + f_1, ṗ_2 = … + 2(g_r−g_a)z_1 …,
+ṗ_1 = −(ω̃_1²/ω)z_1 + 2(g_r+g_a)z_2 − γ_1p_1 + f_1, ṗ_2 = … + 2(g_r−g_a)z_1 …, with
 ⟨f_jf_l⟩ = 2 Re D_jl δ.
 """
 

@@ -9,7 +9,8 @@ from scipy import stats
 from shared_work import shared
 
 from optobind.models.errors import InputError
-from optobind.models.inference.exact.fits import distance_p_value, fit_exact, samples_of
+from optobind.models.inference.exact.agreement import distance_p_value
+from optobind.models.inference.exact.fits import fit_exact, samples_of
 from optobind.models.inference.exact.releases import fit_releases_exact
 from optobind.models.inference.parameters import STATISTICS
 from optobind.models.inference.reheating.estimate import estimate_reheating
