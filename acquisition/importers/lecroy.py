@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ...models.errors import FileError
 from ..records.array_source import array_record
 from ..records.record import Record, checked_rate
+from .reading import Reading
 
 __all__ = ["is_lecroy", "load_lecroy"]
 
@@ -45,7 +46,7 @@ def is_lecroy(head: bytes) -> bool:
     return _MAGIC in head[: _PREAMBLE + len(_MAGIC)]
 
 
-def load_lecroy(path: Path) -> Record:
+def load_lecroy(path: Path, reading: Reading) -> Record:
     """Read a waveform; a sequence of segments becomes repetitions (r, n, 1).
 
     Counts are kept as int16 when the offset is a whole number of counts, else samples are float32.

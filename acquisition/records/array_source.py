@@ -104,6 +104,7 @@ def array_record(
     scale: NDArray[np.float64],
     data: NDArray[Any],
     release_index: int | None = None,
+    warnings: Sequence[str] = (),
 ) -> Record:
     """Make the record of an imported file.
 
@@ -125,6 +126,8 @@ def array_record(
         Stored values.
     release_index : int, optional
         First sample of each repetition with feedback off.
+    warnings : sequence of str
+        What was noticed on import.
     """
     return Record(
         path=path,
@@ -139,4 +142,5 @@ def array_record(
         usual=tuple(range(len(names))),
         source=ArraySource(path, data, release_index),
         provenance={"file": str(path), "format": kind},
+        warnings=tuple(dict.fromkeys(warnings)),
     )

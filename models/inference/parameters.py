@@ -17,7 +17,7 @@ Kind = Literal[
     "frequency", "damping", "coupling", "diffusion", "imprecision", "occupation", "coherence"
 ]
 
-UNITS = ("quanta", "m", "V")
+UNITS = ("quanta", "m", "V", "A", "W", "rad", "counts", "a.u.")
 """Units of a record."""
 
 
