@@ -30,6 +30,7 @@ __all__ = ["NamedArray", "record_of_arrays"]
 _MOST_CHANNELS = 64
 _MOST_SIDE_BY_SIDE = 4
 _UNIT_NAMES = {"unit", "units", "unit_string"}
+_SCALARS = {"sample_rate", "release_index"}
 _CLOCKS = {"clockbase"}
 
 
@@ -296,7 +297,8 @@ def _levels(
         for name, value in groups.get(group, {}).items():
             yield level, name, value
         for other in arrays:
-            if other.group == group and (other.size == 1 or other.dtype.kind in "US"):
+            known = other.leaf in _SCALARS or other.dtype.kind in "US"
+            if other.group == group and (other.size == 1 or known):
                 yield level, other.leaf, other.load()
         if not group:
             return
@@ -316,7 +318,10 @@ def _stated(
         if found and level != nearest:
             break
         if name == "sample_rate":
-            _number(path, name, np.asarray(value))
+            number = _number(path, name, np.asarray(value))
+            found.append(Stated(name, checked_rate(str(path), number)))
+            nearest = level
+            continue
         text = _text(value) if np.size(value) == 1 else ""
         rate = rate_of_entry(str(path), name, text)
         if rate is not None:

@@ -98,7 +98,9 @@ def _fine(
     counts = bool(median >= 1.0 and np.all(steps == np.round(steps)))
     if usual.all():
         rounded = bool(np.abs(steps - mean).max() > _EVEN * mean)
-        return Growth(mean, quantum, 2.0 * quantum / float(v[-1] - v[0]), counts, rounded)
+        # Digits that give the same step every time are taken for exact in a table of a few rows.
+        blur = 2.0 * quantum / float(v[-1] - v[0])
+        return Growth(mean, quantum, blur if rounded else min(blur, 0.5 * _EVEN), counts, rounded)
     row = int(np.argmin(usual))
     fault = (
         f"and steps by {steps[row]:.6g} at row {row + 2} instead of {median:.6g}: rows are missing "

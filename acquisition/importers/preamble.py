@@ -34,7 +34,7 @@ _TIME_UNITS = {"horizontalunits", "xunits", "xunit", "timeunit", "timeunits"}
 _NAMES = {"source", "channel", "channels", "trace", "tracename", "waveformsource"}
 _OTHER_KEYS = {"segments", "segmentsize", "recordlength", "labels", "label", "start", "t0"}
 _ASSIGNMENT = re.compile(r"\s*([^=:,;\t#%]{1,60}?)\s*[:=]\s*(\S.*)?")
-_PER_SECOND = re.compile(r"\b([kMG]?)(?:S|Sa|Samples?|samples?|Sps|sps|SPS|Pts|pts)(?:/s(?:ec)?)?\b")
+_PER_SECOND = re.compile(r"([kMG]?)(?:(?:S|Sa|[Ss]amples?|[Pp]ts)/s(?:ec)?|Sps|sps|SPS)\b")
 # A comma before a digit may be a decimal one: 1,5 MHz must not be read as 1.
 _COMMENT_CELLS = re.compile(r"[;\t#]|,(?!\d)")
 _LEADERS = re.compile(r"\s*(?:#|%|//|!)+\s?")

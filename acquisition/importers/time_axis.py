@@ -252,7 +252,8 @@ def _rate_of(
     assumed = column.unit is None
     if assumed and (growth.counts or not column.called):
         if written is not None:
-            return written.rate, _matching_unit(growth, written.rate), []
+            text = f"column {column.name!r} states no unit: only the stated rate is used"
+            return written.rate, _matching_unit(growth, written.rate), [text] * column.called
         raise no_rate(source, _hint(column, growth))
     unit = 1.0 if column.unit is None else column.unit
     rate = 1.0 / (growth.step * unit)
@@ -286,7 +287,7 @@ def _said_of_steps(
     source: str, column: TimeColumn, growth: Growth, rate: float, assumed: bool
 ) -> list[str]:
     """What a rate rests on that only a column of time says; refused if that is too little."""
-    if growth.resolution > _AGREES:
+    if growth.rounded and growth.resolution > _AGREES:
         raise FileError(
             f"{source}: the digits of its column of time {column.name!r} are too few for a rate "
             f"(steps of {growth.quantum:g}): give it, --rate HZ"

@@ -99,7 +99,8 @@ def _is_run(path: Path, head: bytes) -> bool:
         return False
     try:
         with h5py.File(path, "r") as file:
-            return str(file.attrs.get("schema", "")) == SCHEMA
+            stored = file.attrs.get("schema", b"")
+            return isinstance(stored, bytes) and stored == SCHEMA.encode("ascii")
     except (OSError, RuntimeError):
         return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -138,6 +138,10 @@ class Record:
             f"<Record {self.path}: {self.kind}, {len(self.names)} channels ({names}), "
             f"{self.sample_rate:.6g} Hz, {self.unit}{masses}>"
         )
+
+    def with_provenance(self, **entries: Any) -> Record:
+        """Return the record with more to keep in the results of fits."""
+        return replace(self, provenance={**self.provenance, **entries})
 
     @property
     def dtype(self) -> np.dtype[Any]:
