@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from .options import ReadingOptions
 from .output import print_json, print_result
 
 __all__ = ["recover_file", "show_info"]
@@ -18,20 +20,20 @@ def recover_file(path: Path) -> None:
     print_result(str(recover(path)))
 
 
-def show_info(path: Path, as_json: bool) -> None:
+def show_info(path: Path, reading: ReadingOptions, as_json: bool) -> None:
     """Print state, samples, gaps, sample rate, events and results of a file."""
-    values = _info_of(path)
+    values = _info_of(path, reading)
     if as_json:
         print_json(values)
     else:
         print_result(_table(path, values))
 
 
-def _info_of(path: Path) -> dict[str, Any]:
+def _info_of(path: Path, reading: ReadingOptions) -> dict[str, Any]:
     """Describe a run file, or any other record that can be imported."""
     from ..acquisition.records.opening import open_record
 
-    record = open_record(path)
+    record = open_record(path, **asdict(reading))
     if record.kind == "run":
         from ..acquisition.runfile import RunFile
 
@@ -54,6 +56,7 @@ def _info_of(path: Path) -> dict[str, Any]:
         "unit": record.unit,
         "events": {},
         "results": [],
+        "warnings": list(record.warnings),
     }
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..acquisition.importers.reading import picked_columns
 from ..models.errors import ConvergenceError, FileError, InputError
 from ..models.inference.report import estimate_text, unit_text
 from ..models.inference.result import FitResult, FittedParameter
+from .options import ReadingOptions
 from .output import print_json, print_result, progress_bar, warn, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ..acquisition.records.record import Record
 
 __all__ = ["SpectrumOptions", "fit_reheating_file", "fit_spectrum_file", "result_tables"]
 
@@ -26,29 +30,42 @@ class SpectrumOptions:
     band: tuple[float, float] | None = None
     channels: str | None = None
     segment: int | None = None
-    rate: float | None = None
 
 
-def _columns(text: str | None) -> tuple[int, ...] | None:
-    """Columns of ``--channels 0,1``."""
+@dataclass(frozen=True)
+class ReheatingOptions:
+    """Options of ``fit reheating`` as they were given; the duration in s."""
+
+    band: tuple[float, float] | None = None
+    release_index: int | None = None
+    channels: str | None = None
+    gate: str | None = None
+    trigger: str | None = None
+    inverted: bool = False
+    duration: float | None = None
+
+
+def _columns(text: str | None, record: Record) -> tuple[int, ...] | None:
+    """Columns of ``--channels 0,1`` or ``--channels left,right``."""
     if text is None:
         return None
-    entries = [entry.strip() for entry in text.split(",")]
-    if not all(entry.isascii() and entry.isdecimal() and len(entry) < 10 for entry in entries):
-        raise InputError(f"--channels needs numbers such as 0,1, got {text[:80]!r}")
-    return tuple(int(entry) for entry in entries)
+    return picked_columns(text.split(","), record.names, str(record.path), "channel")
 
 
 def fit_spectrum_file(
-    path: Path, options: SpectrumOptions, out: Path | None, as_json: bool
+    paths: Sequence[Path],
+    reading: ReadingOptions,
+    options: SpectrumOptions,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
-    """Fit the spectra of a file."""
-    columns = _columns(options.channels)
+    """Fit the spectra of a file, or of several that are joined."""
     _check_directory(out)
     from ..acquisition.records.opening import open_record
     from ..analysis.spectrum import analyse_spectrum
 
-    record = open_record(path, sample_rate=options.rate)
+    record = open_record(paths, **asdict(reading))
+    columns = _columns(options.channels, record)
     with progress_bar("averaging spectra") as progress:
         analysis = analyse_spectrum(
             record,
@@ -69,25 +86,24 @@ def fit_spectrum_file(
 
 
 def fit_reheating_file(
-    path: Path,
-    band: tuple[float, float] | None,
-    release_index: int | None,
-    channels: str | None,
+    paths: Sequence[Path],
+    reading: ReadingOptions,
+    options: ReheatingOptions,
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Fit the reheating curves of a file."""
-    columns = _columns(channels)
+    """Fit the reheating curves of a file, or of several that are joined."""
     _check_directory(out)
     from ..acquisition.records.opening import open_record
     from ..analysis.reheating import analyse_reheating
 
-    record = open_record(path)
+    record = _gated(open_record(paths, **asdict(reading)), options)
+    columns = _columns(options.channels, record)
     with progress_bar("averaging releases") as progress:
         analysis = analyse_reheating(
             record,
-            band=band,
-            release_index=release_index,
+            band=options.band,
+            release_index=options.release_index,
             channels=columns,
             progress=progress,
         )
@@ -102,6 +118,26 @@ def fit_reheating_file(
     if said and not as_json:
         print_result(str(said))
     _deliver(analysis.result, "reheating", figure, out, as_json, analysis.estimators)
+
+
+def _gated(record: Record, options: ReheatingOptions) -> Record:
+    """The record with the releases that a channel of it tells, where one is named."""
+    from ..acquisition.records.gated import Gating, gated_record
+
+    if options.gate is None and options.trigger is None:
+        if options.duration is not None or options.inverted:
+            raise InputError("--duration and --inverted belong to --gate or --trigger")
+        return record
+    if options.gate is not None and options.trigger is not None:
+        raise InputError("--gate and --trigger: name one of them")
+    gate = options.gate is not None
+    name = options.gate if options.gate is not None else options.trigger
+    assert name is not None
+    (channel,) = picked_columns([name], record.names, str(record.path), "channel")
+    level: Literal["low", "high"] = "low" if gate != options.inverted else "high"
+    return gated_record(
+        record, Gating(channel, "gate" if gate else "trigger", level, options.duration)
+    )
 
 
 def _require_converged(result: FitResult) -> None:
