@@ -39,8 +39,11 @@ OutOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--out", metavar="DIR", help="Directory for the results."),
 ]
-FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="Run file, NPZ, LeCroy .raw/.trc or CSV.")
+_FORMATS = "Run file, scope's CSV, LeCroy .trc, NPZ, NPY, MATLAB, HDF5, WAV or TDMS"
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help=f"{_FORMATS}.")]
+FilesArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", help=f"{_FORMATS}; several: one channel each, or runs."),
 ]
 BandOption = Annotated[
     Optional[tuple[str, str]],  # noqa: UP045
@@ -48,7 +51,21 @@ BandOption = Annotated[
 ]
 ChannelsOption = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--channels", metavar="0,1", help="Columns to fit, particle 1 first."),
+    typer.Option(
+        "--channels", metavar="0,1", help="Channels to fit, numbers or names, particle 1 first."
+    ),
+]
+KeyOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--key", metavar="PATH", help="Array within an NPZ, MATLAB, HDF5 or TDMS file: detector/A."
+    ),
+]
+ColumnsOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--columns", metavar="1,2", help="Columns of samples, numbers or names; t=0 is time."
+    ),
 ]
 RigArgument = Annotated[str, typer.Argument(metavar="RIG", help="Shipped rig or a TOML file.")]
 RateOption = Annotated[
@@ -153,12 +170,16 @@ def info(
     verify: Annotated[
         bool, typer.Option("--verify", help="Read all of a run file and check its checksums.")
     ] = False,
+    rate: RateOption = None,
+    key: KeyOption = None,
+    columns: ColumnsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a recorded file holds."""
     from .files import show_info
+    from .options import reading_options
 
-    show_info(file, as_json, verify)
+    show_info(file, reading_options(rate, key, columns), as_json, verify)
 
 
 @app.command()
@@ -336,6 +357,8 @@ def calibrate(
     channels: ChannelsOption = None,
     band: BandOption = None,
     rate: RateOption = None,
+    key: KeyOption = None,
+    columns: ColumnsOption = None,
     uncoupled: Annotated[
         bool, typer.Option("--uncoupled", help="The particles are far apart: tell cross-talk.")
     ] = False,
@@ -347,17 +370,16 @@ def calibrate(
 
     require_makeable(out)
     from .calibrate import CalibrateOptions, calibrate_files
-    from .fit import columns_option
-    from .options import band_option, quantity_option, share_option, sure
+    from .options import band_option, reading_options, share_option, sure
 
     options = CalibrateOptions(
         tuple(sure("--pressure", text, "Pa") for text in pressure or ()),
         share_option("--gauge-error", gauge_error),
         sure("--temperature-error", temperature_error, "K"),
         sure("--density-error", density_error, "kg/m^3"),
-        columns_option(channels),
+        channels,
         band_option(band),
-        quantity_option("--rate", rate, "Hz"),
+        reading_options(rate, key, columns),
         uncoupled,
     )
     calibrate_files(files, rig, settings or [], options, out, as_json)
@@ -365,7 +387,7 @@ def calibrate(
 
 @fit_app.command("spectrum")
 def fit_spectrum(
-    file: FileArgument,
+    files: FilesArgument,
     model: Annotated[
         Optional[Literal["single", "pair"]],  # noqa: UP045
         typer.Option("--model", help="Default: pair if two channels are chosen, else single."),
@@ -377,6 +399,8 @@ def fit_spectrum(
         typer.Option("--segment", metavar="N", help="Samples per segment."),
     ] = None,
     rate: RateOption = None,
+    key: KeyOption = None,
+    columns: ColumnsOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -385,17 +409,15 @@ def fit_spectrum(
 
     require_makeable(out)
     from .fit import SpectrumOptions, fit_spectrum_file
-    from .options import band_option, quantity_option
+    from .options import band_option, reading_options
 
-    options = SpectrumOptions(
-        model, band_option(band), channels, segment, quantity_option("--rate", rate, "Hz")
-    )
-    fit_spectrum_file(file, options, out, as_json)
+    options = SpectrumOptions(model, band_option(band), channels, segment)
+    fit_spectrum_file(files, reading_options(rate, key, columns), options, out, as_json)
 
 
 @fit_app.command("reheating")
 def fit_reheating(
-    file: FileArgument,
+    files: FilesArgument,
     band: BandOption = None,
     release_index: Annotated[
         Optional[int],  # noqa: UP045
@@ -410,6 +432,24 @@ def fit_reheating(
         Literal["exact", "transitions", "curves"],
         typer.Option("--estimator", help="Whose numbers count; all are shown."),
     ] = "exact",
+    rate: RateOption = None,
+    key: KeyOption = None,
+    columns: ColumnsOption = None,
+    gate: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--gate", metavar="CHANNEL", help="Channel of the feedback gate: low is off."),
+    ] = None,
+    trigger: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--trigger", metavar="CHANNEL", help="Channel whose rising edges release."),
+    ] = None,
+    inverted: Annotated[
+        bool, typer.Option("--inverted", help="Gate: high is off; trigger: falling edges.")
+    ] = False,
+    duration: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--duration", metavar="TIME", help='Length of a release: s, or "2 ms".'),
+    ] = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -417,12 +457,21 @@ def fit_reheating(
     from .output import require_makeable
 
     require_makeable(out)
-    from .fit import fit_reheating_file
-    from .options import band_option
+    from .fit import ReheatingOptions, fit_reheating_file
+    from .options import band_option, quantity_option, reading_options
 
-    fit_reheating_file(
-        file, band_option(band), release_index, phase, channels, out, as_json, estimator
+    options = ReheatingOptions(
+        band_option(band),
+        release_index,
+        channels,
+        gate,
+        trigger,
+        inverted,
+        quantity_option("--duration", duration, "s"),
+        phase,
+        estimator,
     )
+    fit_reheating_file(files, reading_options(rate, key, columns), options, out, as_json)
 
 
 def invoke(arguments: Sequence[str]) -> int:
