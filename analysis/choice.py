@@ -23,7 +23,7 @@ def check_band(band: tuple[float, float] | None, sample_rate: float) -> None:
 
 
 def with_input(result: FitResult, record: Record, columns: tuple[int, ...]) -> FitResult:
-    """Add the file and its channels to the provenance."""
+    """Add file and channels to the provenance, what was noticed on import to the warnings."""
     source = {
         **record.provenance,
         "channels": list(columns),
@@ -31,4 +31,8 @@ def with_input(result: FitResult, record: Record, columns: tuple[int, ...]) -> F
         "sample_rate": record.sample_rate,
         "record_unit": record.unit,
     }
-    return replace(result, input={**result.input, **source})
+    return replace(
+        result,
+        warnings=(*record.warnings, *result.warnings),
+        input={**result.input, **source},
+    )

@@ -13,15 +13,17 @@ import typer
 from .arguments import (
     BandOption,
     ChannelsOption,
+    ColumnsOption,
     FileArgument,
-    IntervalsOption,
     JsonOption,
+    KeyOption,
     OutOption,
     RateOption,
     RigArgument,
     RigOption,
     SetOption,
 )
+from .fit_app import fit_app
 from .instruments_app import instruments_app
 from .plan_app import plan_app
 
@@ -35,7 +37,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-fit_app = typer.Typer(help="Fit recorded data.", no_args_is_help=False)
 config_app = typer.Typer(help="Work on rig and plan files.", no_args_is_help=False)
 app.add_typer(fit_app, name="fit")
 app.add_typer(instruments_app, name="instruments")
@@ -137,12 +138,16 @@ def info(
     verify: Annotated[
         bool, typer.Option("--verify", help="Read all of a run file and check its checksums.")
     ] = False,
+    rate: RateOption = None,
+    key: KeyOption = None,
+    columns: ColumnsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what a recorded file holds."""
     from .files import show_info
+    from .options import reading_options
 
-    show_info(file, as_json, verify)
+    show_info(file, reading_options(rate, key, columns), as_json, verify)
 
 
 @app.command()
@@ -288,6 +293,8 @@ def calibrate(
     channels: ChannelsOption = None,
     band: BandOption = None,
     rate: RateOption = None,
+    key: KeyOption = None,
+    columns: ColumnsOption = None,
     uncoupled: Annotated[
         bool, typer.Option("--uncoupled", help="The particles are far apart: tell cross-talk.")
     ] = False,
@@ -299,89 +306,19 @@ def calibrate(
 
     require_makeable(out)
     from .calibrate import CalibrateOptions, calibrate_files
-    from .fit import columns_option
-    from .options import band_option, quantity_option, share_option, sure
+    from .options import band_option, reading_options, share_option, sure
 
     options = CalibrateOptions(
         tuple(sure("--pressure", text, "Pa") for text in pressure or ()),
         share_option("--gauge-error", gauge_error),
         sure("--temperature-error", temperature_error, "K"),
         sure("--density-error", density_error, "kg/m^3"),
-        columns_option(channels),
+        channels,
         band_option(band),
-        quantity_option("--rate", rate, "Hz"),
+        reading_options(rate, key, columns),
         uncoupled,
     )
     calibrate_files(files, rig, settings or [], options, out, as_json)
-
-
-@fit_app.command("spectrum")
-def fit_spectrum(
-    file: FileArgument,
-    model: Annotated[
-        Optional[Literal["single", "pair"]],  # noqa: UP045
-        typer.Option("--model", help="Default: pair if two channels are chosen, else single."),
-    ] = None,
-    band: BandOption = None,
-    channels: ChannelsOption = None,
-    segment: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--segment", metavar="N", help="Samples per segment."),
-    ] = None,
-    rate: RateOption = None,
-    intervals: IntervalsOption = None,
-    out: OutOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Fit averaged spectra: one particle or a coupled pair."""
-    from .output import require_makeable
-
-    require_makeable(out)
-    from .fit import SpectrumOptions, fit_spectrum_file
-    from .options import band_option, quantity_option
-
-    options = SpectrumOptions(
-        model,
-        band_option(band),
-        channels,
-        segment,
-        quantity_option("--rate", rate, "Hz"),
-        intervals,
-    )
-    fit_spectrum_file(file, options, out, as_json)
-
-
-@fit_app.command("reheating")
-def fit_reheating(
-    file: FileArgument,
-    band: BandOption = None,
-    release_index: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--release-index", metavar="N", help="Sample of the release in each row."),
-    ] = None,
-    phase: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--phase", help="Releases of a reversed phase: as-set or reversed."),
-    ] = None,
-    channels: ChannelsOption = None,
-    estimator: Annotated[
-        Literal["exact", "transitions", "curves"],
-        typer.Option("--estimator", help="Whose numbers count; all are shown."),
-    ] = "exact",
-    intervals: IntervalsOption = None,
-    out: OutOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Fit what happens after the releases of a pair."""
-    from .output import require_makeable
-
-    require_makeable(out)
-    from .fit import fit_reheating_file
-    from .options import band_option
-
-    fit_reheating_file(
-        file, band_option(band), release_index, phase, channels, out, as_json, estimator, intervals
-    )
 
 
 def invoke(arguments: Sequence[str]) -> int:

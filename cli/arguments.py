@@ -10,9 +10,12 @@ import typer
 __all__ = [
     "BandOption",
     "ChannelsOption",
+    "ColumnsOption",
     "FileArgument",
+    "FilesArgument",
     "IntervalsOption",
     "JsonOption",
+    "KeyOption",
     "OutOption",
     "RateOption",
     "RigArgument",
@@ -32,8 +35,11 @@ OutOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--out", metavar="DIR", help="Directory for the results."),
 ]
-FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="Run file, NPZ, LeCroy .raw/.trc or CSV.")
+_FORMATS = "Run file, scope's CSV, LeCroy .trc, NPZ, NPY, MATLAB, HDF5, WAV or TDMS"
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help=f"{_FORMATS}.")]
+FilesArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", help=f"{_FORMATS}; several: one channel each, or runs."),
 ]
 BandOption = Annotated[
     Optional[tuple[str, str]],  # noqa: UP045
@@ -41,7 +47,21 @@ BandOption = Annotated[
 ]
 ChannelsOption = Annotated[
     Optional[str],  # noqa: UP045
-    typer.Option("--channels", metavar="0,1", help="Columns to fit, particle 1 first."),
+    typer.Option(
+        "--channels", metavar="0,1", help="Channels to fit, numbers or names, particle 1 first."
+    ),
+]
+KeyOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--key", metavar="PATH", help="Array within an NPZ, MATLAB, HDF5 or TDMS file: detector/A."
+    ),
+]
+ColumnsOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--columns", metavar="1,2", help="Columns of samples, numbers or names; t=0 is time."
+    ),
 ]
 RigArgument = Annotated[str, typer.Argument(metavar="RIG", help="Shipped rig or a TOML file.")]
 IntervalsOption = Annotated[

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..models.errors import InputError
 from ..models.inference.digits import measured
 from ..models.thermal import Quantity
+from .fit import channels_option
+from .options import ReadingOptions
 from .output import print_json, print_result, print_text, progress_bar, warn, write_json
 
 if TYPE_CHECKING:
@@ -31,9 +33,9 @@ class CalibrateOptions:
     gauge_error: float = 0.1
     temperature_error: float = 1.0
     density_error: float = 0.0
-    channels: tuple[int, ...] | None = None
+    channels: str | None = None
     band: tuple[float, float] | None = None
-    rate: float | None = None
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
     uncoupled: bool = False
 
 
@@ -49,13 +51,13 @@ def calibrate_files(
     from ..acquisition.records.opening import open_record
     from ..analysis.calibration import calibrate
 
-    records = [open_record(file, sample_rate=options.rate) for file in files]
+    records = [open_record(file, **asdict(options.reading)) for file in files]
     trap = _trap(files[0], rig, settings)
     gas = trap.gas
     if gas is None:
         raise InputError("the rig states no gas: calibration needs its temperature and species")
     pressures = _pressures(files, options.pressures)
-    columns = records[0].usual if options.channels is None else options.channels
+    columns = channels_option(options.channels, records[0]) or records[0].usual
     spheres = [trap.spheres[min(i, len(trap.spheres) - 1)] for i in range(len(columns))]
     with progress_bar("fitting thermal lines") as progress:
         found = calibrate(

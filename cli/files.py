@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..models.errors import FileError
+from .options import ReadingOptions
 from .output import print_json, print_result, progress_bar
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ def recover_file(path: Path) -> None:
     print_result(str(recover(path)))
 
 
-def show_info(path: Path, as_json: bool, verify: bool = False) -> None:
+def show_info(path: Path, reading: ReadingOptions, as_json: bool, verify: bool = False) -> None:
     """Print state, samples, gaps, sample rate, events and results of a file.
 
     Raises
@@ -30,8 +32,8 @@ def show_info(path: Path, as_json: bool, verify: bool = False) -> None:
     FileError
         If the file is damaged; after printing, where it can be described all the same.
     """
-    found = _verified(path) if verify else None
-    values = _info_of(path)
+    found = _verified(path, reading) if verify else None
+    values = _info_of(path, reading)
     if found is not None:
         values["verified"] = found.to_dict() if as_json else found.words()
     if as_json:
@@ -45,30 +47,30 @@ def show_info(path: Path, as_json: bool, verify: bool = False) -> None:
         raise FileError(f"{path} is damaged: {found.words()}{copied}")
 
 
-def _verified(path: Path) -> Verification:
+def _verified(path: Path, reading: ReadingOptions) -> Verification:
     """Read all of a file and compare it with its checksums, where its format has some."""
     from ..acquisition.records.opening import open_record
     from ..acquisition.runfile import RunFile
     from ..acquisition.runfile_damage import Verification, verify
 
-    with open_record(path) as record:
+    with open_record(path, **asdict(reading)) as record:
         if record.kind != "run":
             return Verification(False, 0, {})
     with RunFile.open(path) as run, progress_bar("reading all samples") as progress:
         return verify(run, progress)
 
 
-def _info_of(path: Path) -> dict[str, Any]:
+def _info_of(path: Path, reading: ReadingOptions) -> dict[str, Any]:
     """Describe a run file, or any other record that can be imported."""
     from ..acquisition.records.opening import is_run_file, open_record
 
-    if is_run_file(path):
+    if reading == ReadingOptions() and is_run_file(path):
         from ..acquisition.runfile import RunFile
 
         with RunFile.open(path) as run, progress_bar("reading events") as progress:
             run.digest(progress)
             return run.info()
-    record = open_record(path)
+    record = open_record(path, **asdict(reading))  # says which options a run file does not take
     ranges = record.recorded()
     length = ranges[0][1] - ranges[0][0]
     return {
@@ -86,6 +88,7 @@ def _info_of(path: Path) -> dict[str, Any]:
         "unit": record.unit,
         "events": {},
         "results": [],
+        "warnings": list(record.warnings),
     }
 
 

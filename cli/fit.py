@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..acquisition.importers.reading import picked_columns
 from ..models.errors import ConvergenceError, FileError, InputError
 from ..models.inference.digits import in_hertz
 from ..models.inference.report import estimate_text, unit_text
 from ..models.inference.result import FitResult, FittedParameter
+from .options import ReadingOptions
 from .output import print_json, print_result, progress_bar, warn, write_json
 
 if TYPE_CHECKING:
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from ..analysis.reheating import Estimator
 
 __all__ = [
+    "ReheatingOptions",
     "SpectrumOptions",
-    "columns_option",
+    "channels_option",
     "fit_reheating_file",
     "fit_spectrum_file",
     "result_tables",
@@ -41,29 +44,45 @@ class SpectrumOptions:
     band: tuple[float, float] | None = None
     channels: str | None = None
     segment: int | None = None
-    rate: float | None = None
     intervals: bool | None = None
 
 
-def columns_option(text: str | None) -> tuple[int, ...] | None:
-    """Columns of ``--channels 0,1``."""
+@dataclass(frozen=True)
+class ReheatingOptions:
+    """Options of ``fit reheating`` as they were given; the duration in s."""
+
+    band: tuple[float, float] | None = None
+    release_index: int | None = None
+    channels: str | None = None
+    gate: str | None = None
+    trigger: str | None = None
+    inverted: bool = False
+    duration: float | None = None
+    phase: str | None = None
+    estimator: Estimator = "exact"
+    intervals: bool | None = None
+
+
+def channels_option(text: str | None, record: Record) -> tuple[int, ...] | None:
+    """Columns of ``--channels 0,1`` or ``--channels left,right``."""
     if text is None:
         return None
-    entries = [entry.strip() for entry in text.split(",")]
-    if not all(entry.isascii() and entry.isdecimal() and len(entry) < 10 for entry in entries):
-        raise InputError(f"--channels needs numbers such as 0,1, got {text[:80]!r}")
-    return tuple(int(entry) for entry in entries)
+    return picked_columns(text.split(","), record.names, str(record.path), "channel")
 
 
 def fit_spectrum_file(
-    path: Path, options: SpectrumOptions, out: Path | None, as_json: bool
+    paths: Sequence[Path],
+    reading: ReadingOptions,
+    options: SpectrumOptions,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
-    """Fit the spectra of a file."""
-    columns = columns_option(options.channels)
+    """Fit the spectra of a file, or of several that are joined."""
     _check_directory(out)
     from ..analysis.spectrum import analyse_spectrum
 
-    record = _opened(path, options.rate)
+    record = _opened(paths, reading)
+    columns = channels_option(options.channels, record)
     with progress_bar("averaging spectra") as progress:
         analysis = analyse_spectrum(
             record,
@@ -85,33 +104,29 @@ def fit_spectrum_file(
 
 
 def fit_reheating_file(
-    path: Path,
-    band: tuple[float, float] | None,
-    release_index: int | None,
-    phase: str | None,
-    channels: str | None,
+    paths: Sequence[Path],
+    reading: ReadingOptions,
+    options: ReheatingOptions,
     out: Path | None,
     as_json: bool,
-    estimator: Estimator = "exact",
-    intervals: bool | None = None,
 ) -> None:
-    """Fit the releases of a file."""
-    columns = columns_option(channels)
+    """Fit the releases of a file, or of several that are joined."""
     _check_directory(out)
     from ..analysis.reheating import analyse_reheating
 
-    record = _opened(path)
-    if phase is not None:
-        if phase not in ("as-set", "reversed"):
-            raise InputError(f"--phase must be as-set or reversed, got {phase!r}")
-        record = record.at_phase("reversed" if phase == "reversed" else "as-set")
+    record = _gated(_opened(paths, reading), options)
+    columns = channels_option(options.channels, record)
+    if options.phase is not None:
+        if options.phase not in ("as-set", "reversed"):
+            raise InputError(f"--phase must be as-set or reversed, got {options.phase!r}")
+        record = record.at_phase("reversed" if options.phase == "reversed" else "as-set")
     with progress_bar("fitting releases") as progress:
         analysis = analyse_reheating(
             record,
-            band=band,
-            release_index=release_index,
+            band=options.band,
+            release_index=options.release_index,
             channels=columns,
-            estimator=estimator,
+            estimator=options.estimator,
             progress=progress,
         )
     _require_converged(analysis.result)
@@ -125,7 +140,7 @@ def fit_reheating_file(
     if said and not as_json:
         print_result(str(said))
     estimators = {
-        name: _with_intervals(fit, intervals) for name, fit in analysis.estimators.items()
+        name: _with_intervals(fit, options.intervals) for name, fit in analysis.estimators.items()
     }
     result = estimators.get(str(analysis.result.statistics.get("estimator")), analysis.result)
     _deliver(result, "reheating", figure, out, as_json, estimators)
@@ -149,12 +164,32 @@ def _with_intervals(result: FitResult, wanted: bool | None = None) -> FitResult:
         return with_intervals(result, progress=progress)
 
 
-def _opened(path: Path, rate: float | None = None) -> Record:
-    """Open a file and show how far its events are read."""
+def _opened(paths: Sequence[Path], reading: ReadingOptions) -> Record:
+    """Open files and show how far their events are read."""
     from ..acquisition.records.opening import open_record
 
     with progress_bar("reading events") as progress:
-        return open_record(path, sample_rate=rate, progress=progress)
+        return open_record(paths, progress=progress, **asdict(reading))
+
+
+def _gated(record: Record, options: ReheatingOptions) -> Record:
+    """The record with the releases that a channel of it tells, where one is named."""
+    from ..acquisition.records.gated import Gating, gated_record
+
+    if options.gate is None and options.trigger is None:
+        if options.duration is not None or options.inverted:
+            raise InputError("--duration and --inverted belong to --gate or --trigger")
+        return record
+    if options.gate is not None and options.trigger is not None:
+        raise InputError("--gate and --trigger: name one of them")
+    gate = options.gate is not None
+    name = options.gate if options.gate is not None else options.trigger
+    assert name is not None
+    (channel,) = picked_columns([name], record.names, str(record.path), "channel")
+    level: Literal["low", "high"] = "low" if gate != options.inverted else "high"
+    return gated_record(
+        record, Gating(channel, "gate" if gate else "trigger", level, options.duration)
+    )
 
 
 def _require_converged(result: FitResult) -> None:

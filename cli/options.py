@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..models.errors import InputError
 from ..models.units import to_si
 
-__all__ = ["band_option", "choice_option", "quantity_option", "share_option", "sure"]
+__all__ = [
+    "ReadingOptions",
+    "band_option",
+    "choice_option",
+    "quantity_option",
+    "reading_options",
+    "share_option",
+    "sure",
+]
 
 _UNITS = {
     "Hz": ("Hz", "kHz", "MHz"),
@@ -17,6 +26,29 @@ _UNITS = {
     "K": ("K",),
     "kg/m^3": ("kg/m^3", "g/cm^3"),
 }
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How a foreign file is to be read: the keywords of ``open_record``."""
+
+    sample_rate: float | None = None
+    key: str | None = None
+    columns: tuple[str, ...] | None = None
+
+
+def reading_options(rate: str | None, key: str | None, columns: str | None) -> ReadingOptions:
+    """Read ``--rate``, ``--key`` and ``--columns``.
+
+    Raises
+    ------
+    InputError
+        If the rate is no frequency, or an entry of the columns is empty.
+    """
+    entries = None if columns is None else tuple(entry.strip() for entry in columns.split(","))
+    if entries is not None and not all(entries):
+        raise InputError(f"--columns needs numbers or names such as 1,2, got {str(columns)[:80]!r}")
+    return ReadingOptions(quantity_option("--rate", rate, "Hz"), key, entries)
 
 
 def quantity_option(name: str, text: str | None, unit: str) -> float | None:

@@ -1,1 +1,1 @@
-"""Readers of foreign formats: LeCroy waveforms, NPZ and CSV."""
+"""Readers of foreign formats; ``catalogue.py`` says who reads which, and how others join in."""

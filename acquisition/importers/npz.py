@@ -1,4 +1,4 @@
-"""NumPy archives: ``samples`` and ``sample_rate``, optionally ``unit`` and ``release_index``."""
+"""NumPy's files: archives of named arrays (``samples``, ``sample_rate``, …) and single arrays."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import math
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...models.errors import FileError
 from ..free_memory import require_memory
-from ..records.array_source import array_record
-from ..records.record import Record, checked_rate
+from ..records.record import Record
+from .arrays import NamedArray, record_of_arrays
+from .reading import Reading
 
-__all__ = ["load_npz"]
+__all__ = ["load_npy", "load_npz"]
 
-UNITS = ("quanta", "m", "V")
 # What zipfile, its unpackers and NumPy raise on damaged, encrypted or foreign archives.
 _UNREADABLE = (
     *(OSError, ValueError, EOFError, LookupError, TypeError, SyntaxError, RuntimeError),
@@ -29,31 +30,78 @@ _UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error),
 )
 _MAX_HEADER = 10_000  # of NumPy, too
-_KEYS = ("samples", "sample_rate", "unit", "release_index", "channels")
+_MAGIC = b"\x93NUMPY"
 
 
-def load_npz(path: Path, sample_rate: float | None = None) -> Record:
-    """Read an archive; objects are never unpickled. A rate given counts if the file states none.
+def load_npz(path: Path, reading: Reading) -> Record:
+    """Read an archive; objects are never unpickled.
 
-    ``samples`` (n, c) or (repetitions, n, c), real; ``sample_rate`` in Hz; ``unit`` "quanta", "m"
-    or "V" (default); ``release_index`` the first sample of each repetition with feedback off.
+    ``samples`` (n,), (n, c) or (repetitions, n, c), real; ``sample_rate`` in Hz; ``unit`` "quanta",
+    "m", "V" (default) or another; ``release_index`` the first sample of each repetition with
+    feedback off; ``channels`` names. Archives of other programs: ``arrays.py`` says what is found.
 
     Raises
     ------
     FileError
         If something is missing, of the wrong shape or type, or not finite.
     """
+    with _opened(path, "NPZ") as file:
+        if file.read(6) == _MAGIC:  # an array under the name of an archive
+            return load_npy(path, reading)
+        file.seek(0)
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            return _single(path, archive, reading)
+        assert archive.zip is not None  # it was just opened
+        _check_sizes(path, archive.zip)
+        members, pickled = [], []
+        for name in archive.files:
+            try:
+                values = archive[name]
+            except ValueError as error:
+                if "Object arrays" not in str(error):
+                    raise
+                pickled.append(name)
+                continue
+            if isinstance(values, np.ndarray):
+                members.append(NamedArray.of(name, values))
+            elif name in ("samples", *reading.keys()):  # a member without NumPy's header
+                raise FileError(f"{path}: {name!r} is no array of NumPy")
+    if pickled and ("samples" in pickled or not any(member.is_record for member in members)):
+        raise FileError(f"{path} holds pickled objects: they are never loaded")
+    return record_of_arrays("npz", path, members, {}, reading)
+
+
+def load_npy(path: Path, reading: Reading) -> Record:
+    """Read a single array, (n,), (n, c) or (repetitions, n, c).
+
+    Raises
+    ------
+    FileError
+        As :func:`load_npz`; the rate must be given, or a column be time.
+    """
+    with _opened(path, "NPY") as file:
+        _check_size(path, "samples", file, path.stat().st_size)
+        file.seek(0)
+        return _single(path, np.load(file, allow_pickle=False), reading)
+
+
+def _single(path: Path, values: np.ndarray, reading: Reading) -> Record:
+    """Record of one array; one with fields is taken apart."""
+    if values.dtype.names:
+        members = [NamedArray.of(name, values[name]) for name in values.dtype.names]
+    else:
+        members = [NamedArray.of("samples", values)]
+    return record_of_arrays("npy", path, members, {}, reading)
+
+
+@contextmanager
+def _opened(path: Path, what: str) -> Iterator[BinaryIO]:
+    """Open a file and turn what numpy says of a damaged one into a line."""
     try:
         # numpy leaves a file open that it opened itself and could not read.
         with path.open("rb") as file:
-            if file.read(6) == b"\x93NUMPY":  # not to be read: it may claim any length
-                raise FileError(f"{path} is one array; expected an NPZ with samples, sample_rate")
-            file.seek(0)
-            archive = np.load(file, allow_pickle=False)
-            assert isinstance(archive, np.lib.npyio.NpzFile)  # no pickle, no array
-            _check_sizes(path, archive.zip)
-            found = {name: archive[name] for name in archive.files if name in _KEYS}
-            names = archive.files
+            yield file
     except FileError:
         raise
     except _UNREADABLE as error:
@@ -62,52 +110,31 @@ def load_npz(path: Path, sample_rate: float | None = None) -> Record:
             raise FileError(f"{path} holds pickled objects: they are never loaded") from None
         if "pickle" in text:  # what numpy says of a file that it does not know at all
             text = "it is no archive"
-        raise FileError(f"{path} cannot be read as NPZ (truncated or foreign): {text}") from None
-    foreign = [name for name, value in found.items() if not isinstance(value, np.ndarray)]
-    if foreign:  # a member without NumPy's header comes as bytes
-        raise FileError(f"{path}: {foreign[0]!r} is no array of NumPy")
-    if "samples" not in found:
-        raise FileError(f"{path} has no array 'samples'; it has: {', '.join(names) or 'nothing'}")
-    samples = _checked_samples(path, found["samples"])
-    if sample_rate is None and "sample_rate" not in found:
-        raise FileError(f"{path} has no 'sample_rate' (Hz); it has: {', '.join(names)}")
-    stated = found.get("sample_rate")
-    rate = sample_rate if stated is None else _number(path, "sample_rate", stated)
-    assert rate is not None
-    unit = _unit(path, found.get("unit"))
-    if unit not in UNITS:
-        raise FileError(f"{path}: unit {unit!r} is not known; known: {', '.join(UNITS)}")
-    return array_record(
-        "npz",
-        path,
-        checked_rate(str(path), rate),
-        _names(path, found.get("channels"), samples.shape[-1]),
-        unit,
-        np.ones(samples.shape[-1]),
-        samples,
-        _release(path, found.get("release_index"), samples),
-    )
+        raise FileError(f"{path} cannot be read as {what} (truncated or foreign): {text}") from None
 
 
-def _check_sizes(path: Path, archive: Any) -> None:
+def _check_sizes(path: Path, archive: zipfile.ZipFile) -> None:
     """Refuse arrays that claim another size than they have, or more than memory holds."""
-    for name in _KEYS:
-        info = archive.NameToInfo.get(f"{name}.npy")
-        if info is None:
-            continue
-        with archive.open(info) as member:
-            if member.read(6) != b"\x93NUMPY":
-                continue  # refused by the reader of arrays
-            major = member.read(2)[0]
-            width = 2 if major == 1 else 4
-            length = int.from_bytes(member.read(width), "little")
-            text = member.read(min(length, _MAX_HEADER)).decode("latin-1")
-        shape, dtype = _described(text)
-        size = math.prod(shape) * dtype.itemsize
-        if not dtype.hasobject and size != info.file_size - 8 - width - length:
-            raise FileError(f"{path}: {name} of shape {shape} is not {info.file_size} bytes long")
-        # Once as stored, once as 64-bit numbers, and marks of which are finite.
-        require_memory(path, size + math.prod(shape) * 9, f"{name} of shape {shape}")
+    for info in archive.infolist():
+        if info.filename.endswith(".npy"):
+            with archive.open(info) as member:
+                _check_size(path, info.filename.removesuffix(".npy"), member, info.file_size)
+
+
+def _check_size(path: Path, name: str, file: IO[bytes], length: int) -> None:
+    """Compare what the header of an array claims with the bytes that there are."""
+    if file.read(6) != _MAGIC:
+        return  # refused by the reader of arrays
+    major = file.read(2)[0]
+    width = 2 if major == 1 else 4
+    described = int.from_bytes(file.read(width), "little")
+    text = file.read(min(described, _MAX_HEADER)).decode("latin-1")
+    shape, dtype = _described(text)
+    size = math.prod(shape) * dtype.itemsize
+    if not dtype.hasobject and size != length - 8 - width - described:
+        raise FileError(f"{path}: {name} of shape {shape} is not {length} bytes long")
+    # Once as stored, once as 64-bit numbers, and marks of which are finite.
+    require_memory(path, size + math.prod(shape) * 9, f"{name} of shape {shape}")
 
 
 def _described(text: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -117,61 +144,3 @@ def _described(text: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if shape is None or not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError("its header makes no sense")
     return shape, np.dtype(found["descr"])
-
-
-def _checked_samples(path: Path, samples: NDArray[Any]) -> NDArray[Any]:
-    """Return finite floating-point samples of two or three dimensions."""
-    if samples.ndim not in (2, 3) or samples.dtype.kind not in "iuf":
-        raise FileError(
-            f"{path}: samples must be real of shape (n, channels) or (repetitions, n, channels), "
-            f"got {samples.dtype} of shape {samples.shape}"
-        )
-    if samples.size == 0:
-        raise FileError(f"{path}: samples of shape {samples.shape} are empty")
-    if samples.dtype != np.float32:
-        samples = samples.astype(np.float64)
-    bad = ~np.isfinite(samples)
-    if bad.any():
-        where = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), samples.shape))
-        raise FileError(
-            f"{path}: samples must be finite; {int(bad.sum())} are not, first at {where}"
-        )
-    return samples
-
-
-def _number(path: Path, name: str, value: NDArray[Any]) -> float:
-    """Return a real scalar."""
-    if value.size != 1 or value.dtype.kind not in "iuf":
-        raise FileError(f"{path}: {name} must be one real number, got {value.dtype} {value.shape}")
-    return float(value.item())
-
-
-def _unit(path: Path, value: NDArray[Any] | None) -> str:
-    """Return the unit's name; V when there is none."""
-    if value is None:
-        return "V"
-    if value.size != 1 or value.dtype.kind not in "US":
-        raise FileError(f"{path}: unit must be one text, got {value.dtype} of shape {value.shape}")
-    text = value.item()
-    return text.decode("ascii", "replace") if isinstance(text, bytes) else str(text)
-
-
-def _release(path: Path, value: NDArray[Any] | None, samples: NDArray[Any]) -> int | None:
-    """Return the release index, checked against the number of samples."""
-    if value is None:
-        return None
-    number = _number(path, "release_index", value)
-    n = samples.shape[-2]
-    if not (math.isfinite(number) and number == int(number) and 0 <= number < n):
-        raise FileError(f"{path}: release_index must be a whole number 0 … {n - 1}, got {number:g}")
-    return int(number)
-
-
-def _names(path: Path, value: NDArray[Any] | None, channels: int) -> tuple[str, ...]:
-    """Return the channels' names."""
-    if value is None:
-        return tuple(f"z{j + 1}" for j in range(channels))
-    names = tuple(str(v) for v in np.atleast_1d(value))
-    if len(names) != channels:
-        raise FileError(f"{path}: {len(names)} channel names for {channels} channels")
-    return names

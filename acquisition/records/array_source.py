@@ -27,10 +27,19 @@ class ArraySource:
         Stored values. Repetitions have indices n + 1 apart, so that none follows another.
     release_index : int or None
         First sample of each repetition with feedback off.
+    segments : bool
+        Whether the repetitions are a scope's segments, which may be steady stretches as well.
     """
 
-    def __init__(self, path: Path, data: NDArray[Any], release_index: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        data: NDArray[Any],
+        release_index: int | None = None,
+        segments: bool = False,
+    ) -> None:
         self._path, self.data, self._release_index = path, data, release_index
+        self.segments = segments
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -55,8 +64,8 @@ class ArraySource:
         return Ranges.of(first, first + n)
 
     def steady(self) -> Ranges:
-        """The record; raises InputError for repetitions."""
-        if self.data.ndim == 3:
+        """The record, a scope's segments one by one; raises InputError for repetitions."""
+        if self.data.ndim == 3 and not self.segments:
             raise InputError(
                 f"{self._path} holds repetitions, samples of shape {self.data.shape}: "
                 "fit it with optobind fit reheating"
@@ -104,6 +113,8 @@ def array_record(
     scale: NDArray[np.float64],
     data: NDArray[Any],
     release_index: int | None = None,
+    warnings: Sequence[str] = (),
+    segments: bool = False,
 ) -> Record:
     """Make the record of an imported file.
 
@@ -125,6 +136,10 @@ def array_record(
         Stored values.
     release_index : int, optional
         First sample of each repetition with feedback off.
+    warnings : sequence of str
+        What was noticed on import.
+    segments : bool
+        Whether repetitions are a scope's segments, which may be steady stretches as well.
     """
     return Record(
         path=path,
@@ -137,6 +152,7 @@ def array_record(
         stored_scale=scale,
         masses=(None,) * len(names),
         usual=tuple(range(len(names))),
-        source=ArraySource(path, data, release_index),
+        source=ArraySource(path, data, release_index, segments),
         provenance={"file": str(path), "format": kind},
+        warnings=tuple(dict.fromkeys(warnings)),
     )

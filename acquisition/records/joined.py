@@ -17,6 +17,9 @@ from .record import Ranges, Record, SampleSource
 
 __all__ = ["joined_record"]
 
+# Of a sample: a phase of milliradians at a quarter of the sample rate.
+_NEGLIGIBLE_DELAY = 1e-3
+
 
 def joined_record(records: Sequence[Record]) -> Record:
     """Join records.
@@ -69,7 +72,9 @@ def _side_by_side(records: Sequence[Record]) -> Record:
     _agree(records, "sample rates", lambda r: r.sample_rate)
     _agree(records, "units", lambda r: r.unit)
     _agree(records, "release indices", lambda r: r.release_index)
-    arrays = [r.source.data for r in records if isinstance(r.source, ArraySource)]
+    _agree(records, "times of the trigger", lambda r: r.provenance.get("trigger_time", ""))
+    sources = [r.source for r in records if isinstance(r.source, ArraySource)]
+    arrays = [source.data for source in sources]
     shapes = {a.shape[:-1] for a in arrays}
     if len(shapes) != 1:
         raise InputError(
@@ -89,9 +94,29 @@ def _side_by_side(records: Sequence[Record]) -> Record:
         np.concatenate([record.scale for record in records]),
         np.concatenate(arrays, axis=-1),
         first.release_index,
+        [*(text for record in records for text in record.warnings), *_delays(records)],
+        segments=all(source.segments for source in sources),
     )
     files = {"files": [str(record.path) for record in records]}
     return replace(joined, provenance={**joined.provenance, **files})
+
+
+def _delays(records: Sequence[Record]) -> list[str]:
+    """Say where scopes began the channels of one acquisition at different times."""
+    first = records[0].provenance.get("begin")
+    said = []
+    for record in records[1:]:
+        begin = record.provenance.get("begin")
+        if first is None or begin is None:
+            continue
+        late = (float(begin) - float(first)) * record.sample_rate
+        if abs(late) > _NEGLIGIBLE_DELAY:
+            said.append(
+                f"{record.path.name} begins {late:.3g} samples after {records[0].path.name}: a "
+                "delay "
+                "between the channels"
+            )
+    return said
 
 
 class _Sequence:

@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import h5py
+
 from ...models.errors import FileError, InputError
-from ..importers.csv import load_csv
-from ..importers.lecroy import is_lecroy, load_lecroy
-from ..importers.npz import load_npz
+from ..importers.catalogue import HDF5, import_file
+from ..importers.reading import Reading
 from ..run_digest import Progress
+from ..runfile_format import SCHEMA
 from .joined import joined_record
 from .record import Record, checked_rate
 from .run_record import run_record
 
 __all__ = ["is_run_file", "open_record"]
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_ZIP = b"PK\x03\x04"
-_NPY = b"\x93NUMPY"
-_RATE_AGREES = 0.01
+_HEAD = 1024
 
 
 def open_record(
     paths: str | Path | Sequence[str | Path],
     *,
     sample_rate: float | None = None,
+    key: str | None = None,
+    columns: Sequence[str | int] | None = None,
     progress: Progress = lambda share: None,
 ) -> Record:
     """Open a record; its format is recognised by content, not by name.
@@ -33,10 +34,15 @@ def open_record(
     Parameters
     ----------
     paths : path-like or sequence of path-like
-        Run file, LeCroy ``.raw``/``.trc``, NPZ or CSV. Several run files of one rig follow one
+        Run file, text table of a scope or program, LeCroy waveform, NPZ, NPY, MATLAB, HDF5, WAV or
+        TDMS, or what an importer of another package reads. Several run files of one rig follow one
         another, several imported files of one length stand side by side as channels.
     sample_rate : float, optional
-        Hz, for text without a rate; where an imported file states one, it must agree within 1 %.
+        Hz, for files without a rate; where a file states one, it must agree within 1 %.
+    key : str, optional
+        Path of the array within a file that holds several, ``"detector/A"``; several with commas.
+    columns : sequence of str or int, optional
+        Columns of samples by name or number from 0; ``"t=0"`` names that of time.
     progress : callable, optional
         Called with the share of the work that is done, 0 … 1: a run of millions of releases has
         as many events to be read.
@@ -45,7 +51,7 @@ def open_record(
     -------
     Record
         Calibrated, with polarity and masses, where a run file states them. To be closed after use
-        (``with``).
+        (``with``). What was noticed on import is in its ``warnings``.
 
     Raises
     ------
@@ -61,20 +67,22 @@ def open_record(
     >>> record.unit, record.names
     ('m', ('z1', 'z2'))
     """
+    picked = None if columns is None else tuple(str(column) for column in columns)
+    reading = Reading(sample_rate, key, picked)
     if isinstance(paths, str | Path):
-        return _open_one(Path(paths), sample_rate, progress)
+        return _open_one(Path(paths), reading, progress)
     if not paths:
         raise InputError("no file was named: give at least one")
     total = len(paths)
     records = [
-        _open_one(Path(path), sample_rate, _part(progress, number, total))
+        _open_one(Path(path), reading, _part(progress, number, total))
         for number, path in enumerate(paths)
     ]
     return records[0] if len(records) == 1 else joined_record(records)
 
 
 def is_run_file(path: Path) -> bool:
-    """Whether a file is a run file, or ought to be, by its first bytes or its name.
+    """Whether a file is a run file, or one so damaged that only its reader can say more.
 
     Raises
     ------
@@ -82,10 +90,6 @@ def is_run_file(path: Path) -> bool:
         If it is missing, a directory, empty or cannot be read.
     """
     return _is_run(path, _head_of(path))
-
-
-def _is_run(path: Path, head: bytes) -> bool:
-    return head.startswith(_HDF5) or path.suffix.lower() in (".h5", ".hdf5")
 
 
 def _part(progress: Progress, number: int, total: int) -> Progress:
@@ -101,38 +105,48 @@ def _head_of(path: Path) -> bytes:
         )
     try:
         with path.open("rb") as file:
-            head = file.read(512)
+            head = file.read(_HEAD)
     except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}") from None
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
     if not head:
         raise FileError(f"{path} is empty")
     return head
 
 
-def _open_one(path: Path, sample_rate: float | None, progress: Progress) -> Record:
+def _open_one(path: Path, reading: Reading, progress: Progress) -> Record:
     """Open one file."""
     head = _head_of(path)
-    rate = None if sample_rate is None else checked_rate(str(path), sample_rate)
+    if reading.rate is not None:
+        checked_rate(str(path), reading.rate)
     try:
-        record = _dispatch(path, head, rate, progress)
+        if _is_run(path, head):
+            _check_run_options(path, reading)
+            return run_record(path, progress)
+        return import_file(path, head, reading)
     except OSError as error:
-        raise FileError(f"{path} cannot be read: {error.strerror}") from None
-    if rate is not None and abs(record.sample_rate / rate - 1.0) > _RATE_AGREES:
-        raise FileError(f"{path} was recorded at {record.sample_rate:g} Hz, not at {rate:g} Hz")
-    return record
+        raise FileError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def _dispatch(path: Path, head: bytes, rate: float | None, progress: Progress) -> Record:
-    """Choose the reader by the first bytes."""
-    if _is_run(path, head):
-        record = run_record(path, progress)
-        if rate is not None:
-            raise InputError(f"{path} is a run file and records its sample rate: leave --rate out")
-        return record
-    if head.startswith((_ZIP, _NPY)) or path.suffix.lower() == ".npz":
-        return load_npz(path, None if not head.startswith(_ZIP) else rate)
-    if is_lecroy(head):
-        return load_lecroy(path)
-    if path.suffix.lower() in (".raw", ".trc"):
-        raise FileError(f"{path} is not a LeCroy waveform: no WAVEDESC header")
-    return load_csv(path, rate)
+def _is_run(path: Path, head: bytes) -> bool:
+    """Whether an HDF5 file is a run file, or so damaged that only its reader can say more."""
+    if not head.startswith(HDF5):
+        return False
+    try:
+        with h5py.File(path, "r") as file:
+            stored = file.attrs.get("schema", b"")
+            return isinstance(stored, bytes) and stored == SCHEMA.encode("ascii")
+    except (OSError, RuntimeError):
+        return True
+
+
+def _check_run_options(path: Path, reading: Reading) -> None:
+    """A run file says by itself what it holds."""
+    given = {
+        "--rate": reading.rate is not None,
+        "--key": reading.key is not None,
+        "--columns": reading.columns is not None,
+    }
+    for option, there in given.items():
+        if there:
+            what = "records its sample rate" if option == "--rate" else "names its channels"
+            raise InputError(f"{path} is a run file and {what}: leave {option} out")

@@ -78,14 +78,17 @@ class Record:
     ----------
     path : Path
         The file, the first one of several.
-    kind : {"run", "lecroy", "npz", "csv"}
-        Format of the file.
+    kind : str
+        Format of the file: "run", "csv", "lecroy", "npz", "npy", "matlab", "hdf5", "wav", "tdms",
+        or
+        the name of an importer of another package.
     sample_rate : float
         Hz.
     names : tuple of str
         Names of the columns.
     unit : str
-        Unit of scaled samples: "V", "m", or "quanta" (the dimensionless z_j).
+        Unit of scaled samples: "V", "m", "quanta" (the dimensionless z_j), or another that the file
+        states, "A", "counts".
     scale : ndarray, shape (c,)
         ``unit`` per stored value, calibration and polarity included.
     stored_unit : str
@@ -104,6 +107,8 @@ class Record:
         Kept in the results of fits.
     worth : RunWorth or None
         What of a run's plan can be used; None for other formats and several files.
+    warnings : tuple of str
+        What was noticed when the file was read; fits repeat it.
 
     Examples
     --------
@@ -130,6 +135,7 @@ class Record:
     lowpass: tuple[float | None, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict, repr=False)
     worth: RunWorth | None = field(default=None, repr=False)
+    warnings: tuple[str, ...] = field(default=(), repr=False)
 
     def __repr__(self) -> str:
         """File, format, channels, rate and unit in one line."""
@@ -139,6 +145,10 @@ class Record:
             f"<Record {self.path}: {self.kind}, {len(self.names)} channels ({names}), "
             f"{self.sample_rate:.6g} Hz, {self.unit}{masses}>"
         )
+
+    def with_provenance(self, **entries: Any) -> Record:
+        """Return the record with more to keep in the results of fits."""
+        return replace(self, provenance={**self.provenance, **entries})
 
     @property
     def dtype(self) -> np.dtype[Any]:

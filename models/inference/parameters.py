@@ -25,7 +25,7 @@ Kind = Literal[
     "delay",
 ]
 
-UNITS = ("quanta", "m", "V")
+UNITS = ("quanta", "m", "V", "A", "W", "rad", "counts", "a.u.")
 """Units of a record."""
 
 _OF_DETECTION = {"mixing": "", "delay": "s"}

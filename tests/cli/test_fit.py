@@ -234,7 +234,7 @@ BAD = [
     ("spectrum", "pair.npz", ["--band", 50000, 50000.1], "no bin"),
     ("spectrum", "pair.npz", ["--channels", "0,7"], "channel 7 does not exist"),
     ("spectrum", "pair.npz", ["--channels", "0,0"], "once only"),
-    ("spectrum", "pair.npz", ["--channels", "x"], "needs numbers"),
+    ("spectrum", "pair.npz", ["--channels", "x"], "channel 'x' does not exist"),
     ("spectrum", "pair.npz", ["--channels", "0", "--model", "pair"], "needs 2 channels"),
     ("spectrum", "pair.npz", ["--channels", "0,1", "--model", "single"], "needs 1 channel"),
     ("spectrum", "pair.npz", ["--segment", 1_000_000], "too few samples"),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InputError
+from ..parameters import require_unit
 from .bins import MAX_BINS, BinLayout, demodulate, lay_out_bins
 from .noise import band_powers, fit_noise_floor
 from .samples import (
@@ -177,8 +178,7 @@ class ReheatingAccumulator:
     ) -> None:
         if not (math.isfinite(sample_rate) and sample_rate > 0.0):
             raise InputError(f"sample_rate must be positive, got {sample_rate!r} Hz")
-        if unit not in ("quanta", "m", "V"):
-            raise InputError(f"unknown unit {unit!r}; known: quanta, m, V")
+        require_unit(unit)
         self._sample_rate, self._omega_ref, self._window = sample_rate, omega_ref, window
         self._band = band
         self._times, self._max_bins, self._unit = times, max_bins, unit

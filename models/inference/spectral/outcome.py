@@ -145,8 +145,8 @@ def _warnings(
             f"{1.0 - good.p_value:.1e}): averages counted twice or smoothed data; errors are too "
             "large or not those of this record"
         )
-    if problem.model == "pair" and cut.unit == "V":
-        found.append(f"{OF_EQUAL_PARTICLES} detectors: the record is in V, not calibrated")
+    if problem.model == "pair" and cut.unit not in ("m", "quanta"):
+        found.append(f"{OF_EQUAL_PARTICLES} detectors: the record is in {cut.unit}, not calibrated")
     elif problem.model == "pair" and cut.unit == "m" and problem.known_ratio is None:
         found.append(f"{OF_EQUAL_PARTICLES} masses: the record is in m, masses are not known")
     return found

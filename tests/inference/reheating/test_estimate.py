@@ -120,7 +120,7 @@ def test_releases_of_ten_periods_and_fewer_get_shorter_windows():
 
 
 def test_wrong_options_are_refused():
-    with pytest.raises(InputError, match="unknown unit 'mV'; known: quanta, m, V"):
+    with pytest.raises(InputError, match="unit 'mV' of the record is unknown; known: quanta, m, V"):
         estimate_reheating(oscillations(), RATE, unit="mV")
     with pytest.raises(InputError, match="sample_rate must be positive"):
         estimate_reheating(oscillations(), 0.0)

@@ -1,0 +1,105 @@
+"""HDF5 files of other programs (qudi, labscript, Zurich Instruments, MATLAB 7.3) by path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.errors import FileError
+from ..records.record import Record
+from .arrays import NamedArray, flattened, record_of_arrays
+from .reading import Reading
+
+__all__ = ["load_hdf5"]
+
+
+def load_hdf5(
+    path: Path, reading: Reading, kind: str = "hdf5", reversed_axes: bool = False
+) -> Record:
+    """Read datasets; those with fields (labscript's t and values) are taken apart.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reading : Reading
+        What the user says; ``key`` is the path of a dataset or group.
+    kind : str
+        Format of the record.
+    reversed_axes : bool
+        Whether the axes stand in MATLAB's order.
+
+    Raises
+    ------
+    FileError
+        If it is no HDF5 file, damaged, or holds no record that can be told.
+    """
+    try:
+        if not h5py.is_hdf5(path):
+            raise FileError(f"{path} is not a run file: it is no HDF5 file or lost its beginning")
+        with h5py.File(path, "r", locking=False) as file:
+            arrays: list[NamedArray] = []
+            groups: dict[str, dict[str, Any]] = {"": _attributes(file)}
+
+            def visit(name: str, node: h5py.Group | h5py.Dataset) -> None:
+                if isinstance(node, h5py.Group):
+                    groups[name] = _attributes(node)
+                elif not name.startswith("#") and node.shape is not None:
+                    arrays.extend(_arrays_of(name, node, reversed_axes))
+
+            file.visititems(visit)
+            return record_of_arrays(kind, path, arrays, groups, reading)
+    except (OSError, RuntimeError, KeyError, TypeError) as error:
+        text = " ".join(str(error).split())[:160]
+        raise FileError(f"{path} is truncated or damaged: {text}") from None
+
+
+def _arrays_of(name: str, node: h5py.Dataset, reversed_axes: bool) -> list[NamedArray]:
+    """A dataset as one array, or as one for each of its fields."""
+    attributes = _attributes(node)
+    if node.dtype.names:
+        return [
+            _array(f"{name}/{field}", node.shape, node.dtype[field], attributes, False,
+                   partial(node.__getitem__, field))
+            for field in node.dtype.names
+        ]  # fmt: skip
+    text = h5py.check_string_dtype(node.dtype) is not None
+    dtype = np.dtype("U1") if text else node.dtype
+    read = (lambda: np.asarray(node.asstr()[()], str)) if text else (lambda: node[()])
+    return [_array(name, node.shape, dtype, attributes, reversed_axes, read)]
+
+
+def _array(
+    name: str,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    attributes: dict[str, Any],
+    reversed_axes: bool,
+    read: Callable[[], Any],
+) -> NamedArray:
+    """Describe a dataset that is read when it is asked for."""
+    shape = shape[::-1] if reversed_axes else shape
+    flat = flattened(shape)
+
+    def load() -> NDArray[Any]:
+        values = np.asarray(read())
+        return (values.T if reversed_axes else values).reshape(flat)
+
+    return NamedArray(name, flat, dtype, load, attributes)
+
+
+def _attributes(node: h5py.Group | h5py.Dataset) -> dict[str, Any]:
+    """Attributes of a node that can be read."""
+    found = {}
+    for name in node.attrs:
+        try:
+            found[str(name)] = node.attrs[name]
+        except (OSError, TypeError, ValueError):  # of a type that h5py does not know
+            continue
+    return found

@@ -1,0 +1,59 @@
+"""MATLAB's files: version 5 to 7.2 through scipy, version 7.3, which is HDF5, by path."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ...models.errors import FileError
+from ..records.record import Record
+from .arrays import NamedArray, record_of_arrays
+from .hdf5 import load_hdf5
+from .reading import Reading
+
+__all__ = ["load_matlab"]
+
+
+def load_matlab(path: Path, reading: Reading) -> Record:
+    """Read the variables of a MATLAB file; fields of structures have paths, "data/left".
+
+    Raises
+    ------
+    FileError
+        If it cannot be read, or holds no record that can be told.
+    """
+    if h5py.is_hdf5(path):
+        return load_hdf5(path, reading, "matlab", reversed_axes=True)
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        found = loadmat(
+            path, squeeze_me=False, struct_as_record=True, verify_compressed_data_integrity=True
+        )
+    except (
+        MatReadError, OSError, ValueError, TypeError, KeyError, IndexError, NotImplementedError,
+        EOFError, OverflowError, zlib.error, UnicodeDecodeError, AttributeError, MemoryError,
+    ) as error:  # fmt: skip
+        text = " ".join(str(error).split())[:120]
+        raise FileError(f"{path} cannot be read as a MATLAB file: {text}") from None
+    arrays: list[NamedArray] = []
+    for name, value in found.items():
+        if not name.startswith("__"):
+            _collect(name, value, arrays)
+    return record_of_arrays("matlab", path, arrays, {}, reading)
+
+
+def _collect(name: str, value: Any, arrays: list[NamedArray]) -> None:
+    """Append a variable, or the fields of a structure."""
+    if not isinstance(value, np.ndarray):
+        return
+    if value.dtype.names and value.size == 1:
+        for field in value.dtype.names:
+            _collect(f"{name}/{field}", value.flat[0][field], arrays)
+    elif value.dtype.kind in "iufUS":
+        arrays.append(NamedArray.of(name, value.reshape(()) if value.size == 1 else value))

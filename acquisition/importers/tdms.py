@@ -1,0 +1,53 @@
+"""NI's TDMS files, with the package npTDMS (``pip install 'optobind[tdms]'``)."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...models.errors import FileError
+from ..records.record import Record
+from .arrays import NamedArray, record_of_arrays
+from .reading import Reading
+
+__all__ = ["load_tdms"]
+
+
+def load_tdms(path: Path, reading: Reading) -> Record:
+    """Read the channels of a TDMS file; rate and unit are their ``wf_increment``, ``unit_string``.
+
+    Raises
+    ------
+    FileError
+        If npTDMS is not installed, or the file cannot be read.
+    """
+    try:
+        from nptdms import TdmsFile
+    except ImportError:
+        raise FileError(
+            f"{path} is a TDMS file of National Instruments: install the package that reads it, "
+            "pip install 'optobind[tdms]', or convert it with LabVIEW to CSV"
+        ) from None
+    try:
+        file = TdmsFile.read(path)
+        groups: dict[str, dict[str, Any]] = {"": dict(file.properties)}
+        arrays = []
+        for group in file.groups():
+            name = group.name.replace("/", "_")
+            groups[name] = dict(group.properties)
+            for channel in group.channels():
+                leaf = channel.name.replace("/", "_")
+                values = np.asarray(channel[:])
+                arrays.append(NamedArray.of(f"{name}/{leaf}", values, dict(channel.properties)))
+    except (
+        OSError, ValueError, KeyError, IndexError, TypeError, EOFError, struct.error,
+        OverflowError, NotImplementedError, MemoryError, AttributeError,
+    ) as error:  # fmt: skip
+        text = " ".join(str(error).split())[:120]
+        raise FileError(f"{path} cannot be read as TDMS (truncated or damaged): {text}") from None
+    if not arrays:
+        raise FileError(f"{path} holds no channels: a TDMS file that is truncated or empty")
+    return record_of_arrays("tdms", path, arrays, groups, reading)

@@ -1,0 +1,115 @@
+"""The commands ``optobind fit …`` and their options."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Optional
+
+import typer
+
+from .arguments import (
+    BandOption,
+    ChannelsOption,
+    ColumnsOption,
+    FilesArgument,
+    IntervalsOption,
+    JsonOption,
+    KeyOption,
+    OutOption,
+    RateOption,
+)
+
+__all__ = ["fit_app"]
+
+fit_app = typer.Typer(help="Fit recorded data.", no_args_is_help=False)
+
+
+@fit_app.command("spectrum")
+def fit_spectrum(
+    files: FilesArgument,
+    model: Annotated[
+        Optional[Literal["single", "pair"]],  # noqa: UP045
+        typer.Option("--model", help="Default: pair if two channels are chosen, else single."),
+    ] = None,
+    band: BandOption = None,
+    channels: ChannelsOption = None,
+    segment: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--segment", metavar="N", help="Samples per segment."),
+    ] = None,
+    rate: RateOption = None,
+    intervals: IntervalsOption = None,
+    key: KeyOption = None,
+    columns: ColumnsOption = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit averaged spectra: one particle or a coupled pair."""
+    from .output import require_makeable
+
+    require_makeable(out)
+    from .fit import SpectrumOptions, fit_spectrum_file
+    from .options import band_option, reading_options
+
+    options = SpectrumOptions(model, band_option(band), channels, segment, intervals)
+    fit_spectrum_file(files, reading_options(rate, key, columns), options, out, as_json)
+
+
+@fit_app.command("reheating")
+def fit_reheating(
+    files: FilesArgument,
+    band: BandOption = None,
+    release_index: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--release-index", metavar="N", help="Sample of the release in each row."),
+    ] = None,
+    phase: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--phase", help="Releases of a reversed phase: as-set or reversed."),
+    ] = None,
+    channels: ChannelsOption = None,
+    estimator: Annotated[
+        Literal["exact", "transitions", "curves"],
+        typer.Option("--estimator", help="Whose numbers count; all are shown."),
+    ] = "exact",
+    intervals: IntervalsOption = None,
+    rate: RateOption = None,
+    key: KeyOption = None,
+    columns: ColumnsOption = None,
+    gate: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--gate", metavar="CHANNEL", help="Channel of the feedback gate: low is off."),
+    ] = None,
+    trigger: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--trigger", metavar="CHANNEL", help="Channel whose rising edges release."),
+    ] = None,
+    inverted: Annotated[
+        bool, typer.Option("--inverted", help="Gate: high is off; trigger: falling edges.")
+    ] = False,
+    duration: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--duration", metavar="TIME", help='Length of a release: s, or "2 ms".'),
+    ] = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit what happens after the releases of a pair."""
+    from .output import require_makeable
+
+    require_makeable(out)
+    from .fit import ReheatingOptions, fit_reheating_file
+    from .options import band_option, quantity_option, reading_options
+
+    options = ReheatingOptions(
+        band_option(band),
+        release_index,
+        channels,
+        gate,
+        trigger,
+        inverted,
+        quantity_option("--duration", duration, "s"),
+        phase,
+        estimator,
+        intervals,
+    )
+    fit_reheating_file(files, reading_options(rate, key, columns), options, out, as_json)
