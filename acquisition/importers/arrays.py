@@ -173,9 +173,6 @@ def _record(
     )
 
 
-# -- choosing ------------------------------------------------------------------------------------
-
-
 def _chosen(path: Path, arrays: Sequence[NamedArray], reading: Reading) -> list[NamedArray]:
     """The arrays that hold the samples."""
     able = [array for array in arrays if array.is_record]

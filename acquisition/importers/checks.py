@@ -40,7 +40,7 @@ def release_of(
     path: Path, around: Sequence[tuple[str, Any]], samples: NDArray[Any], axis: Axis
 ) -> int | None:
     """Release of each repetition: stated, or where time passes zero."""
-    n = samples.shape[-2]
+    n = int(samples.shape[-2])
     for name, value in around:
         if name == "release_index":
             number = stored_number(path, name, np.asarray(value))
