@@ -21,6 +21,7 @@ from ...models.inference.parameters import UNITS
 from ..free_memory import require_memory
 from ..records.array_source import array_record
 from ..records.record import Record, checked_rate
+from .checks import checked_samples, release_of, stored_number, stored_text
 from .names import Unit, is_time_name, known_unit, split_name
 from .preamble import rate_of_entry
 from .reading import Reading, shown_names, time_and_columns
@@ -154,7 +155,7 @@ def _record(
 ) -> Record:
     """Check the samples that are kept and make the record."""
     data = samples if len(kept) == len(names) else np.ascontiguousarray(samples[..., list(kept)])
-    data = _checked(path, data)
+    data = checked_samples(path, data)
     unit = _unit(path, chosen, around)
     scale = np.full(len(kept), unit.factor)
     if unit.factor != 1.0:
@@ -167,12 +168,9 @@ def _record(
         unit.si,
         scale,
         data,
-        _release(path, around, data, axis),
+        release_of(path, around, data, axis),
         axis.warnings,
     )
-
-
-# -- choosing ------------------------------------------------------------------------------------
 
 
 def _chosen(path: Path, arrays: Sequence[NamedArray], reading: Reading) -> list[NamedArray]:
@@ -265,7 +263,7 @@ def _names(
     """Names of the channels: those stored, or of the arrays that stand side by side."""
     stored = [a for a in arrays if a.path == "channels" and a.dtype.kind in "US"]
     if stored and len(chosen) == 1:
-        names = [_text(value) for value in np.atleast_1d(stored[0].load())]
+        names = [stored_text(value) for value in np.atleast_1d(stored[0].load())]
         if len(names) != channels:
             raise FileError(f"{path}: {len(names)} channel names for {channels} channels")
         return names
@@ -319,11 +317,11 @@ def _stated(
         if found and level != nearest:
             break
         if name == "sample_rate":
-            number = _number(path, name, np.asarray(value))
+            number = stored_number(path, name, np.asarray(value))
             found.append(Stated(name, checked_rate(str(path), number)))
             nearest = level
             continue
-        text = _text(value) if np.size(value) == 1 else ""
+        text = stored_text(value) if np.size(value) == 1 else ""
         rate = rate_of_entry(str(path), name, text)
         if rate is not None:
             found.append(Stated(name, checked_rate(str(path), rate.rate)))
@@ -363,7 +361,7 @@ def _time_unit(name: str, attributes: Mapping[str, Any] | None = None) -> tuple[
     unit = head.unit
     for key, value in (attributes or {}).items():
         if key.lower() in _UNIT_NAMES and called:
-            unit = known_unit(_text(value), time=True) or unit
+            unit = known_unit(stored_text(value), time=True) or unit
     return (unit.factor if unit is not None and unit.si == "s" else None), called
 
 
@@ -376,7 +374,7 @@ def _unit(path: Path, chosen: Sequence[NamedArray], around: Sequence[tuple[str, 
                 raise FileError(
                     f"{path}: unit must be one text, got {shown.dtype} of shape {shown.shape}"
                 )
-            text = _text(value)
+            text = stored_text(value)
             unit = known_unit(text)
             if unit is None or unit.si not in UNITS:
                 raise FileError(f"{path}: unit {text!r} is not known; known: {', '.join(UNITS)}")
@@ -386,54 +384,6 @@ def _unit(path: Path, chosen: Sequence[NamedArray], around: Sequence[tuple[str, 
         raise FileError(f"{path}: its arrays have different units: choose with --key")
     unit = found.pop()
     return Unit("V", 1.0) if unit is None or unit.si not in UNITS else unit
-
-
-# -- samples --------------------------------------------------------------------------------------
-
-
-def _checked(path: Path, samples: NDArray[Any]) -> NDArray[Any]:
-    """Return finite samples as float32 or float64."""
-    if samples.dtype != np.float32:
-        samples = samples.astype(np.float64)
-    bad = ~np.isfinite(samples)
-    if bad.any():
-        where = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), samples.shape))
-        raise FileError(
-            f"{path}: samples must be finite; {int(bad.sum())} are not, first at {where}"
-        )
-    return samples
-
-
-def _number(path: Path, name: str, value: NDArray[Any]) -> float:
-    """Return a real scalar."""
-    if value.size != 1 or value.dtype.kind not in "iuf":
-        raise FileError(f"{path}: {name} must be one real number, got {value.dtype} {value.shape}")
-    return float(value.item())
-
-
-def _release(
-    path: Path, around: Sequence[tuple[str, Any]], samples: NDArray[Any], axis: Axis
-) -> int | None:
-    """Release of each repetition: stated, or where time passes zero."""
-    n = samples.shape[-2]
-    for name, value in around:
-        if name == "release_index":
-            number = _number(path, name, np.asarray(value))
-            if not (math.isfinite(number) and number == int(number) and 0 <= number < n):
-                raise FileError(
-                    f"{path}: release_index must be a whole number 0 … {n - 1}, got {number:g}"
-                )
-            return int(number)
-    if samples.ndim == 3 and axis.start is not None and axis.start < 0.0:
-        return min(int(round(-axis.start * axis.rate)), n - 1)
-    return None
-
-
-def _text(value: Any) -> str:
-    """A stored value of one element as text."""
-    item = np.asarray(value).ravel()
-    first = item[0] if item.size else ""
-    return first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first)
 
 
 def _with_names(path: Path, error: FileError, arrays: Sequence[NamedArray]) -> FileError:

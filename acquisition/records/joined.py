@@ -113,8 +113,7 @@ def _delays(records: Sequence[Record]) -> list[str]:
         if abs(late) > _NEGLIGIBLE_DELAY:
             said.append(
                 f"{record.path.name} begins {late:.3g} samples after {records[0].path.name}: a "
-                "delay "
-                "between the channels"
+                "delay between the channels"
             )
     return said
 

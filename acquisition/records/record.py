@@ -80,8 +80,7 @@ class Record:
         The file, the first one of several.
     kind : str
         Format of the file: "run", "csv", "lecroy", "npz", "npy", "matlab", "hdf5", "wav", "tdms",
-        or
-        the name of an importer of another package.
+        or the name of an importer of another package.
     sample_rate : float
         Hz.
     names : tuple of str
