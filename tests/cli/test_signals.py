@@ -214,7 +214,8 @@ def test_a_trigger_that_never_comes_obeys_signals(terminals, tmp_path, number, c
     try:
         rig, out = tmp_path / "rig.toml", tmp_path / "out"
         rig.write_text(rig_on(server, loaded.source), encoding="utf-8")
-        terminal = terminals("run", "reheating", "--rig", rig, *ENDLESS, out)
+        long = ("--set", "plan.release_time=20 ms")  # a call switches the gate
+        terminal = terminals("run", "reheating", "--rig", rig, *long, *ENDLESS, out)
         wait_for(out / "run.h5", terminal.process, terminal)
         deadline = time.monotonic() + 60.0
         while b"waiting for the start trigger" not in terminal.text:
