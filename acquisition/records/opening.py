@@ -132,10 +132,10 @@ def _is_run(path: Path, head: bytes) -> bool:
     if not head.startswith(HDF5):
         return False
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             stored = file.attrs.get("schema", b"")
             return isinstance(stored, bytes) and stored == SCHEMA.encode("ascii")
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError):
         return True
 
 
