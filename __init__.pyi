@@ -92,6 +92,7 @@ from .models.inference.reheating.fits import (
     predict_reheating as predict_reheating,
 )
 from .models.inference.reheating.surface import reheating_parameters as reheating_parameters
+from .models.inference.result import FitResult as FitResult
 from .models.inference.convention import fit_convention as fit_convention, in_quanta as in_quanta
 from .models.inference.evidence import Evidence as Evidence, evidence as evidence
 from .models.inference.profiles import (

@@ -19,6 +19,8 @@ from optobind.acquisition.session import Session
 from optobind.acquisition.slots import LogBook
 from optobind.config.notebook import load_rig
 
+pytestmark = pytest.mark.realtime
+
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks logind")
 
 

@@ -24,6 +24,8 @@ from optobind.instruments.rig import DetectorChannel, Rig
 from optobind.models.blocks import Block
 from optobind.models.errors import FileError
 
+pytestmark = pytest.mark.realtime
+
 PATIENCE = 60.0  # s, for machines that do much else
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="open files cannot be taken away there")
 

@@ -11,6 +11,8 @@ from optobind.config.build import build_rig
 from optobind.config.load import read_rig
 from optobind.config.toml_writer import to_toml
 
+pytestmark = pytest.mark.realtime
+
 MONITOR = {"channel": 2, "name": "gate", "role": "monitor"}
 RATE = 2e5
 

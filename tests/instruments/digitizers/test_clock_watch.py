@@ -8,6 +8,8 @@ import pytest
 
 from optobind.instruments.digitizers.clock_watch import ClockWatch
 
+pytestmark = pytest.mark.realtime
+
 RATE = 1e6
 
 

@@ -22,6 +22,8 @@ from optobind.models.errors import DeviceError, InputError
 
 from .conftest import make_rig
 
+pytestmark = pytest.mark.realtime
+
 RATE = 1e6
 LINE = "port0/line0"
 PIN = "port2/line4"  # of the first counter

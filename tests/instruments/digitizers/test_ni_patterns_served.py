@@ -17,6 +17,8 @@ from nidaqmx.stream_writers import AnalogSingleChannelWriter
 
 from .conftest import make_rig
 
+pytestmark = pytest.mark.realtime
+
 RATE = 1e6
 CLOCK = "/Dev1/ai/SampleClock"
 GATE = "Dev1/port0/line0"

@@ -26,6 +26,8 @@ from optobind.models.errors import DeviceError, InputError
 from .conftest import make_rig
 from .test_ni_pattern import LINE, PIN, RATE, edges, record, release_edges, releases, wired
 
+pytestmark = pytest.mark.realtime
+
 MAIN = Path(__file__).with_name("played_main.py")
 PATIENCE = 60.0
 

@@ -24,6 +24,8 @@ from optobind.instruments.virtual.serial_server import serve_serial
 from optobind.instruments.virtual.text_server import serve_text
 from optobind.models.errors import DeviceError
 
+pytestmark = pytest.mark.realtime
+
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals on Windows")
 TCP = "TCPIP0::127.0.0.1::65001::SOCKET"
 
