@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from ..models.blocks import Block, BlockStatus
 from ..models.errors import FileError, InputError
 from .checksums import CheckedTables, DamagedRows
 from .events import Event
+from .hdf5_errors import one_line, reading
 from .ranges import NO_END, Range, Ranges
 from .releases import Release, rail_of, reaches_rail
 from .run_digest import Progress, RunDigest, digest_of
@@ -82,7 +82,7 @@ class RunFile:
         self._table: tuple[NDArray[np.int64], Ranges] | None = None
         self._digest: RunDigest | None = None
         self._rail: tuple[Range, NDArray[Any], float] | None = None
-        with _reading(path):
+        with reading(path):
             self.manifest = read_manifest(path, file)
             self._tables = CheckedTables(file)
             self._samples = self._tables.datasets["samples"]
@@ -116,7 +116,7 @@ class RunFile:
                 file.close()
             raise
         except (OSError, RuntimeError) as error:
-            raise FileError(f"{path} cannot be read as a run file: {_one_line(error)}") from None
+            raise FileError(f"{path} cannot be read as a run file: {one_line(error)}") from None
 
     @classmethod
     def open_own(cls, path: Path) -> RunFile:
@@ -141,7 +141,7 @@ class RunFile:
 
     def refresh(self) -> None:
         """Look again at a file that is being written."""
-        with _reading(self.path):
+        with reading(self.path):
             self._tables.refresh()
         self._table = self._digest = self._rail = None
 
@@ -245,7 +245,7 @@ class RunFile:
 
     def results(self) -> dict[str, Any]:
         """Return what :func:`~.runfile_results.write_results` stored; empty before that."""
-        with _reading(self.path):
+        with reading(self.path):
             return read_results(self.path, self._file)
 
     @property
@@ -269,7 +269,7 @@ class RunFile:
 
     def each_damage(self) -> Iterator[DamagedRows | int]:
         """Read everything once, see :func:`~.runfile_damage.verify`."""
-        with _reading(self.path):
+        with reading(self.path):
             yield from self._tables.damage()
 
     # -- samples -------------------------------------------------------------------------
@@ -343,7 +343,7 @@ class RunFile:
     def _read(self, table: str, start: int, stop: int) -> NDArray[Any]:
         """Rows of a dataset that are what was recorded."""
         try:
-            with _reading(self.path):
+            with reading(self.path):
                 return self._tables.read(table, start, stop)
         except DamagedRows as damaged:
             ranges = damaged.ranges
@@ -394,19 +394,3 @@ class RunFile:
             self._rail = block, counts, rail_of(counts)
         _, counts, rail = self._rail
         return reaches_rail(counts[max(0, start - block[0]) : stop - block[0]], rail)
-
-
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turn what HDF5 raises on a damaged file into a FileError."""
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise FileError(f"{path} is truncated or damaged: {_one_line(error)}") from None
-
-
-def _one_line(error: BaseException) -> str:
-    """First line of an HDF5 message."""
-    return " ".join(str(error).split())[:200]
