@@ -23,6 +23,7 @@ from ..models.inference.reheating.estimate import (
 from ..models.inference.reheating.fits import reheating_estimators
 from ..models.inference.reheating.samples import line_frequencies
 from ..models.inference.result import FitResult
+from ..models.soundness import SampleWatch
 from .choice import Progress, check_band, with_input
 from .quanta import rescaled_estimate
 
@@ -163,8 +164,10 @@ def analyse_reheating(
         unit = "quanta"
     accumulator = ReheatingAccumulator(record.sample_rate, band=band, unit=unit, keep=False)
     releases = _Releases(record, chosen, ranges)
+    watch = SampleWatch([record.names[column] for column in chosen])
     for batch in releases:
         done = accumulator.add(batch * factor)
+        watch.add(batch)
         if progress is not None:
             progress(_AVERAGING * done / len(ranges))
     estimate = accumulator.estimate()
@@ -177,6 +180,10 @@ def analyse_reheating(
     names = [estimator, *(name for name in ESTIMATORS if name in found and name != estimator)]
     complete: dict[str, FitResult] = {
         name: _with_releases(with_input(found[name], record, chosen), record) for name in names
+    }
+    said = watch.findings()
+    complete = {
+        name: replace(fit, warnings=(*said, *fit.warnings)) for name, fit in complete.items()
     }
     return ReheatingAnalysis(estimate, complete)
 

@@ -13,6 +13,7 @@ from ..models.inference.convention import in_quanta, own_scale
 from ..models.inference.result import FitResult
 from ..models.inference.spectral.choose import choose_band, choose_segment
 from ..models.inference.spectral.fits import fit_pair, fit_single
+from ..models.soundness import SampleWatch, same_signal
 from ..models.spectra import CsdEstimate
 from .choice import Progress, check_band, with_input
 from .quanta import csd_in_quanta
@@ -102,7 +103,13 @@ def analyse_spectrum(
     """
     chosen, model = _choose(record, channels, model)
     check_band(band, record.sample_rate)
-    csd = _estimate_csd(record, chosen, segment, band, progress)
+    watch = SampleWatch([record.names[column] for column in chosen])
+    csd = _estimate_csd(record, chosen, segment, band, watch, progress)
+    if model == "pair" and same_signal(csd):
+        raise InputError(
+            f"both channels of {record.path} hold the same signal (coherence 1): choose the two "
+            "detectors, or fit one of them, --model single --channels 0"
+        )
     if segment is not None and csd.averages < 2:
         raise InputError(
             f"too few averages: {csd.averages} segment of {segment} samples, at least 2 are "
@@ -123,6 +130,7 @@ def analyse_spectrum(
     if masses is not None:
         result = in_quanta(result, masses)
         csd = csd_in_quanta(csd, masses, own_scale(result))
+    result = replace(result, warnings=(*watch.findings(), *result.warnings))
     if channels is None:
         result = _with_choice(result, record, chosen)
     return SpectrumAnalysis(csd, with_input(result, record, chosen))
@@ -153,6 +161,7 @@ def _estimate_csd(
     columns: tuple[int, ...],
     segment: int | None,
     band: tuple[float, float] | None,
+    watch: SampleWatch,
     progress: Progress | None,
 ) -> CsdEstimate:
     """Average over all steady stretches, block by block."""
@@ -178,6 +187,7 @@ def _estimate_csd(
     done = 0
     for block in record.steady_blocks(columns):
         estimator.add(block)
+        watch.add(block.samples)
         done += len(block.samples)
         if progress is not None:
             progress(done / total)
