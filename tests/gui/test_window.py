@@ -25,6 +25,9 @@ from optobind.gui.theme import LIGHT
 from optobind.gui.window import MainWindow
 from optobind.models.errors import DeviceError, InputError
 
+# The lowest pyqtgraph may draw a line that has just left its plot, on a slow computer.
+pytestmark = pytest.mark.realtime
+
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 
 
