@@ -1,6 +1,6 @@
 """One program at a time on one address: two on one line would take each other's answers.
 
-A claim is a lock of the operating system on a file in the user's runtime folder, so it is gone with
+A claim is a lock of the operating system on a file in a folder of the user's, so it is gone with
 the process that made it, however that ends; the file tells who has it. Serial ports are locked
 themselves as well, see :mod:`.serial_port`.
 """
@@ -35,14 +35,19 @@ _ATTEMPTS = 20  # a file that its last holder removes between our opening and lo
 def runtime_folder() -> Path:
     """Folder of the locks of this user on this computer: the same for every program of his.
 
-    Environment variables do not decide: a program started by cron or ssh has others.
+    Environment variables do not decide, nor whether somebody is logged in: a program started by
+    cron or ssh has others. A home that several computers share has a folder for each.
     """
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or tempfile.gettempdir()
         return Path(base) / "optobind" / "locks"
-    user = os.getuid()
-    run = Path(f"/run/user/{user}")
-    return run / "optobind" if os.access(run, os.W_OK) else Path(f"/tmp/optobind-{user}")
+    import pwd  # POSIX only
+
+    user = pwd.getpwuid(os.getuid())
+    home = Path(user.pw_dir)
+    if os.access(home, os.W_OK):
+        return home / ".cache" / "optobind" / f"locks-{socket.gethostname()}"
+    return Path(tempfile.gettempdir()) / f"optobind-{user.pw_uid}"  # a service without a home
 
 
 def canonical(address: str) -> str:
