@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from ..acquisition.csd import CsdEstimator
 from ..acquisition.records.record import Record
@@ -16,6 +16,7 @@ from ..models.inference.spectral.fits import fit_pair, fit_single
 from ..models.soundness import SampleWatch, same_signal
 from ..models.spectra import CsdEstimate
 from .choice import Progress, check_band, with_input
+from .detection import Ranges, corrected, delay_warning, notched, tone_warning, without_ranges
 from .quanta import csd_in_quanta
 
 __all__ = ["SpectrumAnalysis", "analyse_spectrum"]
@@ -61,6 +62,9 @@ def analyse_spectrum(
     band: tuple[float, float] | None = None,
     channels: Sequence[int] | None = None,
     segment: int | None = None,
+    exclude: Ranges = (),
+    delay: float | None = None,
+    mixing: tuple[float, float] | None = None,
     progress: Progress | None = None,
 ) -> SpectrumAnalysis:
     """Estimate and fit the spectra of a record's steady stretches, in bounded memory.
@@ -77,6 +81,13 @@ def analyse_spectrum(
         Columns, particle 1 first; out-of-loop detectors by default.
     segment : int, optional
         Samples per segment; so that the lines are resolved by default.
+    exclude : sequence of (float, float)
+        Ranges that are left out, Hz, such as that of a tone.
+    delay : float, optional
+        By how much the second channel was sampled later than the first, s; by default what the
+        record tells of its channels.
+    mixing : (float, float), optional
+        Known cross-talk of two detectors, T_12 and T_21 of y = Tz.
     progress : callable, optional
         Called with the share of the samples that were averaged, 0 … 1.
 
@@ -104,7 +115,7 @@ def analyse_spectrum(
     chosen, model = _choose(record, channels, model)
     check_band(band, record.sample_rate)
     watch = SampleWatch([record.names[column] for column in chosen])
-    csd = _estimate_csd(record, chosen, segment, band, watch, progress)
+    csd = _estimate_csd(record, chosen, segment, band, exclude, watch, progress)
     if model == "pair" and same_signal(csd):
         raise InputError(
             f"both channels of {record.path} hold the same signal (coherence 1): choose the two "
@@ -120,20 +131,41 @@ def analyse_spectrum(
             f"too few averages: {record.path} holds {record.longest()} samples, which give 1 "
             f"segment; at least {_SHORTEST_ALONE} samples are needed, or a shorter --segment"
         )
+    csd = without_ranges(corrected(csd, record, chosen, delay, mixing), exclude)
     used = choose_band(csd) if band is None else band
     masses = record.masses_of(chosen) if record.unit == "m" else None
     if model == "pair":
         pair_masses = None if masses is None else (masses[0], masses[1])
         result = fit_pair(csd, band=used, masses=pair_masses)
+        said = delay_warning(csd, used, result, pair_masses)
     else:
-        result = fit_single(csd, band=used)
+        result, said = fit_single(csd, band=used), ()
+    said += tone_warning(result, record.steady().samples / record.sample_rate)
     if masses is not None:
         result = in_quanta(result, masses)
         csd = csd_in_quanta(csd, masses, own_scale(result))
-    result = replace(result, warnings=(*watch.findings(), *result.warnings))
+    result = replace(
+        result,
+        warnings=(*watch.findings(), *said, *result.warnings),
+        input={**result.input, **_taken_off(exclude, delay, mixing)},
+    )
     if channels is None:
         result = _with_choice(result, record, chosen)
     return SpectrumAnalysis(csd, with_input(result, record, chosen))
+
+
+def _taken_off(
+    exclude: Ranges, delay: float | None, mixing: tuple[float, float] | None
+) -> dict[str, Any]:
+    """What was taken off the data, for the provenance; nothing where nothing was."""
+    known: dict[str, Any] = {}
+    if exclude:
+        known["exclude"] = [list(pair) for pair in exclude]
+    if delay is not None:
+        known["delay"] = delay
+    if mixing is not None:
+        known["mixing"] = list(mixing)
+    return known
 
 
 def _choose(
@@ -161,6 +193,7 @@ def _estimate_csd(
     columns: tuple[int, ...],
     segment: int | None,
     band: tuple[float, float] | None,
+    exclude: Ranges,
     watch: SampleWatch,
     progress: Progress | None,
 ) -> CsdEstimate:
@@ -170,6 +203,7 @@ def _estimate_csd(
     if segment is None:
         start, stop = ranges[0]
         probe = record.source.counts(start, min(stop, start + _PROBE_SAMPLES), columns)
+        probe = notched(probe, record.sample_rate, exclude)
         segment = choose_segment(probe, record.sample_rate, band)
     elif segment > (longest := record.longest()):
         # Asked before the estimator makes room for such a segment.

@@ -330,12 +330,15 @@ def invoke(arguments: Sequence[str]) -> int:
         For wrong usage, among everything that a command raises.
     """
     from ..models.errors import InputError
+    from .options import with_pairs
 
     # The base of the parser's errors, wherever this version of typer keeps it.
     parser_error: Any = typer.BadParameter.__mro__[2]
     command = typer.main.get_command(app)
     try:
-        result = command.main(args=list(arguments), prog_name="optobind", standalone_mode=False)
+        result = command.main(
+            args=with_pairs(arguments, "--exclude"), prog_name="optobind", standalone_mode=False
+        )
     except parser_error as error:
         raise InputError(_usage_text(error)) from None
     except typer.Abort:

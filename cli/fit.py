@@ -45,6 +45,9 @@ class SpectrumOptions:
     channels: str | None = None
     segment: int | None = None
     intervals: bool | None = None
+    exclude: tuple[tuple[float, float], ...] = ()
+    delay: float | None = None
+    mixing: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,9 @@ def fit_spectrum_file(
             band=options.band,
             channels=columns,
             segment=options.segment,
+            exclude=options.exclude,
+            delay=options.delay,
+            mixing=options.mixing,
             progress=progress,
         )
     _require_converged(analysis.result)

@@ -37,6 +37,20 @@ def fit_spectrum(
         typer.Option("--segment", metavar="N", help="Samples per segment."),
     ] = None,
     rate: RateOption = None,
+    exclude: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(
+            "--exclude", metavar="LO HI", help="Frequencies to leave out, such as a tone. Repeats."
+        ),
+    ] = None,
+    delay: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--delay", metavar="TIME", help='Channel 2 after channel 1: s, or "1 us".'),
+    ] = None,
+    mixing: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--mixing", metavar="E[,E]", help="Known cross-talk: 5 %, or T12,T21."),
+    ] = None,
     intervals: IntervalsOption = None,
     key: KeyOption = None,
     columns: ColumnsOption = None,
@@ -48,9 +62,24 @@ def fit_spectrum(
 
     require_makeable(out)
     from .fit import SpectrumOptions, fit_spectrum_file
-    from .options import band_option, reading_options
+    from .options import (
+        band_option,
+        exclude_option,
+        mixing_option,
+        quantity_option,
+        reading_options,
+    )
 
-    options = SpectrumOptions(model, band_option(band), channels, segment, intervals)
+    options = SpectrumOptions(
+        model,
+        band_option(band),
+        channels,
+        segment,
+        intervals,
+        exclude_option(exclude),
+        quantity_option("--delay", delay, "s", signed=True),
+        mixing_option(mixing),
+    )
     fit_spectrum_file(files, reading_options(rate, key, columns), options, out, as_json)
 
 

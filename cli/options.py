@@ -10,13 +10,17 @@ from ..models.errors import InputError
 from ..models.units import to_si
 
 __all__ = [
+    "PAIRED",
     "ReadingOptions",
     "band_option",
     "choice_option",
+    "exclude_option",
+    "mixing_option",
     "quantity_option",
     "reading_options",
     "share_option",
     "sure",
+    "with_pairs",
 ]
 
 _UNITS = {
@@ -51,7 +55,25 @@ def reading_options(rate: str | None, key: str | None, columns: str | None) -> R
     return ReadingOptions(quantity_option("--rate", rate, "Hz"), key, entries)
 
 
-def quantity_option(name: str, text: str | None, unit: str) -> float | None:
+PAIRED = "\N{HORIZONTAL ELLIPSIS}"
+"""Between the two values of an option that may be repeated."""
+
+
+def with_pairs(arguments: Sequence[str], name: str) -> list[str]:
+    """Put the two values behind each ``name`` into one, which a parser of lists can take."""
+    joined: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        word = waiting.pop(0)
+        joined.append(word)
+        if word == name and len(waiting) > 1 and PAIRED not in waiting[0]:
+            joined.append(PAIRED.join((waiting.pop(0), waiting.pop(0))))
+    return joined
+
+
+def quantity_option(
+    name: str, text: str | None, unit: str, *, signed: bool = False
+) -> float | None:
     """Read the value of an option; a bare number is in ``unit``.
 
     Parameters
@@ -62,6 +84,8 @@ def quantity_option(name: str, text: str | None, unit: str) -> float | None:
         As given, such as "2 MHz"; None when left out.
     unit : {"Hz", "s", "Pa", "K", "kg/m^3"}
         SI unit of the result.
+    signed : bool
+        Whether a time may be negative.
 
     Raises
     ------
@@ -74,8 +98,8 @@ def quantity_option(name: str, text: str | None, unit: str) -> float | None:
         value = to_si(text, unit, default=unit, units=_UNITS[unit])
     except ValueError as error:
         raise InputError(f"{name} {error}") from None
-    if not (math.isfinite(value) and (unit != "s" or value >= 0.0)):
-        least = ", at least 0 s" if unit == "s" else ""
+    if not (math.isfinite(value) and (unit != "s" or signed or value >= 0.0)):
+        least = ", at least 0 s" if unit == "s" and not signed else ""
         raise InputError(f"{name} must be finite{least}, got {text[:60]!r}")
     return value
 
@@ -87,21 +111,45 @@ def sure(name: str, text: str, unit: str) -> float:
     return value
 
 
-def share_option(name: str, text: str) -> float:
+def share_option(name: str, text: str, *, least: float = 0.0) -> float:
     """Read a share such as "10 %" or 0.1.
 
     Raises
     ------
     InputError
-        Unless it lies between 0 and 1.
+        Unless it lies between ``least`` and 1.
     """
     try:
         value = to_si(text, "")
     except ValueError as error:
         raise InputError(f"{name} {error}") from None
-    if not 0.0 <= value <= 1.0:
-        raise InputError(f"{name} must lie between 0 % and 100 %, got {text[:60]!r}")
+    if not least <= value <= 1.0:
+        raise InputError(
+            f"{name} must lie between {100.0 * least:g} % and 100 %, got {text[:60]!r}"
+        )
     return value
+
+
+def mixing_option(text: str | None) -> tuple[float, float] | None:
+    """Read ``--mixing``: one share both ways, or T_12,T_21."""
+    if text is None:
+        return None
+    parts = [share_option("--mixing", part, least=-1.0) for part in text.split(",")]
+    if len(parts) > 2:
+        raise InputError(f"--mixing needs one share or two, T12,T21, got {text[:60]!r}")
+    return parts[0], parts[-1]
+
+
+def exclude_option(ranges: Sequence[str] | None) -> tuple[tuple[float, float], ...]:
+    """Read ``--exclude LO HI``, Hz unless a unit follows; it may be given several times."""
+    found = []
+    for text in ranges or ():
+        low, _, high = text.partition(PAIRED)
+        pair = sure("--exclude", low, "Hz"), sure("--exclude", high, "Hz")
+        if not 0.0 <= pair[0] < pair[1]:
+            raise InputError(f"--exclude must rise from 0 Hz or more, got {low[:30]} {high[:30]}")
+        found.append(pair)
+    return tuple(found)
 
 
 def choice_option(name: str, text: str | None, known: Sequence[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -102,6 +103,50 @@ class CsdEstimate:
                 f"band {low:g} … {high:g} Hz holds no bin: bins are {self.bin_width:g} Hz apart"
             )
         return self._with(self.frequencies[keep], self.matrix[keep])
+
+    def without(self, low: float, high: float) -> CsdEstimate:
+        """Leave out the bins with low ≤ f ≤ high (Hz), such as those of a tone.
+
+        Raises
+        ------
+        InputError
+            If the range is reversed, or no bin would be left.
+        """
+        if not 0.0 <= low < high:
+            raise InputError(f"excluded range {low:g} … {high:g} Hz must rise from 0 Hz or more")
+        keep = (self.frequencies < low) | (self.frequencies > high)
+        if not keep.any():
+            raise InputError(f"leaving out {low:g} … {high:g} Hz leaves no bin of the spectrum")
+        return self._with(self.frequencies[keep], self.matrix[keep])
+
+    def undelayed(self, delays: Sequence[float]) -> CsdEstimate:
+        """Take off known delays: channel j was sampled delays[j] (s) later than its clock says.
+
+        A record x_j(t + τ_j) has Z_j e^{2πifτ_j}, so that S_jl is turned by −2πf(τ_j − τ_l).
+        """
+        tau = np.asarray(delays, dtype=np.float64)
+        turn = np.exp(-2j * np.pi * self.frequencies[:, None] * tau)
+        return self._with(self.frequencies, self.matrix * turn[:, :, None] * turn.conj()[:, None])
+
+    def unmixed(self, mixing: NDArray[np.float64]) -> CsdEstimate:
+        """Undo a known mixing of the detectors, y = Tz: S = T⁻¹ S_y T⁻ᵀ.
+
+        Imprecision that belongs to each detector is mixed by that, by the order of ε.
+
+        Raises
+        ------
+        InputError
+            If the matrix does not suit the channels or cannot be inverted.
+        """
+        if mixing.shape != (self.channels, self.channels):
+            raise InputError(
+                f"a mixing matrix of {self.channels} channels is {self.channels} × "
+                f"{self.channels}, got {mixing.shape}"
+            )
+        if abs(float(np.linalg.det(mixing))) < 0.1:
+            raise InputError("the mixing matrix is nearly singular: the detectors show one signal")
+        inverse = np.linalg.inv(mixing)
+        return self._with(self.frequencies, inverse @ self.matrix @ inverse.T)
 
     def select(self, channels: tuple[int, ...]) -> CsdEstimate:
         """Keep some channels, in the order given.
