@@ -24,6 +24,9 @@ __all__ = ["choose_band", "choose_segment"]
 # Bins within the full width at half maximum of the narrowest line.
 _BINS_PER_LINE = 5.0
 _SHORTEST = 256
+# A line wider than this share of its frequency is nearly overdamped: what tells D and ω lies below
+# ω²/γ, and needs so many bins between 0 and the line.
+_BROAD, _BINS_BELOW = 0.2, 400.0
 # Longer segments are tried only when these do not resolve a line.
 _FIRST = 1 << 18
 # A band narrower than this many of the record's finest bins may hold none of a shorter segment's.
@@ -98,6 +101,9 @@ def choose_segment(
         if not lines:
             return int(max(min(_SHORTEST, longest), segment // 4))
         wanted = sample_rate * _BINS_PER_LINE / min(line.width for line in lines)
+        broad = [line.frequency for line in lines if line.width > _BROAD * line.frequency]
+        if broad:
+            wanted = max(wanted, sample_rate * _BINS_BELOW / min(broad))
         if wanted <= 2.0 * segment:
             best = 2 ** math.ceil(math.log2(wanted))
             best = int(min(max(best, min(_SHORTEST, longest)), longest))
@@ -291,6 +297,8 @@ def choose_band(csd: CsdEstimate) -> tuple[float, float]:
     low = min(line.frequency for line in mains)
     high = max(line.frequency for line in mains)
     reach = min(max(_WIDTHS * width, _BINS * csd.bin_width), 0.5 * (most - (high - low)))
+    if any(line.width > _BROAD * line.frequency for line in near):
+        reach = 0.5 * most  # nearly overdamped: its wings are all there is
     bottom, top = low - reach, high + reach
     for line in foreign:
         bottom, top = _without(line, low, high, width, (bottom, top))

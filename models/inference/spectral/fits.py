@@ -85,7 +85,7 @@ def fit_single(
         starts = [single_start(line, ratio) for ratio in (1.0, 0.2)]
         optimum = _best(problem, [bounded("single", cut, s) for s in starts])
         if not optimum.converged:
-            optimum = _climbed(problem, bounded("single", cut, optimum.values))
+            optimum = _climbed(problem, bounded("single", cut, optimum.values), 200)
     else:
         optimum = _climbed(problem, params)
     return result_of(problem, cut, optimum)
