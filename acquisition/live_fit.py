@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -301,6 +302,7 @@ class FitProcess:
         if executor is None:
             return
         workers = list((getattr(executor, "_processes", None) or {}).values())
+        tasks = getattr(getattr(executor, "_call_queue", None), "_reader", None)
         executor.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
             worker.terminate()
@@ -309,6 +311,11 @@ class FitProcess:
             if worker.is_alive():
                 worker.kill()
                 worker.join(_LAST_BREATH)
+        if tasks is not None:
+            # A task larger than the pipe holds its sender until somebody reads, and Python's exit
+            # waits for the sender; before 3.11.5 Python did not let go of its own end.
+            with suppress(OSError):
+                tasks.close()
 
 
 def _failed(error: Exception) -> Future[R]:

@@ -125,3 +125,22 @@ def test_a_worker_that_cannot_be_spawned_leaves_the_spectra_alive(
         assert "unavailable" in (session.fit().error)
     finally:
         session.close()
+
+
+def test_a_program_ends_though_a_long_task_was_on_its_way_to_a_worker_that_is_ended():
+    """On Debian's Python 3.11 the window hung on closing: its sender waited for a full pipe."""
+    script = """
+import time
+import numpy as np
+from optobind.acquisition.live_fit import FitProcess, Probe
+
+if __name__ == "__main__":
+    process = FitProcess()
+    samples = np.random.default_rng(0).standard_normal((1 << 20, 2))
+    for _ in range(3):
+        process.segment(Probe(samples, 2e6, None))
+    time.sleep(1.0)
+    process.close()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr

@@ -49,7 +49,7 @@ def rig_at(address: str, *, buffer_seconds: float = 20.0, timeout: float = 5.0) 
         mode="SIM",
         digitizer=NiDigitizer("digitizer", grpc=address, timeout=timeout, **options),
         detectors=tuple(DetectorChannel(j, f"z{j + 1}", j, volts_per_metre=5e8) for j in (0, 1)),
-        gate=NiGate("gate", grpc=address, timeout=timeout),
+        gate=NiGate("gate", grpc=address, timeout=timeout, jitter=1e-3),
     )
 
 
@@ -91,7 +91,7 @@ def test_twenty_seconds_of_two_channels_at_1_ms_per_s_lose_nothing(laboratory, t
 @pytest.mark.slow
 def test_a_reheating_run_through_the_card_is_complete_and_heats(laboratory, tmp_path):
     session = Session(rig_at(laboratory[0]), run_directory=tmp_path, live_fits=False)
-    plan = ReheatingPlan(repetitions=6, cool_time=0.05, release_time=0.012)
+    plan = ReheatingPlan(repetitions=6, cool_time=0.05, release_time=0.006)
     try:
         session.connect().result(60)
         outcome = session.start(plan).result(120)
@@ -100,7 +100,7 @@ def test_a_reheating_run_through_the_card_is_complete_and_heats(laboratory, tmp_
     assert (outcome.outcome, outcome.gaps) == ("complete", 0), outcome.reason
     with RunFile.open(outcome.path) as file:
         releases = file.all_releases()
-        assert [release.samples for release in releases] == [12_000] * 6
+        assert [release.samples for release in releases] == [6_000] * 6
         growth = []
         for release in releases:
             late = file.samples(release.first_sample + 4_000, release.end_sample, (0, 1))
