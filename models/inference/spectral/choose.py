@@ -298,7 +298,8 @@ def choose_band(csd: CsdEstimate) -> tuple[float, float]:
     high = max(line.frequency for line in mains)
     reach = min(max(_WIDTHS * width, _BINS * csd.bin_width), 0.5 * (most - (high - low)))
     if any(line.width > _BROAD * line.frequency for line in near):
-        reach = 0.5 * most  # nearly overdamped: its wings are all there is
+        # Nearly overdamped: its wings are all there is, and bumps on them are no lines.
+        return float(f[0]), min(float(f[0]) + most, float(f[-1]))
     bottom, top = low - reach, high + reach
     for line in foreign:
         bottom, top = _without(line, low, high, width, (bottom, top))
