@@ -218,6 +218,15 @@ def test_exceptional_points_are_hypotheses_too(pair):
     assert ob.evidence(result, "lower exceptional point").ratio > 50.0
 
 
+def test_a_reciprocal_pair_has_no_exceptional_point(pair):
+    """√|g_a² − g_r²| would name a point there that is none."""
+    model = model_pair({**PAIR, "g_r": HZ * 150, "g_a": HZ * 20, "gamma_2": HZ * 240})
+    samples = record(model, 1 << 17, FS, np.random.default_rng(6))
+    result = ob.fit_pair(csd_of(samples, FS, 4096), band=(46e3, 55e3))
+    with pytest.raises(InputError, match="no exceptional point"):
+        ob.evidence(result, "upper exceptional point")
+
+
 def test_drawn_sets_follow_the_null_distribution(pair):
     # Near the truth of no effect, where χ² holds: both p-values agree.
     found = ob.evidence(pair, {"g_r": pair.value("g_r") + pair.stderr("g_r")}, simulate=60, seed=2)
