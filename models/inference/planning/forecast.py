@@ -82,8 +82,8 @@ class Cooling:
     def start(self, values: Mapping[str, float]) -> dict[str, float]:
         """n_1(0), n_2(0) and C(0) of the cooled pair, coupled and detuned as it is.
 
-        To first order in g, C(0)(Γ − i(ω̃_1−ω̃_2)) = D_12 − i(g_r+g_a)E_2 + i(g_r−g_a)E_1. A pair that
-        the loops do not hold begins at the occupations of uncoupled particles.
+        To first order in g, C(0)(Γ − i(ω̃_1−ω̃_2)) = D_12 − i(g_r+g_a)E_2 + i(g_r−g_a)E_1. A pair
+        that the loops do not hold begins at the occupations of uncoupled particles.
         """
         model = model_pair(self.cooled(values))
         if np.linalg.eigvals(model.drift).real.max() >= 0.0:
