@@ -189,7 +189,7 @@ def calibrate_lines(
         moved = _fit(lines, other)
         shifts[name] = times * (_quantities(moved.x, other, moved.omega) - centre)
     systematic = np.sqrt(np.sum(np.array(list(shifts.values())) ** 2, axis=0))
-    names = ("radius", "mass", "volts_per_metre", "heating", "temperature")
+    names: tuple[str, ...] = ("radius", "mass", "volts_per_metre", "heating", "temperature")
     units = ("m", "kg", "V/m", "1/s", "K")
     if volts_per_metre is None:
         names = names[:4]
