@@ -251,11 +251,7 @@ def _values(
     recoil = fit_convention(replace(constants, gamma=(0.0, 0.0)), "m")
     values |= {f"noise_{j}": 1.0 / (4.0 * efficiency * recoil[f"D{j}{j}"]) for j in (1, 2)}
     cooling = Cooling.of(values, damping)
-    n1, n2 = cooling.occupations
-    # Of two cooled particles at one rate, C(0) = D_12/Γ where their lines coincide.
-    detuned = values["omega_2"] - values["omega_1"]
-    share = values["re_D12"] * cooling.damping / (cooling.damping**2 + detuned**2)
-    values |= {"n1_0": n1, "n2_0": n2, "re_C0": share, "im_C0": 0.0}
+    values |= cooling.start(values)
     return values, cooling
 
 

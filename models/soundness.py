@@ -1,7 +1,9 @@
 """What is wrong with raw samples: clipped, held or dead, repeated; two channels of one signal.
 
 Only what the values themselves prove is named, by exact equality, so that clean records raise no
-alarm: noise of a detector or of its converter keeps neighbouring samples apart.
+alarm: noise of a detector or of its converter keeps neighbouring samples apart. Where a signal of
+few steps of the converter has no such noise, a quiet line stands still and repeats itself by
+nature: a stretch is held only if it begins or ends with a jump, and copies must be longer.
 """
 
 from __future__ import annotations
@@ -22,7 +24,14 @@ __all__ = ["SampleWatch", "same_signal"]
 _CLIPPED_SHARE, _CLIPPED_RATIO = 1e-3, 5.0
 _HELD = 256  # samples of one value in a row that no noisy detector gives
 _HELD_SHARE = 1e-3
-_WORD = 64  # samples in a row that do not occur twice by chance
+# A line that fades into a step of the converter moves by no more than these steps in so many
+# samples around the stretch; what is held jumps.
+_AROUND, _FADES = 32, 2.0
+# The whole record, in steps, up to which a line may rest for as long as a block.
+_RESTS = 24.0
+_LEAST_STEPS = 8.0  # steps of the converter below which an extreme value is no rail
+# Samples in a row that do not occur twice by chance, by the steps that the signal spans at least.
+_WORDS = ((512.0, 64), (16.0, 1024), (0.0, 4096))
 _PROBE = 1 << 17  # samples in which repetitions are looked for
 # So many samples are looked at without a gap, of later blocks one in so many: a look costs as much
 # as half the spectrum.
@@ -70,8 +79,14 @@ class _Channel:
     low: _Rail = field(default_factory=_Rail)
     held: int = 0
     first_held: int | None = None
+    resting: int = 0
+    first_resting: int | None = None
     total: int = 0
+    step: float = np.inf
     probe: list[NDArray[Any]] = field(default_factory=list)
+    _tail: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    _next: int = 0
+    _is_held: bool = False
 
     def add(self, x: NDArray[Any], first: int) -> None:
         """Take in consecutive samples, from the sample ``first`` of the record on."""
@@ -83,32 +98,76 @@ class _Channel:
             self.probe.append(x[:_PROBE].copy())
         self.total += len(x)
 
-    def _look_for_held(self, x: NDArray[np.float64], first: int) -> None:
-        edges = np.flatnonzero(np.diff(x) != 0.0)
-        starts = np.concatenate([[0], edges + 1])
-        lengths = np.diff(np.concatenate([starts, [len(x)]]))
-        long = lengths >= _HELD
-        if long.any():
-            self.held += int(lengths[long].sum())
-            if self.first_held is None:
-                self.first_held = first + int(starts[long][0])
+    @property
+    def steps(self) -> float:
+        """Steps of the converter that the samples span; 0 if they are one value."""
+        span = self.high.value + self.low.value
+        return span / self.step if np.isfinite(self.step) else 0.0
 
-    def repeated(self) -> float:
+    def _look_for_held(self, new: NDArray[np.float64], first: int) -> None:
+        """Find long runs of one value; the end of the block before is looked at again."""
+        joined = first == self._next
+        x = np.concatenate([self._tail, new]) if joined else new
+        first -= len(x) - len(new)
+        moves = np.abs(np.diff(x))
+        self.step = min(self.step, float(moves[moves > 0.0].min(initial=np.inf)))
+        starts = np.concatenate([[0], np.flatnonzero(moves) + 1])
+        ends = np.append(starts[1:], len(x))
+        before, self._is_held = self._is_held and joined, False
+        long = ends - starts >= _HELD
+        for start, end in zip(starts[long], ends[long], strict=True):
+            fresh = int(end - max(start, len(x) - len(new)))
+            if fresh <= 0:
+                continue
+            around = x[max(start - _AROUND, 0) : end + _AROUND]
+            jumps = float(np.ptp(around)) > _FADES * self.step
+            if jumps or (before and start == 0):
+                self.held += fresh
+                self.first_held = first + int(start) if self.first_held is None else self.first_held
+                self._is_held = end == len(x)
+            elif end - start == len(x):
+                self.resting += fresh
+                if self.first_resting is None:
+                    self.first_resting = first + int(start)
+        self._tail, self._next = x[-(_HELD + _AROUND) :].copy(), first + len(x)
+
+    def repeated_values(self) -> tuple[int, int]:
+        """Samples that are held or dead, and the first of them."""
+        still = self.resting if not 0.0 < self.steps <= _RESTS else 0
+        places = [self.first_held, self.first_resting if still else None]
+        return self.held + still, min((p for p in places if p is not None), default=0)
+
+    def clipped(self) -> int:
+        """Samples at either rail; none where the signal spans too few steps to tell a rail."""
+        if self.steps < _LEAST_STEPS:
+            return 0
+        return self.high.clipped(self.total) + self.low.clipped(self.total)
+
+    def copied(self) -> float:
         """Share of words that occur more than once in the first samples, held ones left out."""
         x = np.concatenate(self.probe)[:_PROBE] if self.probe else np.zeros(0)
-        if len(x) < 4 * _WORD:
+        length = next(word for steps, word in _WORDS if self.steps >= steps)
+        if len(x) < 4 * length:
             return 0.0
-        # A hash of every word: products with odd random numbers, modulo 2⁶⁴.
-        bits = x.view(f"u{x.dtype.itemsize}").astype(np.uint64)
-        places = np.random.default_rng(0).integers(1, 1 << 62, _WORD, dtype=np.uint64) | 1
-        count = len(x) - _WORD + 1
-        words = np.zeros(count, np.uint64)
-        moves = np.zeros(count, np.int64)
-        for at, place in enumerate(places):
-            words += place * bits[at : at + count]
-            moves += x[at : at + count] != x[:count]
-        words = words[moves > 0]
+        # A hash of every word, doubled in length until it is one: products with odd numbers, whose
+        # upper bits are brought down, modulo 2⁶⁴.
+        words = x.view(f"u{x.dtype.itemsize}").astype(np.uint64)
+        size = 1
+        while size < length:
+            words = _mixed(np.uint64(3) * words[:-size] + _ODD * words[size:])
+            size *= 2
+        moves = np.concatenate([[0], np.cumsum(x[1:] != x[:-1])])
+        words = words[moves[length - 1 :] > moves[: len(words)]]
         return 1.0 - len(np.unique(words)) / len(words) if len(words) else 0.0
+
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Every bit made to depend on all bits."""
+    words = (words ^ (words >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    return np.asarray(words ^ (words >> np.uint64(32)), np.uint64)
 
 
 class SampleWatch:
@@ -153,21 +212,21 @@ class SampleWatch:
         """What is wrong, one line each; empty for sound samples."""
         found = []
         for name, channel in zip(self._names, self._channels, strict=True):
-            held = channel.held > _HELD_SHARE * channel.total
+            still, place = channel.repeated_values()
+            held = still > _HELD_SHARE * channel.total
             if held:
-                share = 100.0 * channel.held / channel.total
                 found.append(
-                    f"{share:.2g} % of the samples of {name} repeat the value before, first at "
-                    f"sample {channel.first_held}: dead or held there; D and V² are too small, "
-                    "cut that stretch out"
+                    f"{100.0 * still / channel.total:.2g} % of the samples of {name} repeat the "
+                    f"value before, first at sample {place}: dead or held there; D and V² are too "
+                    "small, cut that stretch out"
                 )
-            clipped = channel.high.clipped(channel.total) + channel.low.clipped(channel.total)
+            clipped = channel.clipped()
             if clipped and not held:
                 found.append(
                     f"{100.0 * clipped / channel.total:.2g} % of the samples of {name} sit at its "
                     "extreme values: clipped; D and V² are too small"
                 )
-            share = channel.repeated()
+            share = channel.copied()
             if share > _REPEATED_SHARE:
                 found.append(
                     f"{100.0 * share:.2g} % of the first samples of {name} occur twice: stretches "

@@ -189,7 +189,14 @@ def calibrate_lines(
         moved = _fit(lines, other)
         shifts[name] = times * (_quantities(moved.x, other, moved.omega) - centre)
     systematic = np.sqrt(np.sum(np.array(list(shifts.values())) ** 2, axis=0))
-    names, units = ("radius", "mass", "volts_per_metre", "heating"), ("m", "kg", "V/m", "1/s")
+    names: tuple[str, ...] = ("radius", "mass", "volts_per_metre", "heating", "temperature")
+    units = ("m", "kg", "V/m", "1/s", "K")
+    if volts_per_metre is None:
+        names = names[:4]
+    else:  # of c² T, the temperature that c is known for
+        shown = np.array([1.0, 1.0, 1.0, 1.0, volts_per_metre**-2])
+        centre, spread, systematic = centre * shown, spread * shown, systematic * shown
+        shifts = {name: shift * shown for name, shift in shifts.items()}
     found = {
         name: Quantity(float(centre[i]), float(spread[i]), float(systematic[i]), units[i])
         for i, name in enumerate(names)
@@ -198,7 +205,7 @@ def calibrate_lines(
         radius=found["radius"],
         mass=found["mass"],
         volts_per_metre=found["volts_per_metre"],
-        temperature=_temperature(found["volts_per_metre"], temperature, volts_per_metre),
+        temperature=found.get("temperature"),
         heating=found["heating"] if len(lines) > 1 else None,
         chi2=fit.chi2,
         dof=fit.dof,
@@ -263,13 +270,14 @@ def _whitening(line: ThermalLine) -> _Array:
 
 
 def _quantities(x: _Array, given: _Given, omega: float) -> _Array:
-    """Radius, mass, V/m and heating rate without gas."""
+    """Radius, mass, V/m, heating rate without gas, and c² T, which needs no T of the gas."""
     radius, slope = math.exp(x[0] + x[3]), math.exp(x[1] + x[4])
     mass = Sphere(radius, given.density).mass
     squared = slope * mass / (BOLTZMANN * given.temperature)  # c²
     # D_V = c² ħ/(mω) D: the heating rate of the intercept.
     heating = x[2] * math.exp(x[4]) / squared * mass / (HBAR * omega)
-    return np.array([radius, mass, math.sqrt(squared), heating])
+    product = slope * mass / BOLTZMANN
+    return np.array([radius, mass, math.sqrt(squared), heating, product])
 
 
 def _derivative(function: Callable[[_Array], _Array], x: _Array) -> _Array:
@@ -282,18 +290,6 @@ def _derivative(function: Callable[[_Array], _Array], x: _Array) -> _Array:
         down[i] -= step
         columns.append((function(up) - function(down)) / (2.0 * step))
     return np.stack(columns, axis=1)
-
-
-def _temperature(
-    found: Quantity, temperature: float, volts_per_metre: float | None
-) -> Quantity | None:
-    """T of the motion when V/m is known: ⟨z²⟩ scales as the square of what was found."""
-    if volts_per_metre is None:
-        return None
-    ratio = (found.value / volts_per_metre) ** 2
-    relative = 2.0 * found.statistical / found.value, 2.0 * found.systematic / found.value
-    value = temperature * ratio
-    return Quantity(value, value * relative[0], value * relative[1], "K")
 
 
 def _warnings(lines: Sequence[ThermalLine], fit: _Fit) -> list[str]:

@@ -41,6 +41,7 @@ between the lines of a fit. Their ratio says how surely a pair is on its side of
 between broken and unbroken symmetry.
 """
 
+_OF_BROKEN_SYMMETRY = ("lower exceptional point", "upper exceptional point")
 _MIN_SIMULATED = 20
 
 
@@ -132,7 +133,7 @@ def evidence(
     ------
     InputError
         For names that are unknown or were not fitted, a result without its likelihood, a composite
-        likelihood, or one whose data cannot be drawn.
+        likelihood, one whose data cannot be drawn, or an exceptional point where there is none.
 
     Examples
     --------
@@ -158,6 +159,14 @@ def evidence(
     if simulate and simulate < _MIN_SIMULATED:
         raise InputError(f"simulate must be 0 or at least {_MIN_SIMULATED} sets, got {simulate}")
     ratio, values = _ratio(fitted, stated)
+    if hypothesis in _OF_BROKEN_SYMMETRY:
+        g_r, g_a = (float(values[fitted.space.names.index(name)]) for name in ("g_r", "g_a"))
+        # The maximum may lie where the expression is folded, at |g_r| = |g_a|.
+        if abs(g_r) > 1.01 * abs(g_a):
+            raise InputError(
+                f"there is no exceptional point where |g_r| > |g_a|, here {abs(g_r):.4g} and "
+                f"{abs(g_a):.4g} rad/s: ask for 'reciprocal' or 'antireciprocal' instead"
+            )
     dof = len(stated)
     drawn = _null(fitted, stated, values, simulate, seed) if simulate else None
     if drawn is None:

@@ -37,6 +37,8 @@ LEVELS = (0.68, 0.95)
 
 _FARTHEST = 40.0  # standard errors from the estimate within which a limit is looked for
 _PRECISE = 2e-3  # standard errors: precision of a limit
+_COUPLINGS = ("g_r", "g_a")
+_FOREIGN = 0.2  # of its own error: what the other may shift a coupling by as it is shown
 _BETTER = 1e-2  # rise of ln L above the maximum that is more than rounding
 
 
@@ -237,6 +239,7 @@ def profile(
     walk = _Walk(fitted, name)
     if not (math.isfinite(walk.sigma) and walk.sigma > 0.0):
         raise InputError(f"{name} is not determined by these data: fix or tie other parameters")
+    _require_own(walk)
     found = {f"{level:g}": walk.interval(level) for level in levels}
     ends = [end for pair in found.values() for end in pair if math.isfinite(end)]
     if points > 1 and ends:
@@ -251,6 +254,32 @@ def profile(
         roots=np.array([walk.points[v][0] for v in values]),
         intervals={level: (walk.shown(a), walk.shown(b)) for level, (a, b) in found.items()},
     )
+
+
+def _require_own(walk: _Walk) -> None:
+    """Refuse a coupling that the result shows as a mixture of both of the fit.
+
+    Its limits are not those of either: g_r and g_a of a pair that was fitted without its unequal
+    masses.
+    """
+    if walk.name not in _COUPLINGS:
+        return
+    fitted, optimum = walk.fitted, walk.fitted.optimum
+    errors = np.sqrt(np.maximum(np.diag(invert(optimum.fisher)[0]), 0.0))
+    shifts = {}
+    for name, error in zip(optimum.free, errors, strict=True):
+        # The scale ω, too, shifts what is counted in quanta, by far less than is not known of it.
+        if name in _COUPLINGS and math.isfinite(error):
+            step = np.zeros(len(optimum.values))
+            step[fitted.space.names.index(name)] = 0.5 * error
+            up, down = (fitted.as_shown(optimum.values + s * step, walk.name) for s in (1, -1))
+            shifts[name] = abs(up - down)
+    foreign = [n for n in shifts if n != walk.name and shifts[n] > _FOREIGN * shifts[walk.name]]
+    if foreign:
+        raise InputError(
+            f"{walk.name} as it is shown mixes {walk.name} and {', '.join(foreign)} of the fit: "
+            "fit with the true masses (masses=)"
+        )
 
 
 def signed_root(result: FitResult, name: str, value: float) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import optobind as ob
+from optobind.analysis.planning import _values
 from optobind.cli.app import invoke
 from optobind.models.errors import InputError
 from optobind.models.inference.planning.forecast import (
@@ -54,6 +55,28 @@ def test_forecast_error_is_that_of_a_fit_of_simulated_releases():
     for name in ("re_D12", "g_a", "D11", "omega_1"):
         expected = exact_error(values, name, 5e-4, 2e6) / math.sqrt(60)
         assert fit.stderr(name) == pytest.approx(expected, rel=0.25), name
+
+
+def test_releases_begin_in_the_state_of_the_cooled_pair():
+    """First order in the couplings: C(Γ − i(ω_1−ω_2)) = D_12 − i(g_r+g_a)E_2 + i(g_r−g_a)E_1."""
+    values = {
+        "omega_1": 4e5, "omega_2": 4.01e5, "g_r": -20.0, "g_a": 30.0, "D11": 1e4, "D22": 2e4,
+        "re_D12": 3e3, "noise_1": 1e-6, "noise_2": 2e-6, "gamma_1": 0.0, "gamma_2": 0.0,
+    }  # fmt: skip
+    cooling = Cooling.of(values, 2e3)
+    begin = cooling.start(values)
+    one, two = (n + 0.5 for n in cooling.occupations)
+    push = 3e3 - 1j * (-20.0 + 30.0) * two + 1j * (-20.0 - 30.0) * one
+    expected = push / (2e3 - 1j * (4e5 - 4.01e5))
+    assert complex(begin["re_C0"], begin["im_C0"]) == pytest.approx(expected, rel=0.03)
+    assert begin["n1_0"] + 0.5 == pytest.approx(one, rel=0.05)
+    assert begin["n2_0"] + 0.5 == pytest.approx(two, rel=0.05)
+
+
+def test_the_forecast_knows_that_couplings_turn_the_initial_correlation(plan):
+    values, cooling = _values(ob.load_trap("simulated-pair"), 0.3, 3.5e4)
+    assert cooling.damping == 3.5e4
+    assert complex(values["re_C0"], values["im_C0"]) == pytest.approx(0.68 - 0.89j, rel=0.02)
 
 
 def test_cold_damping_is_deepest_at_its_optimum():

@@ -195,6 +195,21 @@ def test_a_fixed_cross_moment_holds_its_variances_up():
     assert found.values[:2] == pytest.approx((d1[best], d2[best]), abs=1e-3)
 
 
+def test_couplings_that_a_conversion_mixes_have_no_profile_of_their_own():
+    """Fitted as of equal particles, g_r of unequal ones is a mixture of both couplings."""
+    masses = (1.2e-18, 4.8e-18)
+    model = model_pair(PAIR, mass_ratio=4.0)
+    samples = record(model, 1 << 16, FS, np.random.default_rng(8))
+    csd = replace(csd_of(samples, FS, 2048), unit="m")
+    plain = ob.in_quanta(ob.fit_pair(csd, band=(46e3, 55e3)), masses)
+    with pytest.raises(InputError, match="mixes g_r and g_a"):
+        ob.profile(plain, "g_r")
+    right = ob.in_quanta(ob.fit_pair(csd, band=(46e3, 55e3), masses=masses), masses)
+    low, high = ob.profile(right, "g_r", levels=(0.68,)).intervals["0.68"]
+    assert 0.5 * (high - low) == pytest.approx(right.stderr("g_r"), rel=0.2)
+    assert plain.value("g_r") == pytest.approx(right.value("g_r"), abs=0.1 * right.stderr("g_r"))
+
+
 def test_a_likelihood_ratio_is_the_square_of_the_signed_root(pair):
     found = ob.evidence(pair, "uncorrelated")
     root = ob.signed_root(pair, "re_D12", 0.0)
@@ -216,6 +231,15 @@ def test_exceptional_points_are_hypotheses_too(pair):
     result = ob.fit_pair(csd_of(samples, FS, 4096), band=(46e3, 55e3))
     assert ob.evidence(result, "upper exceptional point").ratio < 12.0
     assert ob.evidence(result, "lower exceptional point").ratio > 50.0
+
+
+def test_a_reciprocal_pair_has_no_exceptional_point(pair):
+    """√|g_a² − g_r²| would name a point there that is none."""
+    model = model_pair({**PAIR, "g_r": HZ * 150, "g_a": HZ * 20, "gamma_2": HZ * 240})
+    samples = record(model, 1 << 17, FS, np.random.default_rng(6))
+    result = ob.fit_pair(csd_of(samples, FS, 4096), band=(46e3, 55e3))
+    with pytest.raises(InputError, match="no exceptional point"):
+        ob.evidence(result, "upper exceptional point")
 
 
 def test_drawn_sets_follow_the_null_distribution(pair):

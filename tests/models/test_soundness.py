@@ -20,6 +20,18 @@ def line(seed: int, samples: int = 1 << 16) -> np.ndarray:
     return (driven / driven.std() + 0.05 * rng.standard_normal(samples))[:, None]
 
 
+def coarse(seed: int, steps: float, period: float, q: float, noise: float = 0.0) -> np.ndarray:
+    """A thermal line of so many rms steps of a converter, in steady state from the start."""
+    rng = np.random.default_rng(seed)
+    omega = 2.0 * np.pi / period
+    pole = np.exp((1j - 0.5 / q) * omega)
+    drive = rng.standard_normal((2, 1 << 17)) * np.sqrt(1.0 - abs(pole) ** 2)
+    begin = pole * complex(*rng.standard_normal(2))
+    z, _ = signal.lfilter([1.0], [1.0, -pole], drive[0] + 1j * drive[1], zi=[begin])
+    x = steps * z.real + noise * rng.standard_normal(len(z)) + rng.uniform(-3.0, 3.0)
+    return np.rint(x).astype(np.int16)[:, None]
+
+
 def findings(x: np.ndarray, block: int = 1 << 14) -> tuple[str, ...]:
     watch = SampleWatch(["z1"])
     for start in range(0, len(x), block):
@@ -40,6 +52,33 @@ def test_clean_records_raise_no_alarm(kind):
         if kind == "tone":
             x = np.round(40 * np.sin(0.37 * np.arange(len(x)))[:, None] + x).astype(np.int16)
         assert findings(x) == (), (kind, seed)
+
+
+@pytest.mark.parametrize("period", [4.37, 37.3, 101.3])
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_lines_of_few_steps_without_noise_rest_and_recur_by_nature(period, noise):
+    for seed, steps in enumerate((0.3, 1.0, 2.0, 5.0, 30.0)):
+        for q in (50.0, 1e4, 1e6):
+            assert findings(coarse(seed, steps, period, q, noise)) == (), (steps, q)
+
+
+def test_noise_between_two_steps_is_not_clipped():
+    rng = np.random.default_rng(0)
+    x = np.rint(0.7 + 0.15 * rng.standard_normal((1 << 16, 1))).astype(np.int16)
+    assert findings(x) == ()
+
+
+@pytest.mark.parametrize("stop", [62_000, None])
+def test_held_stretches_of_few_steps_and_across_blocks_are_named(stop):
+    for seed in range(10):
+        x = coarse(seed, 30.0, 37.3, 1e3, 0.3)
+        x[40_000:stop] = x[40_000]
+        (found,) = findings(x)
+        assert "first at sample 40000: dead or held" in found or "first at sample 3999" in found
+
+
+def test_a_dead_channel_is_named():
+    assert "dead or held" in findings(np.zeros((1 << 16, 1), np.int16))[0]
 
 
 @pytest.mark.parametrize("sigma", [1.5, 2.0, 2.5])

@@ -86,3 +86,14 @@ def test_nonsense_is_refused():
         fitted([line(100.0)], gauge_error=3.0)
     with pytest.raises(InputError, match="gamma must lie"):
         fitted([ThermalLine(OMEGA, 1e9, 1.0, np.eye(2), 100.0)])
+
+
+def test_the_temperature_of_the_motion_does_not_lean_on_that_of_the_gas_twice():
+    lines = [line(p) for p in (30.0, 300.0)]
+    options = {"density": 1850.0, "species": "N2", "volts_per_metre": SCALE, "gauge_error": 0.0}
+    known = calibrate_lines(lines, temperature=293.0, temperature_error=5.0, **options)
+    moved = calibrate_lines(lines, temperature=298.0, temperature_error=5.0, **options)
+    shift = abs(moved.temperature.value - known.temperature.value)
+    assert known.temperature.value == pytest.approx(293.0, rel=1e-6)
+    assert known.temperature.systematic == pytest.approx(shift, rel=0.05)
+    assert known.contributions["temperature"]["temperature"] == known.temperature.systematic

@@ -37,7 +37,7 @@ class FilterModel:
         Parameters of the detection that the model has besides, of ``NAMES["detection"]``:
         ``noise_12``, the cross density of common noise; ``mix_12`` and ``mix_21`` of the mixing
         T = [[1, T_12], [T_21, 1]], y = Tz; ``delay_12``, how much later channel 2 shows what
-        channel 1 shows, s.
+        channel 1 shows, s: negative where a multiplexed card samples channel 2 after channel 1.
     vacuum : float
         ⟨|a|²⟩ − n: ½ for a record in quanta, 0 in other units.
     mass_ratio : float

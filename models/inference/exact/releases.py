@@ -51,8 +51,9 @@ def fit_releases_exact(
         Values, bounds, ``vary`` and ``expr`` for any of the parameters.
     detection : mapping, optional
         What the detectors add, by name: ``noise_12`` (common noise, unit²/Hz), ``mix_12``,
-        ``mix_21`` (cross-talk) and ``delay_12`` (s, of channel 2 behind channel 1). A number fixes
-        it, (value, standard error) is a prior, None frees it. Nothing by default. Mixing without
+        ``mix_21`` (cross-talk) and ``delay_12`` (s, by which channel 2 shows later what channel 1
+        shows; negative for a multiplexed card, which samples it later). A number fixes it,
+        (value, standard error) is a prior, None frees it. Nothing by default. Mixing without
         a prior is degenerate with Re D_12 and g_a.
     priors : mapping, optional
         What is known from elsewhere: name to (value, standard error).

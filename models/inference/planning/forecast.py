@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_continuous_lyapunov
 
 from ...errors import InputError
 from ...spectra import CsdEstimate
 from ..exact.gains import NoFilterError, gains_of
 from ..exact.likelihood import ExactLikelihood
 from ..exact.model import FilterModel
-from ..matrices import NAMES
+from ..matrices import NAMES, model_pair
 from ..reheating.estimate import estimate_reheating
 from ..reheating.fits import reheating_estimators
 from ..reheating.moments import initial_covariance, reheating_model
@@ -69,6 +70,32 @@ class Cooling:
         gamma = best if damping is None else damping
         one, two = ((d + 0.25 * gamma**2 * s) / gamma - 0.5 for d, s in pairs)
         return cls(gamma, (max(one, 0.0), max(two, 0.0)))
+
+    def cooled(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Parameters of a pair fit while the loops, independent of each other, damp the pair."""
+        found = {n: float(values.get(n, 0.0)) for n in NAMES["pair"]}
+        for j in ("1", "2"):
+            found[f"gamma_{j}"] += self.damping
+            found[f"D{j}{j}"] += 0.25 * self.damping**2 * found[f"noise_{j}"]
+        return found
+
+    def start(self, values: Mapping[str, float]) -> dict[str, float]:
+        """n_1(0), n_2(0) and C(0) of the cooled pair, coupled and detuned as it is.
+
+        To first order in g, C(0)(Γ − i(ω̃_1−ω̃_2)) = D_12 − i(g_r+g_a)E_2 + i(g_r−g_a)E_1. A pair
+        that the loops do not hold begins at the occupations of uncoupled particles.
+        """
+        model = model_pair(self.cooled(values))
+        if np.linalg.eigvals(model.drift).real.max() >= 0.0:
+            n1, n2 = self.occupations
+            return {"n1_0": n1, "n2_0": n2, "re_C0": 0.0, "im_C0": 0.0}
+        v = solve_continuous_lyapunov(model.drift, -model.noise)
+        return {
+            "n1_0": max(0.5 * float(v[0, 0] + v[1, 1]) - 0.5, 0.0),
+            "n2_0": max(0.5 * float(v[2, 2] + v[3, 3]) - 0.5, 0.0),
+            "re_C0": 0.5 * float(v[0, 2] + v[1, 3]),
+            "im_C0": 0.5 * float(v[0, 3] - v[1, 2]),
+        }
 
 
 def exact_error(
@@ -174,11 +201,7 @@ def spectrum_error(
     float
         Infinite where the cooled pair is unstable.
     """
-    gamma = cooling.damping
-    cooled = {n: float(values.get(n, 0.0)) for n in NAMES["pair"]}
-    for j in ("1", "2"):
-        cooled[f"gamma_{j}"] = gamma + cooled[f"gamma_{j}"]
-        cooled[f"D{j}{j}"] += 0.25 * gamma**2 * cooled[f"noise_{j}"]
+    gamma, cooled = cooling.damping, cooling.cooled(values)
     segment = 1 << max(math.ceil(math.log2(_BINS * 2.0 * math.pi * sample_rate / gamma)), 5)
     lines = sorted(cooled[n] / (2.0 * math.pi) for n in ("omega_1", "omega_2"))
     width = _BAND * gamma / (2.0 * math.pi)
