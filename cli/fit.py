@@ -276,7 +276,19 @@ def result_tables(result: FitResult, *others: FitResult) -> list[Any]:
     for key, known in result.statistics.items():
         if isinstance(known, int | float):
             statistics.add_row(key, *(_number(fit.statistics.get(key)) for fit in fits))
-    return [table, *_interval_tables(fits), statistics]
+    return [table, *_caveats(result), *_interval_tables(fits), statistics]
+
+
+def _caveats(result: FitResult) -> list[str]:
+    """What Re D_12 presupposes of the detectors, unless their mixing was stated."""
+    presupposed = result.statistics.get("re_D12_cross_talk")
+    if presupposed is None or "mixing" in result.input:
+        return []
+    return [
+        f"re_D12 moves by one standard error if {100.0 * presupposed:.2g} % of each particle shows "
+        "in the other's detector: no fit at one light can tell; state the mixing, or reverse the "
+        "phase"
+    ]
 
 
 def _interval_tables(fits: Sequence[FitResult]) -> list[Any]:

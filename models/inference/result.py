@@ -17,7 +17,14 @@ from .space import Ties
 if TYPE_CHECKING:
     from .fitted import FittedLikelihood
 
-__all__ = ["MIN_DOF", "FitResult", "FittedParameter", "Interval", "fitted_parameters"]
+__all__ = [
+    "MIN_DOF",
+    "FitResult",
+    "FittedParameter",
+    "Interval",
+    "fitted_parameters",
+    "presupposed_cross_talk",
+]
 
 Interval = tuple[float, float]
 """Lower and upper limit; infinite where the data do not end it."""
@@ -189,6 +196,19 @@ def fitted_parameters(
             error = math.sqrt(max(float(covariance[i, i]), 0.0))
             table[name] = FittedParameter(float(value), error, unit_of(name, unit))
     return table
+
+
+def presupposed_cross_talk(table: Mapping[str, FittedParameter]) -> float | None:
+    """Symmetric cross-talk ε of the detectors that moves Re D_12 by its standard error.
+
+    Mixing y = (1 + εσ)z adds ε(D_11 + D_22) to Re D_12, and no fit of one light setting can tell
+    (physics.md §10). None where Re D_12 was not fitted.
+    """
+    correlation = table.get("re_D12")
+    if correlation is None or not correlation.stderr:
+        return None
+    total = table["D11"].value + table["D22"].value
+    return correlation.stderr / total if total > 0.0 else None
 
 
 def _finite(value: float | None) -> float | None:

@@ -316,9 +316,6 @@ class _Fit:
         statistics = self._statistics(optimum, white)
         if _CORRELATION in optimum.free:
             statistics.update(evidence_of(table, self._ratio(parameters, optimum)))
-            error = table[_CORRELATION].stderr or 0.0
-            total = table["D11"].value + table["D22"].value
-            statistics["re_D12_cross_talk"] = error / total if total > 0.0 else None
         if self.progress is not None:
             self.progress(1.0)
         converged = bool(optimum.converged)

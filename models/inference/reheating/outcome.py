@@ -11,7 +11,7 @@ from scipy import stats
 
 from ..fitted import FittedLikelihood
 from ..optimiser import maximise
-from ..result import FitResult, FittedParameter, fitted_parameters
+from ..result import FitResult, FittedParameter, fitted_parameters, presupposed_cross_talk
 from ..space import Ties
 from ..steps import invert
 from .basins import Outcome, guard_of, space_of
@@ -135,6 +135,7 @@ def evidence_of(table: dict[str, FittedParameter], ratio: float) -> dict[str, An
         "re_D12_z": value / error if error else None,
         "re_D12_likelihood_ratio": ratio,
         "re_D12_p_value": float(stats.chi2.sf(ratio, 1)),
+        "re_D12_cross_talk": presupposed_cross_talk(table),
     }
 
 

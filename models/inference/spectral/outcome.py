@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..convention import OF_EQUAL_PARTICLES
 from ..edges import CrossMoment, Guard
 from ..fitted import FittedLikelihood
 from ..optimiser import Optimum
-from ..result import FitResult, fitted_parameters
+from ..result import FitResult, FittedParameter, fitted_parameters, presupposed_cross_talk
 from ..steps import invert
 from .goodness import Goodness, goodness_of_fit
 from .wishart import Evaluation, SpectralProblem
@@ -55,7 +56,7 @@ def result_of(
         parameters=parameters,
         varying=optimum.free,
         covariance=covariance,
-        statistics=_statistics(problem, cut, optimum, good),
+        statistics=_statistics(problem, cut, optimum, good, parameters),
         input=_provenance(problem, cut),
         converged=bool(optimum.converged and np.isfinite(sigma).all()),
         warnings=tuple(warnings),
@@ -68,10 +69,13 @@ def _statistics(
     cut: CsdEstimate,
     optimum: Optimum[Evaluation],
     good: Goodness,
+    table: Mapping[str, FittedParameter],
 ) -> dict[str, Any]:
     """Counts and goodness of fit, plain JSON values."""
     information = problem.information
     log_likelihood = optimum.point.log_likelihood
+    presupposed = presupposed_cross_talk(table)
+    known = {} if presupposed is None else {"re_D12_cross_talk": presupposed}
     return {
         "log_likelihood": float(log_likelihood),
         "aic": float(2.0 * len(optimum.free) - 2.0 * log_likelihood),
@@ -89,6 +93,7 @@ def _statistics(
         "residual_autocorrelation": good.residual_autocorrelation,
         "groups": good.groups,
         "iterations": int(optimum.iterations),
+        **known,
     }
 
 
