@@ -199,7 +199,9 @@ def _note(snapshot: ReheatingSnapshot) -> str:
     sigma = f" ({abs(value) / stderr:.1f} σ from 0)" if stderr else ""
     fitted = snapshot.result.input.get("repetitions")
     of = f" – fit of the first {fitted} repetitions" if _stale(snapshot, fitted) else ""
-    return f"Re D₁₂/2π = {text} {unit}{sigma}{of}"
+    estimator = snapshot.result.statistics.get("estimator")
+    by = f", by {estimator}" if estimator else ""
+    return f"Re D₁₂/2π = {text} {unit}{sigma}{by}{of}"
 
 
 def _stale(snapshot: ReheatingSnapshot, fitted: object) -> bool:
