@@ -200,8 +200,8 @@ def _note(snapshot: ReheatingSnapshot) -> str:
     fitted = snapshot.result.input.get("repetitions")
     of = f" – fit of the first {fitted} repetitions" if _stale(snapshot, fitted) else ""
     return (
-        f"Re D₁₂/2π = {text} {unit}{sigma}{of}. By averaged curves, which is less exact than what "
-        "optobind fit reheating makes of the run file (--estimator curves: these numbers)."
+        f"Re D₁₂/2π = {text} {unit}{sigma}{of}. By averaged curves; of the run file "
+        "optobind fit reheating takes the exact likelihood, unless told --estimator curves."
     )
 
 
