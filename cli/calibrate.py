@@ -54,6 +54,7 @@ def calibrate_files(
     records = [open_record(file, **asdict(options.reading)) for file in files]
     trap = _trap(files[0], rig, settings)
     gas = trap.gas
+    warn(_cooled(files))
     if gas is None:
         raise InputError("the rig states no gas: calibration needs its temperature and species")
     pressures = _pressures(files, options.pressures)
@@ -118,6 +119,28 @@ def _pressures(files: Sequence[Path], given: Sequence[float]) -> list[float]:
     if len(given) not in (1, len(files)):
         raise InputError(f"{len(files)} files need one --pressure, or one each, got {len(given)}")
     return list(given) * (len(files) if len(given) == 1 else 1)
+
+
+def _cooled(files: Sequence[Path]) -> list[str]:
+    """What is said of run files whose feedback gate was closed: cooled lines are not thermal."""
+    from ..acquisition.events import EventKind
+    from ..acquisition.runfile import RunFile
+    from ..models.errors import FileError
+
+    found = []
+    for file in files:
+        try:
+            with RunFile.open(file) as run:
+                gates = (e for e in run.each_event() if e.kind == EventKind.GATE)
+                closed = any(event.payload.get("closed") for event in gates)
+        except FileError:
+            continue
+        if closed:
+            found.append(
+                f"{file} was recorded with the feedback gate closed: what feedback cools is not "
+                "thermal, and radius and V/m are wrong unless the loop itself was off"
+            )
+    return found
 
 
 def _recorded_pressure(file: Path) -> float:

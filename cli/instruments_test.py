@@ -93,8 +93,6 @@ def run_loopback(rig: str, settings: Sequence[str], options: LoopbackOptions) ->
         common = tuple(_named(names, entry, "--common") for entry in options.common)
         _require_leave(options, built, names[column])
         findings = _measured(loaded, built, column, common, options)
-    if options.out is not None:
-        options.out.write_text(findings.fragment, encoding="utf-8", newline="\n")
     if options.as_json:
         print_json(findings.to_json())
     else:
@@ -102,6 +100,8 @@ def run_loopback(rig: str, settings: Sequence[str], options: LoopbackOptions) ->
         print_text(findings.fragment)
     for problem in findings.problems:
         sys.stderr.write(f"optobind: {problem}\n")
+    if options.out is not None:  # last: what was measured is not lost with a folder that is missing
+        options.out.write_text(findings.fragment, encoding="utf-8", newline="\n")
     return DeviceError.exit_code if findings.problems else 0
 
 
@@ -137,6 +137,7 @@ def _column(rig: Rig, wanted: str | None) -> int:
     raise InputError(
         "say on which channel the edges of the gate show: wire its line (or a monitor of the "
         f"feedback) to a spare input and give --channel; channels: {', '.join(names)}"
+        + ("; here --set devices.gate.loopback=true wires it" if rig.mode == "SIM" else "")
     )
 
 

@@ -245,14 +245,16 @@ def world_settings(
     gauge = devices.gauge if isinstance(devices.gauge, SimulatedGauge) else None
     gate = devices.gate if isinstance(devices.gate, SimulatedGate) else None
     pattern = devices.pattern if isinstance(devices.pattern, SimulatedPattern) else None
-    detectors = sorted(config.detectors, key=lambda detector: detector.channel)
+    seen = sorted(config.detectors, key=lambda detector: detector.channel)
+    if gate is not None and gate.loopback:
+        seen.append(DetectorConfig(channel=len(seen), name="loopback", role="monitor"))
     return WorldSettings(
         sample_rate=digitizer.sample_rate,
         seed=config.simulation.seed,
         real_time=config.simulation.real_time(watched=watched),
         adc_range=digitizer.full_scale,
         adc_bits=digitizer.bits,
-        detectors=tuple(_detector_settings(detector) for detector in detectors),
+        detectors=tuple(_detector_settings(detector) for detector in seen),
         feedback=FeedbackSettings()
         if gate is None
         else FeedbackSettings(

@@ -137,7 +137,8 @@ class SimulatedGate(Table):
     """The feedback gate and loop of the simulated laboratory.
 
     ``damping`` is Γ/2π, one value or one per particle; ``corner`` and ``delay`` are the loop's. The
-    gate itself acts ``switch_delay`` after its command, give or take ``switch_jitter``.
+    gate itself acts ``switch_delay`` after its command, give or take ``switch_jitter``. With
+    ``loopback`` a last channel of the digitizer shows it, as a cable to a spare input would.
     """
 
     driver: Literal["simulated"]
@@ -150,6 +151,7 @@ class SimulatedGate(Table):
     closed: bool = True
     switch_delay: Delay = 0.0
     switch_jitter: Delay = 0.0
+    loopback: bool = False
 
 
 class SimulatedPattern(Table):

@@ -36,6 +36,7 @@ class RunSource:
         releases = digest.releases
         self._releases = {phase: releases.usable(phase) for phase in releases.phases()}
         self._made = run.worth().releases
+        self._other_phase = ""  # the one that was asked for, if only the other one has releases
         self._run: RunFile | None = None
 
     @property
@@ -78,6 +79,11 @@ class RunSource:
                 "choose with --phase as-set or --phase reversed (record.at_phase)"
             )
         if not self._releases:
+            if self._other_phase:
+                raise InputError(
+                    f"{self._path} holds no usable release at {self._other_phase}: leave --phase "
+                    "out, or choose the other one"
+                )
             raise InputError(
                 f"{self._path} holds no usable release: {self._made.words()}"
                 if self._made is not None and self._made.made
@@ -89,7 +95,10 @@ class RunSource:
     def at_phase(self, turned: bool) -> RunSource:
         """Return the same with the releases of one phase alone: φ as it was set, or φ + π."""
         one, releases = copy(self), self._releases
-        vars(one)["_releases"] = {p: f for p, f in releases.items() if (p != 0.0) is turned}
+        kept = {p: f for p, f in releases.items() if (p != 0.0) is turned}
+        vars(one)["_releases"] = kept
+        if releases and not kept:
+            vars(one)["_other_phase"] = "φ + π" if turned else "φ"
         return one
 
     def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:

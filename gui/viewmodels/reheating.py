@@ -184,7 +184,7 @@ def _line(t: Floats, curves: Floats | None, row: int) -> Curve:
 
 
 def _note(snapshot: ReheatingSnapshot) -> str:
-    """Re D_12 with its error, or why there is no fit."""
+    """Re D_12 with its error and the estimator that it is of, or why there is no fit."""
     if snapshot.result is None:
         return snapshot.error
     parameter = snapshot.result.parameters.get("re_D12")
@@ -199,9 +199,11 @@ def _note(snapshot: ReheatingSnapshot) -> str:
     sigma = f" ({abs(value) / stderr:.1f} σ from 0)" if stderr else ""
     fitted = snapshot.result.input.get("repetitions")
     of = f" – fit of the first {fitted} repetitions" if _stale(snapshot, fitted) else ""
-    estimator = snapshot.result.statistics.get("estimator")
-    by = f", by {estimator}" if estimator else ""
-    return f"Re D₁₂/2π = {text} {unit}{sigma}{by}{of}"
+    estimator = snapshot.result.statistics["estimator"]
+    return (
+        f"Re D₁₂/2π = {text} {unit}{sigma}{of}. By {estimator}; of the run file optobind fit "
+        "reheating takes the exact likelihood, unless told otherwise (--estimator)."
+    )
 
 
 def _stale(snapshot: ReheatingSnapshot, fitted: object) -> bool:

@@ -163,3 +163,10 @@ def test_the_phase_turns_in_each_release_and_rests_in_between(begin):
 def test_a_phase_that_cannot_turn_is_refused(begin, options, why):
     with pytest.raises(InputError, match=why):
         begin(played_rig()).start(ReheatingPlan(5, **QUICK, **options)).result(60)
+
+
+def test_a_phase_without_releases_is_named():
+    plan = ob.ReheatingPlan(repetitions=4, release_time=5e-4, cool_time=5e-4)
+    record = ob.simulate("simulated-pair", plan)
+    with pytest.raises(InputError, match="no usable release at φ \\+ π: leave --phase out"):
+        ob.analyse_reheating(record.at_phase("reversed"))

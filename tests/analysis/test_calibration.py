@@ -39,6 +39,13 @@ def test_the_command_finds_radius_and_calibration_and_a_fragment(run, capsys, tm
     assert len(values["cross_talk"]) == 2
 
 
+def test_a_run_with_the_gate_closed_is_warned_of(run, capsys):
+    assert invoke(["calibrate", str(run), "--pressure", "3 mbar", "--json"]) == 0
+    error = " ".join(capsys.readouterr().err.split())
+    assert "was recorded with the feedback gate closed" in error
+    assert "V/m are wrong unless the loop itself was off" in error
+
+
 def test_what_is_missing_is_said(run, tmp_path):
     with pytest.raises(InputError, match="one each, got 3"):
         invoke(["calibrate", str(run), *(["--pressure", "1 mbar"] * 3)])

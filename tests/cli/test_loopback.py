@@ -64,8 +64,8 @@ def serve(write):
 
     servers = []
 
-    def start(real_time=False, **options):
-        document = simulated()
+    def start(real_time=False, document=None, **options):
+        document = simulated() if document is None else document
         document["simulation"] = {"clock": "real-time" if real_time else "fast"}
         servers.append(serve_ni(build_rig(read_rig(write(document))), **options))
         return document, servers[-1]
@@ -87,6 +87,45 @@ def test_the_simulated_laboratory_is_measured_by_software_and_by_its_card(optobi
     assert found["pattern"]["spread"] == 0
     pasted = tomllib.loads(found["fragment"])["devices"]
     assert pasted["pattern"] == {"offset": 2}
+
+
+def test_one_setting_wires_the_shipped_rig_s_gate_to_one_more_channel(optobind):
+    answer = optobind(
+        "instruments", "test", "simulated-pair", "--yes", "--edges", "4", "--json",
+        "--set", "devices.gate.loopback=true", "--set", "devices.gate.switch_delay=1 ms",
+    )  # fmt: skip
+    assert answer.code == 0, answer
+    assert answer.json["channel"] == "loopback"
+    assert answer.json["times"]["delay"] == pytest.approx(1e-3, abs=6e-6)
+
+
+def test_without_it_the_answer_names_the_setting(optobind):
+    answer = optobind("instruments", "test", "simulated-pair", "--yes")
+    assert answer.code == 2
+    assert "here --set devices.gate.loopback=true wires it" in answer.err
+
+
+def test_the_wire_is_served_too(optobind, write, serve):
+    document = copy.deepcopy(read_rig("simulated-pair").source)
+    document["devices"]["digitizer"]["sample_rate"] = f"{RATE:g} Hz"
+    document["devices"]["gate"]["loopback"] = True
+    document["simulation"] = {"clock": "fast"}
+    server = serve(document=document)[1]
+    rig = write(real(document, server, ["ai2"], pattern={"offset": 1}))
+    answer = optobind("instruments", "test", rig, "--yes", "--edges", "4", "--json")
+    assert answer.code == 0, answer
+    assert answer.json["channel"] == "ai2"
+    assert answer.json["pattern"]["offset"] == 1
+
+
+def test_what_was_measured_is_shown_though_its_file_cannot_be_written(optobind, write, tmp_path):
+    out = str(tmp_path / "nowhere" / "fragment.toml")
+    answer = optobind(
+        "instruments", "test", write(simulated()), "--yes", "--edges", "4", "--out", out
+    )
+    assert answer.code == 2
+    assert "level with the gate closed" in answer.out
+    assert "nowhere" in answer.err
 
 
 def test_the_table_has_units_and_the_fragment_is_written(optobind, write, tmp_path):

@@ -305,7 +305,9 @@ class FakeSession:
             for name, v in values.items()
         }
         names = tuple(fitted)
-        result = FitResult("reheating", fitted, names, np.eye(len(names)), {}, {}, True)
+        result = FitResult(
+            "reheating", fitted, names, np.eye(len(names)), {"estimator": "transitions"}, {}, True
+        )
         return ReheatingSnapshot(
             self.sequence,
             estimate,

@@ -314,6 +314,13 @@ def test_reheating_curves_are_freed_of_detector_noise_and_carry_the_fit(source):
         assert np.abs((points.y - points.fit.y) / points.stderr).max() < 6.0
 
 
+def test_the_live_number_says_which_estimator_it_is_of(source):
+    note = ReheatingModel().view(source.make_reheating(60)).note
+    assert note.startswith("Re D₁₂/2π = ")
+    assert "By transitions" in note
+    assert "exact likelihood, unless told otherwise" in note
+
+
 def test_common_and_differential_mode_are_mean_plus_minus_re_c(source):
     snapshot = source.make_reheating(30)
     model = ReheatingModel()
