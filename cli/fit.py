@@ -10,12 +10,12 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..acquisition.importers.reading import picked_columns
-from ..models.errors import ConvergenceError, InputError
+from ..models.errors import ConvergenceError, FileError, InputError
 from ..models.inference.digits import in_hertz
 from ..models.inference.report import estimate_text, unit_text
 from ..models.inference.result import FitResult, FittedParameter
 from .options import ReadingOptions
-from .output import print_json, print_result, progress_bar, warn, write_json, writing_to
+from .output import print_json, print_result, progress_bar, warn, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -210,9 +210,12 @@ def _require_converged(result: FitResult) -> None:
 
 def _check_directory(out: Path | None) -> None:
     """Make the directory before the work, so that an unwritable one is found at once."""
-    if out is not None:
-        with writing_to(out):
-            pass
+    if out is None:
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"--out {out} cannot be made: {error.strerror}") from None
 
 
 def _deliver(
@@ -242,9 +245,11 @@ def _deliver(
 def _store(values: dict[str, Any], name: str, figure: Any, out: Path) -> None:
     from ..analysis.figures import save_figure
 
-    with writing_to(out):
+    try:
         write_json(out / f"{name}.json", values)
         save_figure(figure(), out / f"{name}.png")
+    except OSError as error:
+        raise FileError(f"results cannot be written to {out}: {error.strerror or error}") from None
 
 
 def result_tables(result: FitResult, *others: FitResult) -> list[Any]:

@@ -25,7 +25,6 @@ __all__ = [
     "require_makeable",
     "warn",
     "write_json",
-    "writing_to",
 ]
 
 
@@ -64,23 +63,6 @@ def require_makeable(directory: Path | None) -> None:
         raise FileError(f"{directory} cannot be made: {there} is not a directory")
     if not os.access(there, os.W_OK | os.X_OK):
         raise FileError(f"{directory} cannot be made: {there} is not writable")
-
-
-@contextmanager
-def writing_to(directory: Path) -> Iterator[None]:
-    """Make a directory for results, and tell of a disk that is full or cannot be written.
-
-    Raises
-    ------
-    FileError
-        Names the directory and what the system says.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        said = error.strerror or error
-        raise FileError(f"results cannot be written to {directory}: {said}") from None
 
 
 def write_json(path: Any, value: Any) -> None:
