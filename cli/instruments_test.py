@@ -17,7 +17,7 @@ from ..instruments.digitizers.skew import skew_test
 from ..models.errors import DeviceError, InputError
 from ..models.ranges import require_count, require_range
 from .loopback_findings import Findings, findings_of
-from .output import print_json, print_result, print_text, warn
+from .output import print_json, print_result, print_text, warn, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ def run_loopback(rig: str, settings: Sequence[str], options: LoopbackOptions) ->
         _require_leave(options, built, names[column])
         findings = _measured(loaded, built, column, common, options)
     if options.out is not None:
-        options.out.write_text(findings.fragment, encoding="utf-8", newline="\n")
+        write_text(options.out, findings.fragment)
     if options.as_json:
         print_json(findings.to_json())
     else:
