@@ -13,7 +13,16 @@ from ..models.inference.digits import measured
 from ..models.thermal import Quantity
 from .fit import channels_option
 from .options import ReadingOptions
-from .output import print_json, print_result, print_text, progress_bar, warn, write_json
+from .output import (
+    make_directory,
+    print_json,
+    print_result,
+    print_text,
+    progress_bar,
+    warn,
+    write_json,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from ..acquisition.records.record import Record
@@ -80,9 +89,9 @@ def calibrate_files(
     values = _values(found, talk, fragment)
     warn(dict.fromkeys(text for channel in found for text in channel.calibration.warnings))
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        make_directory(out)
         write_json(out / "calibration.json", values)
-        (out / "calibration.toml").write_text(fragment, encoding="utf-8")
+        write_text(out / "calibration.toml", fragment)
     if as_json:
         print_json(values)
         return

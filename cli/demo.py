@@ -26,7 +26,7 @@ from ..models.inference.spectral.fits import fit_pair
 from ..models.inference.spectral.problem import pair_parameters
 from .couplings import couplings_of
 from .following import measure
-from .output import console_for_progress, print_result, warn, write_json
+from .output import console_for_progress, make_directory, print_result, warn, write_json
 from .signals import Interrupted
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _evaluate(
         **{name: result.to_dict() for name, result in fits.items()},
     }
     write_results(run_path, results)
-    _write_json(run_path.with_name("results.json"), results)
+    write_json(run_path.with_name("results.json"), results)
     return ReportContent(
         spectrum=spectrum,
         reheating=reheating,
@@ -163,10 +163,7 @@ def _run_path(out: Path | None) -> Path:
     path = new_run_path(Path("runs"), "demo") if out is None else out / "run.h5"
     if path.exists():
         raise FileError(f"{path} exists already: choose another --out, a run is never overwritten")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{path.parent} cannot be made: {error.strerror or error}") from None
+    make_directory(path.parent)
     return path
 
 
@@ -189,13 +186,6 @@ def _require_converged(result: FitResult) -> None:
         raise ConvergenceError(
             f"the {result.model} fit did not converge: {'; '.join(result.warnings)}"
         )
-
-
-def _write_json(path: Path, values: Any) -> None:
-    try:
-        write_json(path, values)
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 @contextmanager

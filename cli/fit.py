@@ -10,12 +10,12 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..acquisition.importers.reading import picked_columns
-from ..models.errors import ConvergenceError, FileError, InputError
+from ..models.errors import ConvergenceError, InputError
 from ..models.inference.digits import in_hertz
 from ..models.inference.report import estimate_text, unit_text
 from ..models.inference.result import FitResult, FittedParameter
 from .options import ReadingOptions
-from .output import print_json, print_result, progress_bar, warn, write_json
+from .output import make_directory, print_json, print_result, progress_bar, warn, write_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,7 +81,8 @@ def fit_spectrum_file(
     as_json: bool,
 ) -> None:
     """Fit the spectra of a file, or of several that are joined."""
-    _check_directory(out)
+    if out is not None:
+        make_directory(out)
     from ..analysis.spectrum import analyse_spectrum
 
     record = _opened(paths, reading)
@@ -117,7 +118,8 @@ def fit_reheating_file(
     as_json: bool,
 ) -> None:
     """Fit the releases of a file, or of several that are joined."""
-    _check_directory(out)
+    if out is not None:
+        make_directory(out)
     from ..analysis.reheating import analyse_reheating
 
     record = _gated(_opened(paths, reading), options)
@@ -208,16 +210,6 @@ def _require_converged(result: FitResult) -> None:
         )
 
 
-def _check_directory(out: Path | None) -> None:
-    """Make the directory before the work, so that an unwritable one is found at once."""
-    if out is None:
-        return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"--out {out} cannot be made: {error.strerror}") from None
-
-
 def _deliver(
     result: FitResult,
     name: str,
@@ -231,7 +223,10 @@ def _deliver(
     if estimators:
         values["estimators"] = {key: fit.to_dict() for key, fit in estimators.items()}
     if out is not None:
-        _store(values, name, figure, out)
+        from ..analysis.figures import save_figure
+
+        write_json(out / f"{name}.json", values)
+        save_figure(figure(), out / f"{name}.png")
     fits = [result] if not estimators else list(estimators.values())
     warn(dict.fromkeys(text for fit in fits for text in fit.warnings))
     if as_json:
@@ -240,16 +235,6 @@ def _deliver(
         print_result(*result_tables(*fits))
         if out is not None:
             print_result(f"stored in {out}")
-
-
-def _store(values: dict[str, Any], name: str, figure: Any, out: Path) -> None:
-    from ..analysis.figures import save_figure
-
-    try:
-        write_json(out / f"{name}.json", values)
-        save_figure(figure(), out / f"{name}.png")
-    except OSError as error:
-        raise FileError(f"results cannot be written to {out}: {error.strerror or error}") from None
 
 
 def result_tables(result: FitResult, *others: FitResult) -> list[Any]:

@@ -17,7 +17,7 @@ from ..instruments.digitizers.skew import skew_test
 from ..models.errors import DeviceError, InputError
 from ..models.ranges import require_count, require_range
 from .loopback_findings import Findings, findings_of
-from .output import print_json, print_result, print_text, warn
+from .output import print_json, print_result, print_text, warn, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ def run_loopback(rig: str, settings: Sequence[str], options: LoopbackOptions) ->
     for problem in findings.problems:
         sys.stderr.write(f"optobind: {problem}\n")
     if options.out is not None:  # last: what was measured is not lost with a folder that is missing
-        options.out.write_text(findings.fragment, encoding="utf-8", newline="\n")
+        write_text(options.out, findings.fragment)
     return DeviceError.exit_code if findings.problems else 0
 
 

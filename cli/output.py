@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "console_for_progress",
+    "make_directory",
     "print_json",
     "print_result",
     "print_text",
@@ -25,6 +26,7 @@ __all__ = [
     "require_makeable",
     "warn",
     "write_json",
+    "write_text",
 ]
 
 
@@ -65,10 +67,37 @@ def require_makeable(directory: Path | None) -> None:
         raise FileError(f"{directory} cannot be made: {there} is not writable")
 
 
-def write_json(path: Any, value: Any) -> None:
-    """Write a JSON file."""
-    with open(path, "w", encoding="ascii", newline="\n") as file:
-        file.write(json_text(value, indent=2) + "\n")
+def make_directory(directory: Path) -> None:
+    """Make a directory for results; before the work, so that an unwritable one is found at once.
+
+    Raises
+    ------
+    FileError
+        If it cannot be made.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{directory} cannot be made: {error.strerror or error}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file.
+
+    Raises
+    ------
+    FileError
+        If it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
+    """Write a JSON file; FileError if it cannot be written."""
+    write_text(path, json_text(value, indent=indent) + "\n")
 
 
 def print_result(*parts: RenderableType) -> None:

@@ -11,10 +11,9 @@ from ..analysis.figures.style import save_figure
 from ..config.build import build_trap
 from ..config.load import read_rig
 from ..models.array import TrapArray
-from ..models.errors import FileError, InputError
-from ..models.json_values import json_text
+from ..models.errors import InputError
 from ..models.ranges import require_range
-from .output import print_json, print_result, warn
+from .output import make_directory, print_json, print_result, warn, write_json
 
 __all__ = ["show_phases"]
 
@@ -65,7 +64,8 @@ def show_phases(
     from ..analysis.phases import ideal_phases, pair_phases
 
     pair = None if rig is None else _pair_of_rig(rig, settings, at)
-    folder = _directory(out)  # now: what cannot be computed leaves no empty folder
+    folder = Path("phases") if out is None else out
+    make_directory(folder)  # now: what cannot be computed leaves no empty folder
     if pair is None:
         result = ideal_phases(points)
     else:
@@ -92,16 +92,6 @@ def _pair_of_rig(rig: str, settings: Sequence[str], at: At) -> tuple[str, TrapAr
     return loaded.name, trap
 
 
-def _directory(out: Path | None) -> Path:
-    """Make the directory before the work, so that an unwritable one is found at once."""
-    folder = Path("phases") if out is None else out
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"--out {folder} cannot be made: {error.strerror}") from None
-    return folder
-
-
 def _store(figures: dict[str, Any], document: dict[str, Any], folder: Path) -> dict[str, str]:
     """Write figures and grid; return the names of the files."""
     files = {}
@@ -110,10 +100,7 @@ def _store(figures: dict[str, Any], document: dict[str, Any], folder: Path) -> d
             files[f"{name}_{kind}"] = str(save_figure(figure, folder / f"{name}.{kind}"))
             figure.set_layout_engine("none")  # found once, good for both formats
     path = folder / "phases.json"
-    try:
-        path.write_text(json_text(document, indent=None) + "\n", encoding="ascii")
-    except OSError as error:
-        raise FileError(f"cannot write {path}: {error.strerror or error}") from None
+    write_json(path, document, indent=None)
     return {**files, "json": str(path)}
 
 

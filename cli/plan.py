@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..models.errors import FileError, InputError
+from ..models.errors import InputError
 from ..models.inference.digits import in_hertz
 from ..models.inference.parameters import symbol_of
-from .output import print_json, print_result, progress_bar, write_json
+from .output import make_directory, print_json, print_result, progress_bar, write_json
 
 if TYPE_CHECKING:
     from ..analysis.planning import Forecast
@@ -58,7 +58,12 @@ def plan_reheating(
         )
     values = _values(forecast)
     if out is not None:
-        _store(values, forecast, out)
+        from ..analysis.figures import save_figure
+        from ..analysis.figures.planning import planning_figure
+
+        make_directory(out)
+        write_json(out / "plan.json", values)
+        save_figure(planning_figure(forecast), out / "plan.png")
     if as_json:
         print_json(values)
     else:
@@ -119,18 +124,6 @@ def _values(forecast: Forecast) -> dict[str, Any]:
         "cooling": asdict(forecast.cooling),
         "releases": [list(pair) for pair in forecast.releases],
     }
-
-
-def _store(values: dict[str, Any], forecast: Forecast, out: Path) -> None:
-    from ..analysis.figures import save_figure
-    from ..analysis.figures.planning import planning_figure
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(out / "plan.json", values)
-        save_figure(planning_figure(forecast), out / "plan.png")
-    except OSError as error:
-        raise FileError(f"the plan cannot be written to {out}: {error.strerror or error}") from None
 
 
 def _tables(forecast: Forecast) -> list[Any]:

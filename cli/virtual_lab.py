@@ -15,7 +15,7 @@ from ..config.build import build_rig
 from ..config.load import LoadedRig, read_rig, rig_from_dict
 from ..config.toml_writer import to_toml
 from ..instruments.virtual.laboratory import VirtualLaboratory
-from .output import console_for_progress, print_text, warn
+from .output import console_for_progress, print_text, warn, write_text
 from .signals import Endings, collected_endings
 
 __all__ = ["LabOptions", "client_rig", "serve_rig", "who_can_drive"]
@@ -78,7 +78,7 @@ def serve_rig(rig: str, settings: Sequence[str], options: LabOptions) -> None:
         danger = who_can_drive(options.host)
         text = f"# {danger}\n{to_toml(client_rig(loaded, laboratory))}"
         if options.out is not None:
-            options.out.write_text(text, encoding="utf-8", newline="\n")
+            write_text(options.out, text)
         print_text(text)
         _wait(options, endings, danger)
     endings.raise_if_any()

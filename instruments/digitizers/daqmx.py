@@ -7,6 +7,7 @@ or a LinkError if the card or the server is gone.
 
 from __future__ import annotations
 
+import uuid
 from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,10 +16,17 @@ from typing import Any
 
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
-from ..driver import ReservedError
+from ..driver import Driver, ReservedError
 from ..links.base import LinkError
 
-__all__ = ["INPUT_OVERWRITTEN", "NOT_YET_AVAILABLE", "WATCHDOG_EXPIRED", "DaqSystem", "code_of"]
+__all__ = [
+    "INPUT_OVERWRITTEN",
+    "NOT_YET_AVAILABLE",
+    "WATCHDOG_EXPIRED",
+    "DaqSystem",
+    "NamedTasks",
+    "code_of",
+]
 
 # Codes of nidaqmx.error_codes.DAQmxErrors.
 INPUT_OVERWRITTEN = -200279
@@ -253,3 +261,53 @@ def _deadlines(grpc: Any) -> Any:
 
     base = grpc.UnaryUnaryClientInterceptor
     return type("_Deadlines", (base,), {"intercept_unary_unary": intercept})()
+
+
+class NamedTasks(Driver):
+    """A driver whose tasks on a gRPC server have names, so that they survive a broken link.
+
+    Whoever has this driver, or a copy of it, finds the tasks again that a broken link has left on
+    the server with the lines reserved. Nobody else does.
+
+    Parameters
+    ----------
+    name : str
+        Name in the rig.
+    kind : str
+        Of device, part of the tasks' names.
+    device : str
+        Name of the card.
+    grpc : str or None
+        ``host:port`` of an NI gRPC device server.
+    timeout : float
+        Longest wait of a call, s.
+    """
+
+    def __init__(self, name: str, kind: str, device: str, grpc: str | None, timeout: float) -> None:
+        super().__init__(name)
+        self._device = device
+        self._timeout = require_range("timeout", timeout, 0.01, 60.0, "s")
+        self._system = DaqSystem(name, grpc, timeout)
+        self._session = f"optobind-{kind}-{uuid.uuid4().hex}"
+        self._broken = False
+
+    def abandon(self) -> None:
+        """Break off a call that hangs, from another thread; the tasks stay with the server."""
+        self._broken = True
+        if self._system.remote:
+            self._system.close()
+
+    def _take_broken(self) -> bool:
+        """Whether nothing can be cleared, over a broken link: the next connection does it."""
+        broken, self._broken = self._broken, False
+        return broken and self._system.remote
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """Talk to the card; remember a broken link."""
+        try:
+            with self._talking(), self._system.errors():
+                yield
+        except LinkError:
+            self._broken = True
+            raise

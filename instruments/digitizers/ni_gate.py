@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,9 +10,7 @@ import numpy as np
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
 from ..capabilities import GateCapabilities
-from ..driver import Driver
-from ..links.base import LinkError
-from .daqmx import WATCHDOG_EXPIRED, DaqSystem, code_of
+from .daqmx import WATCHDOG_EXPIRED, NamedTasks, code_of
 from .ni_capabilities import require_channels
 from .ni_watchdog import WATCHDOG_SECONDS, NiWatchdog
 
@@ -23,7 +19,7 @@ __all__ = ["NiGate"]
 _SOFTWARE_JITTER = 2e-3  # s: a line is switched by a call, not by the sample clock
 
 
-class NiGate(Driver):
+class NiGate(NamedTasks):
     """One or several digital output lines that switch together.
 
     ``connect`` looks for the lines and touches none. ``read`` asks a digital *output* task for the
@@ -63,25 +59,19 @@ class NiGate(Driver):
         grpc: str | None = None,
         timeout: float = 5.0,
     ) -> None:
-        super().__init__(name)
+        super().__init__(name, "gate", device, grpc, timeout)
         self._lines = (line,) if isinstance(line, str) else tuple(line)
         if not self._lines:
             raise InputError("line must name at least one digital line")
-        self._device, self._active_high = device, bool(active_high)
+        self._active_high = bool(active_high)
         self._capabilities = GateCapabilities(
             delay=require_range("delay", delay, 0.0, 10.0, "s"),
             jitter=require_range("jitter", jitter, 0.0, 10.0, "s"),
             hardware_timed=False,
         )
-        self._timeout = require_range("timeout", timeout, 0.01, 60.0, "s")
-        self._system = DaqSystem(name, grpc, timeout)
-        # Its own name on a gRPC server: whoever has this driver, or a copy of it, finds the task
-        # again that a broken link has left there with the lines reserved. Nobody else does.
-        self._session = f"optobind-gate-{uuid.uuid4().hex}"
         self._watchdog = NiWatchdog(
             self._system, device, self._lines, self._active_high, f"{self._session}-watchdog"
         )
-        self._broken = False
         self._task: Any = None
         self._levels = np.zeros(len(self._lines), dtype=bool)
 
@@ -102,9 +92,7 @@ class NiGate(Driver):
 
     def _close(self) -> None:
         task, self._task = self._task, None
-        broken, self._broken = self._broken, False
-        # Over a link that is broken nothing can be cleared: the next connection takes it over.
-        kept = broken and self._system.remote
+        kept = self._take_broken()
         (self._watchdog.forget if kept else self._watchdog.close)()
         if task is not None and not kept:
             with suppress(Exception):  # the line keeps its level whether this succeeds or not
@@ -125,22 +113,6 @@ class NiGate(Driver):
         """The gate is closed: the card need not watch."""
         with self._using():
             self._watchdog.disarm()
-
-    def abandon(self) -> None:
-        """Break off a call that hangs, from another thread; the task stays with the server."""
-        self._broken = True
-        if self._system.remote:
-            self._system.close()
-
-    @contextmanager
-    def _using(self) -> Iterator[None]:
-        """Talk to the card; remember a broken link."""
-        try:
-            with self._talking(), self._system.errors():
-                yield
-        except LinkError:
-            self._broken = True
-            raise
 
     def _channel(self) -> Any:
         """The task that holds the lines; made at the first use, or found on the server."""

@@ -7,19 +7,16 @@ computer's bus. Whoever holds this driver holds the line: on a rig that is the g
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import numpy as np
 
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_count, require_range
-from ..driver import Driver
-from ..links.base import LinkError
 from ..patterns import FEEDBACK, Pattern, PatternCapabilities
 from ..protocols import DeviceState
-from .daqmx import DaqSystem
+from .daqmx import NamedTasks
 from .ni_pattern_limits import PatternLimits, PatternWires, read_limits
 from .ni_pattern_plan import (
     Buffered,
@@ -39,7 +36,7 @@ PHASE = "phase"
 _MOST_SAMPLES = 50_000_000  # in the memory of this computer, 4 bytes a sample of a line
 
 
-class NiPatternPlayer(Driver):
+class NiPatternPlayer(NamedTasks):
     """Plays the feedback line, and the optical phase on an analogue output.
 
     ``connect`` asks the card what it can play and makes no task. The line must not be held by
@@ -84,7 +81,7 @@ class NiPatternPlayer(Driver):
         grpc: str | None = None,
         timeout: float = 5.0,
     ) -> None:
-        super().__init__(name)
+        super().__init__(name, "pattern", device, grpc, timeout)
         if (feedback_line is None) == (feedback_counter is None):
             raise InputError(
                 "the feedback is switched by feedback_line or by feedback_counter: give one of them"
@@ -92,17 +89,12 @@ class NiPatternPlayer(Driver):
         if volts_per_rad is not None:
             require_range("size of volts_per_rad", abs(volts_per_rad), 1e-6, 1e3, "V/rad")
         self._wires = PatternWires(feedback_line, feedback_counter, phase_output)
-        self._device, self._high, self._scale = device, bool(active_high), volts_per_rad
+        self._high, self._scale = bool(active_high), volts_per_rad
         self._offset = require_count("offset", offset, 0, 1000)
-        self._timeout = require_range("timeout", timeout, 0.01, 60.0, "s")
-        self._system = DaqSystem(name, grpc, timeout)
-        # Known to copies of this driver, which find the tasks again that a broken link has left.
-        self._session = f"optobind-pattern-{uuid.uuid4().hex}"
         self._tasks = PatternTasks(self._system, device, self._session, self._timeout)
         self._limits: PatternLimits | None = None
         self._idle_volts: float | None = None
         self._left = True  # whether a copy of this driver may have left tasks on the server
-        self._broken = False
 
     @property
     def limits(self) -> PatternLimits:
@@ -146,31 +138,13 @@ class NiPatternPlayer(Driver):
         return f"{identity}, plays {', '.join(wire for wire in wires if wire)}"
 
     def _close(self) -> None:
-        kept = self._broken and self._system.remote
-        self._broken = False
-        if kept:  # nothing can be cleared over a broken link: the next connection does it
+        if self._take_broken():
             self._tasks.forget()
             self._left = True
         else:
             with suppress(Exception):
                 self._end()
         self._system.close()
-
-    def abandon(self) -> None:
-        """Break off a call that hangs, from another thread; the tasks stay with the server."""
-        self._broken = True
-        if self._system.remote:
-            self._system.close()
-
-    @contextmanager
-    def _using(self) -> Iterator[None]:
-        """Talk to the card; remember a broken link."""
-        try:
-            with self._talking(), self._system.errors():
-                yield
-        except LinkError:
-            self._broken = True
-            raise
 
     # -- checked ----------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_continuous_lyapunov
 
+from ...detection import cold_damping_occupation, optimal_cold_damping, record_noise_std
 from ...errors import InputError
 from ...spectra import CsdEstimate
 from ..exact.gains import NoFilterError, gains_of
@@ -66,9 +67,9 @@ class Cooling:
             Γ, 1/s.
         """
         pairs = [(values["D11"], values["noise_1"]), (values["D22"], values["noise_2"])]
-        best = min(2.0 * math.sqrt(d / s) for d, s in pairs)
+        best = min(optimal_cold_damping(d, s) for d, s in pairs)
         gamma = best if damping is None else damping
-        one, two = ((d + 0.25 * gamma**2 * s) / gamma - 0.5 for d, s in pairs)
+        one, two = (cold_damping_occupation(d, gamma, s) for d, s in pairs)
         return cls(gamma, (max(one, 0.0), max(two, 0.0)))
 
     def cooled(self, values: Mapping[str, float]) -> dict[str, float]:
@@ -151,8 +152,8 @@ def simulated_releases(
     for at in range(samples):
         out[:, at] = state[:, ::2]
         state = state @ step.T + rng.standard_normal((count, 4)) @ kick
-    size = np.sqrt(0.5 * sample_rate * np.array([values["noise_1"], values["noise_2"]]))
-    return out + size * rng.standard_normal(out.shape)
+    size = [record_noise_std(values[n], sample_rate) for n in ("noise_1", "noise_2")]
+    return out + np.array(size) * rng.standard_normal(out.shape)
 
 
 def reported_errors(
