@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..instruments.driver import NamedDevice
 from ..instruments.protocols import DeviceState, DigitizerInfo, ReadResult
 from ..models.blocks import BlockStatus
 from ..models.errors import DeviceError, InputError
@@ -23,7 +24,7 @@ __all__ = ["ReplayDigitizer"]
 _LONGEST_WAIT = 0.25  # s of one read: a run must be ended meanwhile
 
 
-class ReplayDigitizer:
+class ReplayDigitizer(NamedDevice):
     """Plays a run file, LeCroy waveform, NPZ or CSV as a Digitizer.
 
     int16 counts are passed on as they are; everything else as float32, in the unit of the record.
@@ -64,28 +65,17 @@ class ReplayDigitizer:
     ) -> None:
         if not (math.isfinite(speed) and speed > 0.0):
             raise InputError(f"speed must be positive and finite, got {speed!r}")
+        super().__init__(name)
         self._path = Path(path)
         self._loop = loop
         self._real_time = real_time
         self._speed = speed
         self._sample_rate = sample_rate
-        self._name = name
         self._record: Record | None = None
         self._info: DigitizerInfo | None = None
         self._ranges = Ranges()
         self._open_files = ExitStack()
-        self._state = DeviceState.DISCONNECTED
         self._rewind()
-
-    @property
-    def name(self) -> str:
-        """Name of the device in the rig."""
-        return self._name
-
-    @property
-    def state(self) -> DeviceState:
-        """Where the device is in its life cycle."""
-        return self._state
 
     @property
     def info(self) -> DigitizerInfo:

@@ -310,15 +310,6 @@ class RunFile:
                 yield Block(position, counts, self.scale, number, 0.0, status)
                 number, status, first = number + 1, BlockStatus.OK, False
 
-    def monitor_stretches(self) -> Ranges:
-        """Return the ranges of sample indices that are to be read as a steady record.
-
-        The monitor steps without the gaps and without what was taken with feedback off;
-        everything else when the file holds no steps.
-        """
-        kept = self.digest().steps_cut_to(self.recorded())
-        return kept.without(self.digest().free)
-
     def releases(self) -> list[Release]:
         """Return the usable releases of reheating steps."""
         return [r for r in self.digest().releases if r.excluded is None]

@@ -18,7 +18,7 @@ from ..models.thermal import Calibration, ThermalLine, calibrate_lines
 from .choice import Progress
 from .spectrum import SpectrumAnalysis, analyse_spectrum
 
-__all__ = ["ChannelCalibration", "CrossTalk", "calibrate", "cross_talk"]
+__all__ = ["ChannelCalibration", "CrossTalk", "calibrate", "cross_talk", "in_volts"]
 
 # Thermal amplitude over the length of the trap above which the line is no parabola's.
 _ANHARMONIC = 0.02
@@ -150,7 +150,7 @@ def calibrate(
     for place, (column, rho) in enumerate(zip(columns, densities, strict=True)):
         fits, lines = [], []
         for number, (record, pressure) in enumerate(zip(records, pressures, strict=True)):
-            result = _in_volts(record, column, band).result
+            result = _fitted(record, column, band).result
             fits.append(result)
             lines.append(_line(result, pressure))
             if progress is not None:
@@ -178,16 +178,27 @@ def calibrate(
     return tuple(found)
 
 
-def _in_volts(record: Record, column: int, band: tuple[float, float] | None) -> SpectrumAnalysis:
-    """Fit one channel as the detector shows it."""
+def in_volts(record: Record) -> Record:
+    """Return a record as the detectors show it, whatever calibration it has.
+
+    Raises
+    ------
+    InputError
+        If it was not stored in volts.
+    """
     if record.stored_unit != "V":
         raise InputError(f"{record.path} is in {record.stored_unit}: only volts can be calibrated")
-    plain = replace(
+    return replace(
         record,
         unit="V",
         scale=np.abs(record.stored_scale),
         masses=(None,) * len(record.names),
     )
+
+
+def _fitted(record: Record, column: int, band: tuple[float, float] | None) -> SpectrumAnalysis:
+    """Fit one channel as the detector shows it."""
+    plain = in_volts(record)
     analysis = analyse_spectrum(plain, model="single", channels=(column,), band=band)
     if not analysis.result.converged:
         raise InputError(f"the line of {record.names[column]} in {record.path} cannot be fitted")

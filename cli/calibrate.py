@@ -185,15 +185,10 @@ def _cross_talk(
         return {}
     if len(columns) != 2:
         raise InputError(f"--uncoupled needs two channels, chosen are {len(columns)}")
-    from dataclasses import replace
-
-    from ..analysis.calibration import cross_talk
+    from ..analysis.calibration import cross_talk, in_volts
     from ..analysis.spectrum import analyse_spectrum
 
-    plain = replace(
-        record, unit="V", scale=abs(record.stored_scale), masses=(None,) * len(record.names)
-    )
-    csd = analyse_spectrum(plain, model="pair", channels=columns).csd
+    csd = analyse_spectrum(in_volts(record), model="pair", channels=columns).csd
     shares = {}
     for one, two in ((0, 1), (1, 0)):
         fit = found[one].fits[0]

@@ -19,12 +19,13 @@ from ..analysis.report.page import ReportContent, write_report
 from ..analysis.spectrum import SpectrumAnalysis, analyse_spectrum
 from ..config.build import build_rig
 from ..config.load import read_plan, read_rig
-from ..models.errors import ConvergenceError, FileError, InputError, OptobindError
+from ..models.errors import FileError, InputError, OptobindError
 from ..models.inference.digits import in_hertz, measured
 from ..models.inference.parameters import symbol_of
 from ..models.inference.spectral.fits import fit_pair
 from ..models.inference.spectral.problem import pair_parameters
 from .couplings import couplings_of
+from .fit import require_converged
 from .following import measure
 from .output import console_for_progress, make_directory, print_result, warn, write_json
 from .signals import Interrupted
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from ..instruments.rig import Rig
-    from ..models.inference.result import FitResult
 
 __all__ = ["likelihood_ratio", "run_demo", "truth_of"]
 
@@ -84,7 +84,7 @@ def run_demo(
         report = write_report(run_path, content, run_path.with_name("report.html"))
     for analysis in (content.spectrum, content.reheating):
         assert analysis is not None
-        _require_converged(analysis.result)
+        require_converged(analysis.result)
         warn(analysis.result.warnings)
     print_result(_table(content.compared), f"report: {report}")
     return report
@@ -179,13 +179,6 @@ def _measure(rig: Rig, plan: Any, path: Path) -> RunOutcome:
         error.exit_code = outcome.exit_code or 2
         raise error
     return outcome
-
-
-def _require_converged(result: FitResult) -> None:
-    if not result.converged:
-        raise ConvergenceError(
-            f"the {result.model} fit did not converge: {'; '.join(result.warnings)}"
-        )
 
 
 @contextmanager

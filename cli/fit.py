@@ -29,6 +29,7 @@ __all__ = [
     "channels_option",
     "fit_reheating_file",
     "fit_spectrum_file",
+    "require_converged",
     "result_tables",
 ]
 
@@ -99,7 +100,7 @@ def fit_spectrum_file(
             mixing=options.mixing,
             progress=progress,
         )
-    _require_converged(analysis.result)
+    require_converged(analysis.result)
 
     def figure() -> Figure:
         from ..analysis.figures import spectrum_figure
@@ -137,7 +138,7 @@ def fit_reheating_file(
             estimator=options.estimator,
             progress=progress,
         )
-    _require_converged(analysis.result)
+    require_converged(analysis.result)
 
     def figure() -> Figure:
         from ..analysis.figures import reheating_figure
@@ -200,8 +201,8 @@ def _gated(record: Record, options: ReheatingOptions) -> Record:
     )
 
 
-def _require_converged(result: FitResult) -> None:
-    """Refuse to quote numbers of a fit that did not converge."""
+def require_converged(result: FitResult) -> None:
+    """Refuse to quote numbers of a fit that did not converge; raises ConvergenceError."""
     if not result.converged:
         reasons = "; ".join(result.warnings)
         raise ConvergenceError(

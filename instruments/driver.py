@@ -1,4 +1,4 @@
-"""Life cycle shared by the drivers of real devices."""
+"""Name and state of every device; the life cycle shared by the drivers of real ones."""
 
 from __future__ import annotations
 
@@ -9,14 +9,38 @@ from ..models.errors import DeviceError
 from .links.base import LinkError
 from .protocols import DeviceState
 
-__all__ = ["Driver", "ReservedError"]
+__all__ = ["Driver", "NamedDevice", "ReservedError"]
 
 
 class ReservedError(DeviceError):
     """The device is there but another program holds it, or one that crashed: it may become free."""
 
 
-class Driver:
+class NamedDevice:
+    """A device that tells its name and its state; subclasses write ``_state``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the device in the rig, for messages.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._state = DeviceState.DISCONNECTED
+
+    @property
+    def name(self) -> str:
+        """Name of the device in the rig."""
+        return self._name
+
+    @property
+    def state(self) -> DeviceState:
+        """Where the device is in its life cycle."""
+        return self._state
+
+
+class Driver(NamedDevice):
     """A device with a link: states, one identity, no writing on connect.
 
     Subclasses give ``_open`` (open the link, read the identity and what the device does now; write
@@ -29,20 +53,9 @@ class Driver:
     """
 
     def __init__(self, name: str) -> None:
-        self._name = name
-        self._state = DeviceState.DISCONNECTED
+        super().__init__(name)
         self._identity = ""
         self._fault = ""  # what broke the link, in words
-
-    @property
-    def name(self) -> str:
-        """Name of the device in the rig."""
-        return self._name
-
-    @property
-    def state(self) -> DeviceState:
-        """Where the device is in its life cycle."""
-        return self._state
 
     def connect(self) -> str:
         """Open the link and return the identity; writes no setting.

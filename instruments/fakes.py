@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..models.blocks import BlockStatus
 from ..models.errors import DeviceError, InputError
+from .driver import NamedDevice
 from .patterns import FEEDBACK, Pattern, PatternCapabilities
 from .protocols import (
     DeviceState,
@@ -61,23 +62,13 @@ class Fault:
     samples: int = 0
 
 
-class _Scripted:
+class _Scripted(NamedDevice):
     """Counts calls and raises the faults that concern every family."""
 
     def __init__(self, name: str, faults: Mapping[str, Mapping[int, Fault]] | None) -> None:
-        self._name, self._faults = name, dict(faults or {})
+        super().__init__(name)
+        self._faults = dict(faults or {})
         self._calls: dict[str, int] = {}
-        self._state = DeviceState.DISCONNECTED
-
-    @property
-    def name(self) -> str:
-        """Name of the device."""
-        return self._name
-
-    @property
-    def state(self) -> DeviceState:
-        """Where the device is in its life cycle."""
-        return self._state
 
     @property
     def calls(self) -> dict[str, int]:

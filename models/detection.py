@@ -1,4 +1,4 @@
-"""What a detector adds and how its volts become quanta; the cold-damping reference.
+"""What a detector adds, and the length of a quantum; the cold-damping reference.
 
 All spectral densities are one-sided.
 """
@@ -6,14 +6,12 @@ All spectral densities are one-sided.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
-from .constants import BOLTZMANN, HBAR
+from .constants import HBAR
 from .errors import InputError
 from .ranges import require_range
 
 __all__ = [
-    "Calibration",
     "cold_damping_occupation",
     "force_noise_psd",
     "imprecision_psd",
@@ -61,83 +59,6 @@ def force_noise_psd(D: float, mass: float, omega: float) -> float:
 def record_noise_std(psd: float, sample_rate: float) -> float:
     """Return the standard deviation √(S f_s/2) of white noise S (unit²/Hz) sampled at f_s (Hz)."""
     return math.sqrt(psd * _positive("sample_rate", sample_rate, "Hz") / 2.0)
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Scale between quanta, metres and volts of one channel.
-
-    Attributes
-    ----------
-    mass : float
-        m_j, kg.
-    omega : float
-        Common scale ω of the quanta, rad/s.
-    volts_per_metre : float
-        V/m; negative for a detector of reversed sign, which flips g_r, g_a and Re D_12 together.
-
-    Raises
-    ------
-    InputError
-        If mass or ω is not positive, or the gain is zero.
-    """
-
-    mass: float
-    omega: float
-    volts_per_metre: float
-
-    def __post_init__(self) -> None:
-        quantum_length(self.mass, self.omega)
-        if not math.isfinite(self.volts_per_metre) or self.volts_per_metre == 0.0:
-            raise InputError(f"volts_per_metre must not be zero, got {self.volts_per_metre!r} V/m")
-
-    @classmethod
-    def by_equipartition(
-        cls, variance: float, mass: float, omega: float, temperature: float, *, polarity: int = 1
-    ) -> Calibration:
-        """Calibrate with a thermal record: ⟨z²⟩ = kT/(mω²).
-
-        Parameters
-        ----------
-        variance : float
-            Variance of the particle's line in the record (noise floor removed), V².
-        mass : float
-            kg.
-        omega : float
-            Frequency of the line, rad/s.
-        temperature : float
-            Centre-of-mass temperature (that of the gas, feedback off), K.
-        polarity : int
-            Sign of the gain, +1 or −1.
-        """
-        _positive("variance", variance, "V²")
-        _positive("temperature", temperature, "K")
-        length = math.sqrt(BOLTZMANN * temperature / (mass * omega**2))
-        return cls(mass, omega, math.copysign(math.sqrt(variance) / length, polarity))
-
-    @property
-    def metres_per_quantum(self) -> float:
-        """√(ħ/(mω)), m."""
-        return quantum_length(self.mass, self.omega)
-
-    @property
-    def volts_per_quantum(self) -> float:
-        """Gain in V per unit of z_j."""
-        return self.volts_per_metre * self.metres_per_quantum
-
-    def scale(self, source: str, target: str) -> float:
-        """Factor that turns amplitudes of unit ``source`` into ``target``; squared for spectra.
-
-        Raises
-        ------
-        InputError
-            For a unit other than "quanta", "m" or "V".
-        """
-        volts = {"quanta": self.volts_per_quantum, "m": self.volts_per_metre, "V": 1.0}
-        for unit in (source, target):
-            if unit not in volts:
-                raise InputError(f"unknown unit {unit!r}; known: {', '.join(volts)}")
-        return volts[source] / volts[target]
 
 
 def cold_damping_occupation(D_total: float, damping: float, psd: float) -> float:

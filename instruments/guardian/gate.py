@@ -11,6 +11,7 @@ from typing import Any
 
 from ...models.errors import DeviceError
 from ..capabilities import GateCapabilities
+from ..driver import NamedDevice
 from ..links.base import LinkError
 from ..protocols import DeviceState, Gate
 from .hand import Hand
@@ -26,7 +27,7 @@ _PIPE_JITTER = 1e-3  # s: measured 0.7–0.9 ms a call more than in this process
 _RESCUE_SECONDS = 30.0
 
 
-class GuardedGate:
+class GuardedGate(NamedDevice):
     """A gate that is closed within a second when this program dies or hangs while it is open.
 
     Parameters
@@ -45,28 +46,17 @@ class GuardedGate:
         reason = why_unguarded(device)
         if reason:
             raise DeviceError(f"{device.name} cannot be guarded: {reason}")
+        super().__init__(device.name)
         self._packed = pickle.dumps(device)
-        self._name = device.name
         limits = getattr(device, "capabilities", GateCapabilities())
         self._capabilities = replace(limits, jitter=limits.jitter + _PIPE_JITTER)
         self._line: GuardianLine | None = None
-        self._state = DeviceState.DISCONNECTED
         self._open = False
         self._struggling = False  # the guardian has failed to close and goes on trying
         self._incidents: list[str] = []
         self._fallen = ""
         self._lock = threading.Lock()  # of the incidents
         self._rescuing = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        """Name of the device in the rig."""
-        return self._name
-
-    @property
-    def state(self) -> DeviceState:
-        """Where the device is in its life cycle."""
-        return self._state
 
     @property
     def capabilities(self) -> GateCapabilities:

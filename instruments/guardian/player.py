@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...models.errors import DeviceError
+from ..driver import NamedDevice
 from ..patterns import Pattern, PatternCapabilities
 from ..protocols import DeviceState
 from .gate import GuardedGate
@@ -16,7 +17,7 @@ _ARM_SECONDS = 20.0
 _CALL_SECONDS = 4.0
 
 
-class GuardedPlayer:
+class GuardedPlayer(NamedDevice):
     """A pattern player like any other, whose device the guardian of the gate owns.
 
     If this program dies while a pattern is played, the guardian ends the pattern and closes the
@@ -31,19 +32,9 @@ class GuardedPlayer:
     """
 
     def __init__(self, gate: GuardedGate, name: str) -> None:
-        self._gate, self._name = gate, name
-        self._state = DeviceState.DISCONNECTED
+        super().__init__(name)
+        self._gate = gate
         self._facts: tuple[PatternCapabilities, int, tuple[str, ...]] | None = None
-
-    @property
-    def name(self) -> str:
-        """Name of the device in the rig."""
-        return self._name
-
-    @property
-    def state(self) -> DeviceState:
-        """Where the device is in its life cycle."""
-        return self._state
 
     @property
     def capabilities(self) -> PatternCapabilities:

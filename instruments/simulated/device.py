@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 from ...models.errors import DeviceError
+from ..driver import NamedDevice
 from ..protocols import DeviceState
 
 __all__ = ["SimulatedDevice"]
 
 
-class SimulatedDevice:
+class SimulatedDevice(NamedDevice):
     """A device that can be connected; connecting and disconnecting change nothing else."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._state = DeviceState.DISCONNECTED
-
-    @property
-    def name(self) -> str:
-        """Name of the device in the rig."""
-        return self._name
-
-    @property
-    def state(self) -> DeviceState:
-        """Where the device is in its life cycle."""
-        return self._state
 
     def connect(self) -> str:
         """Open the link and return the identity; writes no setting."""

@@ -122,7 +122,7 @@ def assert_true_to_the_samples(path: Path, bench: Bench) -> None:
         for release in run.releases():
             inside = run.samples(release.first_sample, release.end_sample, [TRUTH])
             assert np.all(inside == -1), f"release {release.repetition} has feedback on"
-        for start, stop in run.monitor_stretches():
+        for start, stop in run.digest().steady(run.recorded()):
             assert np.all(run.samples(start, stop, [TRUTH]) == 1), "a steady record is free"
     assert_gate_events(path, bench)
     assert_marks(bench)
@@ -324,7 +324,7 @@ def test_a_monitor_after_releases_begins_where_feedback_acts_for_certain(
     path = carry_out(begin(bench), SequencePlan((at_once, MonitorPlan(0.3))))
     assert_true_to_the_samples(path, bench)
     with RunFile.open(path) as run:
-        ((start, stop),) = run.monitor_stretches()
+        ((start, stop),) = run.digest().steady(run.recorded())
         record_end = run.stretches()[-1].end_sample
     assert bench.acts(True)[-1] <= start <= bench.acts(True)[-1] + bench.spread
     assert stop == record_end
@@ -339,7 +339,7 @@ def test_what_was_taken_before_feedback_was_first_switched_on_is_not_steady(
     path = carry_out(session, MonitorPlan(0.2))
     assert_true_to_the_samples(path, bench)
     with RunFile.open(path) as run:
-        ((start, _),) = run.monitor_stretches()
+        ((start, _),) = run.digest().steady(run.recorded())
     assert start <= bench.acts(True)[0] + bench.spread
 
 
@@ -350,7 +350,7 @@ def test_a_rig_without_a_gate_marks_nothing(worst: Bench, begin: Any) -> None:
     assert len(worst.blocks) >= 5
     assert not any(status & BlockStatus.FEEDBACK_OFF for _, _, status in worst.blocks)
     with RunFile.open(path) as run:
-        assert run.monitor_stretches() == [(0, 10_000)]
+        assert run.digest().steady(run.recorded()) == [(0, 10_000)]
 
 
 # -- the presence check ---------------------------------------------------------------------------
@@ -602,7 +602,7 @@ def test_a_gate_whose_answer_is_lost_leaves_a_true_record(
     with RunFile.open(outcome.path) as run:
         for release in run.releases():
             assert np.all(run.samples(release.first_sample, release.end_sample, [TRUTH]) == -1)
-        for start, stop in run.monitor_stretches():
+        for start, stop in run.digest().steady(run.recorded()):
             assert np.all(run.samples(start, stop, [TRUTH]) == 1)
     assert events_of(outcome.path, EventKind.GATE)[-1].payload["closed"] is True
 

@@ -277,7 +277,7 @@ def test_jump_of_the_sample_index_is_a_gap_with_its_cause(tmp_path):
         info = run.info()
         assert (info["gaps"], info["lost_samples"], info["first_sample"]) == (2, 80, 50)
         ranges = [(s.first_sample, s.end_sample) for s in run.stretches()]
-        assert ranges == run.monitor_stretches() == [(50, 150), (160, 230), (300, 320)]
+        assert ranges == run.digest().steady(run.recorded()) == [(50, 150), (160, 230), (300, 320)]
         for low, high in ranges:
             np.testing.assert_array_equal(run.samples(low, high), counts(low, high - low))
         blocks = list(run.blocks(rows=64))
@@ -524,7 +524,7 @@ def test_steps_tell_steady_ranges_from_releases(tmp_path):
         for event in reheating_events():
             recorder.event(event)
     with RunFile.open(tmp_path / "run.h5") as run:
-        assert run.monitor_stretches() == [(0, 300), (310, 400)]
+        assert run.digest().steady(run.recorded()) == [(0, 300), (310, 400)]
         found = [(r.repetition, r.first_sample, r.samples, r.step) for r in run.releases()]
     assert found == [(r, 500 + 200 * r, 100, 1) for r in range(4)]
 
@@ -633,7 +633,7 @@ def test_overrun_of_the_recorder_is_a_gap_of_the_recorder(tmp_path):
     with RunFile.open(tmp_path / "run.h5") as run:
         info = run.info()
         gap = next(e for e in run.events() if e.kind is EventKind.GAP)
-        low, high = run.monitor_stretches()[1]
+        low, high = run.digest().steady(run.recorded())[1]
         np.testing.assert_array_equal(run.samples(low, high), counts(low, high - low))
     assert (info["gaps"], info["lost_samples"], high) == (1, missed, 200)
     assert dict(gap.payload) == {"lost": missed, "cause": "recorder"}

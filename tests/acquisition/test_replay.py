@@ -131,7 +131,7 @@ def test_a_recorded_loop_has_no_gaps_but_is_read_seam_by_seam(npz, tmp_path):
     assert not any("lost" in text for text in texts)
     with RunFile.open(outcome.path) as run:
         assert (run.info()["gaps"], run.info()["lost_samples"]) == (0, 0)
-        assert run.monitor_stretches() == [(0, 1000), (1000, 2000), (2000, 2500)]
+        assert run.digest().steady(run.recorded()) == [(0, 1000), (1000, 2000), (2000, 2500)]
         assert all(event.kind != "gap" for event in run.events())
 
 

@@ -89,7 +89,7 @@ def test_monitor_records_exactly_its_duration_and_finalises(session: Session) ->
     with RunFile.open(outcome.path) as run:
         assert run.info()["state"] == "complete"
         assert run.rows == 53_700
-        assert run.monitor_stretches() == [(0, 53_700)]
+        assert run.digest().steady(run.recorded()) == [(0, 53_700)]
         found = run.events()
     assert found[0].kind is EventKind.RUN_START
     assert found[-1].kind is EventKind.RUN_END
@@ -133,7 +133,7 @@ def test_a_sequence_keeps_both_steps_apart(session: Session) -> None:
     steps = (MonitorPlan(duration=0.02), ReheatingPlan(repetitions=3))
     outcome = carry_out(session, SequencePlan(steps))
     with RunFile.open(outcome.path) as run:
-        assert run.monitor_stretches() == [(0, 20_000)]
+        assert run.digest().steady(run.recorded()) == [(0, 20_000)]
         assert len(run.releases()) == 3
 
 

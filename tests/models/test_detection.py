@@ -3,9 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from optobind.models.constants import BOLTZMANN, HBAR
+from optobind.models.constants import HBAR
 from optobind.models.detection import (
-    Calibration,
     cold_damping_occupation,
     force_noise_psd,
     imprecision_psd,
@@ -39,26 +38,6 @@ def test_sampled_white_noise_has_the_stated_density():
     assert periodogram.mean() == pytest.approx(psd, rel=0.02)
 
 
-def test_equipartition_recovers_the_gain():
-    gain, temperature = -4e6, 295.0
-    variance = gain**2 * BOLTZMANN * temperature / (MASS * OMEGA**2)
-    found = Calibration.by_equipartition(variance, MASS, OMEGA, temperature, polarity=-1)
-    assert found.volts_per_metre == pytest.approx(gain)
-    # In quanta the thermal variance is kT/ħω.
-    quanta = variance * found.scale("V", "quanta") ** 2
-    assert quanta == pytest.approx(BOLTZMANN * temperature / (HBAR * OMEGA))
-
-
-def test_unit_scales_are_consistent():
-    scale = Calibration(MASS, OMEGA, 2e6)
-    assert scale.scale("quanta", "m") == pytest.approx(math.sqrt(HBAR / (MASS * OMEGA)))
-    assert scale.scale("quanta", "m") * scale.scale("m", "V") == pytest.approx(
-        scale.volts_per_quantum
-    )
-    with pytest.raises(InputError, match="unknown unit 'nm'; known: quanta, m, V"):
-        scale.scale("V", "nm")
-
-
 def test_cold_damping_reference_is_the_closed_loop_steady_state():
     damping, psd = 2 * math.pi * 150.0, imprecision_psd(0.4, RECOIL)
     # Ideal velocity feedback on a noisy momentum estimate: force noise Γ²S_imp/2 two-sided in p.
@@ -87,7 +66,6 @@ def test_optimal_cold_damping_reaches_the_efficiency_limit():
         (lambda: imprecision_psd(0.5, 0.0), "D must be positive"),
         (lambda: quantum_length(-1.0, 1.0), "mass must be positive"),
         (lambda: record_noise_std(1.0, 0.0), "sample_rate must be positive"),
-        (lambda: Calibration(MASS, OMEGA, 0.0), "volts_per_metre must not be zero"),
         (lambda: cold_damping_occupation(1.0, 0.0, 1.0), "damping must be positive"),
     ],
 )
