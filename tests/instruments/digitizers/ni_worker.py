@@ -21,7 +21,7 @@ def main(rate):
         sample_rate=float(rate),
         seed=1,
         driver_buffer=60.0,
-        detectors=tuple(DetectorSettings(f"z{j + 1}", j) for j in (0, 1)),
+        detectors=tuple(DetectorSettings(f"z{j + 1}", j, volts_per_metre=1e8) for j in (0, 1)),
     )
     with serve_ni(build_simulated_rig(trap, settings)) as server:
         print(server.address, flush=True)

@@ -48,7 +48,7 @@ def rig_at(address: str, *, buffer_seconds: float = 20.0, timeout: float = 5.0) 
         name="virtual card",
         mode="SIM",
         digitizer=NiDigitizer("digitizer", grpc=address, timeout=timeout, **options),
-        detectors=tuple(DetectorChannel(j, f"z{j + 1}", j, volts_per_metre=5e8) for j in (0, 1)),
+        detectors=tuple(DetectorChannel(j, f"z{j + 1}", j, volts_per_metre=1e8) for j in (0, 1)),
         gate=NiGate("gate", grpc=address, timeout=timeout, jitter=1e-3),
     )
 
