@@ -64,6 +64,7 @@ def run_window(
     require_display()
     from PyQt6.QtCore import QTimer
 
+    from .collecting import collecting_here
     from .excepthook import reporting_bugs
 
     # OpenCV points Qt to its own plugins, which do not fit PyQt6.
@@ -78,7 +79,7 @@ def run_window(
     if shot is not None:
         _schedule_shot(window, shot, saved)
     try:
-        with reporting_bugs(window):
+        with reporting_bugs(window), collecting_here():
             app.exec()
     finally:
         watch.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -55,6 +56,15 @@ def window(qtbot, session, settings):
     window.closer.done = True
     window.close()
     destroy(window)
+
+
+@pytest.fixture(autouse=True)
+def _collected_here():
+    """As in the window: what Qt owns is destroyed by the thread of the tests alone."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
