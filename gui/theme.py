@@ -167,6 +167,7 @@ QMenuBar, QMenu {{ background: {window}; }}
 QMenu {{ border: 1px solid {border}; }}
 QMenu::item:selected, QMenuBar::item:selected {{ background: {accent}; color: #ffffff; }}
 QLabel#hint {{ color: {muted}; }}
+QLabel#refusal {{ color: {error}; }}
 QCheckBox {{ spacing: 6px; }}
 QCheckBox::indicator, QTableWidget::indicator {{
   width: 11px; height: 11px; border: 1px solid {muted}; border-radius: 3px;

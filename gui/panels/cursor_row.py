@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ..plain import PlainLabel
 from ..viewmodels.units import FREQUENCY, format_quantity, parse_quantity
@@ -19,8 +19,10 @@ class CursorRow(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(1)
+        line = QHBoxLayout()
         line.setSpacing(4)
         self.edits = tuple(self._edit(index) for index in range(2))
         for name, edit in zip(("cursor A", "B"), self.edits, strict=True):
@@ -29,6 +31,9 @@ class CursorRow(QWidget):
             line.addWidget(caption)
             line.addWidget(edit)
         line.addStretch(1)
+        box.addLayout(line)
+        for edit in self.edits:
+            box.addWidget(edit.reason)
 
     def _edit(self, index: int) -> QuantityEdit:
         edit = QuantityEdit(
@@ -38,7 +43,7 @@ class CursorRow(QWidget):
             lambda value: format_quantity(value, FREQUENCY, digits=5),
         )
         edit.set_tip("type a frequency, for example 54.6 kHz, or drag the dashed line")
-        edit.setFixedWidth(96)
+        edit.make_room("999.999 kHz")
         edit.committed.connect(lambda value: self.moved.emit(index, value))
         return edit
 

@@ -38,14 +38,16 @@ class KnobRow:
         )
         self.edit = QuantityEdit(self._parse, lambda value: self.knob.text(value), step=knob.step)
         self.edit.set_tip(f"{knob.tip}; for example {knob.text(knob.high / 2)}")
-        self.edit.setFixedWidth(78)
+        widest = (knob.text(knob.low), knob.text(knob.high), "+0.000 rad", "00.000 µm")
+        self.edit.make_room(*widest)
         self.back = PlainLabel("–")
-        self.back.setFixedWidth(64)
+        self.back.setMinimumWidth(max(self.back.fontMetrics().horizontalAdvance(t) for t in widest))
         self.back.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         for column, widget in enumerate((self.title, self.slider, self.edit, self.back)):
-            grid.addWidget(widget, row, column)
+            grid.addWidget(widget, 2 * row - 1, column)
+        grid.addWidget(self.edit.reason, 2 * row, 0, 1, 4)
         self.slider.dragged.connect(self._dragged)
-        self.slider.released.connect(self.commit)
+        self.slider.released.connect(lambda value: self.commit(value, typed=False))
         self.slider.cancelled.connect(self._cancelled)
         self.edit.committed.connect(self.commit)
 
@@ -85,26 +87,32 @@ class KnobRow:
         self.panel.model.cancel(self.name)
         self.edit.restore()
 
-    def commit(self, value: float) -> None:
-        """Send one command."""
+    def commit(self, value: float, *, typed: bool = True) -> None:
+        """Send one command; what was ``typed`` and is refused stays in the field."""
         panel = self.panel
         try:
             state = panel.model.commit(self.name, value)
         except InputError as error:
-            self.edit.mark(str(error))
+            self._refuse(str(error), typed)
             return
         panel.bridge.submit(
             f"set {self.title.text()}",
             lambda: panel.bridge.session.set_light(state),
             line=python_line(self.name, value),
-            done=self._answered,
+            done=lambda error: self._answered(error, typed),
         )
 
-    def _answered(self, error: BaseException | None) -> None:
+    def _answered(self, error: BaseException | None, typed: bool) -> None:
         if error is not None:
-            self.edit.restore()
-            self.edit.mark(str(error))
+            self._refuse(str(error), typed)
         self.refresh()
+
+    def _refuse(self, error: str, typed: bool) -> None:
+        if typed:
+            self.edit.refuse(error)
+            return
+        self.edit.restore()
+        self.edit.mark(error)
 
 
 class LightPanel(Panel):

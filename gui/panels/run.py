@@ -25,7 +25,7 @@ from ..theme import Theme
 from ..viewmodels import run as vm
 from ..viewmodels.rig import connected
 from ..widgets.elided_label import ElidedLabel
-from ..widgets.quantity_edit import QuantityEdit
+from ..widgets.quantity_edit import QuantityEdit, with_reason
 from ..widgets.restyle import restyle
 from .base import Panel
 
@@ -118,10 +118,14 @@ class RunPanel(Panel):
             if entry.optional:
                 edit.setPlaceholderText(entry.blank)
             self.edits[entry.key] = edit
-            self.form.addRow(entry.title, edit)
+            self.form.addRow(entry.title, with_reason(edit))
 
     def start(self) -> None:
-        """Start the plan."""
+        """Start the plan; what was typed and not committed counts, here and in the other panels."""
+        refused = self._refused_texts()
+        if refused:
+            self._show_error(refused)
+            return
         texts = {key: edit.text() for key, edit in self.edits.items()}
         try:
             plan = vm.build_plan(
@@ -132,8 +136,6 @@ class RunPanel(Panel):
         except InputError as error:
             self._show_error(str(error))
             return
-        for edit in self.edits.values():
-            edit.commit()
         self._show_error("")
         self.start_button.setEnabled(False)
         self._outcome = ""
@@ -149,6 +151,14 @@ class RunPanel(Panel):
             line=vm.python_line(plan),
             done=lambda error: self._ended(error, started),
         )
+
+    def _refused_texts(self) -> str:
+        """Commit what has been typed anywhere; say what is refused, "" when nothing is."""
+        edits = self.window().findChildren(QuantityEdit)
+        refused = [edit for edit in edits if edit.pending and not edit.settle()]
+        if not refused:
+            return ""
+        return f"not started: {refused[0].text()!r} is refused, mend it or press Esc in its field"
 
     def stop(self) -> None:
         """Ask for the end after this repetition; does not wait."""

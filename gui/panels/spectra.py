@@ -103,6 +103,8 @@ class SpectraPanel(Panel):
         box = QVBoxLayout()
         box.setSpacing(3)
         box.addLayout(first)
+        for edit in (self.band_low, self.band_high):
+            box.addWidget(edit.reason)
         second = QHBoxLayout()
         second.setSpacing(4)
         second.addWidget(self.legend, 1)
@@ -113,14 +115,21 @@ class SpectraPanel(Panel):
 
     def _band_edit(self, tip: str) -> QuantityEdit:
         edit = QuantityEdit(
-            lambda text: parse_quantity(text, FREQUENCY, default_unit="kHz", low=0.0, name="band"),
-            lambda value: format_quantity(value, FREQUENCY, digits=5),
+            self._parse_band,
+            lambda value: "" if value is None else format_quantity(value, FREQUENCY, digits=5),
         )
-        edit.set_tip(f"{tip}, for example 60 kHz")
-        edit.setFixedWidth(76)
+        edit.set_tip(f"{tip}, for example 60 kHz; empty: auto")
+        edit.make_room("999.999 kHz")
         edit.setPlaceholderText("auto")
         edit.committed.connect(self._band_typed)
         return edit
+
+    def _parse_band(self, text: str) -> float | None:
+        """Read an end of the band; what the spectrum does not hold is refused, not moved."""
+        if not text.strip() or text.strip() == "auto":
+            return None
+        high = self.model.nyquist
+        return parse_quantity(text, FREQUENCY, default_unit="kHz", low=0.0, high=high, name="band")
 
     def _connect(self) -> None:
         plots = self.plots
@@ -271,7 +280,7 @@ class SpectraPanel(Panel):
         self.band_high.set_value(None if band is None else band[1])
         for edit in (self.band_low, self.band_high):
             if band is None:
-                edit.setText("")
+                edit.restore()
         if band is not None:
             self.plots.region.blockSignals(True)
             self.plots.region.setRegion((math.log10(band[0]), math.log10(band[1])))
@@ -286,7 +295,10 @@ class SpectraPanel(Panel):
         low, high = self.plots.region.getRegion()
         self.set_band((10.0**low, 10.0**high))
 
-    def _band_typed(self, _: object) -> None:
+    def _band_typed(self, value: object) -> None:
+        if value is None:  # emptied
+            self.clear_band()
+            return
         low, high = self.band_low.value, self.band_high.value
         now = self.model.band
         if low is None:

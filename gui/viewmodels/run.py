@@ -84,8 +84,8 @@ class PlanField:
         return int(value) if self.dimension is COUNT else value
 
     def text(self, value: float | None) -> str:
-        """Write a value."""
-        return "" if value is None else format_quantity(value, self.dimension)
+        """Write a value with all its digits: the plan is built of what the field shows."""
+        return "" if value is None else format_quantity(value, self.dimension, digits=12)
 
 
 def kinds() -> tuple[str, ...]:

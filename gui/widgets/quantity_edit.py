@@ -1,4 +1,4 @@
-"""A line edit for a number with a unit; errors show at the field."""
+"""A line edit for a number with a unit; what is refused is said beside the field."""
 
 from __future__ import annotations
 
@@ -6,17 +6,25 @@ from collections.abc import Callable
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QFocusEvent, QKeyEvent, QWheelEvent
-from PyQt6.QtWidgets import QLineEdit, QWidget
+from PyQt6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from ...models.errors import InputError
+from ..plain import PlainLabel, plain_tip
 
-__all__ = ["QuantityEdit"]
+__all__ = ["QuantityEdit", "with_reason"]
+
+# Frame, padding and cursor of a line edit beside its text, px.
+_FRAME = 18
+# Another window or a menu took the focus: the user has not left the field.
+_STAYS = (Qt.FocusReason.ActiveWindowFocusReason, Qt.FocusReason.PopupFocusReason)
 
 
 class QuantityEdit(QLineEdit):
     """Text ↔ SI through the functions of a view-model.
 
-    Return commits, Escape restores, the wheel changes a focused field by one step.
+    Return and leaving the field commit; what is refused stays, with its reason in ``reason``, a
+    label that the owner places beside the field. Escape restores; the wheel changes a focused
+    field by one step.
 
     Parameters
     ----------
@@ -44,6 +52,10 @@ class QuantityEdit(QLineEdit):
         self.step = step
         self.value: float | None = None
         self._tip = ""
+        self.reason = PlainLabel()
+        self.reason.setObjectName("refusal")
+        self.reason.setWordWrap(True)
+        self.reason.hide()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.returnPressed.connect(self.commit)
 
@@ -52,33 +64,61 @@ class QuantityEdit(QLineEdit):
         self._tip = tip
         self.setToolTip(tip)
 
+    def make_room(self, *texts: str) -> None:
+        """Be as wide as the widest of these texts needs, whatever the font and the scale."""
+        metrics = self.fontMetrics()
+        self.setFixedWidth(max(metrics.horizontalAdvance(text) for text in texts) + _FRAME)
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is text that has been typed and neither committed nor restored."""
+        return self.isModified()
+
     def set_value(self, value: float | None) -> None:
-        """Show a value unless the user is typing."""
+        """Show a value; text that was typed and not committed stays."""
         self.value = value
-        if self.hasFocus() and self.isModified():
+        if self.pending:
             return
         text = self.write(value)
         if text != self.text():
-            self.setText(text)
+            self._show(text)
             self.mark("")
 
-    def commit(self) -> None:
-        """Parse the text and announce the value, or mark the field."""
+    def _show(self, text: str) -> None:
+        """Replace the text; where it is longer than the field its beginning shows."""
+        self.setText(text)
+        self.setCursorPosition(0)
+
+    def commit(self) -> bool:
+        """Parse the text and announce the value, or say why it is refused.
+
+        Returns
+        -------
+        bool
+            Whether it was taken.
+        """
         try:
             value = self.parse(self.text())
         except InputError as error:
             self.mark(str(error))
-            return
+            return False
         self.mark("")
         self.setModified(False)
         self.value = value
-        self.setText(self.write(value))
+        self._show(self.write(value))
         self.committed.emit(value)
+        return not self.property("invalid")
+
+    def settle(self) -> bool:
+        """Commit what was typed, if anything; False when it is refused."""
+        return self.commit() if self.pending else not self.property("invalid")
 
     def mark(self, error: str) -> None:
-        """Show an error at the field, or none."""
+        """Show an error beside the field, or none."""
         invalid = bool(error)
-        self.setToolTip(error or self._tip)
+        self.setToolTip(plain_tip(error) if error else self._tip)
+        self.reason.setText(error)
+        self.reason.setVisible(invalid and self.reason.parent() is not None)
         if bool(self.property("invalid")) != invalid:
             self.setProperty("invalid", invalid)
             style = self.style()
@@ -86,10 +126,15 @@ class QuantityEdit(QLineEdit):
                 style.unpolish(self)
                 style.polish(self)
 
+    def refuse(self, error: str) -> None:
+        """Say why what was committed could not be done; the text stays to be mended."""
+        self.setModified(True)
+        self.mark(error)
+
     def restore(self) -> None:
-        """Throw the typed text away."""
+        """Throw the typed text away, as the user wishes."""
         self.setModified(False)
-        self.setText(self.write(self.value))
+        self._show(self.write(self.value))
         self.mark("")
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
@@ -100,10 +145,10 @@ class QuantityEdit(QLineEdit):
         super().keyPressEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent | None) -> None:
-        """Text that was typed but not committed is thrown away: no command by accident."""
+        """Leaving the field commits it; a window that comes to the front leaves it as it is."""
         super().focusOutEvent(event)
-        if self.isModified():
-            self.restore()
+        if self.pending and (event is None or event.reason() not in _STAYS):
+            self.commit()
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         """Change by one step, only when focused."""
@@ -121,5 +166,16 @@ class QuantityEdit(QLineEdit):
             return
         self.setModified(False)
         self.value = value
-        self.setText(self.write(value))
+        self._show(self.write(value))
         self.committed.emit(value)
+
+
+def with_reason(edit: QuantityEdit) -> QWidget:
+    """Return the field with the room for its refusals below it, as one widget."""
+    both = QWidget()
+    box = QVBoxLayout(both)
+    box.setContentsMargins(0, 0, 0, 0)
+    box.setSpacing(1)
+    box.addWidget(edit)
+    box.addWidget(edit.reason)
+    return both
