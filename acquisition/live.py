@@ -29,7 +29,7 @@ from .live_segment import SegmentChoice
 from .ring import Ring
 from .ring_cursor import Cursor
 from .slots import Latest, LogBook
-from .snapshots import FitSnapshot, SpectrumSnapshot, TraceSnapshot
+from .snapshots import Basis, FitSnapshot, SpectrumSnapshot, TraceSnapshot
 
 __all__ = ["LiveAnalysis"]
 
@@ -66,6 +66,8 @@ class LiveAnalysis:
         self._fits = fits
         self._segment = segment
         self._settings = FitSettings()
+        self._basis = Basis()
+        self._sequence_lost = 0  # negative ones: those of the followers are positive
         self._chosen: tuple[int, ...] | None = None
         self.trace: Latest[TraceSnapshot] = Latest()
         self.spectrum: Latest[SpectrumSnapshot] = Latest()
@@ -104,6 +106,20 @@ class LiveAnalysis:
         """
         with self._lock:
             self._restart = max(from_sample, self._restart or 0)
+            self._basis = replace(self._basis, light=self._basis.light + 1)
+
+    @property
+    def basis(self) -> Basis:
+        """Of which set-points and settings new results are to be."""
+        with self._lock:
+            return self._basis
+
+    def fits_lost(self) -> None:
+        """Say at once that the process of the fits is gone: the last result is not confirmed."""
+        self._sequence_lost -= 1
+        empty = np.zeros(0)
+        text = "the process of the live fits ended; a new one is starting"
+        self.fit.put(FitSnapshot(self._sequence_lost, None, empty, None, text, basis=self.basis))
 
     def configure(
         self,
@@ -126,7 +142,9 @@ class LiveAnalysis:
         for channel in channels or ():
             if channel not in known:
                 raise InputError(f"channel {channel} does not exist; known: {sorted(known)}")
-        self._settings = FitSettings(model, band, dict(vary))
+        with self._lock:
+            self._settings = FitSettings(model, band, dict(vary))
+            self._basis = replace(self._basis, settings=self._basis.settings + 1)
         if channels != self._chosen:
             self._chosen = channels
             self.restart_average()
@@ -144,11 +162,19 @@ class LiveAnalysis:
         """Whether the follower is to end."""
         return self._stop.is_set()
 
-    def take_restart(self) -> int | None:
-        """Return, once, the sample from which the average is to be restarted; None if it is not."""
+    def take_restart(self) -> tuple[int | None, int]:
+        """Return, once, the sample from which the average is to be restarted; None if it is not.
+
+        With it comes the number of the set-points (``Basis.light``) that hold from there on.
+        """
         with self._lock:
             asked, self._restart = self._restart, None
-        return asked
+            return asked, self._basis.light
+
+    def take_settings(self) -> tuple[FitSettings, int]:
+        """Return what is to be fitted, and its number (``Basis.settings``)."""
+        with self._lock:
+            return self._settings, self._basis.settings
 
     def log_error(self, text: str) -> None:
         """Write an error to the log."""
@@ -191,6 +217,7 @@ class _Follower:
         self._from_sample = 0
         self._future: Future[FittedCurve] | None = None
         self._outdated = False
+        self._basis = self._submitted_basis = live.basis
         self._fit_times: deque[float] = deque(maxlen=20)
         self._warm: FittedCurve | None = None
         self._warm_settings: FitSettings | None = None
@@ -255,8 +282,9 @@ class _Follower:
         while not self._live.stopping:
             block = cursor.next(timeout=0.1)
             self._live.skipped = cursor.missed_blocks
-            restart = self._live.take_restart()
+            restart, light = self._live.take_restart()
             if restart is not None:
+                self._basis = replace(self._basis, light=light)
                 self._from_sample = max(restart, self._from_sample)
                 self._prepare()
             if block is not None:
@@ -304,7 +332,7 @@ class _Follower:
     def _publish_spectrum(self, csd: CsdEstimate) -> None:
         self._sequence += 1
         chosen = tuple(d.name for d in self._detectors)
-        snapshot = SpectrumSnapshot(self._sequence, csd, chosen)
+        snapshot = SpectrumSnapshot(self._sequence, csd, chosen, self._basis)
         self._live.spectrum.put(snapshot)
         self._submit_fit(snapshot)
 
@@ -315,7 +343,8 @@ class _Follower:
         if snapshot.csd.effective_averages < _MINIMUM_AVERAGES:
             return
         self._submitted = snapshot.sequence
-        settings = self._live.settings
+        settings, number = self._live.take_settings()
+        self._submitted_basis = replace(self._basis, settings=number)
         warm = self._warm if settings is self._warm_settings else None
         self._warm_settings = settings
         self._future = fits.spectrum(FitTask(snapshot.csd, settings, self._masses, warm))
@@ -352,6 +381,7 @@ class _Follower:
                 curve=fitted.curve,
                 error=fitted.error,
                 fits_per_second=rate,
+                basis=self._submitted_basis,
             )
         )
         return True

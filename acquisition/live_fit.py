@@ -12,6 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -135,6 +136,10 @@ def _initialise() -> None:
     import_module("..models.inference.reheating.fits", __package__)
 
 
+def _is_awake(_: None) -> None:
+    """Answer: the worker has started and loaded what fits need."""
+
+
 def _die_with_parent() -> None:
     """End this worker when the parent was killed: nobody would read its answers."""
     parent = multiprocessing.parent_process()
@@ -226,24 +231,28 @@ def fit_reheating_curves(estimate: ReheatingEstimate) -> tuple[FitResult | None,
 class FitProcess:
     """One worker process; at most one task of each kind waits at a time.
 
-    Once closed it refuses to fit: a late caller must not start a worker that nobody ends.
+    A thread watches the worker: one that dies, also while there is nothing to fit, is noticed at
+    once and replaced. Once closed it refuses to fit: a late caller must not start a worker that
+    nobody ends.
 
     Parameters
     ----------
     on_lost : callable
-        Called when the worker was found dead; a new one takes over.
+        Called when the worker died; a new one takes over.
     """
 
     def __init__(self, on_lost: Callable[[], object] = lambda: None) -> None:
         self._on_lost = on_lost
         self._executor: ProcessPoolExecutor | None = None
+        self._watched: ProcessPoolExecutor | None = None
         self._lock = threading.RLock()
         self._closed = False
 
     def start(self) -> None:
         """Start the worker (spawned, so that it works alike on Windows); returns at once."""
-        with self._lock:
-            self._started()
+        with self._lock, suppress(OSError, RuntimeError):  # the first fit says what is wrong
+            if not self._closed:
+                self._submitted(_is_awake, None)
 
     def spectrum(self, task: FitTask) -> Future[FittedCurve]:
         """Submit a spectrum."""
@@ -274,8 +283,27 @@ class FitProcess:
 
     def _submitted(self, function: Callable[[A], R], argument: A) -> Future[R]:
         """Submit to the worker; the pool starts it with the first task."""
+        executor = self._started()
         with deaf_to_the_terminal():
-            return self._started().submit(function, argument)
+            future = executor.submit(function, argument)
+        if self._watched is not executor:
+            self._watched = executor
+            workers = list((getattr(executor, "_processes", None) or {}).values())
+            watch = threading.Thread(
+                target=self._watch, args=(executor, workers), name="watch-fits", daemon=True
+            )
+            watch.start()
+        return future
+
+    def _watch(self, executor: ProcessPoolExecutor, workers: list[Any]) -> None:
+        """Wait for the end of the workers; replace one that was not asked to end."""
+        wait([worker.sentinel for worker in workers])
+        with self._lock:
+            if self._closed or self._executor is not executor:
+                return
+            self._end_worker()
+            self._on_lost()
+            self.start()
 
     def _started(self) -> ProcessPoolExecutor:
         if self._closed:

@@ -300,7 +300,8 @@ class Session:
         """Newest state of everything in the status bar."""
         known = self._runner.state()
         growth = self._prediction.growth(known.light)
-        return status_of(self.rig.mode, known, self._live.skipped, growth, self._disk)
+        live = self._live
+        return status_of(self.rig.mode, known, live.skipped, growth, self._disk, live.basis)
 
     def trace(self) -> TraceSnapshot | None:
         """Newest stretch of voltages."""
@@ -368,6 +369,7 @@ class Session:
             "warning",
             "the process of the live fits ended (killed, or short of memory): a new one takes over",
         )
+        self._live.fits_lost()
 
     def _on_change(self, sample: int) -> None:
         """A set-point changed at ``sample``: the live average begins anew there."""

@@ -10,7 +10,7 @@ from typing import Literal
 from ..models.blocks import BlockStatus
 from .run_control import RunStatus
 from .runner_state import RunnerState
-from .snapshots import RunState, SessionStatus
+from .snapshots import Basis, RunState, SessionStatus
 from .stream import Stream
 
 __all__ = ["DiskLeft", "status_of"]
@@ -52,6 +52,7 @@ def status_of(
     skipped: int,
     open_loop_growth: float | None,
     disk: DiskLeft,
+    basis: Basis,
 ) -> SessionStatus:
     """Newest state of everything in the status bar.
 
@@ -67,6 +68,8 @@ def status_of(
         Growth rate without feedback at the light read back, 1/s.
     disk : DiskLeft
         Of the folder of the runs.
+    basis : Basis
+        Of what is measured now.
     """
     stream = known.stream
     state: RunState = "failed" if known.last_failed else "idle"
@@ -100,6 +103,7 @@ def status_of(
         disk_seconds=None if stream is None else disk.seconds(stream),
         pressure=known.pressure,
         devices=known.devices,
+        basis=basis,
     )
 
 

@@ -20,6 +20,7 @@ from ..models.spectra import CsdEstimate
 from .releases import ReleaseCount
 
 __all__ = [
+    "Basis",
     "FitSnapshot",
     "LightSnapshot",
     "LogEntry",
@@ -31,6 +32,24 @@ __all__ = [
 ]
 
 RunState = Literal["idle", "preparing", "running", "paused", "stopping", "failed"]
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Of which set-points and of which settings a result is.
+
+    Results of two bases say nothing of each other.
+
+    Attributes
+    ----------
+    light : int
+        Grows with every change of a set-point: light, feedback, channels.
+    settings : int
+        Grows with every change of what is fitted.
+    """
+
+    light: int = 0
+    settings: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,6 +103,8 @@ class SessionStatus:
         States of the devices.
     feedback : bool or None
         Whether feedback cooling acts, as last read or set; None when unknown.
+    basis : Basis
+        Of what is measured now: a spectrum or fit of another basis is of the time before.
     """
 
     mode: Literal["LIVE", "SIM", "REPLAY"]
@@ -109,6 +130,7 @@ class SessionStatus:
     pressure: float | None = None
     devices: tuple[DeviceReport, ...] = ()
     feedback: bool | None = None
+    basis: Basis = Basis()
 
 
 @dataclass(frozen=True)
@@ -131,6 +153,7 @@ class SpectrumSnapshot:
     sequence: int
     csd: CsdEstimate
     channels: tuple[str, ...]
+    basis: Basis = Basis()
 
 
 @dataclass(frozen=True)
@@ -146,6 +169,7 @@ class FitSnapshot:
     curve: NDArray[np.complex128] | None
     error: str = ""
     fits_per_second: float = 0.0
+    basis: Basis = Basis()
 
     __repr__ = short_repr
 

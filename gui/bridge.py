@@ -14,6 +14,7 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 from ..models.errors import OptobindError
 from .viewmodels.log import LogModel
 from .viewmodels.port import SessionPort
+from .viewmodels.standing import FitStanding
 
 __all__ = ["TICK_MS", "Bridge", "Drawable"]
 
@@ -94,6 +95,7 @@ class Bridge(QObject):
         self.log = log
         self.clock = clock
         self.status = session.status()
+        self.standing = FitStanding()
         self.frozen = False  # traces and spectra hold their picture
         self.tick_times: deque[float] = deque(maxlen=600)
         self.tick_starts: deque[float] = deque(maxlen=600)
@@ -193,11 +195,10 @@ class Bridge(QObject):
 
     def _pull_status(self, now: float) -> None:
         status = self.session.status()
-        urgent = (status.state, status.held_by, status.lost) != (
-            self.status.state,
-            self.status.held_by,
-            self.status.lost,
-        )
+        stood = self.standing.now
+        self.standing.update(self.session.fit(), status.basis, now)
+        before = (self.status.state, self.status.held_by, self.status.lost, stood)
+        urgent = (status.state, status.held_by, status.lost, self.standing.now) != before
         self.status = status
         if now >= self._status_due or urgent:
             self._status_due = now + _STATUS_PERIOD

@@ -20,8 +20,9 @@ from ...acquisition.snapshots import FitSnapshot
 from ..bridge import Bridge
 from ..plain import PlainLabel
 from ..theme import Theme
-from ..viewmodels.fit import Age, FitRow, fit_table
+from ..viewmodels.fit import FitRow, fit_table
 from ..viewmodels.port import SessionPort
+from ..viewmodels.standing import Standing
 from ..widgets.restyle import restyle
 from .base import Panel, hint
 
@@ -44,7 +45,6 @@ class FitPanel(Panel):
         self._names: tuple[str, ...] = ()
         self._filling = False
         self._suited = False
-        self._age = Age("fit")
         self._verdict = ("", "")
         self.model_box = QComboBox()
         self.model_box.addItems(("pair", "single"))
@@ -61,7 +61,7 @@ class FitPanel(Panel):
         self.warnings.setWordWrap(True)
         self.warnings.hide()
         self.body.addWidget(self.warnings)
-        bridge.status_changed.connect(lambda _: self.show_age())
+        bridge.status_changed.connect(lambda _: self.show_standing())
         bridge.status_changed.connect(lambda _: self._suit_channels())
         self.body.addWidget(hint("Frequencies and rates are shown as value/2π in Hz."))
 
@@ -89,18 +89,19 @@ class FitPanel(Panel):
         return session.fit()
 
     def key(self, snapshot: FitSnapshot) -> Hashable:
-        """Sequence number."""
-        return snapshot.sequence
+        """Sequence number, and whether the fit is of what is measured now."""
+        return snapshot.sequence, self.bridge.standing.now
 
     def draw(self, snapshot: FitSnapshot) -> None:
         """Fill the table."""
         table = fit_table(snapshot, self._prediction(snapshot))
         self._verdict = (table.verdict, table.severity)
-        self.show_age()
+        self.show_standing()
         self.warnings.setVisible(bool(table.warnings))
         self.warnings.setText("\n".join(f"⚠ {w}" for w in table.warnings))
         restyle(self.warnings, f"color: {self.theme.color('warning')}")
         if not table.rows:
+            self._mute()
             return
         self._filling = True
         names = tuple(row.name for row in table.rows)
@@ -114,16 +115,35 @@ class FitPanel(Panel):
             self.table.setColumnHidden(column, none)
         self._filling = False
 
-    def show_age(self) -> None:
-        """Show the verdict; one of long ago is no verdict on what is measured now."""
-        snapshot = self.bridge.session.fit()
-        late = self._age.text(None if snapshot is None else snapshot.sequence, self.bridge.clock())
+    def show_standing(self) -> None:
+        """Show the verdict; of an old fit, or one of another light, it is none on what is now."""
+        standing = self.bridge.standing
         text, severity = self._verdict
-        if late and text:
-            text, severity = f"{text.split('  ·  ')[0]}  ·  {late}", "warning"
+        if standing.now is Standing.PENDING:
+            text, severity = standing.text, "info"
+        elif standing.now is Standing.STALE and text:
+            text, severity = f"{text.split('  ·  ')[0]}  ·  {standing.text}", "warning"
         if text:
             self.verdict.setText(text)
             restyle(self.verdict, f"color: {self.theme.color(severity)}")
+
+    def _mute(self) -> None:
+        """Show the values of before as such: there is no new one."""
+        self._filling = True
+        for row in range(self.table.rowCount()):
+            for column in (0, 1, 2):
+                self._tone(self.table.item(row, column), muted=True)
+            for column in (4, 5):
+                self.table.item(row, column).setText("")
+        self._filling = False
+
+    def _tone(self, item: QTableWidgetItem | None, *, muted: bool) -> None:
+        """Write in italics and muted what is not of now."""
+        if item is not None:
+            font = item.font()
+            font.setItalic(muted)
+            item.setFont(font)
+            item.setForeground(QColor(self.theme.muted if muted else self.theme.text))
 
     def _fill_row(self, index: int, row: FitRow) -> None:
         texts = (row.symbol, row.value, row.unit, "", row.predicted, row.pull_text)
@@ -143,13 +163,17 @@ class FitPanel(Panel):
                 item.setCheckState(Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked)
                 item.setToolTip("ticked: fitted; unticked: held at its present value")
             far = column == 5 and row.pull is not None and abs(row.pull) > 3.0
-            muted = column in (2, 4) or (column == 1 and not row.vary)
+            held = self.bridge.standing.now is Standing.FRESH
+            muted = column in (2, 4) or (column == 1 and not row.vary) or not held
             tone = self.theme.color("warning") if far else self.theme.text
+            self._tone(item, muted=not held)
             item.setForeground(QColor(self.theme.muted if muted else tone))
 
     def _prediction(self, snapshot: FitSnapshot) -> Mapping[str, float] | None:
         """Predicted parameters of the present light, when the session knows them."""
         if snapshot.result is None or snapshot.result.model != "pair":
+            return None
+        if not self.bridge.standing.holds:  # no difference is taken across a set-point
             return None
         return self.bridge.session.prediction()
 

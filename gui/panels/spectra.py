@@ -17,6 +17,7 @@ from ..theme import Theme
 from ..viewmodels.fit import Age
 from ..viewmodels.port import SessionPort
 from ..viewmodels.spectra import SpectraModel
+from ..viewmodels.standing import Standing
 from ..viewmodels.traces import frozen_text
 from ..viewmodels.units import FREQUENCY, format_quantity, parse_quantity
 from ..widgets.quantity_edit import QuantityEdit
@@ -156,13 +157,15 @@ class SpectraPanel(Panel):
     def key(self, snapshot: SpectrumSnapshot) -> Hashable:
         """Sequence numbers of spectrum and fit, and the view."""
         fit = -1 if self._fit is None else self._fit.sequence
-        return snapshot.sequence, fit, self._version
+        return snapshot.sequence, fit, self._version, self.bridge.standing.now
 
     def draw(self, snapshot: SpectrumSnapshot) -> None:
         """Draw what is visible."""
         if self.model.spectrum is not snapshot:
             self.model.set_spectrum(snapshot)
-        self.model.set_fit(self._fit)
+        held = self.bridge.frozen or self.bridge.standing.holds
+        self.model.set_fit(self._fit if held else None)
+        self.plots.show_stale(self.bridge.standing.now is Standing.STALE, self.theme)
         self._place_once()
         self.plots.draw(self.model.view(*self.plots.x_range, self.plots.top.columns))
         lines = self.model.read_out()
@@ -180,8 +183,10 @@ class SpectraPanel(Panel):
             )
         if len(snapshot.channels) > 1:
             parts.append(f"<span style='color:{theme.cross}'>━ |S<sub>12</sub>|</span>")
-        if self._fit is not None and self._fit.curve is not None and self.model.show_fit:
-            parts.append(f"<span style='color:{theme.fit}'>╌ fit</span>")
+        if self.model.has_fit and self.model.show_fit:
+            stale = self.bridge.standing.now is Standing.STALE
+            color, name = (theme.muted, "old fit") if stale else (theme.fit, "fit")
+            parts.append(f"<span style='color:{color}'>╌ {name}</span>")
         for index, reference in enumerate(self.model.references):
             parts.append(
                 f"<span style='color:{theme.references[index]}'>┄ {in_html(reference.name)}</span>"
@@ -195,6 +200,8 @@ class SpectraPanel(Panel):
         if self.bridge.frozen:
             text = frozen_text(self.bridge.status)
             parts.append(f"<b style='color:{theme.color('warning')}'>{in_html(text)}</b>")
+        elif snapshot.basis.light != self.bridge.status.basis.light:
+            parts.append(f"<span style='color:{theme.muted}'>of the light before</span>")
         elif self._late:
             parts.append(
                 f"<span style='color:{theme.color('warning')}'>{in_html(self._late)}</span>"

@@ -41,6 +41,7 @@ class SpectraPlots:
         self.middle = LinePlot({"bottom": _frequency_axis()})
         self.bottom = LinePlot({"left": PhaseAxis("left"), "bottom": _frequency_axis()})
         self._two: bool | None = None
+        self._stale: bool | None = None
         self._arrange()
         self._add_curves()
         self._add_handles()
@@ -169,8 +170,20 @@ class SpectraPlots:
         for line in self.cursors[index]:
             line.setValue(place)
 
+    def show_stale(self, stale: bool, theme: Theme) -> None:
+        """Draw the fit muted while no new one comes."""
+        if stale is self._stale:
+            return
+        self._stale = stale
+        color, dash = theme.muted if stale else theme.fit, Qt.PenStyle.DashLine
+        for item in (*self.fit_autos, self.fit_coherence):
+            item.setPen(theme.pen(color, style=dash))
+        self.fit_cross.setPen(theme.pen(color, style=Qt.PenStyle.DotLine))
+        self.fit_phase.setPen(theme.pen(color))
+
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
+        self._stale = None
         for plot in self.all:
             plot.set_theme(theme)
         dash, dot = Qt.PenStyle.DashLine, Qt.PenStyle.DotLine
@@ -179,14 +192,10 @@ class SpectraPlots:
             self.pull_curves[index].setPen(theme.pen(theme.channel(index), alpha=170))
         for line in self.pull_lines:
             line.setPen(theme.pen(theme.fit, style=Qt.PenStyle.DotLine))
-        for item in self.fit_autos:
-            item.setPen(theme.pen(theme.fit, style=dash))
+        self.show_stale(False, theme)
         self.cross.setPen(theme.pen(theme.cross, alpha=190))
-        self.fit_cross.setPen(theme.pen(theme.fit, style=dot))
         self.coherence.setPen(theme.pen(theme.cross))
         self.phase.setPen(theme.pen(theme.cross))
-        self.fit_coherence.setPen(theme.pen(theme.fit, style=dash))
-        self.fit_phase.setPen(theme.pen(theme.fit))
         self.floor.setPen(theme.pen(theme.muted, style=dot))
         for index, items in enumerate(self.references):
             for item in items:

@@ -19,8 +19,10 @@ from ..theme import Theme
 from ..viewmodels.curves import Curve
 from ..viewmodels.fit import strip
 from ..viewmodels.port import SessionPort
+from ..viewmodels.standing import Standing
 from ..viewmodels.units import prefix_factor, value_with_error
 from ..widgets.elided_label import ElidedLabel
+from ..widgets.restyle import restyle
 from .base import Panel
 
 __all__ = ["StripsPanel"]
@@ -49,17 +51,25 @@ class _Cell:
         return str(self.choice.currentData())
 
     def offer(self, names: tuple[str, ...]) -> None:
-        """Offer the parameters of the present model."""
+        """Offer the parameters of the present model; a chosen one that it lacks stays."""
+        held = self.name
+        if held not in names:
+            names = (*names, held)
         known = tuple(str(self.choice.itemData(i)) for i in range(self.choice.count()))
         if known == names:
             return
-        held = self.name
         self.choice.blockSignals(True)
         self.choice.clear()
         for name in names:
             self.choice.addItem(symbol_of(name), name)
-        self.choice.setCurrentIndex(max(0, names.index(held) if held in names else 0))
+        self.choice.setCurrentIndex(names.index(held))
         self.choice.blockSignals(False)
+
+    def show_value(self, text: str, tip: str, theme: Theme, *, fresh: bool = False) -> None:
+        """Show the newest value, muted and in italics unless it is ``fresh``."""
+        self.value.show_text(text, tip)
+        sheet = "" if fresh else f"color: {theme.muted}; font-style: italic"
+        restyle(self.value, sheet)
 
 
 class StripsPanel(Panel):
@@ -104,8 +114,8 @@ class StripsPanel(Panel):
         return session.fit_history() or None
 
     def key(self, snapshot: Any) -> Hashable:
-        """Length and newest time."""
-        return len(snapshot), snapshot[-1][0]
+        """Length and newest time, and whether that is of what is measured now."""
+        return len(snapshot), snapshot[-1][0], self.bridge.standing.now
 
     def draw(self, snapshot: Any) -> None:
         """Draw."""
@@ -116,12 +126,13 @@ class StripsPanel(Panel):
             self._draw(cell, snapshot, now)
 
     def _draw(self, cell: _Cell, history: Any, now: float) -> None:
-        data = strip(history, cell.name, now, _SPAN)
+        data = strip(history, cell.name, now, _SPAN, self.marks)
         if data.values.size == 0:
+            cell.show_value("– not in this model", "no fit of the last 2 min has it", self.theme)
             return
         sigma = 0.5 * float(data.high[-1] - data.low[-1])
         text, unit = value_with_error(float(data.values[-1]), sigma, data.unit)
-        cell.value.show_text(f"{text} {unit}")
+        self._write_value(cell, f"{text} {unit}".rstrip(), history)
         # The axis counts in the unit of the value beside it.
         scale = 1.0 / prefix_factor(unit, data.unit)
         low, high = scale * data.low, scale * data.high
@@ -135,6 +146,18 @@ class StripsPanel(Panel):
         marks = [m - now for m in self.marks if now - m <= _SPAN]
         xs = [m for mark in marks for m in (mark, mark)]
         set_curve(cell.marks, Curve(np.array(xs), np.array(y_range * len(marks))), "pairs")
+
+    def _write_value(self, cell: _Cell, text: str, history: Any) -> None:
+        """Show the newest value: as such only while it is of what is measured now."""
+        standing = self.bridge.standing
+        if cell.name not in history[-1][1].parameters:
+            cell.show_value("– not in this model", f"last: {text}", self.theme)
+        elif standing.now is Standing.FRESH:
+            cell.show_value(text, text, self.theme, fresh=True)
+        elif standing.now is Standing.STALE:
+            cell.show_value(text, f"{text}; {standing.text}", self.theme)
+        else:
+            cell.show_value("–", f"last: {text}; {standing.text}", self.theme)
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -177,9 +177,16 @@ def fit_table(
 
 
 def strip(
-    history: list[tuple[float, FitResult]], name: str, now: float, span: float = 120.0
+    history: list[tuple[float, FitResult]],
+    name: str,
+    now: float,
+    span: float = 120.0,
+    breaks: Iterable[float] = (),
 ) -> Strip:
-    """History of one parameter over the last ``span`` seconds, in display units."""
+    """History of one parameter over the last ``span`` seconds, in display units.
+
+    Points before and after a change of a set-point (``breaks``, s since the epoch) are not joined.
+    """
     unit = ""
     points: list[tuple[float, float, float]] = []
     for when, result in history:
@@ -193,4 +200,8 @@ def strip(
     ages, values, sigma = table[:, 0], table[:, 1], table[:, 2]
     steps = np.diff(ages, append=0.0)
     joined = steps <= max(_LONGEST_STEP, 5.0 * float(np.median(steps)) if ages.size else 0.0)
+    for mark in breaks:
+        after = int(np.searchsorted(ages, mark - now))
+        if 0 < after < ages.size:
+            joined[after - 1] = False
     return Strip(name, unit, ages, values, values - sigma, values + sigma, joined)

@@ -150,6 +150,11 @@ class SpectraModel:
         self._fit = _prepare(snapshot.frequencies, snapshot.curve)
 
     @property
+    def has_fit(self) -> bool:
+        """Whether there is a fitted curve to draw."""
+        return self._fit is not None
+
+    @property
     def unit(self) -> str:
         """Unit of the densities."""
         if self.spectrum is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
@@ -98,6 +99,45 @@ def test_a_killed_worker_is_replaced_and_that_is_said_once():
         assert lost == [True]
     finally:
         fits.close()
+
+
+def test_a_worker_killed_while_nothing_is_fitted_is_noticed_and_replaced():
+    lost = threading.Event()
+    fits = FitProcess(lost.set)
+    try:
+        assert isinstance(fits.spectrum(task()).result(60.0), FittedCurve)
+        (worker,) = multiprocessing.active_children()
+        worker.kill()
+        assert lost.wait(60.0)
+        end = time.monotonic() + 60.0
+        while not (others := set(multiprocessing.active_children()) - {worker}):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        assert len(others) == 1
+        assert isinstance(fits.spectrum(task()).result(60.0), FittedCurve)
+    finally:
+        fits.close()
+
+
+def test_a_killed_worker_takes_the_validity_of_the_last_fit_away(tmp_path: Path):
+    digitizer = FakeDigitizer(np.zeros((4096, 2), dtype=np.int16), 1e6)
+    detectors = tuple(DetectorChannel(j, f"z{j + 1}", j) for j in range(2))
+    session = Session(Rig("fake", "LIVE", digitizer, detectors), run_directory=tmp_path)
+    try:
+        session.connect().result(60)
+        end = time.monotonic() + 60.0
+        while not multiprocessing.active_children() and time.monotonic() < end:
+            time.sleep(0.01)
+        multiprocessing.active_children()[0].kill()
+        while (fit := session.fit()) is None and time.monotonic() < end:
+            time.sleep(0.01)
+        assert fit is not None
+        assert fit.result is None
+        assert fit.basis == session.status().basis
+        assert "a new one is starting" in fit.error
+        assert sum("process of the live fits" in line.text for line in session.take_log()) == 1
+    finally:
+        session.close()
 
 
 def test_a_worker_that_cannot_be_spawned_leaves_the_spectra_alive(

@@ -247,7 +247,8 @@ class FakeSession:
         csd = CsdEstimate(
             f, matrix, AVERAGES, np.hanning(SEGMENT), SEGMENT // 2, RATE, "quanta", 54.0
         )
-        return SpectrumSnapshot(self.sequence, csd, ("z1 out", "z2 out"))
+        basis = self._status.basis
+        return SpectrumSnapshot(self.sequence, csd, ("z1 out", "z2 out"), basis)
 
     def make_fit(self) -> FitSnapshot:
         bins = np.arange(SEGMENT // 2 + 1) * RATE / SEGMENT
@@ -280,7 +281,8 @@ class FakeSession:
             {"band": [60e3, 90e3]},
             True,
         )
-        return FitSnapshot(self.sequence, result, f, linear().csd(f), "", 14.2)
+        basis = self._status.basis
+        return FitSnapshot(self.sequence, result, f, linear().csd(f), "", 14.2, basis)
 
     def make_reheating(self, repetitions: int) -> ReheatingSnapshot:
         values = {
