@@ -22,7 +22,8 @@ class EventKind(StrEnum):
     # (rad added to the set φ; 0 where it is left out), phase_rate (turns of φ a second, Hz; 0):
     RELEASE = "release"  # feedback is off from this sample on
     RECAPTURE = "recapture"  # payload: repetition: feedback is on again from this sample on
-    # payload: step, repetition, reason, cause ("gate" where the gate failed; else by hand):
+    # payload: step, repetition, reason, cause ("gate" where the gate failed; else by hand), undone
+    # (True takes an exclusion by hand back):
     EXCLUDED = "excluded"  # readers leave that repetition out
     # payload: seconds (not sampled meanwhile), reason:
     RESTART = "restart"  # the digitizer was started anew: the index runs on, nothing is lost

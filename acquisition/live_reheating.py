@@ -67,6 +67,7 @@ class LiveReheating:
         self._plan: ReheatingPlan | None = None
         self._scale: NDArray[np.float64] = np.ones(2)
         self._releases: dict[int, Release] = {}  # all that were made, by number
+        self._by_hand: dict[int, bool] = {}  # the user's latest wish: True leaves it out
         self._numbers: list[int] = []  # those in the accumulator, in its order
         self._sequence = 0
         self._result: FitResult | None = None
@@ -102,10 +103,7 @@ class LiveReheating:
             if self._plan is not plan:
                 return
             for release in releases:
-                known = self._releases.get(release.repetition)
-                # An exclusion that the run has yet to write stays.
-                if known is None or known.why is not LeftOut.EXCLUDED or release.why is not None:
-                    self._book(release)
+                self._book(self._as_wished(release))
 
         self._queue.put(apply)
 
@@ -123,11 +121,43 @@ class LiveReheating:
             raise InputError(f"there is no repetition {number + 1}; {done}")
 
         def apply() -> None:
-            if self._plan is plan and self._releases[number].why is None:
-                self._book(self._releases[number].left_out(LeftOut.EXCLUDED, "excluded by hand"))
+            if self._plan is plan:
+                self._book(self._as_wished(self._releases[number]))
 
+        self._by_hand[number] = True
         self._queue.put(apply)
         return plan
+
+    def include(self, number: int) -> ReheatingPlan:
+        """Let a repetition (from 0) that was left out by hand count again; return its plan.
+
+        Raises
+        ------
+        InputError
+            If it has not been left out by hand.
+        """
+        plan = self._plan
+        if plan is None or not self._by_hand.get(number):
+            by_hand = sorted(n + 1 for n, wished in self._by_hand.items() if wished)
+            names = ", ".join(map(str, by_hand)) or "none"
+            raise InputError(f"repetition {number + 1} is not left out by hand; those are: {names}")
+
+        def apply() -> None:
+            if self._plan is plan:
+                self._book(self._as_wished(self._releases[number]))
+
+        self._by_hand[number] = False
+        self._queue.put(apply)
+        return plan
+
+    def _as_wished(self, release: Release) -> Release:
+        """Apply what the user wishes and the run has yet to write."""
+        wish = self._by_hand.get(release.repetition)
+        if wish is False:
+            return release.taken_back()
+        if wish is True and release.why is None:
+            return release.left_out(LeftOut.EXCLUDED, "excluded by hand")
+        return release
 
     def finish(self) -> None:
         """No repetition will follow: fit once more, all of them."""
@@ -184,12 +214,17 @@ class LiveReheating:
         """Take a verdict over."""
         number = release.repetition
         self._releases[number] = release
-        if release.why is not None and self._accumulator is not None and number in self._numbers:
-            self._accumulator.exclude(self._numbers.index(number))
+        if self._accumulator is None or number not in self._numbers:
+            return
+        index = self._numbers.index(number)
+        if release.why is None:
+            self._accumulator.include(index)
+        else:
+            self._accumulator.exclude(index)
 
     def _begin(self, plan: ReheatingPlan) -> None:
         """Start new curves."""
-        self._plan, self._numbers, self._releases = plan, [], {}
+        self._plan, self._numbers, self._releases, self._by_hand = plan, [], {}, {}
         self._accumulator = None
         self._result, self._error = None, ""
         self._ended, self._fitted = False, None
@@ -230,6 +265,9 @@ class LiveReheating:
                 else accumulator.latest_energies(_SINGLES),
                 single_numbers=tuple(n + 1 for n in self._numbers[-_SINGLES:]),
                 excluded=tuple(n + 1 for n, r in sorted(self._releases.items()) if r.why),
+                by_hand=tuple(
+                    n + 1 for n, r in sorted(self._releases.items()) if r.why is LeftOut.EXCLUDED
+                ),
                 result=self._result,
                 error=self._error,
                 releases=count_releases(self._releases.values(), plan.repetitions),

@@ -110,7 +110,7 @@ class ReleaseLedger:
             self._particle_lost = event.sample
         elif event.kind is EventKind.EXCLUDED:
             key = (int(event.payload["step"]), int(event.payload["repetition"]))
-            if key in self._judged and self._judged[key].why is None:
+            if key in self._judged and self._judged[key].why in (None, LeftOut.EXCLUDED):
                 self._put(key, self._collector.found[key])
 
     def finished(self, plan: ReheatingPlan, number: int) -> Release:
@@ -192,8 +192,12 @@ class ReleaseLedger:
 
     # -- exclusions by hand ----------------------------------------------------------------------
 
-    def exclude(self, plan: ReheatingPlan, number: int, reason: str) -> bool:
+    def exclude(
+        self, plan: ReheatingPlan, number: int, reason: str, *, undone: bool = False
+    ) -> bool:
         """Have it written that a repetition (from 0) is to be left out; from any thread.
+
+        With ``undone``, that it counts again.
 
         Returns
         -------
@@ -204,6 +208,8 @@ class ReleaseLedger:
             if self._released is None or self._released[0] is not plan or self._ending:
                 return False
             payload = {"step": self._released[1], "repetition": number, "reason": reason}
+            if undone:
+                payload["undone"] = True
             self._excluded.append(payload)
             return True
 

@@ -180,6 +180,9 @@ class ReleaseCollector:
             return
         elif kind is EventKind.EXCLUDED:
             known, reason = self.found[key], str(payload.get("reason", "excluded"))
+            if payload.get("undone"):
+                self.found.put(known.taken_back())
+                return
             why = LeftOut.GATE if payload.get("cause") == "gate" else LeftOut.EXCLUDED
             if known.why in (None, LeftOut.EXCLUDED):
                 self.found.put(known.left_out(why, reason))

@@ -96,6 +96,10 @@ class Release:
         """Return the same release with the reason why it cannot be used."""
         return replace(self, why=why, excluded=_REASONS[why] if words is None else words)
 
+    def taken_back(self) -> Release:
+        """Return the same release without its exclusion by hand; other verdicts stay."""
+        return replace(self, why=None, excluded=None) if self.why is LeftOut.EXCLUDED else self
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -221,6 +225,14 @@ class ReleaseCount:
             parts.append(f"{self.repeated} repeat{'s' if self.repeated > 1 else ''} made")
         text = f"{self.usable} of {self.planned} releases usable"
         return f"{text} ({', '.join(parts)})" if parts else text
+
+    def used(self) -> str:
+        """Say what enters curves and fits: "39 used, 1 left out (1 excluded by hand)"."""
+        text = f"{self.usable} used"
+        if not self.left_out:
+            return text
+        parts = [f"{count} {_COUNTED[why]}" for why, count in self.left_out.items()]
+        return f"{text}, {sum(self.left_out.values())} left out ({', '.join(parts)})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""

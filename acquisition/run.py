@@ -67,15 +67,17 @@ class Run:
         pause = self._control.pause
         (pause.set if paused else pause.clear)()
 
-    def exclude(self, plan: ReheatingPlan, number: int, reason: str) -> bool:
-        """Have it written that a repetition (from 0) is to be left out.
+    def exclude(
+        self, plan: ReheatingPlan, number: int, reason: str, *, undone: bool = False
+    ) -> bool:
+        """Have it written that a repetition (from 0) is to be left out, or with ``undone`` not.
 
         Returns
         -------
         bool
             False if the repetition is none of this run, or its file is being closed.
         """
-        return self._ledger.exclude(plan, number, reason)
+        return self._ledger.exclude(plan, number, reason, undone=undone)
 
     def status(self) -> RunStatus:
         """Picture of the run."""

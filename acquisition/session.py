@@ -21,7 +21,7 @@ from ..instruments.rig import Rig
 from ..models.errors import InputError
 from ..models.inference.result import FitResult
 from ..models.light import TweezerState
-from . import commands
+from . import commands, exclusions
 from .apparatus import Listeners
 from .devices import disconnect
 from .events import Event, EventKind
@@ -214,12 +214,23 @@ class Session:
         InputError
             If the curves hold no such repetition, or without a reason.
         """
-        if not reason.strip():
-            raise InputError(f"say why repetition {number} is to be left out")
-        plan, run = self._reheating.exclude(number - 1), self._runner.state().run
-        recorded = run is not None and run.exclude(plan, number - 1, reason.strip())
-        where = "curves and of fits of the file" if recorded else "curves; its run has been closed"
-        self._log.add("info", f"repetition {number} left out of the {where}: {reason}")
+        run = self._runner.state().run
+        exclusions.exclude(self._reheating, run, self._log, number, reason)
+
+    def include_repetition(self, number: int) -> None:
+        """Take an exclusion by hand back: the repetition counts again, in the file as well.
+
+        Parameters
+        ----------
+        number : int
+            Counted from 1, as on screen.
+
+        Raises
+        ------
+        InputError
+            If it has not been left out by hand.
+        """
+        exclusions.include(self._reheating, self._runner.state().run, self._log, number)
 
     def start(self, plan: Plan, out: Path | None = None) -> Future[RunOutcome]:
         """Start a run; the future resolves when it has ended.

@@ -179,7 +179,8 @@ class ReheatingSnapshot:
     """Reheating curves so far: mean, a few single repetitions (E_1, E_2), and the fit if any.
 
     ``single_numbers`` and ``excluded`` count repetitions from 1, as on screen; ``excluded`` are all
-    that are left out of the curves, for whatever reason. ``releases`` counts those of this step.
+    that are left out of the curves, for whatever reason, ``by_hand`` those of them that can be
+    taken back. ``releases`` counts those of this step.
     """
 
     sequence: int
@@ -191,6 +192,7 @@ class ReheatingSnapshot:
     error: str = ""
     single_numbers: tuple[int, ...] = ()
     excluded: tuple[int, ...] = ()
+    by_hand: tuple[int, ...] = ()
     releases: ReleaseCount | None = None
 
     __repr__ = short_repr

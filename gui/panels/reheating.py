@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QInputDialog, QLabel, QToolB
 from ...acquisition.snapshots import ReheatingSnapshot
 from ...models.errors import InputError
 from ..bridge import Bridge
-from ..plain import in_html
+from ..plain import PlainLabel, in_html
 from ..plots import LinePlot, add_curve, error_bars, set_curve
 from ..theme import Theme
 from ..viewmodels.curves import Curve
@@ -26,7 +26,6 @@ from ..viewmodels.reheating import (
     nearest_single,
     parse_exclusion,
 )
-from ..widgets.elided_label import ElidedLabel
 from .base import Panel, hint
 
 __all__ = ["ReheatingPanel"]
@@ -80,12 +79,16 @@ class ReheatingPanel(Panel):
         self.reasons: dict[int, str] = {}
         self._singles: tuple[Single, ...] = ()
         self._done = 0
-        self.counter = ElidedLabel("no repetition yet")
+        self._by_hand: tuple[int, ...] = ()
+        self.counter = PlainLabel("no repetition yet")
+        self.counter.setWordWrap(True)
         self.modes = QCheckBox("E±")
         self.modes.setToolTip("common and differential mode instead of the particles")
         self.modes.toggled.connect(self._switch)
         self.singles_box = QCheckBox("singles")
-        self.singles_box.setToolTip("faint single repetitions; right-click one to exclude it")
+        self.singles_box.setToolTip(
+            "faint single repetitions; right-click one to exclude it or to take that back"
+        )
         self.singles_box.setChecked(True)
         self.singles_box.toggled.connect(self._switch)
         line = QHBoxLayout()
@@ -94,11 +97,18 @@ class ReheatingPanel(Panel):
         self.exclude_button.setToolTip("leave one repetition out; the record keeps it")
         self.exclude_button.clicked.connect(self._ask_exclusion)
         self.exclude_button.setEnabled(False)
-        line.addWidget(self.counter, 1)
+        self.include_button = QToolButton()
+        self.include_button.setText("Take back …")
+        self.include_button.setToolTip("let a repetition that was excluded by hand count again")
+        self.include_button.clicked.connect(self._ask_inclusion)
+        self.include_button.setEnabled(False)
         line.addWidget(self.exclude_button)
+        line.addWidget(self.include_button)
+        line.addStretch(1)
         line.addWidget(self.singles_box)
         line.addWidget(self.modes)
         self.body.addLayout(line)
+        self.body.addWidget(self.counter)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.body.addWidget(self.legend)
@@ -111,6 +121,11 @@ class ReheatingPanel(Panel):
         self.body.addWidget(self.bottom, 9)
         self.note = hint("Curves fill in, repetition by repetition, during a reheating run.")
         self.body.addWidget(self.note)
+        self.parameters = PlainLabel()
+        self.parameters.setWordWrap(True)
+        self.parameters.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.parameters.hide()
+        self.body.addWidget(self.parameters)
         self.singles = [[add_curve(self.top, z=-2) for _ in range(2)] for _ in range(_MOST_SINGLES)]
         self.energies = [_Series(self.top, s) for s in _SYMBOLS]
         self.cross = [_Series(self.bottom, s) for s in _SYMBOLS]
@@ -136,9 +151,14 @@ class ReheatingPanel(Panel):
             self.reasons.clear()
         self._done, self._singles = snapshot.repetitions_done, view.singles
         left_out = [f"repetition {n} left out: {why}" for n, why in self.reasons.items()]
-        self.counter.show_text(view.counter, "\n".join((view.counter, *left_out)))
+        self.counter.setText(view.counter)
+        self.counter.setToolTip("\n".join((view.counter, *left_out)))
+        self._by_hand = snapshot.by_hand
         self.exclude_button.setEnabled(bool(view.energies))
+        self.include_button.setEnabled(bool(snapshot.by_hand))
         self.note.setText(view.note)
+        self.parameters.setText(view.parameters)
+        self.parameters.setVisible(bool(view.parameters))
         for series, points in _paired(self.energies, view.energies):
             series.show(points) if points is not None else series.clear()
         for series, points in _paired(self.cross, view.cross):
@@ -153,7 +173,10 @@ class ReheatingPanel(Panel):
         if event.button() != Qt.MouseButton.RightButton:
             return
         single = self.single_at(event.scenePos())
-        if single is not None and not single.excluded:
+        if single is not None and single.number in self._by_hand:
+            event.accept()
+            self.include(single.number)
+        elif single is not None and not single.excluded:
             event.accept()
             reason = self.ask_reason(single.number)
             if reason.strip():
@@ -175,9 +198,37 @@ class ReheatingPanel(Panel):
         return text if ok else ""
 
     def _ask_exclusion(self) -> None:
-        text, ok = QInputDialog.getText(self, "Exclude a repetition", "number and reason")
-        if ok:
+        """Ask until it can be read: what was typed is not thrown away."""
+        text, label = "", "number and reason, for example: 12 hit by a flash"
+        while True:
+            text, ok = QInputDialog.getText(self, "Exclude a repetition", label, text=text)
+            if not ok:
+                return
+            try:
+                parse_exclusion(text, self._done)
+            except InputError as error:
+                label = str(error)
+                continue
             self.exclude(text)
+            return
+
+    def _ask_inclusion(self) -> None:
+        """Offer those that were excluded by hand."""
+        names = [f"{n}  {self.reasons.get(n, '')}".strip() for n in self._by_hand]
+        text, ok = QInputDialog.getItem(
+            self, "Take an exclusion back", "repetition", names, len(names) - 1, False
+        )
+        if ok:
+            self.include(int(text.split()[0]))
+
+    def include(self, number: int) -> None:
+        """Let a repetition that was excluded by hand count again."""
+        self.reasons.pop(number, None)
+        self.bridge.submit(
+            f"take the exclusion of repetition {number} back",
+            lambda: self.bridge.session.include_repetition(number),
+            line=f"session.include_repetition({number})",
+        )
 
     def exclude(self, text: str) -> None:
         """Leave a repetition out: "12 hit by a flash"; on screen they are counted from 1."""

@@ -94,6 +94,10 @@ class SessionPort(Protocol):
         """Leave one repetition, counted from 1, out of the curves."""
         ...
 
+    def include_repetition(self, number: int) -> None:
+        """Take an exclusion by hand back."""
+        ...
+
     def release_particles(self, confirm: str) -> Future[None]:
         """Switch all trap light off; ``confirm`` is "release particles"."""
         ...

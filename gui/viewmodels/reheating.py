@@ -64,6 +64,7 @@ class ReheatingView:
     unit: str
     counter: str
     note: str
+    parameters: str = ""
 
 
 class ReheatingModel:
@@ -98,6 +99,7 @@ class ReheatingModel:
             _UNITS.get(estimate.unit, estimate.unit),
             counter,
             _note(snapshot),
+            _parameters(snapshot.result),
         )
 
     @staticmethod
@@ -174,9 +176,20 @@ def _counter(snapshot: ReheatingSnapshot) -> str:
     done, planned = snapshot.repetitions_done, snapshot.repetitions_planned
     text = f"repetition {min(done, planned)} of {planned}" if planned else f"{done} repetitions"
     count = snapshot.releases
-    if count is not None and count.left_out:
-        text += f" · {count.words(so_far=True)}"
-    return text
+    return text if count is None else f"{text} · {count.used()}"
+
+
+def _parameters(result: FitResult | None) -> str:
+    """All parameters of the fit with their errors, on one line that may be wrapped."""
+    if result is None:
+        return ""
+    from .fit import fit_rows
+
+    rows = fit_rows(result)
+    # No-break spaces keep a value with its unit.
+    return "  ·  ".join(
+        f"{r.symbol} = {r.value} {r.unit}".strip().replace(" ", "\u00a0") for r in rows
+    )
 
 
 def _line(t: Floats, curves: Floats | None, row: int) -> Curve:
@@ -187,6 +200,12 @@ def _note(snapshot: ReheatingSnapshot) -> str:
     """Re D_12 with its error and the estimator that it is of, or why there is no fit."""
     if snapshot.result is None:
         return snapshot.error
+    failed = f"The newest fit failed: {snapshot.error}. " if snapshot.error else ""
+    from .fit import goodness
+
+    quality, poor = goodness(snapshot.result.statistics)
+    if quality:
+        quality = f" · {quality}{': the model does not describe these releases' if poor else ''}"
     parameter = snapshot.result.parameters.get("re_D12")
     if parameter is None:
         return ""
@@ -201,8 +220,8 @@ def _note(snapshot: ReheatingSnapshot) -> str:
     of = f" – fit of the first {fitted} repetitions" if _stale(snapshot, fitted) else ""
     estimator = snapshot.result.statistics["estimator"]
     return (
-        f"Re D₁₂/2π = {text} {unit}{sigma}{of}. By {estimator}; of the run file optobind fit "
-        "reheating takes the exact likelihood, unless told otherwise (--estimator)."
+        f"{failed}Re D₁₂/2π = {text} {unit}{sigma}{quality}{of}. By {estimator}; of the run file "
+        "optobind fit reheating takes the exact likelihood, unless told otherwise (--estimator)."
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from optobind.acquisition.events import EventKind
+from optobind.acquisition.live_fit import fit_reheating_curves
 from optobind.acquisition.plans import MonitorPlan, Plan, ReheatingPlan, SequencePlan
 from optobind.acquisition.run import RunOutcome
 from optobind.acquisition.runfile import RunFile
@@ -477,6 +478,52 @@ def test_an_excluded_repetition_is_left_out_of_fits_of_its_file(session: Session
     session.exclude_repetition(6, "too late for the file")
     wait_until(lambda: session.reheating().excluded == (5, 6))  # type: ignore[union-attr]
     wait_until(lambda: any("has been closed" in line.text for line in session.take_log()))
+
+
+def test_an_exclusion_is_taken_back_in_curves_and_file(session: Session) -> None:
+    monitor = MonitorPlan(duration=None)
+    future = session.start(SequencePlan((ReheatingPlan(repetitions=8), monitor)))
+    wait_until(lambda: (r := session.reheating()) is not None and r.repetitions_done == 8)
+    session.exclude_repetition(5, "a flash")
+    session.exclude_repetition(2, "a flash, too")
+    wait_until(lambda: session.reheating().by_hand == (2, 5))  # type: ignore[union-attr]
+    session.include_repetition(5)
+    wait_until(lambda: session.reheating().by_hand == (2,))  # type: ignore[union-attr]
+    assert session.reheating().estimate.repetitions == 7  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="repetition 5 is not left out by hand; those are: 2"):
+        session.include_repetition(5)
+    session.stop_after_repetition()
+    outcome = future.result(60)
+    with RunFile.open(outcome.path) as run:
+        assert [r.repetition for r in run.releases()] == [0, 2, 3, 4, 5, 6, 7]
+    wait_until(lambda: session.reheating().excluded == (2,))  # type: ignore[union-attr]
+
+
+def test_live_curves_and_those_of_the_file_are_the_same(session: Session) -> None:
+    from optobind.acquisition.records.opening import open_record
+    from optobind.analysis.reheating import analyse_reheating
+
+    monitor = MonitorPlan(duration=None)
+    future = session.start(SequencePlan((ReheatingPlan(repetitions=40), monitor)))
+    wait_until(lambda: (r := session.reheating()) is not None and r.repetitions_done == 40)
+    session.exclude_repetition(7, "a flash")
+    session.exclude_repetition(9, "by mistake")
+    session.include_repetition(9)
+    wait_until(lambda: session.reheating().excluded == (7,))  # type: ignore[union-attr]
+    session.stop_after_repetition()
+    outcome = future.result(60)
+    live = session.reheating()
+    assert live is not None
+    assert live.estimate is not None
+    from_file = analyse_reheating(open_record(outcome.path), estimator="transitions")
+    assert from_file.estimate.repetitions == live.estimate.repetitions == 39
+    np.testing.assert_allclose(from_file.estimate.curves(), live.estimate.curves(), rtol=1e-9)
+    fitted, error = fit_reheating_curves(live.estimate)
+    assert error == ""
+    assert fitted is not None
+    for name, parameter in from_file.result.parameters.items():
+        assert fitted.parameters[name].value == pytest.approx(parameter.value, rel=1e-6), name
+        assert fitted.parameters[name].stderr == pytest.approx(parameter.stderr, rel=1e-5), name
 
 
 def test_the_reheating_fit_ends_on_all_repetitions(tmp_path: Path) -> None:

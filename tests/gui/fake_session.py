@@ -165,6 +165,9 @@ class FakeSession:
     def exclude_repetition(self, number, reason):
         self.calls.append(("exclude_repetition", number, reason))
 
+    def include_repetition(self, number):
+        self.calls.append(("include_repetition", number))
+
     def release_particles(self, confirm):
         self.calls.append(("release_particles", confirm))
         return done()

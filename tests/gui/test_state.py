@@ -283,7 +283,7 @@ def test_banners_say_what_goes_on():
 
 def test_the_window_says_how_many_releases_are_usable(source):
     count = ReleaseCount(500, 60, 57, {LeftOut.LOST_SAMPLES: 2, LeftOut.EXCLUDED: 1})
-    words = "57 of 500 releases usable (2 after lost samples, 1 excluded by hand)"
+    words = "57 used, 3 left out (2 after lost samples, 1 excluded by hand)"
     snapshot = replace(source.make_reheating(60), releases=count)
     assert ReheatingModel().view(snapshot).counter == f"repetition 60 of 500 · {words}"
     empty = replace(snapshot, estimate=None)
@@ -306,7 +306,7 @@ def test_an_outcome_says_once_what_the_run_is_worth():
 def test_reheating_curves_are_freed_of_detector_noise_and_carry_the_fit(source):
     snapshot = source.make_reheating(60)
     view = ReheatingModel().view(snapshot)
-    assert view.counter == "repetition 60 of 500"
+    assert view.counter == "repetition 60 of 500 · 60 used"
     offset = snapshot.estimate.noise_offset
     np.testing.assert_allclose(view.energies[0].y, snapshot.estimate.E1 - offset[0])
     # The curves were drawn from the model whose parameters the fit quotes.

@@ -138,7 +138,7 @@ def test_every_panel_draws_and_the_table_fills(window, session):
     table = window.panels["fit"].table
     assert table.rowCount() == 11
     assert table.item(4, 0).text() == "gᵣ"
-    assert window.panels["reheating"].counter.text() == "repetition 40 of 500"
+    assert window.panels["reheating"].counter.text() == "repetition 40 of 500 · 40 used"
 
 
 def test_freezing_holds_the_picture_and_says_so(window, session):
@@ -597,14 +597,33 @@ def test_a_right_click_on_a_repetition_excludes_it_with_a_reason(window, session
     assert (number, reason) == (asked[0], "hit by a flash")
     count = ReleaseCount(500, 40, 39, {LeftOut.EXCLUDED: 1})
     session._reheating = replace(
-        session._reheating, sequence=99, excluded=(number,), releases=count
+        session._reheating, sequence=99, excluded=(number,), by_hand=(number,), releases=count
     )
     tick(window)
     assert [s.excluded for s in panel._singles if s.number == asked[0]] == [True]
     assert panel.counter.text() == (
-        "repetition 40 of 500 · 39 of 500 releases usable (1 excluded by hand)"
+        "repetition 40 of 500 · 39 used, 1 left out (1 excluded by hand)"
     )
     assert "hit by a flash" in panel.counter.toolTip()
+    QApplication.processEvents()
+    spot = panel.top.box.mapViewToScene(QPointF(1e6 * curve.x[k], curve.y[k]))
+    mouse(view, QEvent.Type.MouseButtonPress, spot.x(), spot.y(), right, right)
+    mouse(view, QEvent.Type.MouseButtonRelease, spot.x(), spot.y(), right, NONE)
+    assert commands(session, "include_repetition") == [("include_repetition", number)]
+
+
+def test_the_reheating_panel_shows_p_and_every_fitted_parameter(window, session):
+    session.publish(reheating=40)
+    result = session._reheating.result
+    statistics = {**result.statistics, "p_value": 0.37}
+    session._reheating = replace(session._reheating, result=replace(result, statistics=statistics))
+    tick(window)
+    panel = window.panels["reheating"]
+    assert "p = 0.37" in panel.note.text()
+    assert panel.parameters.text().count("=") == len(result.parameters)
+    assert "gₐ\u00a0=" in panel.parameters.text()
+    panel.resize(320, 600)
+    assert panel.parameters.isVisible()
 
 
 def test_a_repetition_that_was_not_done_cannot_be_excluded(window, session):

@@ -263,6 +263,10 @@ class ReheatingAccumulator:
             raise InputError(f"there is no repetition {repetition}; known: 0 to {len(self) - 1}")
         self._excluded.add(repetition)
 
+    def include(self, repetition: int) -> None:
+        """Let a repetition that was left out count again; nothing happens to others."""
+        self._excluded.discard(repetition)
+
     def latest_energies(self, count: int) -> NDArray[np.float64]:
         """|â_j|² of the newest repetitions kept, unit², shape (at most ``count``, 2, t)."""
         if not self._amplitudes:
