@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from ..instruments.rig import Rig
@@ -27,10 +28,18 @@ class ConditionWatch:
         Receives the lines.
     sample_rate : float
         Hz.
+    recording : callable
+        Whether a run records the stream: only then is there a record with a gap.
     """
 
-    def __init__(self, rig: Rig, log: LogBook, sample_rate: float) -> None:
-        self._rig, self._log = rig, log
+    def __init__(
+        self,
+        rig: Rig,
+        log: LogBook,
+        sample_rate: float,
+        recording: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._rig, self._log, self._recording = rig, log, recording
         self._quiet = round(_QUIET_SECONDS * sample_rate)
         self._seen: dict[str, int] = {}
         self._lags = False
@@ -61,18 +70,19 @@ class ConditionWatch:
         """
         if self._rig.world is not None:
             if not self._lags:
+                where = "each gap is marked in the record" if self._recording() else _UNRECORDED
                 self._log.add(
                     "warning",
-                    f"{SIMULATION_LAGS}: {lost} samples skipped before sample {sample}, and "
-                    "further ones as need be, each gap is marked in the record; use --set "
+                    f"{SIMULATION_LAGS}: {lost} samples of the stream skipped before sample "
+                    f"{sample}, and further ones as need be, {where}; use --set "
                     'simulation.clock="fast" or a lower sample rate, or close other programs',
                 )
             self._lags = True
             return
         self._log.add(
             "error",
-            f"the digitizer lost {lost} samples before sample {sample}: the gap is marked in the "
-            "record, spectra and releases across it are left out; if it happens again, close other "
+            f"the digitizer lost {lost} samples before sample {sample} of the stream: "
+            f"{_MARKED if self._recording() else _UNRECORDED}; if it happens again, close other "
             "programs or lower the sample rate",
         )
 
@@ -114,6 +124,8 @@ class ConditionWatch:
         )
 
 
+_MARKED = "the gap is marked in the record, spectra and releases across it are left out"
+_UNRECORDED = "nothing is being recorded: only the live average begins anew"
 _SATURATED = (
     "a detector is saturated (from sample {sample}): these blocks are marked and left out of the "
     "spectra; lower its gain or the motion, or check that feedback is on"

@@ -11,6 +11,7 @@ from ..models.array import TrapArray
 from ..models.errors import OptobindError
 from ..models.inference.convention import fit_convention
 from ..models.light import TweezerState
+from .snapshots import LightPreview
 
 __all__ = ["NOTICEABLE_GROWTH", "LightPrediction", "open_loop_growth"]
 
@@ -69,6 +70,13 @@ class LightPrediction:
         """Return what :func:`open_loop_growth` finds, if it is known by now. Never waits."""
         expected = self._expected(light)
         return None if expected is None else expected.growth
+
+    def preview(self, light: TweezerState) -> LightPreview | None:
+        """Return what is expected of a light if it is known by now; asks otherwise. Never waits."""
+        expected = self._expected(light)
+        if expected is None:
+            return None
+        return LightPreview(expected.growth is not None, expected.growth, expected.pair or {})
 
     def _expected(self, light: TweezerState | None) -> _Expected | None:
         if self._trap is None:

@@ -38,6 +38,7 @@ from .slots import LogBook
 from .slow_pace import Pace
 from .snapshots import (
     FitSnapshot,
+    LightPreview,
     LightSnapshot,
     LogEntry,
     ReheatingSnapshot,
@@ -111,6 +112,7 @@ class Session:
         self._live = LiveAnalysis(rig, self._log, self._fits, spectrum_segment)
         self._reheating = LiveReheating(rig, self._fits)
         self._prediction = LightPrediction(rig)
+        self._preview = LightPrediction(rig)  # of its own: the light that is set stays known
         self._disk = DiskLeft(run_directory)
         self._closed = threading.Event()
         listeners = Listeners(
@@ -198,21 +200,10 @@ class Session:
         return self._runner.submit(commands.reload_particles)
 
     def exclude_repetition(self, number: int, reason: str) -> None:
-        """Leave one repetition out of the reheating curves; the record keeps it.
+        """Leave one repetition, counted from 1, out of the reheating curves; the record keeps it.
 
         Its reason is recorded while the run is under way: fits of the file leave it out, too.
-
-        Parameters
-        ----------
-        number : int
-            Counted from 1, as on screen.
-        reason : str
-            Why.
-
-        Raises
-        ------
-        InputError
-            If the curves hold no such repetition, or without a reason.
+        Without a reason, or for a repetition that was not done, InputError.
         """
         run = self._runner.state().run
         exclusions.exclude(self._reheating, run, self._log, number, reason)
@@ -338,6 +329,10 @@ class Session:
         known = self._runner.state()
         feedback = self.rig.gate is not None and known.gate.closed is not False
         return self._prediction.at(known.light, feedback)
+
+    def preview(self, light: TweezerState) -> LightPreview | None:
+        """What the rig's model expects of a light before it is set; None if not known yet."""
+        return self._preview.preview(light)
 
     def light(self) -> LightSnapshot:
         """Requested light and the light read back."""

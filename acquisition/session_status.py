@@ -90,6 +90,8 @@ def status_of(
         dropped=skipped,
         gaps=run.gaps,
         lost_samples=run.lost_samples,
+        stream_gaps=0 if stream is None else stream.gaps,
+        stream_lost=0 if stream is None else stream.lost,
         releases=run.releases,
         progress=run.progress.fraction,
         message=_message(run, stream),

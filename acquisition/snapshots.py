@@ -5,6 +5,7 @@ Producers publish the newest and count what nobody fetched; consumers never wait
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -22,6 +23,7 @@ from .releases import ReleaseCount
 __all__ = [
     "Basis",
     "FitSnapshot",
+    "LightPreview",
     "LightSnapshot",
     "LogEntry",
     "ReheatingSnapshot",
@@ -76,6 +78,8 @@ class SessionStatus:
         Blocks that live displays skipped (harmless).
     gaps, lost_samples : int
         Number of gaps in the run file, and samples lost in them.
+    stream_gaps, stream_lost : int
+        The same of what the digitizer delivers since it was started, recorded or not.
     releases : ReleaseCount or None
         Releases of the run so far; None for one that is to make none.
     progress : float or None
@@ -117,6 +121,8 @@ class SessionStatus:
     dropped: int = 0
     gaps: int = 0
     lost_samples: int = 0
+    stream_gaps: int = 0
+    stream_lost: int = 0
     releases: ReleaseCount | None = None
     progress: float | None = None
     message: str = ""
@@ -204,6 +210,25 @@ class LightSnapshot:
 
     requested: TweezerState | None
     applied: AppliedLight | None
+
+
+@dataclass(frozen=True)
+class LightPreview:
+    """What the rig's model expects of a light that is not set yet.
+
+    Attributes
+    ----------
+    trapped : bool
+        Whether it holds the particles.
+    growth : float or None
+        Largest growth rate of amplitudes without feedback, 1/s; None where nothing is held.
+    pair : mapping
+        What the pair fit would find, rad/s, by parameter name; empty where there is no pair.
+    """
+
+    trapped: bool
+    growth: float | None
+    pair: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ class Stream:
             sample_rate=info.sample_rate,
         )
         self.position = 0
+        self.lost = 0  # samples that the device lost
         self.gaps = 0
         self.finished = False
         self.waiting = ""
@@ -127,7 +128,8 @@ class Stream:
             status |= BlockStatus.FEEDBACK_OFF
         if result.first_sample > self.position:
             lost = result.first_sample - self.position
-            self.gaps += lost
+            self.lost += lost
+            self.gaps += 1
             status |= BlockStatus.GAP_BEFORE
             self._on_gap(result.first_sample, lost)
         if result.status:

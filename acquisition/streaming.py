@@ -83,7 +83,9 @@ class Streaming:
         """
         digitizer = self._rig.digitizer
         info = digitizer.info
-        watch = ConditionWatch(self._rig, self._log, info.sample_rate)
+        watch = ConditionWatch(
+            self._rig, self._log, info.sample_rate, lambda: self._board.state.run is not None
+        )
         monitors = MonitorWatch(self._rig.detectors, info.scale, info.sample_rate, self._log)
 
         def see(status: BlockStatus, sample: int) -> None:

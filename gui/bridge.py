@@ -61,6 +61,7 @@ class _Pending:
     label: str
     future: Future[Any]
     done: Callable[[BaseException | None], None] | None
+    asks: tuple[type[BaseException], ...] = ()
 
 
 class Bridge(QObject):
@@ -137,6 +138,7 @@ class Bridge(QObject):
         *,
         line: str = "",
         done: Callable[[BaseException | None], None] | None = None,
+        asks: tuple[type[BaseException], ...] = (),
     ) -> None:
         """Send a command; its failure goes to the log, a toast and ``done``.
 
@@ -150,11 +152,13 @@ class Bridge(QObject):
             The same as a line of Python, shown in the status bar.
         done : callable, optional
             Called from the timer with the error or None.
+        asks : tuple of exception types
+            Failures that ``done`` asks the user about: they are not logged as well.
         """
         try:
             future = command()
         except OptobindError as error:
-            self._failed(label, error, done)
+            self._failed(label, error, done, asks)
             return
         if line:
             self.acted.emit(line)
@@ -162,7 +166,7 @@ class Bridge(QObject):
             if done is not None:
                 done(None)
             return
-        self._pending.append(_Pending(label, future, done))
+        self._pending.append(_Pending(label, future, done, asks))
 
     @property
     def pending(self) -> int:
@@ -228,7 +232,7 @@ class Bridge(QObject):
             except CancelledError:
                 error = None
             if error is not None:
-                self._failed(pending.label, error, pending.done)
+                self._failed(pending.label, error, pending.done, pending.asks)
             elif pending.done is not None:
                 pending.done(None)
 
@@ -237,9 +241,11 @@ class Bridge(QObject):
         label: str,
         error: BaseException,
         done: Callable[[BaseException | None], None] | None,
+        asks: tuple[type[BaseException], ...] = (),
     ) -> None:
         kind = "" if isinstance(error, OptobindError) else f"{type(error).__name__}: "
-        self.log.write("error", f"{label}: {kind}{error}")
+        if not isinstance(error, asks):
+            self.log.write("error", f"{label}: {kind}{error}")
         if done is not None:
             done(error)
 

@@ -15,7 +15,7 @@ from .widgets.restyle import restyle
 
 __all__ = ["StatusBar"]
 
-_CELLS = ("mode", "state", "lag", "dropped", "gaps", "recording", "disk")
+_CELLS = ("mode", "state", "lag", "dropped", "stream", "gaps", "recording", "disk")
 
 
 class StatusBar(QStatusBar):

@@ -5,19 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton
+from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QToolButton
 
 from ...acquisition.events import Event, EventKind
 from ...acquisition.snapshots import LightSnapshot, SessionStatus
 from ...models.errors import InputError
 from ..plain import PlainLabel, plain_tip
 from ..theme import Theme
-from ..viewmodels.light import KNOBS, Knob, KnobName, LightModel, growth_text, python_line
+from ..viewmodels.light import (
+    KNOBS,
+    Knob,
+    KnobName,
+    LightModel,
+    growth_text,
+    preview_text,
+    python_line,
+)
+from ..viewmodels.rig import connected
 from ..widgets.elided_label import ElidedLabel
 from ..widgets.knob_slider import KnobSlider
 from ..widgets.quantity_edit import QuantityEdit
 from ..widgets.restyle import restyle
 from .base import Panel, hint
+from .light_sender import LightSender
 
 if TYPE_CHECKING:
     from ..bridge import Bridge
@@ -82,10 +92,12 @@ class KnobRow:
     def _dragged(self, value: float) -> None:
         self.panel.model.drag(self.name, value)
         self.edit.setText(self.knob.text(value))
+        self.panel.show_note()
 
     def _cancelled(self) -> None:
         self.panel.model.cancel(self.name)
         self.edit.restore()
+        self.panel.show_note()
 
     def commit(self, value: float, *, typed: bool = True) -> None:
         """Send one command; what was ``typed`` and is refused stays in the field."""
@@ -95,17 +107,18 @@ class KnobRow:
         except InputError as error:
             self._refuse(str(error), typed)
             return
-        panel.bridge.submit(
+        panel.sender.send(
             f"set {self.title.text()}",
-            lambda: panel.bridge.session.set_light(state),
-            line=python_line(self.name, value),
-            done=lambda error: self._answered(error, typed),
+            state,
+            python_line(self.name, value),
+            lambda error: self._answered(error, typed),
         )
+        self.refresh()  # the next key press goes on from here
 
     def _answered(self, error: BaseException | None, typed: bool) -> None:
         if error is not None:
             self._refuse(str(error), typed)
-        self.refresh()
+        self.panel.show_light(self.panel.bridge.session.light())
 
     def _refuse(self, error: str, typed: bool) -> None:
         if typed:
@@ -124,12 +137,18 @@ class LightPanel(Panel):
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
         self.model = LightModel()
+        self.sender = LightSender(bridge, self.model, self)
         self.feedback: bool | None = None
         self._limited = False
         grid = QGridLayout()
         grid.setHorizontalSpacing(6)
         grid.setVerticalSpacing(5)
         grid.setColumnStretch(1, 1)
+        self.undo_button = QToolButton()
+        self.undo_button.setText("Undo")
+        self.undo_button.setToolTip("set the light of before the last change (Ctrl+Z)")
+        self.undo_button.clicked.connect(self.undo)
+        grid.addWidget(self.undo_button, 0, 0)
         for column, text in ((2, "requested"), (3, "read back")):
             caption = PlainLabel(text)
             caption.setObjectName("hint")
@@ -163,37 +182,61 @@ class LightPanel(Panel):
     def show_light(self, light: LightSnapshot) -> None:
         """Show requested and applied light."""
         self._limit_once()
+        if not connected(self.bridge.status):  # what was read back then is not what is
+            light = LightSnapshot(None, None)
         self.model.update(light, self.bridge.status)
         for row in self.rows.values():
             row.refresh()
-        text, severity = self.model.note()
+        free = self.model.held_by is None and not self.sender.busy
+        self.undo_button.setEnabled(bool(self.model.past) and free)
+        self.show_note()
+
+    def show_note(self) -> None:
+        """Show what the ghost would do while there is one; what there is to say otherwise."""
+        ghost = self.model.ghost_state()
+        if ghost is None:
+            text, severity = self.model.note()
+        else:
+            text, severity = preview_text(self.bridge.session.preview(ghost))
         self.note.setText(text)
-        color = self.theme.color("warning") if severity == "warning" else self.theme.muted
+        color = self.theme.muted if severity == "info" else self.theme.color(severity)
         restyle(self.note, f"color: {color}")
+
+    def undo(self) -> None:
+        """Set the light of before the last change."""
+        if self.model.held_by is not None or self.sender.busy or not self.model.past:
+            return
+        state = self.model.past.pop()
+        self.sender.send("undo the light", state, f"session.set_light({state!r})")
 
     def show_status(self, status: SessionStatus) -> None:
         """Show the feedback gate and the growth rate."""
         growth = growth_text(status)
         self.growth.setVisible(bool(growth))
         self.growth.setText(growth)
-        shade = "error" if growth.startswith("UNSTABLE") else "warning"
-        restyle(self.growth, f"color: {self.theme.color(shade)}; font-weight: 600")
+        # Growth that feedback holds is what such a light does; it is abnormal where nothing holds.
+        unstable = growth.startswith("UNSTABLE")
+        color = self.theme.color("error") if unstable else self.theme.text
+        restyle(self.growth, f"color: {color}; font-weight: {600 if unstable else 400}")
         has_gate = self.bridge.session.rig.gate is not None
         states = {d.family: d.state.value for d in status.devices}
-        ready = states.get("gate", "ready") in ("ready", "running") and has_gate
+        ready = states.get("gate") in ("ready", "running") and has_gate
         self.gate.setEnabled(ready and status.held_by is None)
-        if status.feedback is not None:
+        if not ready:  # what it did when it was last asked is not what it does
+            self.feedback = None
+        elif status.feedback is not None:
             self.feedback = status.feedback
         self._show_gate(status)
 
     def _show_gate(self, status: SessionStatus) -> None:
-        words = {True: "on – cooling", False: "OFF – particles heat up", None: "state unknown"}
-        text = words[self.feedback]
+        held = status.held_by is not None
+        off = "off – a release" if held else "OFF – particles heat up"
+        text = {True: "on – cooling", False: off, None: "state unknown"}[self.feedback]
         if self.bridge.session.rig.gate is None:
             text = "this rig has no feedback gate"
-        held = "" if status.held_by is None else f"; held by {status.held_by}"
-        self.gate_word.show_text(text, text + held)
-        tone = {True: "good", False: "warning", None: "info"}[self.feedback]
+        holder = "" if status.held_by is None else f"; held by {status.held_by}"
+        self.gate_word.show_text(text, text + holder)
+        tone = {True: "good", False: "info" if held else "warning", None: "info"}[self.feedback]
         restyle(self.gate_word, f"color: {self.theme.color(tone)}")
         self.gate.setChecked(bool(self.feedback))
 

@@ -9,15 +9,27 @@ from typing import TYPE_CHECKING, Literal
 from ...acquisition.prediction import NOTICEABLE_GROWTH
 from ...models.errors import InputError
 from ...models.light import TweezerState
-from .units import ANGLE, LENGTH, POWER, RATIO, Dimension, format_quantity, parse_quantity
+from .units import (
+    ANGLE,
+    LENGTH,
+    POWER,
+    RATIO,
+    Dimension,
+    format_quantity,
+    format_si,
+    parse_quantity,
+)
 
 if TYPE_CHECKING:
-    from ...acquisition.snapshots import LightSnapshot, SessionStatus
+    from ...acquisition.snapshots import LightPreview, LightSnapshot, SessionStatus
     from ...instruments.protocols import LightCapabilities
 
 __all__ = ["KNOBS", "Knob", "KnobName", "LightModel", "python_line"]
 
 KnobName = Literal["phi", "separation", "balance", "total_power"]
+
+
+_MOST_UNDONE = 50
 
 
 @dataclass(frozen=True)
@@ -111,6 +123,8 @@ class LightModel:
         self.available = True
         self.supported: dict[KnobName, bool] = {k.name: True for k in KNOBS}
         self.ghosts: dict[KnobName, float] = {}
+        self.sent: dict[KnobName, float] = {}  # set, and not answered yet
+        self.past: list[TweezerState] = []  # what undo goes back to, newest last
         self.knobs: dict[KnobName, Knob] = {k.name: k for k in KNOBS}
 
     def update(self, light: LightSnapshot, status: SessionStatus | None) -> None:
@@ -144,8 +158,8 @@ class LightModel:
         return self.requested if self.requested is not None else self.applied
 
     def requested_value(self, name: KnobName) -> float | None:
-        """Value last asked for."""
-        return knob_value(self.base, name)
+        """Value last asked for, also while the answer is on its way."""
+        return self.sent.get(name, knob_value(self.base, name))
 
     def applied_value(self, name: KnobName) -> float | None:
         """Value read back from the devices."""
@@ -187,14 +201,32 @@ class LightModel:
         base = self.base
         if base is None or len(base.sites) < 2:
             raise InputError(f"{name} needs a pair of tweezers; connect the devices first")
-        return base.with_pair(**{name: value})
+        self.remember()
+        self.sent[name] = value
+        return base.with_pair(**self.sent)
+
+    def remember(self) -> None:
+        """Keep the light of before a command for undo; commands under way count as one."""
+        if self.base is not None and not self.sent and self.past[-1:] != [self.base]:
+            self.past = [*self.past, self.base][-_MOST_UNDONE:]
+
+    def answered(self) -> None:
+        """No command is under way any more: what holds is what the session says."""
+        self.sent.clear()
+
+    def ghost_state(self) -> TweezerState | None:
+        """Light that a release of the ghost would set; None without one."""
+        base = self.base
+        if not self.ghosts or base is None or len(base.sites) < 2:
+            return None
+        return base.with_pair(**{**self.sent, **self.ghosts})
 
     def note(self) -> tuple[str, str]:
         """Line under the knobs, with its severity ("info" or "warning")."""
         if not self.available:
             return "This rig has no light control.", "info"
         if self.held_by is not None:
-            return f"held by {self.held_by}", "warning"
+            return f"held by {self.held_by}", "info"
         if self.base is None:
             return "Connect the devices to read the light.", "info"
         if len(self.base.sites) < 2:
@@ -209,6 +241,23 @@ def _ranged(knob: Knob, low: float, high: float) -> Knob:
     """Return the knob with a range and a step of about 1/500 of it."""
     step = min(knob.step, (high - low) / 200.0)
     return Knob(knob.name, knob.title, knob.tip, knob.dimension, low, high, step, knob.unit)
+
+
+def preview_text(preview: LightPreview | None) -> tuple[str, str]:
+    """What a light is expected to do before it is set, with its severity."""
+    if preview is None:
+        return "computing what this light would do …", "info"
+    if not preview.trapped:
+        return "at this light the particles would be LOST: nothing holds them", "error"
+    parts = []
+    for name, symbol in (("g_r", "gᵣ"), ("g_a", "gₐ"), ("re_D12", "Re D₁₂")):
+        if name in preview.pair:
+            parts.append(f"{symbol} {format_si(preview.pair[name] / (2.0 * math.pi), 'Hz', 3)}")
+    growth = preview.growth or 0.0
+    if growth > NOTICEABLE_GROWTH:
+        parts.append(f"UNSTABLE without feedback: amplitudes grow at {growth:.3g} /s")
+        return "trapped · " + " · ".join(parts), "warning"
+    return "trapped · " + " · ".join([*parts, "stable"]), "info"
 
 
 def growth_text(status: SessionStatus | None) -> str:

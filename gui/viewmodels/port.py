@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ...acquisition.plans import Plan
     from ...acquisition.snapshots import (
         FitSnapshot,
+        LightPreview,
         LightSnapshot,
         LogEntry,
         ReheatingSnapshot,
@@ -51,8 +52,10 @@ class SessionPort(Protocol):
         """Switch the live display."""
         ...
 
-    def set_light(self, state: TweezerState) -> Future[AppliedLight]:
-        """Set the light; refused while a run holds it."""
+    def set_light(
+        self, state: TweezerState, *, allow_untrapped: bool = False
+    ) -> Future[AppliedLight]:
+        """Set the light; refused while a run holds it, or where it would hold no particles."""
         ...
 
     def set_feedback(self, closed: bool) -> Future[None]:
@@ -108,6 +111,10 @@ class SessionPort(Protocol):
 
     def prediction(self) -> Mapping[str, float] | None:
         """Parameters that the pair fit should find at the present light, rad/s."""
+        ...
+
+    def preview(self, light: TweezerState) -> LightPreview | None:
+        """What the rig's model expects of a light that is not set yet; None if not known yet."""
         ...
 
     def close(self, timeout: float = 10.0) -> None:

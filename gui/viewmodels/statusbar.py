@@ -32,6 +32,7 @@ class StatusCells:
     state: Cell
     lag: Cell
     dropped: Cell
+    stream: Cell
     gaps: Cell
     recording: Cell
     disk: Cell
@@ -45,12 +46,15 @@ def status_cells(status: SessionStatus) -> StatusCells:
         "REPLAY": "samples come from a recording",
     }
     mode = Cell(status.mode, status.mode.lower(), tips[status.mode])
+    if not _has_source(status):
+        text = "OFFLINE" if status.mode == "LIVE" else status.mode
+        mode = Cell(text, "off", "no digitizer is connected: nothing on screen is of now")
     word = status.state
     if word == "idle":
         word_text = "streaming" if status.streaming else "idle"
     else:
         word_text = word
-    severity = {"failed": "error", "paused": "warning", "stopping": "warning"}.get(word, "")
+    severity = "error" if word == "failed" else ""
     if status.lost:
         word_text, severity = f"{word_text} · particle lost", "error"
     elif status.monitors:
@@ -66,21 +70,44 @@ def status_cells(status: SessionStatus) -> StatusCells:
             "age of the newest block",
         ),
         Cell(f"skipped {status.dropped}", "", "blocks that the display skipped; none was lost"),
+        _stream(status),
         _gaps(status),
         _recording(status),
         _disk(status.disk_seconds),
     )
 
 
+def _has_source(status: SessionStatus) -> bool:
+    """Whether a digitizer can deliver samples."""
+    return any(
+        d.family == "digitizer" and d.state.value in ("ready", "running") for d in status.devices
+    )
+
+
+def _stream(status: SessionStatus) -> Cell:
+    """Gaps of what the digitizer delivers; they are no loss where nothing is recorded."""
+    if not status.stream_gaps:
+        return Cell("")
+    rest = "" if status.recording else "; nothing is recorded, so nothing is missing in a file"
+    return Cell(
+        f"stream: {status.stream_gaps} gap{'s' if status.stream_gaps > 1 else ''}",
+        "warning" if status.recording else "",
+        f"{status.stream_lost} samples did not come since the digitizer was started{rest}",
+    )
+
+
 def _gaps(status: SessionStatus) -> Cell:
     """Gaps in the run file, and what they leave of the releases."""
+    if status.recording is None and status.gaps == 0:
+        return Cell("")
     count = status.releases
     usable = "" if count is None or not count.left_out else count.words(so_far=True)
     if status.gaps == 0:
-        return Cell("no gaps", "", usable or "samples that are missing in the run file")
+        return Cell("file: no gaps", "", usable or "samples that are missing in the run file")
     tip = "the run file marks where they are"
     return Cell(
-        f"GAPS {status.gaps} · {status.lost_samples} samples lost",
+        f"file: {status.gaps} GAP{'S' if status.gaps > 1 else ''} · "
+        f"{status.lost_samples} samples lost",
         "error",
         f"{tip}; {usable}" if usable else tip,
     )

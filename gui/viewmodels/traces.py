@@ -81,7 +81,7 @@ class TracesModel:
         if status is not None and status.lost:
             return "PARTICLE LOST – the traces show no particle", "error"
         if self.frozen:
-            return frozen_text(status), "warning"
+            return frozen_text(status), "info"
         if status is not None and status.saturated:
             return "SATURATED – the detector signal exceeds the ADC range", "error"
         return "", ""

@@ -23,10 +23,14 @@ from ..theme import Theme
 __all__ = ["KnobSlider"]
 
 _MARGIN = 8.0
+_GRAB = 11.0  # px around the mark that take hold of it
+_FINE = 0.1
 
 
 class KnobSlider(QWidget):
-    """Dragging moves a ghost; releasing announces one value; Escape cancels.
+    """Dragging the mark moves a ghost; releasing announces one value; Escape cancels.
+
+    A click beside the mark changes nothing; with Shift, a drag is ten times finer.
 
     Parameters
     ----------
@@ -53,6 +57,7 @@ class KnobSlider(QWidget):
         self.applied: float | None = None
         self.ghost: float | None = None
         self._dragging = False
+        self._mouse = self._held = 0.0  # the mouse, and what it drags, px
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -103,16 +108,25 @@ class KnobSlider(QWidget):
             self.cancelled.emit()
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Take hold of the ghost."""
+        """Take hold of the mark; elsewhere on the track nothing jumps."""
         if event is None or event.button() != Qt.MouseButton.LeftButton:
             return
+        if self.requested is None:
+            return
+        mark = self.position(self.requested)
+        if abs(event.position().x() - mark) > _GRAB:
+            return
         self._dragging = True
-        self._move(event.position().x())
+        self._mouse, self._held = event.position().x(), mark
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         """Move the ghost."""
         if event is not None and self._dragging:
-            self._move(event.position().x())
+            x = event.position().x()
+            fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            self._held += (x - self._mouse) * (_FINE if fine else 1.0)
+            self._mouse = x
+            self._move(self._held)
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         """Announce the ghost's value, once."""

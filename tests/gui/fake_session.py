@@ -114,6 +114,8 @@ class FakeSession:
         self._log: list[LogEntry] = []
         self._events: list = []
         self.light_error: Exception | None = None
+        self.untrapped: Exception | None = None
+        self.previewed = None
         self.sequence = 0
         self.predicted: dict[str, float] | None = None
         self._clean = None
@@ -132,8 +134,10 @@ class FakeSession:
         self._status = replace(self._status, streaming=on)
         return done()
 
-    def set_light(self, state):
+    def set_light(self, state, *, allow_untrapped=False):
         self.calls.append(("set_light", state))
+        if self.untrapped is not None and not allow_untrapped:
+            return failed(self.untrapped)
         if self.light_error is not None:
             return failed(self.light_error)
         self._light = LightSnapshot(state, AppliedLight(state))
@@ -178,6 +182,10 @@ class FakeSession:
 
     def prediction(self):
         return self.predicted
+
+    def preview(self, light):
+        self.asked_preview = light
+        return self.previewed
 
     def close(self, timeout=10.0):
         self.calls.append(("close",))
