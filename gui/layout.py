@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LAYOUT_VERSION", "PRESETS", "apply_preset", "restore_layout", "save_layout"]
 
-LAYOUT_VERSION = 1
-# Height of a dock's title with the frame of its scroll area; of menu and status bar together, px.
-_TITLE, _BARS = 30, 74
+LAYOUT_VERSION = 2
+# Height of a dock's title with the frame of its scroll area; of menu and bars together, px.
+_TITLE, _BARS = 30, 110
 # Below this the knobs have no room; below that height the strips go behind the fit table.
 _NARROWEST, _LOW = 312, 900
 # Below this width the right docks go behind the run panel; the centre is never narrower than that.

@@ -20,6 +20,7 @@ from ..models.shown import shown
 from . import layout
 from .bridge import Bridge
 from .closing import CloseChoice, Closer, ask_close
+from .controls import Controls
 from .panels.base import Panel
 from .panels.fit import FitPanel
 from .panels.light import LightPanel
@@ -82,9 +83,11 @@ class MainWindow(QMainWindow):
         self.setDockNestingEnabled(True)
         self._set_corners()
         self._add_panels()
+        self._add_controls()
         self.bar = StatusBar(theme)
         self.setStatusBar(self.bar)
-        self.toasts = Toasts(self, theme, self.spectra)
+        self.toasts = Toasts(theme)
+        self.addToolBar(Qt.ToolBarArea.BottomToolBarArea, self.toasts)
         self._add_menus()
         self._wire()
         self.bar.show_status(self.bridge.status)
@@ -116,8 +119,18 @@ class MainWindow(QMainWindow):
         for name in ("spectra", "traces", "fit", "strips", "reheating"):
             self.bridge.register(self.panels[name])
 
+    def _add_controls(self) -> None:
+        rig, light, run = (self.panels[name] for name in ("rig", "light", "run"))
+        assert isinstance(rig, RigPanel)
+        assert isinstance(light, LightPanel)
+        assert isinstance(run, RunPanel)
+        self.controls = Controls(rig, light, run, self.theme)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.controls)
+        self.controls.show_status(self.bridge.status)
+
     def _wire(self) -> None:
         self.bridge.status_changed.connect(self._show_status)
+        self.bridge.status_changed.connect(self.controls.show_status)
         self.bridge.acted.connect(self.bar.show_action)
         self.bridge.logged.connect(self._show_toasts)
         fit = self.panels["fit"]
@@ -131,11 +144,7 @@ class MainWindow(QMainWindow):
         session_menu, view_menu = bar.addMenu("&Session"), bar.addMenu("&View")
         if session_menu is None or view_menu is None:
             return
-        self._action(session_menu, "Release particles …", self.release_particles)
-        if self.session.rig.mode == "SIM":
-            self._action(session_menu, "Reload lost particles", self.reload_particles)
-        session_menu.addSeparator()
-        self._action(session_menu, "Close", self.close, QKeySequence.StandardKey.Quit)
+        self._fill_session(session_menu)
         self.layout_menu = view_menu.addMenu("Layout")
         self._fill_layouts()
         view_menu.addSeparator()
@@ -146,6 +155,20 @@ class MainWindow(QMainWindow):
         traces = self.panels["traces"]
         if isinstance(traces, TracesPanel):
             self._action(view_menu, "Freeze traces and spectra", traces.freeze.toggle, "Ctrl+Space")
+
+    def _fill_session(self, menu: QMenu) -> None:
+        """What lowers the trap light stands last, away from what is used every day."""
+        self.controls.fill(menu)
+        light = self.panels["light"]
+        menu.addSeparator()
+        if isinstance(light, LightPanel):
+            self._action(menu, "Undo the light", light.undo, "Ctrl+Z")
+        if self.session.rig.mode == "SIM":
+            self._action(menu, "Reload lost particles", self.reload_particles)
+        menu.addSeparator()
+        self._action(menu, "Close", self.close, QKeySequence.StandardKey.Quit)
+        menu.addSeparator()
+        self._action(menu, "Release particles …", self.release_particles)
 
     def _fill_layouts(self) -> None:
         menu = self.layout_menu
@@ -179,6 +202,7 @@ class MainWindow(QMainWindow):
         """Show the window as it was left, or in its default layout, and start to draw."""
         layout.apply_preset(self, self.preset)
         self._fresh = not layout.restore_layout(self, self.settings)
+        self._keep_bars()
         self.show()
         self.bridge.start()
 
@@ -202,6 +226,12 @@ class MainWindow(QMainWindow):
     def use_named(self, name: str) -> None:
         """Arrange the docks as the user kept them."""
         layout.restore_named(self, self.settings, name)
+        self._keep_bars()
+
+    def _keep_bars(self) -> None:
+        """No layout of the user's takes the controls away."""
+        self.controls.show()
+        self.toasts.setVisible(bool(self.toasts.messages()))
 
     def _keep_layout(self) -> None:
         name, ok = QInputDialog.getText(self, "Keep this layout", "Name")
@@ -216,6 +246,7 @@ class MainWindow(QMainWindow):
         for panel in self.panels.values():
             panel.set_theme(theme)
         self.bar.set_theme(theme)
+        self.controls.set_theme(theme)
         self.bar.show_status(self.bridge.status)
         self.toasts.set_theme(theme)
 

@@ -1,70 +1,102 @@
-"""The permanent log: equal lines are counted."""
+"""The permanent log: in the order of time, wrapped, filtered, to be copied; repeats are counted."""
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor
-from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+from PyQt6.QtGui import QGuiApplication, QTextCursor
+from PyQt6.QtWidgets import QHBoxLayout, QLineEdit, QTextEdit, QToolButton
 
-from ...models.shown import shown
 from ..bridge import Bridge
-from ..plain import plain_tip
+from ..plain import in_html
 from ..theme import Theme
+from ..viewmodels.log import LogLine
 from .base import Panel
 
 __all__ = ["LogPanel"]
 
 _SHOWN = 300
+_LEVELS = ("info", "warning", "error")
 
 
 class LogPanel(Panel):
-    """Newest lines at the bottom."""
+    """Newest lines at the bottom; a reader who has scrolled up is left where he is."""
 
     name = "log"
     title = "Log"
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
-        self.body.setContentsMargins(0, 0, 0, 0)
-        self.table = QTableWidget(0, 3)
-        header = self.table.horizontalHeader()
-        rows = self.table.verticalHeader()
-        if header is not None and rows is not None:
-            header.hide()
-            header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-            header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
-            header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
-            rows.hide()
-            rows.setDefaultSectionSize(20)
-        self.table.setShowGrid(False)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.table.setMinimumHeight(44)
-        self.body.addWidget(self.table)
+        self.body.setContentsMargins(4, 3, 4, 0)
+        self.body.setSpacing(2)
+        self.levels = {level: self._level(level) for level in _LEVELS}
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("filter")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(lambda _: self.refresh())
+        self.copy_button = QToolButton()
+        self.copy_button.setText("Copy")
+        self.copy_button.setToolTip("copy what is selected, or all lines that are shown")
+        self.copy_button.clicked.connect(self.copy)
+        line = QHBoxLayout()
+        line.setSpacing(4)
+        for button in self.levels.values():
+            line.addWidget(button)
+        line.addWidget(self.filter, 1)
+        line.addWidget(self.copy_button)
+        self.body.addLayout(line)
+        self.view = QTextEdit()
+        self.view.setReadOnly(True)
+        self.view.setFrameShape(QTextEdit.Shape.NoFrame)
+        self.view.setMinimumHeight(40)
+        self.body.addWidget(self.view, 1)
         bridge.logged.connect(self.refresh)
         self.refresh()
 
+    def _level(self, level: str) -> QToolButton:
+        button = QToolButton()
+        button.setText(level)
+        button.setCheckable(True)
+        button.setChecked(True)
+        button.toggled.connect(lambda _: self.refresh())
+        return button
+
+    @property
+    def lines(self) -> list[LogLine]:
+        """Lines that the filter leaves, newest last."""
+        chosen = [name for name, button in self.levels.items() if button.isChecked()]
+        return self.bridge.log.chosen(chosen, self.filter.text())[-_SHOWN:]
+
     def refresh(self) -> None:
         """Show the newest lines."""
-        lines = list(self.bridge.log.lines)[-_SHOWN:]
-        bar = self.table.verticalScrollBar()
-        at_end = bar is None or bar.value() >= bar.maximum() - 1
-        self.table.setRowCount(len(lines))
-        for row, line in enumerate(lines):
-            tone = QColor(self.theme.color(line.level))
-            for column, text in enumerate((line.clock, line.level, line.label)):
-                item = self.table.item(row, column)
-                if item is None:
-                    item = QTableWidgetItem()
-                    self.table.setItem(row, column, item)
-                if item.text() != text:
-                    item.setText(shown(text))
-                    item.setToolTip(plain_tip(line.text) if column == 2 else "")
-                plain = column == 2 and line.level == "info"
-                item.setForeground(QColor(self.theme.text) if plain else tone)
+        counts = self.bridge.log.counts()
+        for level, plural in (("warning", "warnings"), ("error", "errors")):
+            number = counts[level]  # type: ignore[index]
+            self.levels[level].setText(f"{number} {level if number == 1 else plural}")
+        bar = self.view.verticalScrollBar()
+        at_end = bar is None or bar.value() >= bar.maximum() - 2
+        place = 0 if bar is None else bar.value()
+        self.view.setHtml("".join(self._html(line) for line in self.lines))
         if at_end:
-            self.table.scrollToBottom()
+            self.view.moveCursor(QTextCursor.MoveOperation.End)
+            self.view.ensureCursorVisible()
+        elif bar is not None:
+            bar.setValue(place)
+
+    def _html(self, line: LogLine) -> str:
+        color = self.theme.color(line.level)
+        text = self.theme.text if line.level == "info" else color
+        return (
+            f"<div><span style='color:{self.theme.muted}'>{line.clock}</span> "
+            f"<span style='color:{color}'>{line.level}</span> &nbsp;"
+            f"<span style='color:{text}; white-space:pre-wrap'>{in_html(line.label)}</span></div>"
+        )
+
+    def copy(self) -> None:
+        """Copy what is selected, or all lines that are shown, as text."""
+        selected = self.view.textCursor().selection().toPlainText()
+        text = selected or "\n".join(f"{n.clock}\t{n.level}\t{n.label}" for n in self.lines)
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(text)
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""

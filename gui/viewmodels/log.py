@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -36,6 +37,7 @@ class LogLine:
         return time.strftime("%H:%M:%S", time.localtime(self.time))
 
 
+_SHORTEST = 12  # letters; shorter texts end others by chance
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -73,6 +75,9 @@ class LogModel:
         else:
             line.count += count
             line.time, line.text = now, text
+            if self.lines[-1] is not line:  # the log is in the order of time
+                self.lines.remove(line)
+                self.lines.append(line)
         if level != "info" and not any(t is line for t in self.toasts):
             self.toasts.append(line)
         return line
@@ -92,9 +97,29 @@ class LogModel:
         for index, line in enumerate(reversed(self.lines)):
             if index >= self.reach:
                 return None
-            if line.level == level and _without_numbers(line.text) == wanted:
+            known = _without_numbers(line.text)
+            if line.level == level and (known == wanted or _one_cause(known, wanted)):
                 return line
         return None
+
+    def counts(self) -> dict[Level, int]:
+        """How often warnings and errors have been said, repeats counted."""
+        found: dict[Level, int] = {"warning": 0, "error": 0}
+        for line in self.lines:
+            if line.level in found:
+                found[line.level] += line.count
+        return found
+
+    def chosen(self, levels: Collection[str], words: str = "") -> list[LogLine]:
+        """Lines of these levels that contain the words, in the order of time."""
+        wanted = words.strip().lower()
+        return [n for n in self.lines if n.level in levels and wanted in n.text.lower()]
+
+
+def _one_cause(known: str, new: str) -> bool:
+    """Whether one report repeats the other behind a label: "set φ: slm: no answer"."""
+    short, long = sorted((known, new), key=len)
+    return len(short) >= _SHORTEST and long.endswith(": " + short)
 
 
 def _without_numbers(text: str) -> str:

@@ -1,9 +1,17 @@
-"""Messages that float over the window for a few seconds; repeats raise a count."""
+"""Messages of the last seconds in a bar of their own above the status bar: never over data."""
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QEvent, QObject, Qt, QTimer
-from PyQt6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtCore import QSize, Qt, QTimer
+from PyQt6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QSizePolicy,
+    QToolBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ..plain import PlainLabel
 from ..theme import Theme
@@ -12,10 +20,7 @@ from ..viewmodels.log import LogLine
 __all__ = ["Toasts"]
 
 _SECONDS = 8
-_MOST = 4
-_WIDTH = 400
-# Room for the status bar, px.
-_BOTTOM = 36
+_MOST = 2
 
 
 class _Toast(QFrame):
@@ -27,7 +32,7 @@ class _Toast(QFrame):
         self.setObjectName("toast")
         self.set_theme(theme)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(10, 7, 6, 7)
+        layout.setContentsMargins(10, 3, 6, 3)
         self.label = PlainLabel(line.label)
         self.label.setWordWrap(True)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -57,29 +62,45 @@ class _Toast(QFrame):
         self.timer.start(1000 * _SECONDS)
 
 
-class Toasts(QWidget):
-    """Stack of messages at the lower end of a window.
+class _Stack(QWidget):
+    """Messages one below the other, as high as their wrapped texts need at the bar's width."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.box = QVBoxLayout(self)
+        self.box.setContentsMargins(4, 2, 4, 2)
+        self.box.setSpacing(3)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def fit(self) -> None:
+        """Take the height that the present width needs."""
+        self.setFixedHeight(max(1, self.box.heightForWidth(max(self.width(), 200))))
+
+    def sizeHint(self) -> QSize:
+        """Wide."""
+        return QSize(400, self.height())
+
+
+class Toasts(QToolBar):
+    """The bar of the messages; hidden while there is none.
 
     Parameters
     ----------
-    host : QWidget
-        The window.
     theme : Theme
         Colours.
-    anchor : QWidget
-        Its right edge is that of the messages: below the spectra lies the log, which says the same,
-        so that no title and no read-out is covered.
     """
 
-    def __init__(self, host: QWidget, theme: Theme, anchor: QWidget) -> None:
-        super().__init__(host)
-        self._anchor = anchor
+    def __init__(self, theme: Theme) -> None:
+        super().__init__("Messages")
+        self.setObjectName("messages")
+        self.setMovable(False)
+        self.setFloatable(False)
+        hide = self.toggleViewAction()
+        if hide is not None:
+            hide.setVisible(False)
         self.theme = theme
-        self._stack = QVBoxLayout(self)
-        self._stack.setContentsMargins(0, 0, 0, 0)
-        self._stack.setSpacing(6)
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents, False)
-        host.installEventFilter(self)
+        self._stack = _Stack()
+        self.addWidget(self._stack)
         self.hide()
 
     def set_theme(self, theme: Theme) -> None:
@@ -93,7 +114,7 @@ class Toasts(QWidget):
         return [t.label.text() for t in self._toasts()]
 
     def _toasts(self) -> list[_Toast]:
-        found = self.findChildren(_Toast, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        found = self._stack.findChildren(_Toast, options=Qt.FindChildOption.FindDirectChildrenOnly)
         return [t for t in found if not t.isHidden()]
 
     def push(self, line: LogLine) -> None:
@@ -106,30 +127,16 @@ class Toasts(QWidget):
                 return
         for toast in shown[: max(0, len(shown) - _MOST + 1)]:
             toast.close()
-        toast = _Toast(line, self.theme, self)
+        toast = _Toast(line, self.theme, self._stack)
         toast.destroyed.connect(self._place)
-        self._stack.addWidget(toast)
+        self._stack.box.addWidget(toast)
         toast.show()
         self._place()
 
     def _place(self) -> None:
-        parent = self.parentWidget()
-        if parent is None:
-            return
-        if not self._toasts():
-            self.hide()
-            return
-        width = min(_WIDTH, parent.width() - 40)
-        self.setFixedWidth(width)
-        height = sum(t.heightForWidth(width) + 6 for t in self._toasts())
-        self.resize(width, max(height, 40))
-        right = self._anchor.mapTo(parent, self._anchor.rect().topRight()).x()
-        self.move(max(0, right - width - 12), max(0, parent.height() - self.height() - _BOTTOM))
-        self.show()
-        self.raise_()
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Stay in the corner when the window is resized."""
-        if event is not None and event.type() == QEvent.Type.Resize and self.isVisible():
-            self._place()
-        return False
+        self.setVisible(bool(self._toasts()))
+        window = self.parentWidget()
+        if window is not None:
+            self._stack.setMinimumWidth(0)
+            self._stack.resize(window.width() - 8, self._stack.height())
+        self._stack.fit()

@@ -240,7 +240,7 @@ def test_gaps_and_a_full_disk_are_shown_as_errors():
         recording="a/run.h5",
     )
     cells = status_cells(status)
-    assert (cells.gaps.text, cells.gaps.severity) == ("GAPS 2 · 12 samples lost", "error")
+    assert (cells.gaps.text, cells.gaps.severity) == ("file: 2 GAPS · 12 samples lost", "error")
     assert "38 of 500 releases usable (2 after lost samples)" in cells.gaps.tip
     assert cells.disk.severity == "error"
     assert "a/run.h5" in cells.recording.text
