@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QByteArray, QSettings, Qt
-from PyQt6.QtWidgets import QDockWidget
+from PyQt6.QtCore import QByteArray, QSettings, Qt, QTimer
+from PyQt6.QtWidgets import QDockWidget, QTabBar
 
 if TYPE_CHECKING:
     from .window import MainWindow
@@ -16,9 +16,11 @@ LAYOUT_VERSION = 2
 # Height of a dock's title with the frame of its scroll area; of menu and bars together, px.
 _TITLE, _BARS = 30, 110
 # Below this the knobs have no room; below that height the strips go behind the fit table.
-_NARROWEST, _LOW = 312, 900
+_NARROWEST, _LOW = 344, 900
 # Below this width the right docks go behind the run panel; the centre is never narrower than that.
 _SLIM, _CENTRE = 1100, 300
+# Below this height (a small screen at 150 % and more) docks lie behind one another, as tabs.
+_TINY = 620
 PRESETS = ("Run", "Analysis", "Reheating")
 _LEFT, _RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 _TOP, _BOTTOM = Qt.DockWidgetArea.TopDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
@@ -52,10 +54,21 @@ def apply_preset(window: MainWindow, name: str) -> None:
     for dock in docks.values():
         dock.setFloating(False)
         dock.hide()
+    if window.height() < _TINY:
+        _stack(window, name)
+    else:
+        _split(window, name)
+        _tab_narrow(window, name)
+    resize_preset(window, name)
+    QTimer.singleShot(0, lambda: whole_titles(window))
+
+
+def _split(window: MainWindow, name: str) -> None:
+    """Put the docks of an area below one another."""
     for area, _, entries in _PLACES[name]:
         previous: QDockWidget | None = None
         for key, _ in entries:
-            dock = docks[key]
+            dock = window.docks[key]
             window.removeDockWidget(dock)
             if key == "strips" and area == _LEFT and window.height() < _LOW:
                 continue
@@ -65,23 +78,62 @@ def apply_preset(window: MainWindow, name: str) -> None:
                 window.splitDockWidget(previous, dock, Qt.Orientation.Vertical)
             dock.show()
             previous = dock
-    strips, fit = docks["strips"], docks["fit"]
+
+
+def _tab_narrow(window: MainWindow, name: str) -> None:
+    """Put docks behind others where the window is slim or low."""
+    docks = window.docks
     if _PLACES[name][0][2] and window.width() < _SLIM:
         for key, _ in _PLACES[name][1][2]:
             window.tabifyDockWidget(docks["run"], docks[key])
         docks["run"].raise_()
     if name == "Run" and window.height() < _LOW:
-        window.tabifyDockWidget(fit, strips)
-        strips.show()
-        fit.raise_()
+        window.tabifyDockWidget(docks["fit"], docks["strips"])
+        docks["strips"].show()
+        docks["fit"].raise_()
         if window.width() < _SLIM:
             docks["run"].raise_()
-    resize_preset(window, name)
+
+
+def _stack(window: MainWindow, name: str) -> None:
+    """Put the docks of a column behind one another; a slim window has one column.
+
+    At once: below one another they would make a low window grow. The traces go behind the log.
+    """
+    left, right = _keys(name, _LEFT), _keys(name, _RIGHT)
+    columns = [(_LEFT, left), (_RIGHT, right)]
+    if left and window.width() < _SLIM:
+        columns = [(_LEFT, left + right)]
+    columns.append((_BOTTOM, _keys(name, _TOP) + _keys(name, _BOTTOM)))
+    for area, keys in columns:
+        for key in keys:
+            dock = window.docks[key]
+            window.removeDockWidget(dock)
+            if key == keys[0]:
+                window.addDockWidget(area, dock)
+            else:
+                window.tabifyDockWidget(window.docks[keys[0]], dock)
+            dock.show()
+        front = next((k for k in ("light", "fit", "traces") if k in keys), None)
+        if front is not None:
+            window.docks[front].raise_()
+
+
+def _keys(name: str, area: Qt.DockWidgetArea) -> list[str]:
+    """Docks of an area of a preset."""
+    return [key for own, _, entries in _PLACES[name] for key, _ in entries if own == area]
+
+
+def whole_titles(window: MainWindow) -> None:
+    """Have tabs of docks scroll rather than shorten their titles."""
+    for bar in window.findChildren(QTabBar):
+        bar.setElideMode(Qt.TextElideMode.ElideNone)
+        bar.setUsesScrollButtons(True)
 
 
 def resize_preset(window: MainWindow, name: str) -> None:
     """Give the docks of a preset their sizes in the present window."""
-    narrow = min(1.0, max(0.8, window.width() / 1600.0))
+    narrow = min(1.0, max(0.92, window.width() / 1600.0))
     height = window.height()
     for area, width, entries in _PLACES[name]:
         # Slim windows keep some docks elsewhere, behind others.
@@ -90,7 +142,8 @@ def resize_preset(window: MainWindow, name: str) -> None:
             continue
         docks = [window.docks[key] for key, _ in entries]
         if area in (_LEFT, _RIGHT):
-            room = max(int(width * narrow), _NARROWEST)
+            # In a stack of tabs a column holds the fit table, too.
+            room = max(int(width * narrow), _NARROWEST + (20 if height < _TINY else 0))
             window.resizeDocks(docks[:1], [room], Qt.Orientation.Horizontal)
             heights = _heights(window, entries, room, height - _BARS)
         else:

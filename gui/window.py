@@ -81,6 +81,7 @@ class MainWindow(QMainWindow):
         self.setObjectName("optobind-window")
         self.setWindowTitle(f"optobind – {shown(session.rig.name)}")
         self.setDockNestingEnabled(True)
+        self.setAnimated(False)  # it would paint a dozen layouts on the way
         self._set_corners()
         self._add_panels()
         self._add_controls()

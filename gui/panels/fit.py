@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor
+from PyQt6.QtGui import QColor, QResizeEvent
 from PyQt6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -23,12 +23,14 @@ from ..theme import Theme
 from ..viewmodels.fit import FitRow, fit_table
 from ..viewmodels.port import SessionPort
 from ..viewmodels.standing import Standing
+from ..viewmodels.units import HeldPrefixes
 from ..widgets.restyle import restyle
-from .base import Panel, hint
+from .base import Panel
 
 __all__ = ["FitPanel"]
 
-_COLUMNS = ("", "value ± 1σ", "unit", "fit", "predicted", "Δ/σ")
+_COLUMNS = ("fit", "value/2π ± 1σ", "predicted", "Δ/σ")
+_NAME, _VALUE, _PREDICTED, _PULL = range(4)
 
 
 class FitPanel(Panel):
@@ -43,9 +45,10 @@ class FitPanel(Panel):
         self.vary: dict[str, bool] = {}
         self.band: tuple[float, float] | None = None
         self._names: tuple[str, ...] = ()
-        self._filling = False
+        self._filling, self._none = False, True
         self._suited = False
         self._verdict = ("", "")
+        self._prefixes = HeldPrefixes()
         self.model_box = QComboBox()
         self.model_box.addItems(("pair", "single"))
         self.model_box.currentTextChanged.connect(self._change_model)
@@ -63,7 +66,6 @@ class FitPanel(Panel):
         self.body.addWidget(self.warnings)
         bridge.status_changed.connect(lambda _: self.show_standing())
         bridge.status_changed.connect(lambda _: self._suit_channels())
-        self.body.addWidget(hint("Frequencies and rates are shown as value/2π in Hz."))
 
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(0, len(_COLUMNS))
@@ -72,15 +74,19 @@ class FitPanel(Panel):
         if header is not None and rows is not None:
             for column in range(len(_COLUMNS)):
                 header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-            header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
             header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight)
+            header.setMinimumSectionSize(16)
             rows.hide()
             rows.setDefaultSectionSize(21)
+        table.setTextElideMode(Qt.TextElideMode.ElideNone)  # a number is whole or not there
+        table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        table.setWordWrap(False)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         table.setShowGrid(False)
-        table.setMinimumHeight(90)
+        table.setMinimumHeight(64)
+        table.setToolTip("frequencies and rates are shown as value/2π in Hz")
         table.itemChanged.connect(self._toggled)
         return table
 
@@ -94,7 +100,7 @@ class FitPanel(Panel):
 
     def draw(self, snapshot: FitSnapshot) -> None:
         """Fill the table."""
-        table = fit_table(snapshot, self._prediction(snapshot))
+        table = fit_table(snapshot, self._prediction(snapshot), self._prefixes)
         self._verdict = (table.verdict, table.severity)
         self.show_standing()
         self.warnings.setVisible(bool(table.warnings))
@@ -110,10 +116,9 @@ class FitPanel(Panel):
             self.table.setRowCount(len(names))
         for index, row in enumerate(table.rows):
             self._fill_row(index, row)
-        none = all(row.pull is None for row in table.rows)
-        for column in (4, 5):
-            self.table.setColumnHidden(column, none)
+        self._none = all(row.pull is None for row in table.rows)
         self._filling = False
+        self._share_columns()
 
     def show_standing(self) -> None:
         """Show the verdict; of an old fit, or one of another light, it is none on what is now."""
@@ -131,10 +136,12 @@ class FitPanel(Panel):
         """Show the values of before as such: there is no new one."""
         self._filling = True
         for row in range(self.table.rowCount()):
-            for column in (0, 1, 2):
+            for column in (_NAME, _VALUE):
                 self._tone(self.table.item(row, column), muted=True)
-            for column in (4, 5):
-                self.table.item(row, column).setText("")
+            for column in (_PREDICTED, _PULL):
+                item = self.table.item(row, column)
+                if item is not None:
+                    item.setText("")
         self._filling = False
 
     def _tone(self, item: QTableWidgetItem | None, *, muted: bool) -> None:
@@ -145,29 +152,55 @@ class FitPanel(Panel):
             item.setFont(font)
             item.setForeground(QColor(self.theme.muted if muted else self.theme.text))
 
+    def _share_columns(self) -> None:
+        """Where there is no room for all columns, the tips of Δ/σ hold the predictions."""
+        self.table.setColumnHidden(_PULL, self._none)
+        self.table.setColumnHidden(_PREDICTED, self._none)
+        viewport = self.table.viewport()
+        if viewport is None or self._none:
+            return
+        need = sum(self._width_of(column) for column in range(len(_COLUMNS)))
+        self.table.setColumnHidden(_PREDICTED, need > viewport.width())
+
+    def _width_of(self, column: int) -> int:
+        header = self.table.horizontalHeader()
+        title = 0 if header is None else header.sectionSizeHint(column)
+        return max(self.table.sizeHintForColumn(column), title)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Choose the columns anew."""
+        super().resizeEvent(event)
+        self._share_columns()
+
     def _fill_row(self, index: int, row: FitRow) -> None:
-        texts = (row.symbol, row.value, row.unit, "", row.predicted, row.pull_text)
+        texts = (row.symbol, f"{row.value} {row.unit}".rstrip(), row.predicted, row.pull_text)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        fresh = self.bridge.standing.now is Standing.FRESH
         for column, text in enumerate(texts):
             item = self.table.item(index, column)
             if item is None:
                 item = QTableWidgetItem()
-                if column in (1, 4, 5):
+                if column != _NAME:
                     item.setTextAlignment(right)
                 self.table.setItem(index, column, item)
             if item.text() != text:
                 item.setText(text)
-            if column == 3:
-                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
-                wanted = self.vary.get(row.name, row.vary)
-                item.setCheckState(Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked)
-                item.setToolTip("ticked: fitted; unticked: held at its present value")
-            far = column == 5 and row.pull is not None and abs(row.pull) > 3.0
-            held = self.bridge.standing.now is Standing.FRESH
-            muted = column in (2, 4) or (column == 1 and not row.vary) or not held
+            if column == _NAME:
+                self._show_vary(item, row)
+            if column == _PULL:
+                item.setToolTip(f"predicted: {row.predicted} {row.unit}" if text else "")
+            far = column == _PULL and row.pull is not None and abs(row.pull) > 3.0
+            muted = column == _PREDICTED or (column == _VALUE and not row.vary) or not fresh
             tone = self.theme.color("warning") if far else self.theme.text
-            self._tone(item, muted=not held)
+            self._tone(item, muted=not fresh)
             item.setForeground(QColor(self.theme.muted if muted else tone))
+
+    def _show_vary(self, item: QTableWidgetItem, row: FitRow) -> None:
+        """Tick what is fitted."""
+        item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+        wanted = self.vary.get(row.name, row.vary)
+        item.setCheckState(Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked)
+        item.setToolTip("ticked: fitted; unticked: held at its present value")
 
     def _prediction(self, snapshot: FitSnapshot) -> Mapping[str, float] | None:
         """Predicted parameters of the present light, when the session knows them."""
@@ -178,7 +211,7 @@ class FitPanel(Panel):
         return self.bridge.session.prediction()
 
     def _toggled(self, item: Any) -> None:
-        if self._filling or item.column() != 3:
+        if self._filling or item.column() != _NAME:
             return
         name = self._names[item.row()]
         self.vary[name] = item.checkState() == Qt.CheckState.Checked

@@ -153,7 +153,8 @@ class LightPanel(Panel):
             caption = PlainLabel(text)
             caption.setObjectName("hint")
             if column == 3:
-                caption.setAlignment(Qt.AlignmentFlag.AlignRight)
+                right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                caption.setAlignment(right)
             grid.addWidget(caption, 0, column)
         self.rows = {
             knob.name: KnobRow(self, knob, grid, i) for i, knob in enumerate(KNOBS, start=1)

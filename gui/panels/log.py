@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PyQt6.QtGui import QGuiApplication, QTextCursor
-from PyQt6.QtWidgets import QHBoxLayout, QLineEdit, QTextEdit, QToolButton
+from PyQt6.QtWidgets import QLineEdit, QTextEdit, QToolButton
 
 from ..bridge import Bridge
 from ..plain import in_html
 from ..theme import Theme
 from ..viewmodels.log import LogLine
+from ..widgets.flow import FlowLayout
 from .base import Panel
 
 __all__ = ["LogPanel"]
@@ -36,12 +37,10 @@ class LogPanel(Panel):
         self.copy_button.setText("Copy")
         self.copy_button.setToolTip("copy what is selected, or all lines that are shown")
         self.copy_button.clicked.connect(self.copy)
-        line = QHBoxLayout()
-        line.setSpacing(4)
-        for button in self.levels.values():
-            line.addWidget(button)
-        line.addWidget(self.filter, 1)
-        line.addWidget(self.copy_button)
+        self.filter.setFixedWidth(140)
+        line = FlowLayout()
+        for widget in (*self.levels.values(), self.filter, self.copy_button):
+            line.addWidget(widget)
         self.body.addLayout(line)
         self.view = QTextEdit()
         self.view.setReadOnly(True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QPointF, Qt
-from PyQt6.QtWidgets import QCheckBox, QHBoxLayout, QInputDialog, QLabel, QToolButton
+from PyQt6.QtWidgets import QCheckBox, QInputDialog, QLabel, QToolButton
 
 from ...acquisition.snapshots import ReheatingSnapshot
 from ...models.errors import InputError
@@ -26,6 +26,7 @@ from ..viewmodels.reheating import (
     nearest_single,
     parse_exclusion,
 )
+from ..widgets.flow import FlowLayout
 from .base import Panel, hint
 
 __all__ = ["ReheatingPanel"]
@@ -91,7 +92,7 @@ class ReheatingPanel(Panel):
         )
         self.singles_box.setChecked(True)
         self.singles_box.toggled.connect(self._switch)
-        line = QHBoxLayout()
+        line = FlowLayout()
         self.exclude_button = QToolButton()
         self.exclude_button.setText("Exclude …")
         self.exclude_button.setToolTip("leave one repetition out; the record keeps it")
@@ -104,7 +105,6 @@ class ReheatingPanel(Panel):
         self.include_button.setEnabled(False)
         line.addWidget(self.exclude_button)
         line.addWidget(self.include_button)
-        line.addStretch(1)
         line.addWidget(self.singles_box)
         line.addWidget(self.modes)
         self.body.addLayout(line)

@@ -39,6 +39,7 @@ class RigPanel(Panel):
         self.stream_button.clicked.connect(self._toggle_stream)
         top.addWidget(self.rig_name, 1)
         top.addWidget(self.stream_button)
+        self.stream_button.hide()  # it acts through the toolbar, which no layout hides
         top.addWidget(self.connect_button)
         self.body.addLayout(top)
         self.grid = QGridLayout()
@@ -85,7 +86,7 @@ class RigPanel(Panel):
             if row.family == "gauge" and row.lamp == "good":
                 self.pressure = detail
             else:
-                detail.show_text(row.detail or row.driver, tip)
+                detail.show_text(row.detail or row.driver, tip, short=row.driver)
 
     def _rebuild(self) -> None:
         for old in self._widgets:

@@ -100,8 +100,9 @@ class RunPanel(Panel):
         self.abort_button.clicked.connect(self.abort)
         grid.addWidget(self.start_button, 0, 0)
         grid.addWidget(self.pause_button, 0, 1)
-        grid.addWidget(self.stop_button, 1, 0)
-        grid.addWidget(self.abort_button, 1, 1)
+        for row, button in enumerate((self.stop_button, self.abort_button)):
+            grid.addWidget(button, 1, row)
+            button.hide()  # they act through the toolbar, which no layout hides
         grid.setColumnStretch(0, 3)
         grid.setColumnStretch(1, 2)
         return grid

@@ -8,7 +8,6 @@ from typing import Any
 
 from PyQt6.QtCore import QPointF, Qt, pyqtSignal
 from PyQt6.QtGui import QKeyEvent
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout
 
 from ...acquisition.snapshots import FitSnapshot, SpectrumSnapshot
 from ..bridge import Bridge
@@ -20,10 +19,10 @@ from ..viewmodels.spectra import SpectraModel
 from ..viewmodels.standing import Standing
 from ..viewmodels.traces import frozen_text
 from ..viewmodels.units import FREQUENCY, format_quantity, parse_quantity
-from ..widgets.quantity_edit import QuantityEdit
 from .base import Panel
 from .cursor_row import CursorRow
 from .spectra_plots import CHANNELS, SpectraPlots
+from .spectra_tools import SpectraTools
 
 __all__ = ["SpectraPanel"]
 
@@ -49,7 +48,9 @@ class SpectraPanel(Panel):
         self._placed = False
         self._age, self._late = Age("spectrum"), ""
         self.plots = SpectraPlots()
-        self.body.addLayout(self._tools())
+        self.tools = SpectraTools(self._parse_band)
+        self._connect_tools()
+        self.body.addWidget(self.tools)
         for plot, stretch in zip(self.plots.all, (26, 9, 10, 13), strict=True):
             self.body.addWidget(plot, stretch)
         self._connect()
@@ -68,62 +69,24 @@ class SpectraPanel(Panel):
 
     # -- construction -------------------------------------------------------------------------
 
-    def _tools(self) -> QVBoxLayout:
-        self.band_low = self._band_edit("lower end of the fit band")
-        self.band_high = self._band_edit("upper end of the fit band")
-        self.band_all = _button("auto", "fit where the lines are found", self.clear_band)
-        self.cursor_button = _button("Cursors", "two cursors with read-outs (C)", None, True)
-        self.cursor_button.toggled.connect(self.show_cursors)
-        self.store = _button("+ Ref", "keep these spectra as a reference (R)", self.store_reference)
-        self.clear = _button("× Ref", "drop all references", self.clear_references)
-        self.fit_button = _button(
-            "Fit (F)", "click a line, then F fits it; F alone shows or hides the fit", self.press_f
-        )
-        self.pulls_button = _button(
-            "Pulls", "how far the spectra are off the fit, in σ", None, True
-        )
-        self.pulls_button.toggled.connect(self._toggle_pulls)
-        self.zoom_all = _button("Full", "show the whole spectrum", self.zoom_full)
-        self.zoom_auto = _button(
-            "Auto", "zoom to the fit band; ranges follow the data", self.zoom_default
-        )
-        first = QHBoxLayout()
-        first.setSpacing(4)
-        caption = PlainLabel("fit band")
-        caption.setObjectName("hint")
-        for widget in (caption, self.band_low, PlainLabel("…"), self.band_high, self.band_all):
-            first.addWidget(widget)
-        first.addStretch(1)
-        first.addWidget(self.fit_button)
-        first.addWidget(self.pulls_button)
-        first.addWidget(self.cursor_button)
-        self.legend = QLabel()
-        self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setWordWrap(True)
-        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        box = QVBoxLayout()
-        box.setSpacing(3)
-        box.addLayout(first)
-        for edit in (self.band_low, self.band_high):
-            box.addWidget(edit.reason)
-        second = QHBoxLayout()
-        second.setSpacing(4)
-        second.addWidget(self.legend, 1)
-        for widget in (self.store, self.clear, self.zoom_all, self.zoom_auto):
-            second.addWidget(widget)
-        box.addLayout(second)
-        return box
-
-    def _band_edit(self, tip: str) -> QuantityEdit:
-        edit = QuantityEdit(
-            self._parse_band,
-            lambda value: "" if value is None else format_quantity(value, FREQUENCY, digits=5),
-        )
-        edit.set_tip(f"{tip}, for example 60 kHz; empty: auto")
-        edit.make_room("999.999 kHz")
-        edit.setPlaceholderText("auto")
-        edit.committed.connect(self._band_typed)
-        return edit
+    def _connect_tools(self) -> None:
+        """Connect the tools; other panels and tests know some of them by these names."""
+        tools = self.tools
+        self.band_low, self.band_high, self.legend = tools.band_low, tools.band_high, tools.legend
+        self.cursor_button, self.pulls_button = tools.cursors, tools.pulls
+        for edit in (tools.band_low, tools.band_high):
+            edit.committed.connect(self._band_typed)
+        tools.cursors.toggled.connect(self.show_cursors)
+        tools.pulls.toggled.connect(self._toggle_pulls)
+        for button, action in (
+            (tools.band_all, self.clear_band),
+            (tools.fit, self.press_f),
+            (tools.store, self.store_reference),
+            (tools.clear, self.clear_references),
+            (tools.full, self.zoom_full),
+            (tools.auto, self.zoom_default),
+        ):
+            button.clicked.connect(action)
 
     def _parse_band(self, text: str) -> float | None:
         """Read an end of the band; what the spectrum does not hold is refused, not moved."""
@@ -396,14 +359,3 @@ class SpectraPanel(Panel):
         super().set_theme(theme)
         self.plots.set_theme(theme)
         self._version += 1
-
-
-def _button(text: str, tip: str, action: Any, checkable: bool = False) -> QToolButton:
-    button = QToolButton()
-    button.setText(text)
-    button.setToolTip(tip)
-    button.setCheckable(checkable)
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    if action is not None:
-        button.clicked.connect(action)
-    return button

@@ -20,7 +20,7 @@ from ..viewmodels.curves import Curve
 from ..viewmodels.fit import strip
 from ..viewmodels.port import SessionPort
 from ..viewmodels.standing import Standing
-from ..viewmodels.units import prefix_factor, value_with_error
+from ..viewmodels.units import HeldPrefixes, prefix_factor, value_with_error
 from ..widgets.elided_label import ElidedLabel
 from ..widgets.restyle import restyle
 from .base import Panel
@@ -76,11 +76,12 @@ class StripsPanel(Panel):
     """Four strips, drawn twice a second."""
 
     name = "strips"
-    title = "Parameters over time (s)"
+    title = "Over time"
     period = 0.5
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
+        self._prefixes = HeldPrefixes()
         self.marks: deque[float] = deque(maxlen=200)
         self.cells = [_Cell(name) for name in _DEFAULT]
         grid = QGridLayout()
@@ -95,11 +96,14 @@ class StripsPanel(Panel):
             side.addStretch(1)
             grid.addLayout(side, index, 0)
             grid.addWidget(cell.plot, index, 1)
+            if last:
+                cell.plot.label("bottom", "time before now (s)")
             grid.setRowStretch(index, 13 if last else 10)
             cell.plot.getPlotItem().getAxis("bottom").setStyle(showValues=last)
             cell.plot.getPlotItem().getAxis("left").setTickDensity(0.4)
             cell.choice.currentIndexChanged.connect(lambda _: self.repaint_soon())
-        grid.setColumnMinimumWidth(0, 140)
+        widest = self.fontMetrics().horizontalAdvance("−100.000 ± 0.000 kHz")
+        grid.setColumnMinimumWidth(0, widest)
         grid.setColumnStretch(1, 1)
         self.body.addLayout(grid, 1)
         bridge.events.connect(self.take_events)
@@ -131,7 +135,9 @@ class StripsPanel(Panel):
             cell.show_value("– not in this model", "no fit of the last 2 min has it", self.theme)
             return
         sigma = 0.5 * float(data.high[-1] - data.low[-1])
-        text, unit = value_with_error(float(data.values[-1]), sigma, data.unit)
+        text, unit = value_with_error(
+            float(data.values[-1]), sigma, data.unit, self._prefixes, cell.name
+        )
         self._write_value(cell, f"{text} {unit}".rstrip(), history)
         # The axis counts in the unit of the value beside it.
         scale = 1.0 / prefix_factor(unit, data.unit)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...models.inference.digits import as_precise
 from ...models.inference.parameters import symbol_of
 from .run import duration_text
-from .units import prefix_factor, value_with_error
+from .units import HeldPrefixes, prefix_factor, value_with_error
 
 if TYPE_CHECKING:
     from ...acquisition.snapshots import FitSnapshot
@@ -79,19 +79,23 @@ def shown(value: float, unit: str) -> tuple[float, str]:
 
 
 def fit_rows(
-    result: FitResult, prediction: Mapping[str, float] | None = None
+    result: FitResult,
+    prediction: Mapping[str, float] | None = None,
+    held: HeldPrefixes | None = None,
 ) -> tuple[FitRow, ...]:
     """Rows of a result; ``prediction`` holds values by parameter name, in the result's units."""
     return tuple(
-        _row(name, parameter, (prediction or {}).get(name))
+        _row(name, parameter, (prediction or {}).get(name), held)
         for name, parameter in result.parameters.items()
     )
 
 
-def _row(name: str, parameter: Any, predicted: float | None) -> FitRow:
+def _row(
+    name: str, parameter: Any, predicted: float | None, held: HeldPrefixes | None = None
+) -> FitRow:
     value, unit = shown(parameter.value, parameter.unit)
     stderr = None if parameter.stderr is None else shown(parameter.stderr, parameter.unit)[0]
-    text, shown_unit = value_with_error(value, stderr, unit)
+    text, shown_unit = value_with_error(value, stderr, unit, held, name)
     if not parameter.vary:
         text += "  fixed"
     elif stderr is None or not math.isfinite(stderr):
@@ -100,15 +104,14 @@ def _row(name: str, parameter: Any, predicted: float | None) -> FitRow:
     guess = ""
     if predicted is not None and math.isfinite(predicted):
         expected = shown(predicted, parameter.unit)[0]
-        guess = _like(expected, value, stderr, unit)
+        guess = _like(expected, stderr, shown_unit, unit)
         if stderr and math.isfinite(stderr):
             pull = (value - expected) / stderr
     return FitRow(name, symbol_of(name), text, shown_unit, parameter.vary, guess, pull)
 
 
-def _like(expected: float, value: float, stderr: float | None, unit: str) -> str:
+def _like(expected: float, stderr: float | None, prefixed: str, unit: str) -> str:
     """Write a prediction with the prefix and the decimals of the estimate."""
-    _, prefixed = value_with_error(value, stderr, unit)
     scale = prefix_factor(prefixed, unit)
     error = None if not stderr else stderr / scale
     return as_precise(expected / scale, error)
@@ -166,13 +169,15 @@ def goodness(statistics: Mapping[str, Any]) -> tuple[str, bool]:
 
 
 def fit_table(
-    snapshot: FitSnapshot | None, prediction: Mapping[str, float] | None = None
+    snapshot: FitSnapshot | None,
+    prediction: Mapping[str, float] | None = None,
+    held: HeldPrefixes | None = None,
 ) -> FitTable:
     """Everything the panel shows of a fit."""
     text, severity = verdict(snapshot)
     if snapshot is None or snapshot.result is None:
         return FitTable((), text, severity, ())
-    rows = fit_rows(snapshot.result, prediction)
+    rows = fit_rows(snapshot.result, prediction, held)
     return FitTable(rows, text, severity, snapshot.result.warnings)
 
 

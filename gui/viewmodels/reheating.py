@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...models.errors import InputError
 from .curves import Curve
+from .units import HeldPrefixes
 
 if TYPE_CHECKING:
     from ...acquisition.snapshots import ReheatingSnapshot
@@ -73,6 +74,7 @@ class ReheatingModel:
     def __init__(self) -> None:
         self.show_modes = False
         self.show_singles = True
+        self._prefixes = HeldPrefixes()
         self._fitted: tuple[FitResult, ReheatingEstimate, Floats] | None = None
 
     def view(self, snapshot: ReheatingSnapshot) -> ReheatingView:
@@ -99,7 +101,7 @@ class ReheatingModel:
             _UNITS.get(estimate.unit, estimate.unit),
             counter,
             _note(snapshot),
-            _parameters(snapshot.result),
+            _parameters(snapshot.result, self._prefixes),
         )
 
     @staticmethod
@@ -179,13 +181,13 @@ def _counter(snapshot: ReheatingSnapshot) -> str:
     return text if count is None else f"{text} · {count.used()}"
 
 
-def _parameters(result: FitResult | None) -> str:
+def _parameters(result: FitResult | None, held: HeldPrefixes) -> str:
     """All parameters of the fit with their errors, on one line that may be wrapped."""
     if result is None:
         return ""
     from .fit import fit_rows
 
-    rows = fit_rows(result)
+    rows = fit_rows(result, held=held)
     # No-break spaces keep a value with its unit.
     return "  ·  ".join(
         f"{r.symbol} = {r.value} {r.unit}".strip().replace(" ", "\u00a0") for r in rows

@@ -21,6 +21,7 @@ __all__ = [
     "POWER",
     "RATIO",
     "Dimension",
+    "HeldPrefixes",
     "format_quantity",
     "format_si",
     "parse_quantity",
@@ -159,16 +160,40 @@ def format_si(value: float | None, unit: str, digits: int = 4) -> str:
     return f"{_plain(value / 10.0**exponent, digits)} {prefix}{unit}".rstrip()
 
 
-def value_with_error(value: float, stderr: float | None, unit: str) -> tuple[str, str]:
+class HeldPrefixes:
+    """Prefixes by row: one is kept while its numbers can be read, so that no row flips."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[int, str]] = {}
+
+    def of(self, row: str, size: float) -> tuple[int, str]:
+        """Exponent and prefix for a value of this size in a row."""
+        held = self._held.get(row)
+        if held is not None and (size == 0.0 or 0.02 <= size / 10.0 ** held[0] < 2e4):
+            return held
+        self._held[row] = prefix_for(size)
+        return self._held[row]
+
+
+def value_with_error(
+    value: float,
+    stderr: float | None,
+    unit: str,
+    held: HeldPrefixes | None = None,
+    row: str = "",
+) -> tuple[str, str]:
     """Split into text and unit, the prefix chosen by the larger of value and error.
 
-    Compound units such as "V²/Hz" take no prefix: a prefixed square is easily misread.
+    Compound units such as "V²/Hz" take no prefix: a prefixed square is easily misread. With
+    ``held``, a ``row`` keeps the prefix that it had.
     """
     if not math.isfinite(value):
         return "–", unit
     spread = stderr if stderr is not None and math.isfinite(stderr) else 0.0
-    plain = re.fullmatch(r"[A-Za-z]+", unit) is not None
-    exponent, prefix = prefix_for(max(abs(value), spread)) if plain else (0, "")
+    size = max(abs(value), spread)
+    exponent, prefix = 0, ""
+    if re.fullmatch(r"[A-Za-z]+", unit) is not None:
+        exponent, prefix = prefix_for(size) if held is None else held.of(row, size)
     scale = 10.0**exponent
     scaled = None if stderr is None else stderr / scale
     return measured(value / scale, scaled), prefix + unit

@@ -19,10 +19,18 @@ class ElidedLabel(PlainLabel):
     ) -> None:
         super().__init__(text)
         self._mode = mode
+        self._short = ""
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
-    def show_text(self, text: str, tip: str | None = None) -> None:
-        """Set text and tip."""
+    @property
+    def shown_text(self) -> str:
+        """The whole text where it fits, the short one otherwise."""
+        fits = self.fontMetrics().horizontalAdvance(self.text()) <= self.width()
+        return self.text() if fits or not self._short else self._short
+
+    def show_text(self, text: str, tip: str | None = None, short: str = "") -> None:
+        """Set text and tip; ``short`` stands for a text that has no room."""
+        self._short = short
         if text != self.text():
             self.setText(text)
         self.setToolTip(text if tip is None else tip)
@@ -34,6 +42,6 @@ class ElidedLabel(PlainLabel):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the text as far as it fits."""
         painter = QPainter(self)
-        text = painter.fontMetrics().elidedText(self.text(), self._mode, self.width())
+        text = painter.fontMetrics().elidedText(self.shown_text, self._mode, self.width())
         painter.setPen(self.palette().color(self.foregroundRole()))
         painter.drawText(self.rect(), int(self.alignment()), text)

@@ -21,6 +21,7 @@ __all__ = ["Toasts"]
 
 _SECONDS = 8
 _MOST = 2
+_LOW = 620  # px; a window that is lower has room for one message
 
 
 class _Toast(QFrame):
@@ -72,9 +73,9 @@ class _Stack(QWidget):
         self.box.setSpacing(3)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def fit(self) -> None:
-        """Take the height that the present width needs."""
-        self.setFixedHeight(max(1, self.box.heightForWidth(max(self.width(), 200))))
+    def fit(self, width: int) -> None:
+        """Take the height that a width needs."""
+        self.setFixedHeight(max(1, self.box.heightForWidth(width)))
 
     def sizeHint(self) -> QSize:
         """Wide."""
@@ -125,7 +126,9 @@ class Toasts(QToolBar):
                 toast.refresh()
                 self._place()
                 return
-        for toast in shown[: max(0, len(shown) - _MOST + 1)]:
+        window = self.parentWidget()
+        low = window is not None and window.height() < _LOW
+        for toast in shown[: max(0, len(shown) - (1 if low else _MOST) + 1)]:
             toast.close()
         toast = _Toast(line, self.theme, self._stack)
         toast.destroyed.connect(self._place)
@@ -134,9 +137,8 @@ class Toasts(QToolBar):
         self._place()
 
     def _place(self) -> None:
-        self.setVisible(bool(self._toasts()))
+        """Take the room that the messages need; before it is shown, or the window would grow."""
         window = self.parentWidget()
         if window is not None:
-            self._stack.setMinimumWidth(0)
-            self._stack.resize(window.width() - 8, self._stack.height())
-        self._stack.fit()
+            self._stack.fit(max(200, window.width() - 16))
+        self.setVisible(bool(self._toasts()))

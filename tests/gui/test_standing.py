@@ -29,9 +29,9 @@ def fitted(window, session):
 
 def pulls(window):
     table = window.panels["fit"].table
-    if table.isColumnHidden(5):
+    if table.isColumnHidden(3):
         return []
-    return [t for r in range(table.rowCount()) if (t := table.item(r, 5).text())]
+    return [t for r in range(table.rowCount()) if (t := table.item(r, 3).text())]
 
 
 def is_italic(window):

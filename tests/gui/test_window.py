@@ -459,7 +459,7 @@ def test_cursors_have_numeric_twins(window, session):
 def test_unticking_a_parameter_holds_it(window, session):
     session.publish()
     tick(window)
-    window.panels["fit"].table.item(2, 3).setCheckState(Qt.CheckState.Unchecked)
+    window.panels["fit"].table.item(2, 0).setCheckState(Qt.CheckState.Unchecked)
     assert commands(session, "set_fit")[-1][-1] == {"gamma_1": False}
 
 
@@ -876,6 +876,6 @@ def test_predictions_fill_their_columns(window, session):
     tick(window)
     panel = window.panels["fit"]
     row = panel._names.index("g_a")
-    assert not panel.table.isColumnHidden(4)
-    assert panel.table.item(row, 4).text() != ""
-    assert "σ" in panel.table.item(row, 5).text()
+    assert not panel.table.isColumnHidden(2)
+    assert panel.table.item(row, 2).text() != ""
+    assert "σ" in panel.table.item(row, 3).text()

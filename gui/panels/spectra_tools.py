@@ -1,0 +1,78 @@
+"""Tools above the spectra: fit band, buttons, legend; they break lines where there is no room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+from ..plain import PlainLabel
+from ..viewmodels.units import FREQUENCY, format_quantity
+from ..widgets.flow import FlowLayout
+from ..widgets.quantity_edit import QuantityEdit
+
+__all__ = ["SpectraTools"]
+
+
+class SpectraTools(QWidget):
+    """Widgets only; the panel connects them.
+
+    Parameters
+    ----------
+    parse_band : callable
+        Text of an end of the band to Hz, None for "auto".
+    """
+
+    def __init__(self, parse_band: Callable[[str], float | None]) -> None:
+        super().__init__()
+        self.band_low = _band_edit(parse_band, "lower end of the fit band")
+        self.band_high = _band_edit(parse_band, "upper end of the fit band")
+        self.band_all = _button("auto", "fit where the lines are found")
+        self.fit = _button("Fit (F)", "click a line, then F fits it; F alone shows or hides it")
+        self.pulls = _button("Pulls", "how far the spectra are off the fit, in σ", checkable=True)
+        self.cursors = _button("Cursors", "two cursors with read-outs (C)", checkable=True)
+        self.store = _button("+ Ref", "keep these spectra as a reference (R)")
+        self.clear = _button("× Ref", "drop all references")
+        self.full = _button("Full", "show the whole spectrum")
+        self.auto = _button("Auto", "zoom to the lines; ranges follow the data (A)")
+        self.legend = QLabel()
+        self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setWordWrap(True)
+        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._arrange()
+
+    def _arrange(self) -> None:
+        caption = PlainLabel("fit band")
+        caption.setObjectName("hint")
+        flow = FlowLayout()
+        band = (caption, self.band_low, PlainLabel("…"), self.band_high, self.band_all)
+        buttons = (self.fit, self.pulls, self.cursors, self.store, self.clear, self.full, self.auto)
+        for widget in (*band, *buttons):
+            flow.addWidget(widget)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(3)
+        box.addLayout(flow)
+        for edit in (self.band_low, self.band_high):
+            box.addWidget(edit.reason)
+        box.addWidget(self.legend)
+
+
+def _band_edit(parse: Callable[[str], float | None], tip: str) -> QuantityEdit:
+    edit = QuantityEdit(
+        parse, lambda value: "" if value is None else format_quantity(value, FREQUENCY, digits=5)
+    )
+    edit.set_tip(f"{tip}, for example 60 kHz; empty: auto")
+    edit.make_room("999.999 kHz")
+    edit.setPlaceholderText("auto")
+    return edit
+
+
+def _button(text: str, tip: str, *, checkable: bool = False) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setCheckable(checkable)
+    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return button
