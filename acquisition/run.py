@@ -15,6 +15,7 @@ from ..models.errors import InputError, OptobindError, UnstableModelError
 from ..models.light import TweezerState
 from .apparatus import Apparatus
 from .devices import check_setups
+from .estimate import require_memory_for
 from .events import EventKind
 from .finalise import Finalise
 from .outcome import Outcome, RunOutcome, in_words
@@ -154,6 +155,7 @@ class Run:
             raise InputError(
                 f"a reheating plan needs a feedback gate; rig {rig.name} ({rig.mode}) has none"
             )
+        require_memory_for(self._plan, rig.digitizer.info)
         for step in steps:
             if isinstance(step, ReheatingPlan):
                 timing_of(step, rig)

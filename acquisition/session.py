@@ -24,6 +24,7 @@ from ..models.light import TweezerState
 from . import commands, exclusions
 from .apparatus import Listeners
 from .devices import disconnect
+from .estimate import RunEstimate, estimate_run
 from .events import Event, EventKind
 from .live import LiveAnalysis
 from .live_fit import FitProcess
@@ -222,6 +223,10 @@ class Session:
             If it has not been left out by hand.
         """
         exclusions.include(self._reheating, self._runner.state().run, self._log, number)
+
+    def estimate(self, plan: Plan) -> RunEstimate:
+        """What a run would take; looks at the disk, DeviceError while the rate is not known."""
+        return estimate_run(plan, self.rig.digitizer.info, self.run_directory)
 
     def start(self, plan: Plan, out: Path | None = None) -> Future[RunOutcome]:
         """Start a run; the future resolves when it has ended.

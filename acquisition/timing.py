@@ -102,6 +102,7 @@ class Cycle:
                 f"takes {_LEAST_STEPS} samples or more, at most "
                 f"{engineering(self.rate / _LEAST_STEPS, 'Hz')} at this sample rate"
             )
+        self._require_short(plan)
         unit, times = self._unit(numbers, plan)
         turns = [plan.turn_of(number) for number in numbers[:unit]]
         starts: list[int] = []
@@ -112,6 +113,8 @@ class Cycle:
             settles = self.settle if jumped else 0
             starts.append(at + settles + self.cool)
             at = starts[-1] + self.free
+            if not plan.plays_phase:  # as many numbers as samples, an hour of them perhaps
+                continue
             turned = np.arange(self.free, dtype=np.float64) * (
                 math.tau * plan.phase_rate / self.rate
             )
@@ -123,6 +126,15 @@ class Cycle:
             waveforms[PHASE] = Waveform(0.0, np.concatenate(phases), "rad")
         pattern = Pattern(at, times, levels=levels, waveforms=waveforms)
         return Played(pattern, tuple(starts), unit * times)
+
+    def _require_short(self, plan: ReheatingPlan) -> None:
+        """Refuse a repetition whose waveform no card and no memory holds."""
+        length = self.settle + self.cool + self.free
+        if plan.phase_rate > 0.0 and length > MOST_SAMPLES:
+            raise InputError(
+                f"a repetition of {length} samples is too long to be played with φ, at most "
+                f"{MOST_SAMPLES}: shorten plan.cool_time or plan.release_time"
+            )
 
     def _unit(self, numbers: Sequence[int], plan: ReheatingPlan) -> tuple[int, int]:
         """Repetitions of one period, and how often it is played."""

@@ -9,7 +9,7 @@ from ..bridge import Bridge
 from ..plain import in_html
 from ..theme import Theme
 from ..viewmodels.log import LogLine
-from ..widgets.flow import FlowLayout
+from ..widgets.flow import FlowBox
 from .base import Panel
 
 __all__ = ["LogPanel"]
@@ -38,10 +38,7 @@ class LogPanel(Panel):
         self.copy_button.setToolTip("copy what is selected, or all lines that are shown")
         self.copy_button.clicked.connect(self.copy)
         self.filter.setFixedWidth(140)
-        line = FlowLayout()
-        for widget in (*self.levels.values(), self.filter, self.copy_button):
-            line.addWidget(widget)
-        self.body.addLayout(line)
+        self.body.addWidget(FlowBox(*self.levels.values(), self.filter, self.copy_button))
         self.view = QTextEdit()
         self.view.setReadOnly(True)
         self.view.setFrameShape(QTextEdit.Shape.NoFrame)

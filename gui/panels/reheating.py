@@ -26,7 +26,7 @@ from ..viewmodels.reheating import (
     nearest_single,
     parse_exclusion,
 )
-from ..widgets.flow import FlowLayout
+from ..widgets.flow import FlowBox
 from .base import Panel, hint
 
 __all__ = ["ReheatingPanel"]
@@ -92,7 +92,6 @@ class ReheatingPanel(Panel):
         )
         self.singles_box.setChecked(True)
         self.singles_box.toggled.connect(self._switch)
-        line = FlowLayout()
         self.exclude_button = QToolButton()
         self.exclude_button.setText("Exclude …")
         self.exclude_button.setToolTip("leave one repetition out; the record keeps it")
@@ -103,11 +102,8 @@ class ReheatingPanel(Panel):
         self.include_button.setToolTip("let a repetition that was excluded by hand count again")
         self.include_button.clicked.connect(self._ask_inclusion)
         self.include_button.setEnabled(False)
-        line.addWidget(self.exclude_button)
-        line.addWidget(self.include_button)
-        line.addWidget(self.singles_box)
-        line.addWidget(self.modes)
-        self.body.addLayout(line)
+        tools = (self.exclude_button, self.include_button, self.singles_box, self.modes)
+        self.body.addWidget(FlowBox(*tools))
         self.body.addWidget(self.counter)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)

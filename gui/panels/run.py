@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from PyQt6.QtCore import Qt
@@ -17,8 +18,9 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from ...acquisition.plans import Plan
 from ...acquisition.snapshots import SessionStatus
-from ...models.errors import InputError
+from ...models.errors import InputError, OptobindError
 from ..bridge import Bridge
 from ..plain import PlainLabel, plain_tip
 from ..theme import Theme
@@ -27,10 +29,11 @@ from ..viewmodels.rig import connected
 from ..widgets.elided_label import ElidedLabel
 from ..widgets.quantity_edit import QuantityEdit, with_reason
 from ..widgets.restyle import restyle
-from .base import Panel
+from .base import Panel, hint
 
 __all__ = ["RunPanel"]
 
+_ESTIMATE_SECONDS = 2.0
 _STEPS = 200  # of the progress bar: each one repaints the window at once
 
 
@@ -44,6 +47,7 @@ class RunPanel(Panel):
         super().__init__(bridge, theme)
         self.model = vm.RunModel()
         self._outcome = ""
+        self._estimated = 0.0
         self.edits: dict[str, QuantityEdit] = {}
         self.kind = QComboBox()
         self.kind.addItems(vm.kinds())
@@ -64,6 +68,9 @@ class RunPanel(Panel):
         self.body.addLayout(top)
         self.body.addWidget(self.form_host)
         self.body.addWidget(self.allow_unstable)
+        self.estimate = hint()
+        self.estimate.setToolTip("repeats of lost releases are not counted")
+        self.body.addWidget(self.estimate)
         self.body.addWidget(self.error)
         self.body.addLayout(self._buttons())
         self.bar = QProgressBar()
@@ -116,10 +123,30 @@ class RunPanel(Panel):
             edit.setText(entry.default)
             edit.value = entry.parse(entry.default)
             edit.set_tip(entry.tip)
+            edit.textChanged.connect(lambda _: self.show_estimate())
             if entry.optional:
                 edit.setPlaceholderText(entry.blank)
             self.edits[entry.key] = edit
             self.form.addRow(entry.title, with_reason(edit))
+        self.show_estimate()
+
+    def _plan(self) -> Plan:
+        """Plan of what the fields show; raises InputError."""
+        return vm.build_plan(
+            self.kind.currentText(),
+            {key: edit.text() for key, edit in self.edits.items()},
+            allow_unstable=self.allow_unstable.isChecked(),
+        )
+
+    def show_estimate(self) -> None:
+        """Say what the run would take: time, size, disk, and what is refused."""
+        text, severity = "", "info"
+        # While a field is being typed, and before the rate is known, there is nothing to say.
+        with suppress(OptobindError):
+            text, severity = vm.estimate_text(self.bridge.session.estimate(self._plan()))
+        self.estimate.setText(text)
+        tone = self.theme.muted if severity == "info" else self.theme.color(severity)
+        restyle(self.estimate, f"color: {tone}")
 
     def start(self) -> None:
         """Start the plan; what was typed and not committed counts, here and in the other panels."""
@@ -127,13 +154,8 @@ class RunPanel(Panel):
         if refused:
             self._show_error(refused)
             return
-        texts = {key: edit.text() for key, edit in self.edits.items()}
         try:
-            plan = vm.build_plan(
-                self.kind.currentText(),
-                texts,
-                allow_unstable=self.allow_unstable.isChecked(),
-            )
+            plan = self._plan()
         except InputError as error:
             self._show_error(str(error))
             return
@@ -203,6 +225,9 @@ class RunPanel(Panel):
         self.stop_button.setEnabled(acts["stop"])
         self.abort_button.setEnabled(acts["abort"])
         active = self.model.active(status)
+        if not active and self.bridge.clock() - self._estimated > _ESTIMATE_SECONDS:
+            self._estimated = self.bridge.clock()  # the disk fills also without us
+            self.show_estimate()
         self.form_host.setEnabled(not active)
         self.kind.setEnabled(not active)
         self.allow_unstable.setEnabled(not active)

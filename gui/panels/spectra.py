@@ -169,9 +169,7 @@ class SpectraPanel(Panel):
             parts.append(
                 f"<span style='color:{theme.color('warning')}'>{in_html(self._late)}</span>"
             )
-        text = " &nbsp; ".join(parts)
-        if text != self.legend.text():
-            self.legend.setText(text)
+        self.tools.write_legend(" &nbsp; ".join(parts))
 
     def _show_age(self) -> None:
         """Say how old the spectra are: saturated blocks and a lost particle give none."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ..plain import PlainLabel
 from ..viewmodels.units import FREQUENCY, format_quantity
-from ..widgets.flow import FlowLayout
+from ..widgets.flow import FlowBox
 from ..widgets.quantity_edit import QuantityEdit
 
 __all__ = ["SpectraTools"]
@@ -45,18 +46,30 @@ class SpectraTools(QWidget):
     def _arrange(self) -> None:
         caption = PlainLabel("fit band")
         caption.setObjectName("hint")
-        flow = FlowLayout()
         band = (caption, self.band_low, PlainLabel("…"), self.band_high, self.band_all)
         buttons = (self.fit, self.pulls, self.cursors, self.store, self.clear, self.full, self.auto)
-        for widget in (*band, *buttons):
-            flow.addWidget(widget)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(3)
-        box.addLayout(flow)
+        box.addWidget(FlowBox(*band, *buttons))
         for edit in (self.band_low, self.band_high):
             box.addWidget(edit.reason)
         box.addWidget(self.legend)
+
+    def write_legend(self, text: str) -> None:
+        """Show the names of the curves; the plots give way to its lines."""
+        if text != self.legend.text():
+            self.legend.setText(text)
+            self._keep_legend()
+
+    def _keep_legend(self) -> None:
+        height = self.legend.heightForWidth(max(1, self.legend.width()))
+        self.legend.setMinimumHeight(max(0, height))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Keep the height of the legend."""
+        super().resizeEvent(event)
+        self._keep_legend()
 
 
 def _band_edit(parse: Callable[[str], float | None], tip: str) -> QuantityEdit:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from ...acquisition.estimate import RunEstimate
     from ...acquisition.events import Event
     from ...acquisition.outcome import RunOutcome
     from ...acquisition.plans import Plan
@@ -64,6 +65,10 @@ class SessionPort(Protocol):
 
     def start(self, plan: Plan, out: Path | None = None) -> Future[RunOutcome]:
         """Start a run; the future resolves at its end."""
+        ...
+
+    def estimate(self, plan: Plan) -> RunEstimate:
+        """What a run would take; DeviceError while the rate of the samples is not known."""
         ...
 
     def stop_after_repetition(self) -> None:

@@ -10,9 +10,19 @@ from ...acquisition.plan_keys import PlanKey, keys_of
 from ...acquisition.plans import PLANS, STEPS, Plan, plan_from_dict
 from ...models.errors import InputError
 from ...models.units import Number, Quantity
-from .units import COUNT, DURATION, RATIO, Dimension, display_unit, format_quantity, parse_quantity
+from .units import (
+    COUNT,
+    DURATION,
+    RATIO,
+    Dimension,
+    display_unit,
+    format_quantity,
+    format_si,
+    parse_quantity,
+)
 
 if TYPE_CHECKING:
+    from ...acquisition.estimate import RunEstimate
     from ...acquisition.run import RunOutcome
     from ...acquisition.snapshots import SessionStatus
 
@@ -131,6 +141,26 @@ def build_plan(kind: str, texts: Mapping[str, str], *, allow_unstable: bool = Fa
 def python_line(plan: Plan) -> str:
     """Line of Python that starts the same plan."""
     return f"session.start({plan!r})"
+
+
+def estimate_text(estimate: RunEstimate) -> tuple[str, str]:
+    """What a plan takes, on one line, and its severity ("info" or "error")."""
+    if estimate.refused:
+        return estimate.refused, "error"
+    free = "" if estimate.free is None else f"{format_si(estimate.free, 'B', 3)} free"
+    if estimate.seconds is None or estimate.size is None or estimate.samples is None:
+        parts = ["until stopped", f"{format_si(estimate.rate, 'B/s', 3)}", free]
+        return " · ".join(p for p in parts if p), "info"
+    long = estimate.seconds >= 100.0
+    time = duration_text(estimate.seconds) if long else format_si(estimate.seconds, "s", 3)
+    size = format_si(estimate.size, "B", 3)
+    parts = [time, f"{format_si(estimate.samples, 'S', 3)} per channel", size, free]
+    text = " · ".join(p for p in parts if p)
+    if estimate.fits:
+        return text, "info"
+    assert estimate.free is not None
+    full = duration_text(estimate.free / estimate.rate)
+    return f"{text}: the disk would be full after {full}", "error"
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QPoint, QRect, QSize, Qt
+from PyQt6.QtCore import QEvent, QPoint, QRect, QSize, Qt
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QLayout, QLayoutItem, QWidget
 
-__all__ = ["FlowLayout"]
+__all__ = ["FlowBox", "FlowLayout"]
 
 
 class FlowLayout(QLayout):
@@ -96,6 +97,40 @@ class FlowLayout(QLayout):
             lines[-1].append((item, size))
             used += self.spacing() + size.width()
         return lines
+
+
+class FlowBox(QWidget):
+    """Widgets in a flow; as high as its lines need, so that nothing is squeezed onto it.
+
+    Parameters
+    ----------
+    *widgets : QWidget
+        From left to right.
+    """
+
+    def __init__(self, *widgets: QWidget) -> None:
+        super().__init__()
+        self._flow = FlowLayout()
+        self.setLayout(self._flow)
+        for widget in widgets:
+            self._flow.addWidget(widget)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Keep the height that the width needs."""
+        super().resizeEvent(event)
+        self.keep_height()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Keep the height also when a text within grows."""
+        if event is not None and event.type() is QEvent.Type.LayoutRequest:
+            self.keep_height()
+        return super().event(event)
+
+    def keep_height(self) -> None:
+        """Take the height of the lines."""
+        height = self._flow.heightForWidth(max(1, self.width()))
+        if self.height() != height or self.minimumHeight() != height:
+            self.setFixedHeight(height)
 
 
 def _wanted(item: QLayoutItem) -> QSize:

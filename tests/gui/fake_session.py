@@ -6,10 +6,12 @@ import math
 import time
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
+from optobind.acquisition.estimate import estimate_run
 from optobind.acquisition.releases import ReleaseCount
 from optobind.acquisition.snapshots import (
     FitSnapshot,
@@ -24,6 +26,7 @@ from optobind.instruments.protocols import (
     AppliedLight,
     DeviceReport,
     DeviceState,
+    DigitizerInfo,
     LightCapabilities,
 )
 from optobind.instruments.rig import DetectorChannel
@@ -117,6 +120,7 @@ class FakeSession:
         self.untrapped: Exception | None = None
         self.previewed = None
         self.sequence = 0
+        self.info = DigitizerInfo(RATE, ("z1 out", "z2 out"), (1e-4, 1e-4), "int16")
         self.predicted: dict[str, float] | None = None
         self._clean = None
 
@@ -150,6 +154,9 @@ class FakeSession:
     def start(self, plan, out=None):
         self.calls.append(("start", plan))
         return Future()
+
+    def estimate(self, plan):
+        return estimate_run(plan, self.info, Path("."))
 
     def stop_after_repetition(self):
         self.calls.append(("stop_after_repetition",))

@@ -118,3 +118,25 @@ def test_start_waits_for_refused_text_anywhere(window, session):
     panel.start()
     assert plans(session) == []
     assert "9 rad" in panel.error.text()
+
+
+def test_what_a_run_takes_is_shown_before_start_and_follows_the_fields(window, session):
+    panel = window.panels["run"]
+    assert "500" in panel.edits["repetitions"].text()
+    for words in ("1 s", "2 MS per channel", "8 MB", "free"):
+        assert words in panel.estimate.text()
+    type_into(panel.edits["repetitions"], "1000", None)
+    assert "16 MB" in panel.estimate.text()
+    type_into(panel.edits["release_time"], "1 h")
+    assert "too long" in panel.estimate.text()
+
+
+def test_a_plan_larger_than_the_disk_says_when_it_is_full():
+    from optobind.acquisition.estimate import RunEstimate
+    from optobind.gui.viewmodels.run import estimate_text
+
+    text, severity = estimate_text(RunEstimate(3600.0, 7_200_000_000, 10**12, 8e6, 8 * 10**9))
+    assert severity == "error"
+    assert text.endswith("the disk would be full after 16 min 40 s")
+    refused = RunEstimate(1.0, 1, 1, 8e6, 10**9, "plan.release_time 1 h is too long")
+    assert estimate_text(refused) == ("plan.release_time 1 h is too long", "error")
