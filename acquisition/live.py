@@ -24,6 +24,7 @@ from ..models.inference.result import FitResult
 from ..models.spectra import CsdEstimate
 from .calibration import masses_of, metres_per_volt
 from .csd import CsdEstimator
+from .held import HeldValues
 from .live_fit import FitProcess, FitSettings, FitTask, FittedCurve
 from .live_segment import SegmentChoice
 from .ring import Ring
@@ -37,7 +38,6 @@ _TRACE_SECONDS = 0.02
 _AVERAGING_SECONDS = 1.0
 _TRACE_PERIOD, _SPECTRUM_PERIOD = 0.03, 0.05  # s between snapshots
 _MINIMUM_AVERAGES = 8
-_BAD_FIT = 1e-4  # p-value below which the next fit searches anew
 _SEARCH_SECONDS = 5.0
 _BEHIND_SECONDS = 0.5  # of samples, after which the display skips to the newest
 _UNUSABLE = BlockStatus.SATURATED | BlockStatus.PARTICLE_LOST | BlockStatus.FEEDBACK_OFF
@@ -66,6 +66,7 @@ class LiveAnalysis:
         self._fits = fits
         self._segment = segment
         self._settings = FitSettings()
+        self.held = HeldValues()
         self._basis = Basis()
         self._sequence_lost = 0  # negative ones: those of the followers are positive
         self._chosen: tuple[int, ...] | None = None
@@ -143,7 +144,8 @@ class LiveAnalysis:
             if channel not in known:
                 raise InputError(f"channel {channel} does not exist; known: {sorted(known)}")
         with self._lock:
-            self._settings = FitSettings(model, band, dict(vary))
+            held = self.held.choose(model, vary)
+            self._settings = FitSettings(model, band, dict(vary), held)
             self._basis = replace(self._basis, settings=self._basis.settings + 1)
         if channels != self._chosen:
             self._chosen = channels
@@ -364,8 +366,10 @@ class _Follower:
         else:
             fitted = future.result()
         now = time.monotonic()
-        self._warm = fitted if _is_converged(fitted) else None
-        if self._warm is not None and not _is_good(fitted) and now > self._next_search:
+        self._warm = fitted if fitted.converged else None
+        if fitted.converged:
+            self._live.held.note(fitted.result.model, fitted.optimum)
+        if self._warm is not None and not fitted.good and now > self._next_search:
             # Perhaps a wrong optimum; but a search takes long, and the model may just not fit.
             self._warm, self._next_search = None, now + _SEARCH_SECONDS
         self._fit_times.append(now)
@@ -385,16 +389,3 @@ class _Follower:
             )
         )
         return True
-
-
-def _is_converged(fitted: FittedCurve) -> bool:
-    """Whether the next fit may start from this one."""
-    return fitted.result is not None and fitted.result.converged
-
-
-def _is_good(fitted: FittedCurve) -> bool:
-    """Whether the model describes the data."""
-    if fitted.result is None:
-        return False
-    p_value = fitted.result.statistics.get("p_value")
-    return p_value is None or p_value > _BAD_FIT

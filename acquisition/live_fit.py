@@ -42,16 +42,21 @@ __all__ = [
 A = TypeVar("A")
 R = TypeVar("R")
 
+_BAD_FIT = 1e-4  # p-value below which the next fit searches anew
 _LAST_BREATH = 0.5  # s between asking the worker to end and ending it
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """What the live fit does: model, band (Hz), channels, and which parameters are held."""
+    """What the live fit does: model, band (Hz), which parameters vary, and values of the others.
+
+    ``held`` is in the unit of the spectrum.
+    """
 
     model: str = "pair"
     band: tuple[float, float] | None = None
     vary: Mapping[str, bool] = field(default_factory=dict)
+    held: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,19 @@ class FittedCurve:
     band: tuple[float, float] | None = None
 
     __repr__ = short_repr
+
+    @property
+    def converged(self) -> bool:
+        """Whether the next fit may start from this one."""
+        return self.result is not None and self.result.converged
+
+    @property
+    def good(self) -> bool:
+        """Whether the model describes the data."""
+        if self.result is None:
+            return False
+        p_value = self.result.statistics.get("p_value")
+        return p_value is None or p_value > _BAD_FIT
 
 
 @dataclass(frozen=True)
@@ -198,14 +216,15 @@ def _fit_spectrum(task: FitTask) -> FittedCurve:
 
 
 def _held(task: FitTask, cut: CsdEstimate, pair: bool) -> lmfit.Parameters | None:
-    """Parameters when some are held, at the last good fit's values; None when all vary."""
+    """Parameters when some are held, at their values of then; None when all vary."""
     from ..models.inference.spectral.problem import pair_parameters, single_parameters
 
     held = [name for name, vary in task.settings.vary.items() if not vary]
     if not held:
         return None
     params = pair_parameters(cut) if pair else single_parameters(cut)
-    for name, value in (task.warm.optimum if task.warm is not None else {}).items():
+    start = dict(task.warm.optimum) if task.warm is not None else {}
+    for name, value in {**start, **task.settings.held}.items():
         if name in params:
             params[name].value = value
     for name in held:

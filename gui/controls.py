@@ -89,8 +89,7 @@ class Controls(QToolBar):
     def show_status(self, status: SessionStatus) -> None:
         """Follow the panels, which have taken the status already."""
         self._follow()
-        word = {True: "on", False: "OFF", None: "unknown"}[self._light.feedback]
-        self.word.setText(word)
+        self.word.setText(self._light.gate_word.text())
         released = status.held_by is not None
         tone = {True: "good", False: "info" if released else "warning", None: "info"}
         color = self.theme.color(tone[self._light.feedback])

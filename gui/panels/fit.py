@@ -42,7 +42,8 @@ class FitPanel(Panel):
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
-        self.vary: dict[str, bool] = {}
+        self._vary_of: dict[str, dict[str, bool]] = {}
+        self.vary = self._vary_of.setdefault("pair", {})
         self.band: tuple[float, float] | None = None
         self._names: tuple[str, ...] = ()
         self._filling, self._none = False, True
@@ -217,8 +218,9 @@ class FitPanel(Panel):
         self.vary[name] = item.checkState() == Qt.CheckState.Checked
         self.send()
 
-    def _change_model(self, _: str) -> None:
-        self.vary.clear()
+    def _change_model(self, model: str) -> None:
+        """Show another model; each keeps what is held in it."""
+        self.vary = self._vary_of.setdefault(model, {})
         self.send()
 
     def _suit_channels(self) -> None:

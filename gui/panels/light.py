@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QToolButton
+from PyQt6.QtWidgets import QGridLayout, QPushButton, QToolButton
 
 from ...acquisition.events import Event, EventKind
 from ...acquisition.snapshots import LightSnapshot, SessionStatus
@@ -164,10 +164,9 @@ class LightPanel(Panel):
         self.gate.setCheckable(True)
         self.gate.clicked.connect(self._toggle_gate)
         self.gate_word = ElidedLabel("unknown")
-        line = QHBoxLayout()
-        line.addWidget(self.gate)
-        line.addWidget(self.gate_word, 1)
-        self.body.addLayout(line)
+        for widget in (self.gate, self.gate_word):
+            self.body.addWidget(widget)
+            widget.hide()  # they act and show through the toolbar, which no layout hides
         self.growth = PlainLabel()
         self.growth.setWordWrap(True)
         self.growth.hide()

@@ -210,15 +210,16 @@ class SpectraPanel(Panel):
         self._version += 1
 
     def zoom_default(self) -> None:
-        """Show the band with room around it, or the usual frequencies."""
+        """Show the band with room around it, or the lines, or the usual frequencies."""
         low, high = self.model.full_range()
         if self.model.band is not None:
             a, b = (math.log10(f) for f in self.model.band)
             room = 0.25 * (b - a)
             self._set_view(max(low, a - room), min(high, b + room))
             return
-        left, right = max(low, _DEFAULT_VIEW[0]), min(high, _DEFAULT_VIEW[1])
-        if right - left < 0.3:
+        around = self.model.line_range() or _DEFAULT_VIEW
+        left, right = max(low, around[0]), min(high, around[1])
+        if right - left < 0.1:
             left, right = low, high
         self._set_view(left, right)
 
@@ -336,7 +337,7 @@ class SpectraPanel(Panel):
         self._version += 1
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """F fits, C toggles cursors, R keeps a reference, Escape drops the picked line."""
+        """F fits, A zooms to the lines, C toggles cursors, R keeps a reference, Escape lets go."""
         if event is None:
             return
         key = event.key()
@@ -344,6 +345,8 @@ class SpectraPanel(Panel):
             self.press_f()
         elif key == Qt.Key.Key_C:
             self.cursor_button.toggle()
+        elif key == Qt.Key.Key_A:
+            self.zoom_default()
         elif key == Qt.Key.Key_R:
             self.store_reference()
         elif key == Qt.Key.Key_Escape:

@@ -19,6 +19,8 @@ __all__ = ["MAX_REFERENCES", "CursorReading", "Reference", "SpectraModel", "Spec
 
 MAX_REFERENCES = 4
 _UNITS = {"quanta": "quanta²/Hz", "m": "m²/Hz", "V": "V²/Hz"}
+# log10 by which lines stand out of the median, which the noise does not.
+_STANDS_OUT = 1.3
 Floats = NDArray[np.float64]
 
 
@@ -171,6 +173,24 @@ class SpectraModel:
         if self._data is None or self._data.log_f.size == 0:
             return 3.0, 6.0
         return float(self._data.log_f[0]), float(self._data.log_f[-1])
+
+    def line_range(self) -> tuple[float, float] | None:
+        """log10 range around what is fitted, or what stands out of the noise; None for nothing."""
+        data = self._data
+        if self._fit is not None:
+            low, high = float(self._fit.log_f[0]), float(self._fit.log_f[-1])
+        elif data is not None and data.log_f.size > 64:
+            power = np.max(data.autos, axis=0)
+            out = power > np.median(power) + _STANDS_OUT
+            out &= data.log_f > data.log_f[4]  # the window's leakage of the mean
+            if not out.any():
+                return None
+            top = data.log_f[out][np.argmax(power[out])]
+            near = data.log_f[out & (np.abs(data.log_f - top) < 0.5)]
+            low, high = float(near[0]) - 0.15, float(near[-1]) + 0.15
+        else:
+            return None
+        return low - 0.05, high + 0.05
 
     def view(self, low: float, high: float, pixels: int) -> SpectraView:
         """Decimate to the visible range [low, high] (log10 Hz) of ``pixels`` columns."""

@@ -195,7 +195,7 @@ def test_what_is_disconnected_is_unknown(window, session):
     session.change(devices=gone, feedback=None, streaming=False)
     tick(window)
     assert panel.gate_word.text() == "state unknown"
-    assert window.controls.word.text() == "unknown"
+    assert window.controls.word.text() == "state unknown"
     assert panel.rows["phi"].back.text() == "–"
     assert not panel.rows["phi"].slider.isEnabled()
     assert window.bar.cells["mode"].text() == "SIM"

@@ -119,3 +119,26 @@ def test_a_strip_keeps_its_parameter_through_a_model_without_it(fitted, session)
     tick(fitted, 2)
     assert cell.name == "g_a"
     assert "kHz" in cell.value.text() or "Hz" in cell.value.text()
+
+
+def test_held_parameters_of_a_model_are_held_again_when_it_comes_back(fitted, session):
+    panel = fitted.panels["fit"]
+    row = panel._names.index("g_r")
+    panel.table.item(row, 0).setCheckState(Qt.CheckState.Unchecked)
+    panel.model_box.setCurrentText("single")
+    panel.model_box.setCurrentText("pair")
+    sent = [c for c in session.calls if c[0] == "set_fit"]
+    assert [(c[1], c[3]) for c in sent] == [
+        ("pair", {"g_r": False}),
+        ("single", {}),
+        ("pair", {"g_r": False}),
+    ]
+
+
+def test_spectra_open_on_the_lines(window, session):
+    session.publish()
+    session._fit = None
+    tick(window)
+    low, high = (10.0**v for v in window.spectra.plots.x_range)
+    assert 40e3 < low < 73e3
+    assert 77e3 < high < 150e3
