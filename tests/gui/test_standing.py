@@ -128,7 +128,7 @@ def test_held_parameters_of_a_model_are_held_again_when_it_comes_back(fitted, se
     panel.model_box.setCurrentText("single")
     panel.model_box.setCurrentText("pair")
     sent = [c for c in session.calls if c[0] == "set_fit"]
-    assert [(c[1], c[3]) for c in sent] == [
+    assert [(c[1], c[4]) for c in sent] == [
         ("pair", {"g_r": False}),
         ("single", {}),
         ("pair", {"g_r": False}),
