@@ -157,8 +157,11 @@ def test_a_knob_changes_only_its_own_quantity(light):
     state = light.commit("phi", 1.0)
     assert state.relative_phase == pytest.approx(1.0)
     assert state.separation == pytest.approx(2.6e-6)
+    light.answered()
     assert light.commit("separation", 3e-6).separation == pytest.approx(3e-6)
+    light.answered()
     assert light.commit("balance", -0.1).balance == pytest.approx(-0.1)
+    light.answered()
     total = light.commit("total_power", 0.6)
     assert sum(s.power for s in total.sites) == pytest.approx(0.6)
     assert total.balance == pytest.approx(0.2)
@@ -167,7 +170,7 @@ def test_a_knob_changes_only_its_own_quantity(light):
 def test_a_held_knob_refuses_by_name(light):
     light.update(LightSnapshot(light.requested, None), SessionStatus(mode="SIM", held_by="run 12"))
     assert not light.enabled("phi")
-    assert light.note() == ("held by run 12", "warning")
+    assert light.note() == ("held by run 12", "info")
     with pytest.raises(InputError, match="phi is held by run 12"):
         light.commit("phi", 0.1)
 
