@@ -116,9 +116,11 @@ class KnobRow:
         self.refresh()  # the next key press goes on from here
 
     def _answered(self, error: BaseException | None, typed: bool) -> None:
-        if error is not None:
-            self._refuse(str(error), typed)
+        if error is not None and typed:
+            self._refuse(str(error), typed)  # before the knobs go back: what was typed stays
         self.panel.show_light(self.panel.bridge.session.light())
+        if error is not None and not typed:
+            self._refuse(str(error), typed)
 
     def _refuse(self, error: str, typed: bool) -> None:
         if typed:

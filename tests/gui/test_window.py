@@ -360,9 +360,10 @@ def test_a_run_holds_the_knobs(window, session):
 
 def test_a_refused_command_is_shown_at_the_field_as_toast_and_in_the_log(window, session):
     session.light_error = DeviceError("slm: no answer within 2 s; the last good pattern stays")
-    row(window).commit(0.5)
+    row(window).commit(0.5, typed=False)
     tick(window, 2)
     assert "no answer" in row(window).edit.toolTip()
+    assert row(window).edit.reason.isVisible()
     assert row(window).edit.text() == "0.300 rad"
     assert any("no answer" in text for text in window.toasts.messages())
     assert "no answer" in window.log.lines[-1].text
