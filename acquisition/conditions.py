@@ -73,7 +73,7 @@ class ConditionWatch:
                 where = "each gap is marked in the record" if self._recording() else _UNRECORDED
                 self._log.add(
                     "warning",
-                    f"{SIMULATION_LAGS}: {lost} samples of the stream skipped before sample "
+                    f"{SIMULATION_LAGS}: {lost} samples skipped before sample "
                     f"{sample}, and further ones as need be, {where}; use --set "
                     'simulation.clock="fast" or a lower sample rate, or close other programs',
                 )

@@ -112,3 +112,13 @@ def test_a_ring_of_few_seconds_is_said_aloud():
     watcher.short_ring(1.5)
     (line,) = log.take()
     assert "holds 1.5 s of samples" in line.text
+
+
+def test_a_gap_while_nothing_is_recorded_is_none_of_a_record() -> None:
+    log = LogBook()
+    rig = SimpleNamespace(world=None, mode="LIVE", digitizer=None)
+    watcher = ConditionWatch(rig, log, 1000.0, lambda: False)
+    watcher.lost_samples(2000, 300)
+    (line,) = log.take()
+    assert "nothing is being recorded" in line.text
+    assert "marked in the record" not in line.text
