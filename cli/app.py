@@ -98,6 +98,26 @@ def run(
 
 
 @app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a sweep.")],
+    rig: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--rig", help="Shipped rig or a TOML file; that of the sweep by default."),
+    ] = None,
+    accept_light: Annotated[
+        bool, typer.Option("--accept-light", help="Go on though somebody has set the light since.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a sweep that was interrupted, at its next point."""
+    from .sweep import resume_sweep
+
+    code = resume_sweep(folder, rig, accept_light, as_json)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
 def gui(
     rig: RigOption = "simulated-pair",
     settings: SetOption = None,

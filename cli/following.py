@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..instruments.protocols import Device
     from ..instruments.rig import Rig
 
-__all__ = ["carry_out", "clock_of", "measure"]
+__all__ = ["carry_out", "clock_of", "connected", "measure"]
 
 _POLL_SECONDS = 0.1
 _CONNECT_SECONDS = 60.0
@@ -85,7 +85,7 @@ def carry_out(session: Session, plan: Plan, path: Path | None = None) -> tuple[R
         If a device does not connect.
     """
     with collected_endings() as endings:
-        _connect(session, endings)
+        connected(session, endings)
         warn(session.slow_troubles())
         future = session.start(plan, path)
         try:
@@ -100,8 +100,16 @@ def carry_out(session: Session, plan: Plan, path: Path | None = None) -> tuple[R
         return future.result(), endings.exit_code
 
 
-def _connect(session: Session, endings: Endings) -> None:
-    """Connect every device; a signal, and a device that never answers, end the wait."""
+def connected(session: Session, endings: Endings) -> None:
+    """Connect every device; a signal, and a device that never answers, end the wait.
+
+    Raises
+    ------
+    Interrupted
+        If a signal came meanwhile.
+    DeviceError
+        If a device does not connect.
+    """
     future = session.connect()
     deadline = time.monotonic() + _CONNECT_SECONDS
     while not (future.done() or endings.numbers or time.monotonic() > deadline):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..acquisition.sweeps.plan import SweepPlan
 from ..config.build import build_rig
 from ..config.load import LoadedPlan, read_plan, read_rig
 from ..config.overrides import split_overrides
@@ -35,6 +36,10 @@ def run_plan_on_rig(
     of_rig, of_plan = split_overrides(settings)
     loaded_plan = _load_plan(plan, of_plan)
     built = build_rig(read_rig(rig, of_rig), watched=False)
+    if isinstance(loaded_plan.plan, SweepPlan):
+        from .sweep import run_sweep
+
+        return run_sweep(loaded_plan.plan, built, out, {}, as_json)
     path = None if out is None else out / "run.h5"
     outcome, interruption = measure(built, loaded_plan.plan, path)
     if outcome.outcome == "failed":
