@@ -15,6 +15,7 @@ from ..models.errors import InputError, OptobindError, UnstableModelError
 from ..models.light import TweezerState
 from .apparatus import Apparatus
 from .devices import check_setups
+from .estimates import estimate, require_room
 from .events import EventKind
 from .finalise import Finalise
 from .origin import NO_ORIGIN, RunOrigin
@@ -159,6 +160,7 @@ class Run:
         steps, rig = steps_of(self._plan), apparatus.rig
         if self._origin.seed is not None and rig.world is None:
             raise InputError(f"rig {rig.name} ({rig.mode}) is not simulated: it takes no seed")
+        require_room(estimate(self._plan, rig.digitizer.info), self._path.parent)
         if any(isinstance(s, ReheatingPlan) for s in steps) and rig.gate is None:
             raise InputError(
                 f"a reheating plan needs a feedback gate; rig {rig.name} ({rig.mode}) has none"

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, create_model, field
 
 from ..acquisition.plan_keys import keys_of
 from ..acquisition.plans import MAX_STEPS, PLANS, STEPS, Plan
+from ..acquisition.suspenders import SuspendRules
 from ..acquisition.sweeps.knobs import knob_of
 from ..acquisition.sweeps.plan import MAX_POINTS, SweepPlan, any_plan_from_dict
 from ..models.errors import InputError
@@ -127,6 +128,7 @@ _SWEEP = _table(
     axes=(Annotated[list[AxisTable], Field(min_length=1, max_length=9)], ...),
     inner=(_INNER, ...),
     reference=(Annotated[Any, BeforeValidator(_reference)], {}),
+    suspend=(create_model("SuspendTable", __base__=Table, **_keys(SuspendRules)), Field({})),
     **_keys(SweepPlan),
 )
 

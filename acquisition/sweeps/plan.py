@@ -13,6 +13,7 @@ from ...models.inference.parameters import PARAMETERS
 from ...models.units import Number, Quantity
 from ..plan_keys import Choice, WithKeys, documented, key, keys_of
 from ..plans import MonitorPlan, Plan, plan_from_dict, plan_to_dict, steps_of
+from ..suspenders import NO_RULES, SuspendRules
 from .knobs import Knob, knob_of
 
 __all__ = ["MAX_POINTS", "Axis", "SweepPlan", "any_plan_from_dict", "any_plan_to_dict"]
@@ -109,7 +110,8 @@ class SweepPlan(WithKeys):
 
     ``axes`` are the knobs and their values, the first one outermost; ``inner`` is what is measured
     at each point; ``reference`` holds (knob, value) of the set-point that references return to,
-    and is the light of the beginning where it is empty. The keys are:
+    and is the light of the beginning where it is empty; ``suspend`` says when the sweep waits. The
+    keys are:
 
     Examples
     --------
@@ -122,6 +124,7 @@ class SweepPlan(WithKeys):
     axes: tuple[Axis, ...]
     inner: Plan
     reference: tuple[tuple[str, float], ...] = ()
+    suspend: SuspendRules = NO_RULES
     order: Literal["grid", "snake", "random"] = key(
         "grid",
         "order",
@@ -245,6 +248,10 @@ class SweepPlan(WithKeys):
         object.__setattr__(self, "axes", tuple(self.axes))
         object.__setattr__(self, "reference", tuple((str(k), v) for k, v in self.reference))
         super().__post_init__()
+        if not isinstance(self.suspend, SuspendRules):
+            raise InputError(
+                f"plan.suspend must be SuspendRules, got {type(self.suspend).__name__}"
+            )
         self._check_axes()
         self._check_inner()
         if self.size > MAX_POINTS:
@@ -308,6 +315,7 @@ def any_plan_to_dict(plan: Plan | SweepPlan) -> dict[str, Any]:
         "axes": [asdict(axis) for axis in plan.axes],
         "inner": plan_to_dict(plan.inner),
         "reference": dict(plan.reference),
+        "suspend": asdict(plan.suspend),
     }
 
 
@@ -322,7 +330,8 @@ def any_plan_from_dict(data: Mapping[str, Any]) -> Plan | SweepPlan:
     if data.get("kind") != "sweep":
         return plan_from_dict(data)
     rest = {name: value for name, value in data.items() if name != "kind"}
-    axes, inner, reference = (rest.pop(name, None) for name in ("axes", "inner", "reference"))
+    tables = ("axes", "inner", "reference", "suspend")
+    axes, inner, reference, suspend = (rest.pop(name, None) for name in tables)
     known = [declared.name for declared in keys_of(SweepPlan)]
     for name in rest:
         if name not in known:
@@ -330,5 +339,5 @@ def any_plan_from_dict(data: Mapping[str, Any]) -> Plan | SweepPlan:
     if not isinstance(inner, Mapping) or not isinstance(axes, list | tuple):
         raise InputError("a sweep needs plan.axes and plan.inner")
     made = tuple(Axis(**{**axis, "values": tuple(axis.get("values") or ())}) for axis in axes)
-    pairs = tuple((reference or {}).items())
-    return SweepPlan(made, plan_from_dict(inner), pairs, **rest)
+    rules = SuspendRules(**(suspend or {}))
+    return SweepPlan(made, plan_from_dict(inner), tuple((reference or {}).items()), rules, **rest)

@@ -18,7 +18,7 @@ from .adaptive import refined_setting, repeated_setting
 from .plan import SweepPlan
 from .rows import Row
 
-__all__ = ["Point", "next_point", "planned_points", "seed_of"]
+__all__ = ["Point", "most_points", "next_point", "planned_points", "seed_of"]
 
 Kind = Literal["point", "reference", "repeat", "refined"]
 Setting = tuple[float, ...]
@@ -131,7 +131,7 @@ def seed_of(plan: SweepPlan, number: int) -> int:
     return int(state[0]) >> 1
 
 
-def most_points(plan: SweepPlan) -> int | float:
+def most_points(plan: SweepPlan) -> int:
     """Largest number of points, those that may be added included."""
     added = plan.refine_points if plan.refine_parameter else 0
     if not plan.until_parameter:

@@ -6,33 +6,28 @@ moves; all set-points and the ways between them are checked before the first is 
 
 from __future__ import annotations
 
-import threading
+import math
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 from ...models.errors import DeviceError, InputError, OptobindError
-from ...models.light import TweezerState
-from ..origin import RunOrigin, light_to_dict
-from ..outcome import RunOutcome
-from ..runfile import RunFile
+from ..notify import Notifier
+from ..origin import light_to_dict
 from ..session import Session
+from ..suspenders import lines_out
+from .attempts import Attempts, Failed
+from .control import Ended, SweepControl, SweepState, SweepStatus
 from .folder import SweepFolder
+from .holding import Holding, TimeIsOver
 from .knobs import Actuator
-from .points import Point, next_point, planned_points, seed_of
+from .points import Point, next_point, planned_points
 from .rows import FitPoint, PointFit, Row
 from .stations import Stations
 
-__all__ = ["SweepOutcome", "SweepRunner", "SweepStatus"]
-
-T = TypeVar("T")
-State = Literal["complete", "stopped", "aborted", "failed"]
-
-_POLL_SECONDS = 0.02
-_FINALISE_SECONDS = 60.0
+__all__ = ["SweepOutcome", "SweepRunner", "refusal"]
 
 
 @dataclass(frozen=True)
@@ -54,36 +49,10 @@ class SweepOutcome:
     """
 
     folder: Path
-    state: State
+    state: SweepState
     reason: str
     rows: tuple[Row, ...]
     exit_code: int = 0
-
-
-@dataclass(frozen=True)
-class SweepStatus:
-    """How far a sweep is: points done, points known so far, and what is being done."""
-
-    done: int = 0
-    planned: int = 0
-    message: str = "preparing"
-
-
-class _Ended(Exception):
-    """The sweep is to end; carries state, reason and exit code."""
-
-    def __init__(self, state: State, reason: str, exit_code: int = 0) -> None:
-        super().__init__(reason)
-        self.state, self.reason, self.exit_code = state, reason, exit_code
-
-
-class _Failed(Exception):
-    """A try at a point failed; says whether another one may succeed."""
-
-    def __init__(self, reason: str, *, transient: bool, exit_code: int = 4) -> None:
-        super().__init__(reason)
-        self.reason, self.transient, self.exit_code = reason, transient, exit_code
-        self.lost = False
 
 
 class SweepRunner:
@@ -101,6 +70,8 @@ class SweepRunner:
         For knobs that are none of the light.
     on_row : callable
         Called with all rows after each point, in the thread of the sweep.
+    notifier : Notifier, optional
+        Is told of waits and of the end.
     """
 
     def __init__(
@@ -111,12 +82,20 @@ class SweepRunner:
         *,
         actuators: Mapping[str, Actuator] | None = None,
         on_row: Callable[[list[Row]], object] = lambda rows: None,
+        notifier: Notifier | None = None,
     ) -> None:
         self._session, self._folder, self._fit = session, folder, fit
         self._plan, self._on_row = folder.plan, on_row
+        self._notifier = notifier or Notifier()
         self._stations = Stations(session.rig, folder.header, actuators or {})
-        self._stop, self._abort = threading.Event(), threading.Event()
-        self._status = SweepStatus(0, len(planned_points(folder.plan)))
+        self._control = SweepControl(len(planned_points(folder.plan)), session.abort)
+        write = folder.journal.write
+        self._holding = Holding(
+            session, self._plan.suspend, self._plan.inner, folder.path, write, self._notifier
+        )
+        self._attempts = Attempts(
+            session, folder, self._stations, self._holding, self._control, folder.header.origin
+        )
         self._refused: dict[int, str] = {}
         self._began = time.monotonic()
 
@@ -124,15 +103,15 @@ class SweepRunner:
 
     def request_stop(self) -> None:
         """End after the point under way."""
-        self._stop.set()
+        self._control.stop.set()
 
     def request_abort(self) -> None:
         """End now; the point under way will be measured anew."""
-        self._abort.set()
+        self._control.abort.set()
 
     def status(self) -> SweepStatus:
         """Return how far the sweep is."""
-        return self._status
+        return self._control.status
 
     # -- from beginning to end --------------------------------------------------------------------
 
@@ -147,20 +126,20 @@ class SweepRunner:
             If the folder cannot be read or written.
         """
         with self._folder.owned():
-            rows = self._folder.rows()
-            if next_point(self._plan, self._fitted(rows)) is None:
+            rows = [self._fitted(row) for row in self._folder.rows()]
+            if next_point(self._plan, rows) is None:
                 self._publish(rows)
                 return SweepOutcome(self._folder.path, "complete", "", tuple(rows))
             self._refused = self._check(rows)
             self._folder.journal.write("opened", light=self._light_now(), points=len(rows))
-            end = _Ended("failed", "internal error", 1)
+            end = Ended("failed", "internal error", 1)
             try:
                 self._measure(rows)
-                end = _Ended("complete", "")
-            except _Ended as ended:
+                end = Ended("complete", "")
+            except Ended as ended:
                 end = ended
             except OptobindError as error:
-                end = _Ended("failed", str(error), error.exit_code)
+                end = Ended("failed", str(error), error.exit_code)
             finally:
                 self._close(end, rows)
             return SweepOutcome(
@@ -169,51 +148,55 @@ class SweepRunner:
 
     def _check(self, rows: list[Row]) -> dict[int, str]:
         """Points that may not be measured; refuses the sweep unless they may be left out."""
-        session = self._session
+        session, answer = self._session, self._control.answer
         found = self._stations.refused(
-            rows, lambda start, goal: self._await(session.check_way(start, goal))
+            rows, lambda start, goal: answer(session.check_way(start, goal))
         )
         if found and self._plan.on_refused == "end":
-            number, why = next(iter(found.items()))
-            more = f" ({len(found) - 1} more points are not allowed)" if len(found) > 1 else ""
-            raise InputError(
-                f"point {number}, {why}{more}; to leave such points out, set plan.on_refused=skip"
-            )
+            raise InputError(refusal(found))
         return found
 
-    def _close(self, end: _Ended, rows: list[Row]) -> None:
+    def _close(self, end: Ended, rows: list[Row]) -> None:
         """Write how it ended, and both tables."""
         self._folder.journal.write(
             "closed", state=end.state, reason=end.reason, light=self._light_now(), points=len(rows)
         )
+        words = f"{end.state}: {len(rows)} points" + (f"; {end.reason}" if end.reason else "")
+        self._notifier.tell(end.state, words, folder=str(self._folder.path))
         self._publish(rows)
 
     def _measure(self, rows: list[Row]) -> None:
         """Measure one point after the other; ``rows`` grows."""
         while (point := next_point(self._plan, rows)) is not None:
-            self._look_for_end()
-            self._tell(len(rows), f"point {point.number}")
-            rows.append(self._fit_row(self._row_of(point)))
+            self._control.look()
+            longest = self._plan.longest
+            if longest is not None and time.monotonic() - self._began > longest:
+                raise Ended("stopped", f"the time of {longest:g} s is over")
+            self._hold()
+            self._control.tell(f"point {point.number}", len(rows))
+            rows.append(self._fitted(self._row_of(point)))
+            self._control.tell("", len(rows))
             self._publish(rows)
-            self._tell(len(rows), "")
+            self._look_at_lines(rows[-1])
 
-    def _look_for_end(self) -> None:
-        """End where that was asked for, or the time is over."""
-        if self._abort.is_set():
-            raise _Ended("aborted", "aborted on request")
-        if self._stop.is_set():
-            raise _Ended("stopped", "stopped on request")
-        longest = self._plan.longest
-        if longest is not None and time.monotonic() - self._began > longest:
-            raise _Ended("stopped", f"the time of {longest:g} s is over")
+    def _hold(self) -> None:
+        """Wait while the conditions are not given."""
+        try:
+            self._holding.wait(self._control.rest, running=False)
+        except TimeIsOver as over:
+            raise Ended("failed", str(over), DeviceError.exit_code) from None
+
+    def _look_at_lines(self, row: Row) -> None:
+        """End where the lines have left their window: what follows would be fitted to nothing."""
+        omegas = [row.value(name) for name in ("omega", "omega_1", "omega_2")]
+        lines = [omega.value / math.tau for omega in omegas if omega is not None]
+        out = lines_out(self._plan.suspend, lines)
+        if out:
+            raise Ended("failed", f"point {row.number}: {out}", DeviceError.exit_code)
 
     def _publish(self, rows: list[Row]) -> None:
         self._folder.write_tables(rows)
         self._on_row(list(rows))
-
-    def _tell(self, done: int, message: str) -> None:
-        planned = max(len(planned_points(self._plan)), done)
-        self._status = SweepStatus(done, planned, message)
 
     def _light_now(self) -> list[dict[str, Any]] | None:
         applied = self._session.light().applied
@@ -225,148 +208,73 @@ class SweepRunner:
         """Measure a point, with as many tries as allowed, and write it into the journal."""
         if point.number in self._refused:
             return self._skipped(point, self._refused[point.number])
-        for attempt in range(1, self._plan.retries + 2):
-            began = time.time()
-            target = self._stations.target(point)
+        setting, attempt = list(self._stations.target(point).setting), 0
+        while True:
+            began, attempt = time.time(), attempt + 1
             self._folder.journal.write(
-                "started", point=point.number, attempt=attempt, setting=list(target.setting)
+                "started", point=point.number, attempt=attempt, setting=setting
             )
             try:
-                row, path = self._try(point)
-            except _Failed as failed:
-                self._folder.journal.write(
-                    "failed", point=point.number, attempt=attempt, reason=failed.reason
-                )
-                self._after_failure(point, failed, last=attempt > self._plan.retries)
-                if not failed.transient or attempt > self._plan.retries:
+                row, path = self._attempts.make(point)
+            except Failed as failed:
+                if self._gives_up(point, failed, attempt):
                     return self._skipped(point, failed.reason)
                 continue
-            conditions = {
-                "began": began,
-                "ended": time.time(),
-                "tries": attempt,
-                "pressure": self._session.status().pressure,
-            }
-            row = replace(row, conditions=conditions)
-            values = {name: value for name, value in asdict(row).items() if name != "fit"}
-            self._folder.journal.write(
-                "measured", row=values, attempt=path.name, light=self._light_now()
-            )
-            self._folder.accept(path, point.number)
-            return row
-        raise AssertionError("unreachable")
+            return self._accepted(row, path, {"began": began, "tries": attempt})
 
-    def _after_failure(self, point: Point, failed: _Failed, *, last: bool) -> None:
-        """End the sweep or get ready for another try."""
+    def _accepted(self, row: Row, path: Path, conditions: Mapping[str, Any]) -> Row:
+        """Write a point that was measured into the journal, then give its file its name."""
+        pressure = self._session.status().pressure
+        row = replace(row, conditions={**conditions, "ended": time.time(), "pressure": pressure})
+        self._folder.journal.write(
+            "measured", row=_as_json(row), attempt=path.name, light=self._light_now()
+        )
+        self._folder.accept(path, row.number)
+        return row
+
+    def _gives_up(self, point: Point, failed: Failed, attempt: int) -> bool:
+        """Whether the point is to be left out after a try that failed; else another follows.
+
+        Raises
+        ------
+        Ended
+            If the sweep is to end because of it.
+        """
+        self._folder.journal.write(
+            "failed", point=point.number, attempt=attempt, reason=failed.reason
+        )
         if failed.lost:
             self._after_loss(point, failed)
-        gives_up = last or not failed.transient
         policy = self._plan.on_failure if failed.transient else self._plan.on_refused
-        if gives_up and policy == "end":
-            raise _Ended("failed", f"point {point.number}: {failed.reason}", failed.exit_code)
-        if not gives_up:
-            self._rest(self._plan.retry_wait, f"point {point.number} failed: {failed.reason}")
+        if failed.transient and attempt <= self._plan.retries:
+            self._control.rest(
+                self._plan.retry_wait, f"point {point.number} failed: {failed.reason}"
+            )
+            return False
+        if policy == "end":
+            raise Ended("failed", f"point {point.number}: {failed.reason}", failed.exit_code)
+        return True
 
-    def _after_loss(self, point: Point, failed: _Failed) -> None:
+    def _after_loss(self, point: Point, failed: Failed) -> None:
         """Reload lost particles where that was asked for and is possible, or end."""
-        if self._plan.on_lost == "reload" and self._session.rig.world is not None:
-            self._await(self._session.reload_particles())
-            self._folder.journal.write("reloaded", point=point.number)
-            return
-        raise _Ended("failed", f"point {point.number}: {failed.reason}", failed.exit_code)
+        if self._plan.on_lost != "reload" or self._session.rig.world is None:
+            raise Ended("failed", f"point {point.number}: {failed.reason}", failed.exit_code)
+        self._control.answer(self._session.reload_particles())
+        self._folder.journal.write("reloaded", point=point.number)
 
     def _skipped(self, point: Point, reason: str) -> Row:
         """Leave a point out."""
         setting = self._stations.target(point).setting
         row = Row(point.number, point.kind, setting, point.repeat, "skipped", reason)
-        values = {name: value for name, value in asdict(row).items() if name != "fit"}
-        self._folder.journal.write("skipped", row=values)
+        self._folder.journal.write("skipped", row=_as_json(row))
         return row
 
-    def _try(self, point: Point) -> tuple[Row, Path]:
-        """Set the light, wait, measure; returns the row and the file of this try."""
-        session, target = self._session, self._stations.target(point)
-        seed = None if session.rig.world is None else seed_of(self._plan, point.number)
-        path = self._folder.new_try(point.number)
-        try:
-            read = self._go_to(target.light, target.others)
-            origin = RunOrigin(
-                seed=seed,
-                requested=target.light,
-                sweep={
-                    "identity": self._folder.header.identity,
-                    "point": point.number,
-                    "kind": point.kind,
-                    "setting": dict(zip(self._stations.names, target.setting, strict=True)),
-                },
-            )
-            outcome = self._run(path, origin)
-        except DeviceError as error:
-            raise _Failed(str(error), transient=True) from None
-        except InputError as error:
-            raise _Failed(str(error), transient=False, exit_code=2) from None
-        self._judge(outcome)
-        row = Row(
-            number=point.number,
-            kind=point.kind,
-            setting=target.setting,
-            repeat=point.repeat,
-            outcome=outcome.outcome,
-            reason=outcome.reason,
-            read=self._stations.read(read, target),
-            seed=seed,
-            file=self._folder.file_of(point.number).name,
-            samples=outcome.samples,
-            lost_samples=outcome.lost_samples,
-        )
-        return row, outcome.path
-
-    def _go_to(
-        self, light: TweezerState | None, others: Mapping[str, float]
-    ) -> tuple[TweezerState | None, dict[str, float]]:
-        """Set the light in allowed steps, feedback on, and the other knobs; return what is read."""
-        session, applied = self._session, None
-        if session.rig.gate is not None:
-            self._await(session.set_feedback(True))
-        moved = self._stations.move_others(others, self._abort.is_set)
-        if light is not None:
-            for leg in self._stations.legs(session.light().applied, light):
-                applied = self._await(session.set_light(leg))
-        if session.rig.digitizer.info.real_time:
-            settling = 0.0 if applied is None else applied.settling_time
-            self._rest(settling + self._plan.settle_time, "the light settles")
-        return None if applied is None else applied.state, moved
-
-    def _run(self, path: Path, origin: RunOrigin) -> RunOutcome:
-        """Record the inner plan."""
-        return self._await(self._session.start(self._plan.inner, path, origin))
-
-    def _judge(self, outcome: RunOutcome) -> None:
-        """Raise unless the run may stand for the point."""
-        if outcome.outcome in ("stopped", "aborted"):
-            raise _Ended("aborted", outcome.reason)
-        with RunFile.open(outcome.path) as run:
-            lost = run.digest().counts.get("particle_lost", 0)
-        if lost or (outcome.outcome == "failed" and "lost" in outcome.reason):
-            failed = _Failed(outcome.reason or "a particle was lost", transient=True)
-            failed.lost = True
-            raise failed
-        if outcome.outcome != "complete":
-            raise _Failed(outcome.reason, transient=True, exit_code=outcome.exit_code or 4)
-
-    # -- fits -------------------------------------------------------------------------------------
-
-    def _fitted(self, rows: list[Row]) -> list[Row]:
-        """Fit the rows that a kill kept from being fitted."""
-        rows[:] = [self._fit_row(row) for row in rows]
-        return rows
-
-    def _fit_row(self, row: Row) -> Row:
+    def _fitted(self, row: Row) -> Row:
         """Fit a row unless it has been, or has no samples; a fit that fails is a finding, too."""
         kind = self._plan.fitted
         if self._fit is None or kind == "none" or row.fit is not None or not row.file:
             return row
-        self._tell(self._status.done, f"fitting point {row.number}")
+        self._control.tell(f"fitting point {row.number}")
         try:
             fit = self._fit(self._folder.file_of(row.number), kind)
         except OptobindError as error:
@@ -374,23 +282,14 @@ class SweepRunner:
         self._folder.journal.write("fitted", point=row.number, fit=fit.to_dict())
         return replace(row, fit=PointFit.from_dict(fit.to_dict()))
 
-    # -- waiting ----------------------------------------------------------------------------------
 
-    def _await(self, future: Future[T]) -> T:
-        """Wait for an answer; an abort ends the run under way."""
-        deadline = None
-        while not future.done():
-            wait([future], timeout=_POLL_SECONDS)
-            if self._abort.is_set():
-                self._session.abort()
-                deadline = deadline or time.monotonic() + _FINALISE_SECONDS
-                if time.monotonic() > deadline:
-                    raise _Ended("aborted", "aborted on request; a device did not answer")
-        return future.result()
+def _as_json(row: Row) -> dict[str, Any]:
+    """Row as the journal holds it; its fit is an event of its own."""
+    return {name: value for name, value in asdict(replace(row, fit=None)).items() if name != "fit"}
 
-    def _rest(self, seconds: float, message: str) -> None:
-        """Wait; a request to end is heard."""
-        self._tell(self._status.done, message)
-        self._abort.wait(seconds)
-        if self._abort.is_set():
-            raise _Ended("aborted", "aborted on request")
+
+def refusal(found: Mapping[int, str]) -> str:
+    """Say why a sweep with points that are not allowed is refused."""
+    number, why = next(iter(found.items()))
+    more = f" ({len(found) - 1} more points are not allowed)" if len(found) > 1 else ""
+    return f"point {number}, {why}{more}; to leave such points out, set plan.on_refused=skip"

@@ -92,10 +92,9 @@ class Stations:
         return Target(setting, light if self._moves_light else None, others)
 
     def read(
-        self, found: tuple[TweezerState | None, Mapping[str, float]], target: Target
+        self, light: TweezerState | None, others: Mapping[str, float], target: Target
     ) -> tuple[float, ...]:
         """Values of the axes as read back."""
-        light, others = found
         return tuple(
             others.get(knob.name, float("nan"))
             if knob.read_light is None or light is None
