@@ -17,21 +17,30 @@ from .output import console_for_progress, print_json, print_result, warn
 from .signals import Endings, collected_endings, word_of
 
 if TYPE_CHECKING:
+    from ..acquisition.notify import Notifier
     from ..acquisition.session import Session
     from ..acquisition.sweeps.folder import SweepFolder
     from ..acquisition.sweeps.plan import SweepPlan
+    from ..acquisition.sweeps.rows import Row
     from ..acquisition.sweeps.runner import SweepOutcome, SweepRunner
     from ..instruments.rig import Rig
 
 __all__ = ["resume_sweep", "run_sweep"]
 
 _POLL_SECONDS = 0.05
+_REPORT_SECONDS = 15.0  # between two reports of a sweep that goes on
 
 
 def run_sweep(
-    plan: SweepPlan, rig: Rig, out: Path | None, origin: dict[str, Any], as_json: bool
+    plan: SweepPlan,
+    rig: Rig,
+    out: Path | None,
+    origin: dict[str, Any],
+    notifier: Notifier,
+    as_json: bool,
 ) -> int:
     """Begin a sweep in a new folder and carry it out; return the exit code."""
+    from ..acquisition.estimates import estimate, require_room
     from ..acquisition.session import new_run_path
     from ..acquisition.sweeps.folder import SweepFolder, SweepHeader, is_sweep_folder
 
@@ -44,6 +53,8 @@ def run_sweep(
     if rig.mode == "REPLAY":
         raise InputError(f"rig {rig.name} replays a record: there is nothing that could be swept")
 
+    require_room(estimate(plan, rig.digitizer.info), path, plan.suspend.disk_free)
+
     def begin(session: Session) -> SweepFolder:
         applied = session.light().applied
         if applied is None:
@@ -55,16 +66,19 @@ def run_sweep(
         header = SweepHeader(plan, rig.mode, config, applied.state, origin, created)
         return SweepFolder.create(path, header)
 
-    return _carry_out(rig, begin, as_json)
+    return _carry_out(rig, begin, notifier, as_json)
 
 
-def resume_sweep(path: Path, rig: str | None, accept_light: bool, as_json: bool) -> int:
+def resume_sweep(
+    path: Path, rig: str | None, accept_light: bool, notify: str, as_json: bool
+) -> int:
     """Go on with the sweep of a folder; return the exit code."""
+    from ..acquisition.notify import Notifier
     from ..acquisition.sweeps.folder import SweepFolder
     from ..config.build import build_rig
     from ..config.load import LoadedRig, read_rig, rig_from_dict
 
-    folder = SweepFolder(path)
+    folder, notifier = SweepFolder(path), Notifier(notify, lambda text: warn([text]))
     if rig is None:
         document = folder.header.config.get("rig")
         if not isinstance(document, dict):
@@ -84,7 +98,7 @@ def resume_sweep(path: Path, rig: str | None, accept_light: bool, as_json: bool)
         _compare_light(session, folder, accept_light)
         return folder
 
-    return _carry_out(built, begin, as_json)
+    return _carry_out(built, begin, notifier, as_json)
 
 
 def _compare_light(session: Session, folder: SweepFolder, accepted: bool) -> None:
@@ -104,7 +118,9 @@ def _compare_light(session: Session, folder: SweepFolder, accepted: bool) -> Non
         folder.journal.write("note", text=f"the light was changed meanwhile: {changed}")
 
 
-def _carry_out(rig: Rig, begin: Callable[[Session], SweepFolder], as_json: bool) -> int:
+def _carry_out(
+    rig: Rig, begin: Callable[[Session], SweepFolder], notifier: Notifier, as_json: bool
+) -> int:
     """Carry a sweep out in a session of its own, and close that in any case."""
     from ..acquisition.session import Session
     from ..acquisition.sweeps.runner import SweepRunner
@@ -116,10 +132,39 @@ def _carry_out(rig: Rig, begin: Callable[[Session], SweepFolder], as_json: bool)
             connected(session, endings)
             warn(session.slow_troubles())
             folder = begin(session)
-            runner = SweepRunner(session, folder, fit_point)
+            report = _Reports(folder)
+            runner = SweepRunner(
+                session, folder, fit_point, on_row=report.after_row, notifier=notifier
+            )
             outcome = _followed(runner, session, endings)
+            report.write(list(outcome.rows))
+    notifier.finish()
     warn(session.slow_summary())
     return _answer(outcome, endings, clock_of(rig), as_json)
+
+
+class _Reports:
+    """Writes the report of a sweep as it grows, not more often than it is worth."""
+
+    def __init__(self, folder: SweepFolder) -> None:
+        self._folder, self._next = folder, time.monotonic() + _REPORT_SECONDS
+
+    def after_row(self, rows: list[Row]) -> None:
+        """Write it where the last one is old; a full disk is no reason to stop measuring."""
+        if time.monotonic() >= self._next:
+            self.write(rows)
+
+    def write(self, rows: list[Row]) -> None:
+        """Write it."""
+        from ..analysis.report.sweep import write_sweep_report
+
+        begin = time.monotonic()
+        try:
+            write_sweep_report(self._folder, rows)
+        except FileError as error:
+            warn([str(error)])
+        took = time.monotonic() - begin
+        self._next = time.monotonic() + max(_REPORT_SECONDS, 20.0 * took)
 
 
 def _followed(runner: SweepRunner, session: Session, endings: Endings) -> SweepOutcome:
@@ -208,6 +253,7 @@ def _answer(outcome: SweepOutcome, endings: Endings, clock: str, as_json: bool) 
         return code
     values = {
         "path": str(outcome.folder),
+        "report": str(outcome.folder / "report.html"),
         "state": outcome.state,
         "reason": outcome.reason,
         "points": len(outcome.rows),
