@@ -29,9 +29,11 @@ class SuspendRules(WithKeys):
 
     Examples
     --------
-    >>> rules = SuspendRules(pressure_high=1e-5)
-    >>> troubles(rules, Picture(pressure=3e-5))
-    ('the pressure is 30 µPa, at most 10 µPa is allowed',)
+    >>> import optobind as ob
+    >>> rules = ob.SuspendRules(pressure_high=1e-5, timeout=600.0)
+    >>> axis = ob.Axis("phi", start=0.0, stop=3.0, points=7)
+    >>> ob.SweepPlan((axis,), ob.MonitorPlan(duration=0.2), suspend=rules).suspend.timeout
+    600.0
     """
 
     pressure_low: float | None = key(
@@ -89,6 +91,11 @@ def troubles(rules: SuspendRules, seen: Picture) -> tuple[str, ...]:
         What is allowed.
     seen : Picture
         What is; pressure in Pa, free and needed bytes.
+
+    Examples
+    --------
+    >>> troubles(SuspendRules(pressure_high=1e-5), Picture(pressure=3e-5))
+    ('the pressure is 30 µPa, at most 10 µPa is allowed',)
     """
     found = [*_of_pressure(rules, seen)]
     if seen.free is not None and seen.free < seen.needed + rules.disk_free:

@@ -161,8 +161,8 @@ class _Reports:
         begin = time.monotonic()
         try:
             write_sweep_report(self._folder, rows)
-        except FileError as error:
-            warn([str(error)])
+        except Exception as error:  # no page is worth the points that are yet to be measured
+            warn([f"the report could not be written: {error}"])
         took = time.monotonic() - begin
         self._next = time.monotonic() + max(_REPORT_SECONDS, 20.0 * took)
 

@@ -17,7 +17,6 @@ from ...models.inference.parameters import PARAMETERS
 from .style import (
     BLUE,
     GREEN,
-    GREY,
     ORANGE,
     VERMILLION,
     new_figure,
@@ -58,8 +57,8 @@ def sweep_figure(plan: SweepPlan, rows: Sequence[Row]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        With one axis: panels against it, repeats as single points, references as grey ticks of
-        their mean. With two: maps; more axes are drawn against the number of the point.
+        With one axis: panels against it, repeats as single points, the range of the references as
+        a band. With two: maps. With more: panels against the number of the point.
     """
     taken = [row for row in rows if row.kind != "reference"]
     groups = _groups(taken)
@@ -90,7 +89,7 @@ def _groups(rows: Sequence[Row]) -> list[tuple[str, ...]]:
 def _symbol(name: str) -> str:
     if name in _OWN:
         return _OWN[name]
-    return f"${PARAMETERS[name].tex}$" if name in PARAMETERS else name
+    return PARAMETERS[name].tex if name in PARAMETERS else name
 
 
 def _values(rows: Sequence[Row], name: str) -> tuple[list[int], Array, Array, str]:
@@ -139,35 +138,43 @@ def _curves(
     grid = figure.subplots(lines, 2, squeeze=False)
     for number, (axes, group) in enumerate(zip(grid.flat, groups, strict=False)):
         panel_letter(axes, "abcdef"[number])
-        for name, colour in zip(group, _COLOURS, strict=False):
-            _points(axes, places, rows, references, name, colour)
+        _panel(axes, places, rows, references, group)
         axes.set_xlabel(label)
-        axes.legend()
     for axes in list(grid.flat)[len(groups) :]:
         axes.set_axis_off()
     return figure
 
 
-def _points(
+def _panel(
     axes: Axes,
     places: Array,
     rows: Sequence[Row],
     references: Sequence[Row],
-    name: str,
-    colour: str,
+    group: Sequence[str],
 ) -> None:
-    """One parameter: single points with errors; references as a band of their scatter."""
-    index, values, errors, unit = _values(rows, name)
-    factor, prefix = si_prefix(float(np.nanmax(np.abs(values), initial=0.0)))
+    """Parameters of one unit on one scale; in the same colour the range of the references."""
+    found = {name: _values(rows, name) for name in group}
+    largest = max(float(np.nanmax(np.abs(v), initial=0.0)) for _, v, _, _ in found.values())
+    factor, prefix = si_prefix(largest)
+    unit = next(unit for _, _, _, unit in found.values())
+    for (name, (index, values, errors, _)), colour in zip(found.items(), _COLOURS, strict=False):
+        axes.errorbar(
+            places[index],
+            values / factor,
+            errors / factor,
+            fmt="o",
+            color=colour,
+            label=_symbol(name),
+        )
+        _, again, _, _ = _values(references, name)
+        if len(again):
+            low, high = float(np.nanmin(again)) / factor, float(np.nanmax(again)) / factor
+            axes.axhspan(low, high, color=colour, alpha=0.15, linewidth=0.0)
     turns = "/2π" if unit == "Hz" else ""
-    shown = f"{_symbol(name)}{turns}" + (f" ({prefix}{unit})" if unit else "")
-    axes.errorbar(
-        places[index], values / factor, errors / factor, fmt="o", color=colour, label=shown
-    )
-    _, again, _, _ = _values(references, name)
-    if len(again):
-        low, high = float(np.nanmin(again)), float(np.nanmax(again))
-        axes.axhspan(low / factor, high / factor, color=GREY, alpha=0.25, linewidth=0.0)
+    symbols = ", ".join(f"{_symbol(name)}{turns}" for name in group)
+    axes.set_ylabel(f"{symbols} ({prefix}{unit})" if unit else symbols)
+    if len(group) > 1:
+        axes.legend()
 
 
 def _maps(plan: SweepPlan, rows: Sequence[Row], names: Sequence[str]) -> Figure:

@@ -55,7 +55,7 @@ def render_sweep_report(folder: SweepFolder, rows: Sequence[Row]) -> str:
         data_uri(sweep_figure(plan, rows)),
         "Fitted parameters over the set-points",
         "Fitted parameters with standard errors over the set-points as read back; rates are "
-        "divided by 2π. Grey: range of the references. Ω: eigenfrequencies of the fitted pair.",
+        "divided by 2π. Bands: range of the references. Ω: eigenfrequencies of the fitted pair.",
     )
     body = [
         section(
