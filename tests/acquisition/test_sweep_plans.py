@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from optobind.acquisition.estimates import estimate, require_room
 from optobind.acquisition.plans import MonitorPlan, ReheatingPlan
+from optobind.acquisition.suspenders import Picture, SuspendRules, lines_out, troubles
 from optobind.acquisition.sweeps.journal import Journal
 from optobind.acquisition.sweeps.knobs import knob_of
 from optobind.acquisition.sweeps.plan import (
@@ -27,7 +28,6 @@ from optobind.acquisition.sweeps.points import next_point, planned_points, seed_
 from optobind.acquisition.sweeps.rows import Measured, PointFit, Row
 from optobind.acquisition.sweeps.settling import agree, power_of
 from optobind.acquisition.sweeps.table import table_text
-from optobind.acquisition.suspenders import Picture, SuspendRules, lines_out, troubles
 from optobind.instruments.protocols import DigitizerInfo
 from optobind.models.errors import FileError, InputError
 from optobind.models.light import Site, TweezerState
@@ -255,7 +255,7 @@ def test_a_line_that_was_cut_short_is_left_out_and_removed(tmp_path):
         Journal(tmp_path / "j").read()
 
 
-# -- conditions, time and size ----------------------------------------------------------------------
+# -- conditions, time and size --------------------------------------------------------------------
 
 
 def test_rules_say_what_is_wrong_in_words():
