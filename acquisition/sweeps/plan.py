@@ -278,13 +278,8 @@ class SweepPlan(WithKeys):
     def _check_inner(self) -> None:
         try:
             last = steps_of(self.inner)[-1]
-        except (TypeError, AttributeError):
-            last = None
-        if not hasattr(last, "require_gauge"):
-            raise InputError(
-                "plan.inner must be a plan of kind monitor, reheating or sequence, "
-                f"got {type(self.inner).__name__}"
-            )
+        except InputError as error:
+            raise InputError(f"plan.inner: {error}") from None
         if isinstance(last, MonitorPlan) and last.duration is None:
             raise InputError("plan.inner.duration must be a time: a point has to end")
 
