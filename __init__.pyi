@@ -41,6 +41,8 @@ from .acquisition.plans import (
     ReheatingPlan as ReheatingPlan,
     SequencePlan as SequencePlan,
 )
+from .acquisition.sweeps.plan import Axis as Axis, SweepPlan as SweepPlan
+from .acquisition.suspenders import SuspendRules as SuspendRules
 
 # records and their analysis
 from .acquisition.records.opening import open_record as open_record

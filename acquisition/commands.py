@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeAlias, TypeVar
 
+from ..instruments.guard import GuardedLight
 from ..instruments.protocols import AppliedLight
 from ..models.errors import InputError
 from ..models.light import TweezerState
@@ -17,6 +18,7 @@ from .bench import Bench
 
 __all__ = [
     "Command",
+    "check_way",
     "connect",
     "disconnect",
     "release_particles",
@@ -86,6 +88,17 @@ def set_light(state: TweezerState, *, allow_untrapped: bool = False) -> Command[
     def carry_out(bench: Bench) -> Future[AppliedLight]:
         _require_light(bench)
         return bench.light.move(state, allow_untrapped=allow_untrapped)
+
+    return carry_out
+
+
+def check_way(start: TweezerState | None, goal: TweezerState) -> Command[None]:
+    """Refuse light, or the way to it, that is not allowed; sends nothing."""
+
+    def carry_out(bench: Bench) -> None:
+        _require_light(bench)
+        assert bench.rig.light is not None
+        GuardedLight.around(bench.rig.light, bench.rig.trap).check_way(start, goal)
 
     return carry_out
 

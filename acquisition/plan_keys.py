@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from ..models.errors import InputError
 from ..models.units import Number, Quantity, parse_quantity, shorten
@@ -122,6 +122,8 @@ def keys_of(plan: type) -> tuple[PlanKey, ...]:
 class WithKeys:
     """Base of plans: what is given to the constructor is checked against the declarations."""
 
+    _where: ClassVar[str] = "plan"  # what a key belongs to, for messages
+
     def __post_init__(self) -> None:
         """Check every key; numbers of numpy become plain ones.
 
@@ -134,7 +136,7 @@ class WithKeys:
             try:
                 value = declared.check(getattr(self, declared.name))
             except ValueError as error:
-                raise InputError(f"plan.{declared.name} {error}") from None
+                raise InputError(f"{self._where}.{declared.name} {error}") from None
             object.__setattr__(self, declared.name, value)
 
 

@@ -205,8 +205,21 @@ PLANS: dict[str, type[Plan]] = {**STEPS, "sequence": SequencePlan}
 
 
 def steps_of(plan: Plan) -> tuple[MonitorPlan | ReheatingPlan, ...]:
-    """Return the steps of a plan: those of a sequence, else the plan itself."""
-    return plan.steps if isinstance(plan, SequencePlan) else (plan,)
+    """Return the steps of a plan: those of a sequence, else the plan itself.
+
+    Raises
+    ------
+    InputError
+        For anything that is not recorded in one run, such as a sweep.
+    """
+    if isinstance(plan, SequencePlan):
+        return plan.steps
+    if not isinstance(plan, tuple(STEPS.values())):
+        raise InputError(
+            f"a plan of kind {', '.join(PLANS)} is needed, got {type(plan).__name__}; sweeps are "
+            "carried out by optobind run"
+        )
+    return (plan,)
 
 
 def plan_to_dict(plan: Plan) -> dict[str, Any]:

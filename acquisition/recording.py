@@ -44,6 +44,8 @@ class Recording:
         For the manifest.
     stream : Stream
         Just started; nothing has been read from it.
+    seed : int or None
+        With which the simulated world began; None for that of the rig.
 
     Attributes
     ----------
@@ -58,7 +60,9 @@ class Recording:
         If the folder or the file cannot be made.
     """
 
-    def __init__(self, path: Path, rig: Rig, plan: Plan, stream: Stream) -> None:
+    def __init__(
+        self, path: Path, rig: Rig, plan: Plan, stream: Stream, seed: int | None = None
+    ) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -75,7 +79,7 @@ class Recording:
             plan=plan_to_dict(plan),
             detectors=tuple(_described(d, info) for d in rig.detectors),
             calibration={d.name: d.polarity / d.volts_per_metre for d in rig.detectors},
-            seed=rig.seed,
+            seed=rig.seed if seed is None else seed,
         )
         self._stream = stream
         self._recorder = Recorder(path, manifest, chunk_rows=stream.block_rows)

@@ -15,9 +15,10 @@ from ..models.errors import InputError, OptobindError, UnstableModelError
 from ..models.light import TweezerState
 from .apparatus import Apparatus
 from .devices import check_setups
-from .estimate import require_memory_for
+from .estimates import estimate, require_memory_for, require_room
 from .events import EventKind
 from .finalise import Finalise
+from .origin import NO_ORIGIN, RunOrigin
 from .outcome import Outcome, RunOutcome, in_words
 from .plans import Plan, ReheatingPlan, plan_to_dict, steps_of
 from .prediction import NOTICEABLE_GROWTH, open_loop_growth
@@ -44,11 +45,19 @@ class Run:
         The run file.
     name : str
         Such as "run 3".
+    origin : RunOrigin
+        Where it comes from: note, seed, ….
     """
 
-    def __init__(self, plan: Plan, path: Path, name: str = "run 1") -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        path: Path,
+        name: str = "run 1",
+        origin: RunOrigin = NO_ORIGIN,
+    ) -> None:
         self.name = name
-        self._plan, self._path = plan, path
+        self._plan, self._path, self._origin = plan, path, origin
         self._control = RunControl()
         self._ledger = RunReleases(plan, path)
         self._recording: Recording | None = None
@@ -151,6 +160,9 @@ class Run:
 
     def _refuse_impossible(self, apparatus: Apparatus) -> None:
         steps, rig = steps_of(self._plan), apparatus.rig
+        if self._origin.seed is not None and rig.world is None:
+            raise InputError(f"rig {rig.name} ({rig.mode}) is not simulated: it takes no seed")
+        require_room(estimate(self._plan, rig.digitizer.info), self._path.parent)
         if any(isinstance(s, ReheatingPlan) for s in steps) and rig.gate is None:
             raise InputError(
                 f"a reheating plan needs a feedback gate; rig {rig.name} ({rig.mode}) has none"
@@ -172,10 +184,13 @@ class Run:
         """Start digitizer and recorder; what was started is stopped if that fails."""
         from .recording import Recording
 
+        rig, seed = apparatus.rig, self._origin.seed
+        if seed is not None and rig.world is not None:
+            rig.world.renew(seed)
         stream = apparatus.begin_stream(lambda: self._control.unwanted)
         try:
             apparatus.slow.begin()
-            self._recording = Recording(self._path, apparatus.rig, self._plan, stream)
+            self._recording = Recording(self._path, rig, self._plan, stream, seed)
         except BaseException:
             apparatus.end_stream()
             raise
@@ -186,8 +201,8 @@ class Run:
 
     def _begin(self, apparatus: Apparatus, procedure: RunProcedure) -> AppliedLight | None:
         """Write what holds at the beginning, feedback on; return the light read back."""
-        plan = plan_to_dict(self._plan)
-        procedure.event(EventKind.RUN_START, rig=apparatus.rig.name, plan=plan)
+        plan, said = plan_to_dict(self._plan), self._origin.to_dict()
+        procedure.event(EventKind.RUN_START, rig=apparatus.rig.name, plan=plan, **said)
         applied = apparatus.read_light()
         if applied is not None:
             sites = [asdict(site) for site in applied.state.sites]

@@ -22,6 +22,7 @@ from .awake import kept_awake
 from .bench import Bench
 from .commands import Command
 from .feedback import CLOSING_SECONDS
+from .origin import NO_ORIGIN, RunOrigin
 from .outcome import RunOutcome
 from .plans import Plan
 from .run import Run
@@ -113,13 +114,15 @@ class Runner:
             self._refuse_queued()  # closed in between: nobody else would answer
         return future
 
-    def submit_plan(self, plan: Plan, path: Path) -> Future[RunOutcome]:
+    def submit_plan(
+        self, plan: Plan, path: Path, origin: RunOrigin = NO_ORIGIN
+    ) -> Future[RunOutcome]:
         """Queue a run; a stop or an abort reaches it from now on, even before it begins.
 
         The future fails with InputError or DeviceError if the run cannot begin; what goes wrong
         later is in the outcome.
         """
-        run = Run(plan, path, f"run {next(self._numbers)}")
+        run = Run(plan, path, f"run {next(self._numbers)}", origin)
         self._board.expect(run)
         future: Future[RunOutcome] = self.submit(lambda _: self._carry_out(run))
         future.add_done_callback(lambda _: self._board.forget(run))

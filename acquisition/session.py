@@ -24,11 +24,12 @@ from ..models.light import TweezerState
 from . import commands, exclusions
 from .apparatus import Listeners
 from .devices import disconnect
-from .estimate import RunEstimate, estimate_run
+from .estimates import RunEstimate, estimate_run
 from .events import Event, EventKind
 from .live import LiveAnalysis
 from .live_fit import FitProcess
 from .live_reheating import LiveReheating
+from .origin import NO_ORIGIN, RunOrigin
 from .outcome import RunOutcome
 from .plans import Plan, ReheatingPlan
 from .prediction import LightPrediction
@@ -156,6 +157,13 @@ class Session:
         command = commands.set_light(state, allow_untrapped=allow_untrapped)
         return self._runner.submit(command)
 
+    def check_way(self, start: TweezerState | None, goal: TweezerState) -> Future[None]:
+        """Fail with InputError if light, or the way to it, is not allowed; sends nothing.
+
+        ``start`` None is the light that is.
+        """
+        return self._runner.submit(commands.check_way(start, goal))
+
     def set_feedback(self, closed: bool) -> Future[None]:
         """Switch feedback cooling; refused while a run holds the gate."""
         return self._runner.submit(commands.set_feedback(closed))
@@ -228,7 +236,9 @@ class Session:
         """What a run would take; looks at the disk, DeviceError while the rate is not known."""
         return estimate_run(plan, self.rig.digitizer.info, self.run_directory)
 
-    def start(self, plan: Plan, out: Path | None = None) -> Future[RunOutcome]:
+    def start(
+        self, plan: Plan, out: Path | None = None, origin: RunOrigin = NO_ORIGIN
+    ) -> Future[RunOutcome]:
         """Start a run; the future resolves when it has ended.
 
         Parameters
@@ -237,9 +247,12 @@ class Session:
             What to do.
         out : Path or None
             The run file; None for a new folder under ``run_directory``.
+        origin : RunOrigin
+            What the file is to say of where the run comes from; its seed begins a simulated
+            world anew.
         """
         path = new_run_path(self.run_directory, plan.kind) if out is None else out
-        return self._runner.submit_plan(plan, path)
+        return self._runner.submit_plan(plan, path, origin)
 
     def stop_after_repetition(self) -> None:
         """End the run in good order, also one that is yet to begin; does not wait."""

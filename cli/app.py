@@ -17,6 +17,8 @@ from .arguments import (
     FileArgument,
     JsonOption,
     KeyOption,
+    NoteOption,
+    NotifyOption,
     OutOption,
     RateOption,
     RigArgument,
@@ -26,6 +28,7 @@ from .arguments import (
 from .fit_app import fit_app
 from .instruments_app import instruments_app
 from .plan_app import plan_app
+from .runs_app import add_run_commands
 
 __all__ = ["app", "invoke"]
 
@@ -42,6 +45,7 @@ app.add_typer(fit_app, name="fit")
 app.add_typer(instruments_app, name="instruments")
 app.add_typer(config_app, name="config")
 app.add_typer(plan_app, name="plan")
+add_run_commands(app)
 
 
 def _version(show: bool) -> None:
@@ -84,15 +88,43 @@ def run(
     rig: RigOption,
     out: OutOption = None,
     settings: SetOption = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what it would do, how long and how large; no more."),
+    ] = False,
+    note: NoteOption = "",
+    notify: NotifyOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Carry out a plan on a rig and record it."""
+    """Carry out a plan or a sweep on a rig and record it."""
     from .output import require_makeable
 
     require_makeable(out)
-    from .run import run_plan_on_rig
+    from .run import RunOptions, run_plan_on_rig
 
-    code = run_plan_on_rig(plan, rig, out, settings or [], as_json)
+    options = RunOptions(note, notify, dry_run, as_json)
+    code = run_plan_on_rig(plan, rig, out, settings or [], options)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def resume(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a sweep.")],
+    rig: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--rig", help="Shipped rig or a TOML file; that of the sweep by default."),
+    ] = None,
+    accept_light: Annotated[
+        bool, typer.Option("--accept-light", help="Go on though somebody has set the light since.")
+    ] = False,
+    notify: NotifyOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a sweep that was interrupted, at its next point."""
+    from .sweep import resume_sweep
+
+    code = resume_sweep(folder, rig, accept_light, notify, as_json)
     if code:
         raise typer.Exit(code)
 

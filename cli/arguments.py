@@ -16,6 +16,8 @@ __all__ = [
     "IntervalsOption",
     "JsonOption",
     "KeyOption",
+    "NoteOption",
+    "NotifyOption",
     "OutOption",
     "RateOption",
     "RigArgument",
@@ -34,6 +36,18 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 OutOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--out", metavar="DIR", help="Directory for the results."),
+]
+NoteOption = Annotated[
+    str, typer.Option("--note", metavar="TEXT", help="Kept in the run file, for whoever reads it.")
+]
+NotifyOption = Annotated[
+    str,
+    typer.Option(
+        "--notify",
+        metavar="URL|COMMAND",
+        envvar="OPTOBIND_NOTIFY",
+        help="Told of waits and of the end: an address (JSON by POST) or a command.",
+    ),
 ]
 _FORMATS = "Run file, scope's CSV, LeCroy .trc, NPZ, NPY, MATLAB, HDF5, WAV or TDMS"
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help=f"{_FORMATS}.")]

@@ -23,13 +23,15 @@ from .signals import Endings, collected_endings
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..acquisition.origin import RunOrigin
     from ..acquisition.plans import Plan
     from ..acquisition.run import RunOutcome
     from ..acquisition.session import Session
     from ..instruments.protocols import Device
     from ..instruments.rig import Rig
+    from ..models.light import TweezerState
 
-__all__ = ["carry_out", "clock_of", "measure"]
+__all__ = ["carry_out", "clock_of", "connected", "measure"]
 
 _POLL_SECONDS = 0.1
 _CONNECT_SECONDS = 60.0
@@ -37,11 +39,18 @@ _HANGING_SECONDS = 2.0  # a device that hangs while it is connected has nothing 
 _FINALISE_SECONDS = 60.0
 
 
-def measure(rig: Rig, plan: Plan, path: Path | None = None) -> tuple[RunOutcome, int]:
+def measure(
+    rig: Rig,
+    plan: Plan,
+    path: Path | None = None,
+    origin: RunOrigin | None = None,
+    *,
+    light: TweezerState | None = None,
+) -> tuple[RunOutcome, int]:
     """Carry a plan out on a rig in a session of its own, and close that in any case.
 
-    The rig is not connected yet; ``plan``, ``path`` and what is returned are as of
-    :func:`carry_out`.
+    The rig is not connected yet; ``plan``, ``path``, ``origin``, ``light`` and what is returned are
+    as of :func:`carry_out`.
     """
     from ..acquisition.conditions import SIMULATION_LAGS
     from ..acquisition.session import Session
@@ -49,7 +58,7 @@ def measure(rig: Rig, plan: Plan, path: Path | None = None) -> tuple[RunOutcome,
     with collected_endings() as late:
         session = Session(rig, live_fits=False)
         with closing_the_gate(session, lambda: bool(late.numbers)):
-            outcome, interruption = carry_out(session, plan, path)
+            outcome, interruption = carry_out(session, plan, path, origin, light=light)
             lags = [e.text for e in session.take_log() if e.text.startswith(SIMULATION_LAGS)]
             if session.gate_trouble:
                 warn([outcome.words()])
@@ -57,7 +66,14 @@ def measure(rig: Rig, plan: Plan, path: Path | None = None) -> tuple[RunOutcome,
     return outcome, interruption or late.exit_code
 
 
-def carry_out(session: Session, plan: Plan, path: Path | None = None) -> tuple[RunOutcome, int]:
+def carry_out(
+    session: Session,
+    plan: Plan,
+    path: Path | None = None,
+    origin: RunOrigin | None = None,
+    *,
+    light: TweezerState | None = None,
+) -> tuple[RunOutcome, int]:
     """Connect and run a plan to its end with a progress display on stderr.
 
     Parameters
@@ -68,6 +84,10 @@ def carry_out(session: Session, plan: Plan, path: Path | None = None) -> tuple[R
         What to do.
     path : Path or None
         The run file; None for a new folder.
+    origin : RunOrigin or None
+        What the file is to say of where the run comes from; None for what is known now.
+    light : TweezerState or None
+        Light to be set before, unless it is so already.
 
     Returns
     -------
@@ -84,10 +104,15 @@ def carry_out(session: Session, plan: Plan, path: Path | None = None) -> tuple[R
     DeviceError
         If a device does not connect.
     """
+    from ..acquisition.provenance import origin_now
+
     with collected_endings() as endings:
-        _connect(session, endings)
+        connected(session, endings)
         warn(session.slow_troubles())
-        future = session.start(plan, path)
+        applied = session.light().applied
+        if light is not None and (applied is None or applied.state != light):
+            session.set_light(light).result()
+        future = session.start(plan, path, origin_now() if origin is None else origin)
         try:
             _show_progress(session, future, endings)
         except BaseException as error:
@@ -100,8 +125,16 @@ def carry_out(session: Session, plan: Plan, path: Path | None = None) -> tuple[R
         return future.result(), endings.exit_code
 
 
-def _connect(session: Session, endings: Endings) -> None:
-    """Connect every device; a signal, and a device that never answers, end the wait."""
+def connected(session: Session, endings: Endings) -> None:
+    """Connect every device; a signal, and a device that never answers, end the wait.
+
+    Raises
+    ------
+    Interrupted
+        If a signal came meanwhile.
+    DeviceError
+        If a device does not connect.
+    """
     future = session.connect()
     deadline = time.monotonic() + _CONNECT_SECONDS
     while not (future.done() or endings.numbers or time.monotonic() > deadline):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..acquisition.sweeps.plan import SweepPlan
 from ..config.build import build_rig
 from ..config.load import LoadedPlan, read_plan, read_rig
 from ..config.overrides import split_overrides
@@ -19,7 +21,7 @@ from .signals import word_of
 if TYPE_CHECKING:
     from ..acquisition.run import RunOutcome
 
-__all__ = ["run_plan_on_rig"]
+__all__ = ["RunOptions", "run_plan_on_rig"]
 
 # Events of a run that spoil its record, and what is said about them.
 _INCIDENTS = {
@@ -28,15 +30,41 @@ _INCIDENTS = {
 }
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of ``run`` as they were given."""
+
+    note: str = ""
+    notify: str = ""
+    dry_run: bool = False
+    as_json: bool = False
+
+
 def run_plan_on_rig(
-    plan: str, rig: str, out: Path | None, settings: Sequence[str], as_json: bool
+    plan: str, rig: str, out: Path | None, settings: Sequence[str], options: RunOptions
 ) -> int:
     """Load, run and print the path of the run file; return the exit code."""
+    from ..acquisition.notify import Notifier
+    from ..acquisition.provenance import origin_now
+
+    as_json, notifier = options.as_json, Notifier(options.notify, lambda text: warn([text]))
     of_rig, of_plan = split_overrides(settings)
     loaded_plan = _load_plan(plan, of_plan)
     built = build_rig(read_rig(rig, of_rig), watched=False)
+    if options.dry_run:
+        from .dry_run import show_dry_run
+
+        show_dry_run(loaded_plan.plan, built, out, as_json)
+        return 0
+    origin = origin_now(options.note)
+    if isinstance(loaded_plan.plan, SweepPlan):
+        from .sweep import run_sweep
+
+        return run_sweep(loaded_plan.plan, built, out, origin.to_dict(), notifier, as_json)
     path = None if out is None else out / "run.h5"
-    outcome, interruption = measure(built, loaded_plan.plan, path)
+    outcome, interruption = measure(built, loaded_plan.plan, path, origin)
+    notifier.tell(outcome.outcome, outcome.words(), path=str(outcome.path))
+    notifier.finish()
     if outcome.outcome == "failed":
         raise _failure(outcome)
     incidents = _incidents(outcome)

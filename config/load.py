@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from ..acquisition.plans import Plan
+from ..acquisition.sweeps.plan import SweepPlan
 from ..models.errors import FileError, InputError
 from ..models.units import shorten
 from .messages import explain, suggest
@@ -59,7 +60,7 @@ class LoadedPlan:
     """A validated plan with its document; see :class:`LoadedRig`."""
 
     name: str
-    plan: Plan
+    plan: Plan | SweepPlan
     source: dict[str, Any]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..acquisition.plans import Plan
     from ..acquisition.records.record import Record
     from ..acquisition.session import Session
+    from ..acquisition.sweeps.plan import SweepPlan
     from ..instruments.rig import Rig
     from ..models.array import TrapArray
 
@@ -92,7 +93,7 @@ def load_trap(name_or_path: str | Path, settings: Sequence[str] = ()) -> TrapArr
     return build.build_trap(load.read_rig(str(name_or_path), settings).config)
 
 
-def load_plan(name_or_path: str | Path, settings: Sequence[str] = ()) -> Plan:
+def load_plan(name_or_path: str | Path, settings: Sequence[str] = ()) -> Plan | SweepPlan:
     """Load a plan, for :meth:`~optobind.Session.start` or :func:`simulate`.
 
     Parameters
@@ -104,7 +105,7 @@ def load_plan(name_or_path: str | Path, settings: Sequence[str] = ()) -> Plan:
 
     Returns
     -------
-    MonitorPlan, ReheatingPlan or SequencePlan
+    MonitorPlan, ReheatingPlan, SequencePlan or SweepPlan
         Frozen data, SI.
 
     Raises

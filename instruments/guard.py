@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -140,6 +140,40 @@ class GuardedLight:
         """
         self._way(state, allow_untrapped)
 
+    def check_way(self, start: TweezerState | None, goal: TweezerState) -> None:
+        """Refuse a light, or the way to it from another one, that is not allowed.
+
+        Writes nothing. A way that takes too long for one ramp is made in several, see :meth:`legs`.
+
+        Parameters
+        ----------
+        start : TweezerState or None
+            Where the way begins; None for the light that is.
+        goal : TweezerState
+            Where it ends.
+
+        Raises
+        ------
+        InputError, NotTrappedError, DeviceError
+            As :meth:`check`.
+        """
+        self._control.check(goal)
+        if start is None:
+            try:
+                start = self._control.read().state
+            except LightUnknownError:
+                self._allow(_Way(None, goal, 0.0))
+                return
+        for begin, end in pairwise((start, *self.legs(start, goal))):
+            self._allow(_Way(begin, end, self._slew_seconds(begin, end)))
+
+    def legs(self, start: TweezerState, goal: TweezerState) -> tuple[TweezerState, ...]:
+        """Goals of the ramps from one light to another, none longer than allowed; usually one."""
+        seconds = self._slew_seconds(start, goal)
+        count = max(1, math.ceil(seconds / self.limits.longest * (1.0 - _SLACK)))
+        way = _Way(start, goal, seconds)
+        return tuple(way.at(n / count) for n in range(1, count + 1))
+
     def apply(
         self,
         state: TweezerState,
@@ -209,23 +243,32 @@ class GuardedLight:
         except LightUnknownError:
             start = None
         way = _Way(start, goal, 0.0 if start is None else self._seconds(start, goal))
+        self._allow(way, allow_untrapped)
+        return way
+
+    def _allow(self, way: _Way, allow_untrapped: bool = False) -> None:
+        """Refuse a way that leads through light that is not allowed."""
         if way.seconds > 0.0:
             self._check_separations(way)
         if self.trap is not None and not allow_untrapped:
             require_trapped(self.trap, self._points(way, self.trap))
-        return way
 
     def _seconds(self, start: TweezerState, goal: TweezerState) -> float:
-        """Time that the way takes at the allowed slew rates, s."""
+        """Time that the way takes at the allowed slew rates, s; not longer than allowed."""
+        seconds = self._slew_seconds(start, goal)
+        if seconds > self.limits.longest:
+            raise InputError(
+                f"this change takes {seconds:.3g} s at the allowed slew rate, at most "
+                f"{self.limits.longest:g} s: move in smaller steps"
+            )
+        return seconds
+
+    def _slew_seconds(self, start: TweezerState, goal: TweezerState) -> float:
+        """Time that a way takes at the allowed slew rates, s."""
         limits, seconds = self.limits, [0.0]
         for a, b in zip(start.sites, goal.sites, strict=True):
             seconds.append(abs(b.power - a.power) / limits.power_slew)
             seconds.append(math.dist(a.position, b.position) / limits.position_slew)
-        if max(seconds) > limits.longest:
-            raise InputError(
-                f"this change takes {max(seconds):.3g} s at the allowed slew rate, at most "
-                f"{limits.longest:g} s: move in smaller steps"
-            )
         return max(seconds)
 
     def _check_separations(self, way: _Way) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from ..models.array import TrapArray
+from ..models.light import TweezerState
 from .patterns import PatternPlayer
 from .protocols import Device, Digitizer, Gate, Gauge, RFSource, SpotSLM, TweezerControl
 
@@ -34,8 +35,16 @@ class World(Protocol):
         """
         ...
 
-    def growth_rate(self, gate: bool | None = None) -> float:
-        """Growth rate of the closed loop, 1/s, as the gate is or would be; negative if stable."""
+    def growth_rate(self, gate: bool | None = None, light: TweezerState | None = None) -> float:
+        """Growth rate of the closed loop, 1/s, as gate and light are or would be.
+
+        Negative if stable.
+
+        Raises
+        ------
+        InputError
+            For light that does not hold the particles, or cannot be described.
+        """
         ...
 
     def set_gate(self, closed: bool) -> None:
@@ -49,6 +58,16 @@ class World(Protocol):
         ------
         InputError
             Unless exactly two particles are there.
+        """
+        ...
+
+    def renew(self, seed: int) -> None:
+        """Begin anew with a seed: what follows depends on light, gas and seed alone.
+
+        Raises
+        ------
+        InputError
+            While a particle is lost or a pattern is played.
         """
         ...
 

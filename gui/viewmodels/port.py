@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from ...acquisition.estimate import RunEstimate
+    from ...acquisition.estimates import RunEstimate
     from ...acquisition.events import Event
     from ...acquisition.outcome import RunOutcome
     from ...acquisition.plans import Plan

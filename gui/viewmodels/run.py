@@ -22,7 +22,7 @@ from .units import (
 )
 
 if TYPE_CHECKING:
-    from ...acquisition.estimate import RunEstimate
+    from ...acquisition.estimates import RunEstimate
     from ...acquisition.run import RunOutcome
     from ...acquisition.snapshots import SessionStatus
 

@@ -24,7 +24,6 @@ from .world import SimulatedWorld
 __all__ = ["SimulatedGate", "SimulatedGauge", "SimulatedRFSource", "SimulatedSLM"]
 
 _PASCAL_PER_MBAR = 100.0
-_GATE_STREAM = 1  # of the jitter: a stream of its own
 
 
 class SimulatedSLM(SimulatedDevice):
@@ -175,7 +174,6 @@ class SimulatedGate(SimulatedDevice):
     def __init__(self, world: SimulatedWorld, name: str = "gate") -> None:
         super().__init__(name)
         self._world, self._settings = world, world.settings.feedback
-        self._rng = np.random.default_rng((world.settings.seed, _GATE_STREAM))
 
     @property
     def capabilities(self) -> GateCapabilities:
@@ -200,7 +198,7 @@ class SimulatedGate(SimulatedDevice):
         settings = self._settings
         late = settings.switch_delay
         if settings.switch_jitter > 0.0:
-            late += settings.switch_jitter * float(self._rng.uniform(-1.0, 1.0))
+            late += settings.switch_jitter * float(self._world.switch_rng.uniform(-1.0, 1.0))
         after = max(0, round(late * self._world.settings.sample_rate))
         self._world.set_gate(closed, after=after)
 

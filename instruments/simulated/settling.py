@@ -37,13 +37,13 @@ class Settling:
     def __init__(self, rate: float) -> None:
         self._rate = rate
         self._path: LightPath | None = None
-        self._start = 0
+        self._start, self._duration = 0, 0.0
         self._knots: deque[tuple[int, float]] = deque()
 
     def begin(self, path: LightPath, duration: float, position: int) -> None:
         """Follow a path, of a time in s, from a sample on for ``duration`` s."""
         self.end()
-        self._path, self._start = path, position
+        self._path, self._start, self._duration = path, position, duration
         sample = position
         for time in _knots(duration):
             sample = max(sample + 1, position + round(time * self._rate))
@@ -57,6 +57,11 @@ class Settling:
     def light(self, position: int) -> TweezerState | None:
         """Light at a sample; None while it rests."""
         return None if self._path is None else self._path((position - self._start) / self._rate)
+
+    @property
+    def goal(self) -> TweezerState | None:
+        """Light at the last knot; None while it rests."""
+        return None if self._path is None else self._path(self._duration)
 
     def left(self, position: int) -> int:
         """Samples to the next knot; 0 while the light rests."""

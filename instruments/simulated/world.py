@@ -29,6 +29,7 @@ from .stage import Stage
 __all__ = ["SimulatedWorld"]
 
 _SCRATCH = 65536
+_SWITCH_STREAM = 1  # of the seed: the jitter of the gate
 
 
 class SimulatedWorld(Stage):
@@ -47,6 +48,8 @@ class SimulatedWorld(Stage):
         True while nobody samples: then light settles at once and the particles follow it.
     device_rng : numpy.random.Generator
         For the noise of the RF source; the gauge's generator is a child of it.
+    switch_rng : numpy.random.Generator
+        For the jitter of the feedback gate's switch.
 
     Raises
     ------
@@ -60,6 +63,7 @@ class SimulatedWorld(Stage):
         self._light, self._gas = mechanics.light, mechanics.gas
         seeds = np.random.SeedSequence(settings.seed).spawn(4)
         self.device_rng = np.random.default_rng(seeds[3])
+        self.switch_rng = _switch_generator(settings.seed)
         everyone = (True,) * mechanics.particles
         point = mechanics.operating_point(self._light, self._gas, everyone)
         self._engine = Engine(settings, point, seeds)
@@ -144,9 +148,23 @@ class SimulatedWorld(Stage):
         with self._lock:
             return self._engine.closed_loop(gate)
 
-    def growth_rate(self, gate: bool | None = None) -> float:
-        """Largest real part of the closed loop's poles, 1/s; negative when stable."""
-        return self.closed_loop(gate).growth_rate
+    def growth_rate(self, gate: bool | None = None, light: TweezerState | None = None) -> float:
+        """Largest real part of the closed loop's poles, 1/s; negative when stable.
+
+        ``gate`` and ``light`` say what these would be instead of what they are.
+
+        Raises
+        ------
+        NotTrappedError, InputError
+            If that light does not hold the particles, or cannot be described.
+        """
+        if light is None:
+            return self.closed_loop(gate).growth_rate
+        with self._lock:
+            closed = self._engine.gate if gate is None else gate
+            point = self._mechanics.operating_point(light, self._gas, self._engine.present)
+            seeds = np.random.SeedSequence(0).spawn(3)
+            return Engine(self._settings, point, seeds).closed_loop(closed).growth_rate
 
     def truth(self) -> dict[str, float]:
         """Values that a pair fit of the out-of-loop record should find, see :mod:`.truth`.
@@ -239,6 +257,34 @@ class SimulatedWorld(Stage):
             self._engine.install(point, everyone, keep_deviation=False)
             self._engine.thermalise(back)
 
+    def renew(self, seed: int) -> None:
+        """Begin anew at the present light and gas with another seed, as a new world would.
+
+        What is sampled then depends on the light, the gas and the seed alone, whatever was done
+        before: each point of a sweep can be made again by itself.
+
+        Raises
+        ------
+        InputError
+            While a particle is lost or a pattern is played.
+        """
+        with self._lock:
+            if any(self.lost):
+                raise InputError("a particle is lost: reload it, then begin anew")
+            if self.held:
+                raise InputError("a pattern holds the feedback gate: halt it, then begin anew")
+            seeds = np.random.SeedSequence(seed).spawn(4)
+            self.device_rng = np.random.default_rng(seeds[3])
+            self.switch_rng = _switch_generator(seed)
+            self._light, gate = self._settling.goal or self._light, self._engine.gate
+            self._settling.end()
+            everyone = (True,) * self._mechanics.particles
+            point = self._mechanics.operating_point(self._light, self._gas, everyone)
+            self._engine = Engine(self._settings, point, seeds)
+            self._engine.switch(gate)
+            self._engine.thermalise(range(self._mechanics.particles))
+            self._warm = False
+
     # -- production -------------------------------------------------------------------------------
 
     def warm_up(self) -> None:
@@ -330,3 +376,8 @@ class SimulatedWorld(Stage):
         self._engine.rest(self.equilibrium)
         point, present = self._solve(self._light)
         self._engine.install(point, present, keep_deviation=False)
+
+
+def _switch_generator(seed: int) -> np.random.Generator:
+    """Generator of the gate's jitter."""
+    return np.random.default_rng((seed, _SWITCH_STREAM))

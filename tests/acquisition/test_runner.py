@@ -135,7 +135,7 @@ class ShownWorld:
     def __init__(self) -> None:
         self.rig: Rig | None = None
 
-    def growth_rate(self, gate: bool | None = None) -> float:
+    def growth_rate(self, gate: bool | None = None, light: object = None) -> float:
         assert self.rig is not None
         assert self.rig.light is not None
         time.sleep(0.002)

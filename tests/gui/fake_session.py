@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from optobind.acquisition.estimate import estimate_run
+from optobind.acquisition.estimates import estimate_run
 from optobind.acquisition.releases import ReleaseCount
 from optobind.acquisition.snapshots import (
     FitSnapshot,

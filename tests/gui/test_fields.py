@@ -132,7 +132,7 @@ def test_what_a_run_takes_is_shown_before_start_and_follows_the_fields(window, s
 
 
 def test_a_plan_larger_than_the_disk_says_when_it_is_full():
-    from optobind.acquisition.estimate import RunEstimate
+    from optobind.acquisition.estimates import RunEstimate
     from optobind.gui.viewmodels.run import estimate_text
 
     text, severity = estimate_text(RunEstimate(3600.0, 7_200_000_000, 10**12, 8e6, 8 * 10**9))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from optobind.acquisition.estimate import estimate_run, require_memory_for
+from optobind.acquisition.estimates import estimate_run, require_memory_for
 from optobind.acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan
 from optobind.acquisition.timing import Cycle
 from optobind.instruments.protocols import DigitizerInfo

@@ -1,0 +1,201 @@
+"""What lies in a folder of runs: run files and sweeps, with what they say of themselves.
+
+Tags are kept beside the data, in ``tags.json`` of a folder: no file of samples is touched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..models.errors import FileError, InputError
+from ..models.json_values import json_text
+from .events import EventKind
+from .runfile import RunFile
+from .sweeps.folder import SweepFolder, is_sweep_folder
+from .sweeps.points import planned_points
+from .sweeps.table import replace_text
+
+__all__ = ["CatalogueEntry", "catalogue", "change_tags", "origin_of", "tags_of"]
+
+_DEPTH = 3
+_TAGS = "tags.json"
+_LONGEST_TAG = 60
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """One run or sweep.
+
+    Attributes
+    ----------
+    path : Path
+        The run file, or the folder of a sweep.
+    kind : str
+        "monitor", "reheating", "sequence" or "sweep"; "damaged" for a file that cannot be read.
+    mode : str
+        "LIVE", "SIM" or "REPLAY".
+    created : float
+        s since the epoch.
+    state : str
+        How it ended, or why it cannot be read.
+    size : str
+        Samples, or points of those planned.
+    rig, note : str
+        As it says.
+    tags : tuple of str
+        Given by hand.
+    """
+
+    path: Path
+    kind: str
+    mode: str
+    created: float
+    state: str
+    size: str
+    rig: str = ""
+    note: str = ""
+    tags: tuple[str, ...] = ()
+
+    def matches(self, words: Iterable[str]) -> bool:
+        """Whether each word stands somewhere in what is known of it."""
+        parts = (str(self.path), self.kind, self.mode, self.state, self.rig, self.note, *self.tags)
+        text = " ".join(parts).lower()
+        return all(word.lower() in text for word in words)
+
+
+def catalogue(folder: Path) -> list[CatalogueEntry]:
+    """Return what lies in a folder, the oldest first; points of sweeps are not listed singly.
+
+    Raises
+    ------
+    FileError
+        If there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileError(f"{folder} is no folder")
+    found = [_entry(path) for path in _found(folder, 0)]
+    return sorted(found, key=lambda entry: (entry.created, str(entry.path)))
+
+
+def _found(folder: Path, depth: int) -> Iterator[Path]:
+    if is_sweep_folder(folder):
+        yield folder
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False) and depth < _DEPTH:
+            yield from _found(path, depth + 1)
+        elif path.suffix.lower() in (".h5", ".hdf5") and entry.is_file():
+            yield path
+
+
+def _entry(path: Path) -> CatalogueEntry:
+    try:
+        return _of_sweep(path) if path.is_dir() else _of_run(path)
+    except InputError as error:
+        created = path.stat().st_mtime if path.exists() else 0.0
+        return CatalogueEntry(path, "damaged", "", created, str(error), "")
+
+
+def _of_sweep(path: Path) -> CatalogueEntry:
+    folder = SweepFolder(path)
+    rows = folder.rows()
+    closed = [e for e in folder.journal.read() if e["event"] == "closed"]
+    planned = len(planned_points(folder.plan))
+    return CatalogueEntry(
+        path,
+        "sweep",
+        folder.header.mode,
+        folder.header.created,
+        str(closed[-1]["state"]) if closed else "interrupted",
+        f"{len(rows)} of {max(planned, len(rows))} points",
+        str(folder.header.config.get("name", "")),
+        str(folder.header.origin.get("note", "")),
+        tags_of(path),
+    )
+
+
+def _of_run(path: Path) -> CatalogueEntry:
+    with RunFile.open(path) as run:
+        m, samples, origin = run.manifest, run.rows, origin_of(run)
+    return CatalogueEntry(
+        path,
+        str(m["plan"].get("kind", "")),
+        str(m["mode"]),
+        float(m["created"]),
+        str(m["outcome"] or m["state"]),
+        f"{samples} samples",
+        str(m["config"].get("name", "")),
+        str(origin.get("note", "")),
+        tags_of(path),
+    )
+
+
+def origin_of(run: RunFile) -> dict[str, Any]:
+    """Return what a run says of where it comes from: the payload of its first event."""
+    for event in run.each_event():
+        return dict(event.payload) if event.kind is EventKind.RUN_START else {}
+    return {}
+
+
+def _tag_file(path: Path) -> tuple[Path, str]:
+    """File of tags, and the name that stands for a run within it."""
+    return (path / _TAGS, ".") if path.is_dir() else (path.parent / _TAGS, path.name)
+
+
+def _read_tags(file: Path) -> dict[str, list[str]]:
+    try:
+        found = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError):
+        raise FileError(f"{file} cannot be read: mend or remove it") from None
+    if not isinstance(found, dict) or not all(isinstance(tags, list) for tags in found.values()):
+        raise FileError(f"{file} is no file of tags: mend or remove it")
+    return {str(name): [str(tag) for tag in tags] for name, tags in found.items()}
+
+
+def tags_of(path: Path) -> tuple[str, ...]:
+    """Return the tags of a run file or a sweep.
+
+    Raises
+    ------
+    FileError
+        If the file of tags cannot be read.
+    """
+    file, name = _tag_file(path)
+    return tuple(_read_tags(file).get(name, ()))
+
+
+def change_tags(path: Path, add: Iterable[str] = (), remove: Iterable[str] = ()) -> tuple[str, ...]:
+    """Give tags to a run or take them away; return those that it has then.
+
+    Raises
+    ------
+    InputError
+        For a tag that is empty or too long.
+    FileError
+        If the file of tags cannot be read or written, or there is no such run.
+    """
+    if not path.exists():
+        raise FileError(f"{path} does not exist")
+    wanted = [tag.strip() for tag in add]
+    for tag in wanted:
+        if not tag or len(tag) > _LONGEST_TAG:
+            raise InputError(f"a tag has 1 … {_LONGEST_TAG} characters, got {tag[:70]!r}")
+    file, name = _tag_file(path)
+    known = _read_tags(file)
+    gone = set(remove)
+    tags = [tag for tag in dict.fromkeys([*known.get(name, ()), *wanted]) if tag not in gone]
+    known[name] = tags
+    replace_text(file, json_text({n: t for n, t in known.items() if t}, indent=2) + "\n")
+    return tuple(tags)

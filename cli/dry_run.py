@@ -1,0 +1,171 @@
+"""``optobind run --dry-run``: what a plan would do, how long, and whether it fits; nothing is sent.
+
+Devices are not touched: set-points are compared with the rig's model and, in a simulated
+laboratory, with the limits of its devices; those of real devices are looked at on connecting.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..models.errors import DeviceError, InputError
+from .output import print_json, print_result
+
+if TYPE_CHECKING:
+    from ..acquisition.estimates import Estimate
+    from ..acquisition.plans import Plan
+    from ..acquisition.sweeps.plan import SweepPlan
+    from ..instruments.rig import Rig
+    from ..models.light import TweezerState
+
+__all__ = ["show_dry_run"]
+
+_SHOWN = 40  # lines of set-points in a table
+
+
+def show_dry_run(plan: Plan | SweepPlan, rig: Rig, out: Path | None, as_json: bool) -> None:
+    """Print limits, set-points, time and size of a plan.
+
+    Raises
+    ------
+    InputError
+        If the plan is not allowed on this rig, or does not fit on the disk.
+    """
+    from ..acquisition.estimates import estimate, free_at, require_room
+    from ..acquisition.plans import ReheatingPlan, steps_of
+    from ..acquisition.sweeps.plan import SweepPlan
+
+    inner = plan.inner if isinstance(plan, SweepPlan) else plan
+    if rig.gate is None and any(isinstance(step, ReheatingPlan) for step in steps_of(inner)):
+        raise InputError(
+            f"a reheating plan needs a feedback gate; rig {rig.name} ({rig.mode}) has none"
+        )
+    folder = Path("runs") if out is None else out
+    found = estimate(plan, rig.digitizer.info)
+    points = _points(plan, rig) if isinstance(plan, SweepPlan) else []
+    require_room(found, folder)
+    values = _values(plan, rig, found, free_at(folder), points)
+    if as_json:
+        print_json(values)
+    else:
+        print_result(*_lines(plan, values))
+
+
+def _points(plan: SweepPlan, rig: Rig) -> list[dict[str, Any]]:
+    """Every point that is known beforehand: its number, kind, values, and why it is refused."""
+    from ..acquisition.sweeps.folder import SweepHeader
+    from ..acquisition.sweeps.points import planned_points
+    from ..acquisition.sweeps.runner import refusal
+    from ..acquisition.sweeps.stations import Stations
+
+    light = _configured(rig)
+    stations = Stations(rig, SweepHeader(plan, rig.mode, {}, light), {})
+    refused = stations.refused((), lambda start, goal: _check(rig, start or light, goal))
+    if refused and plan.on_refused == "end":
+        raise InputError(refusal(refused))
+    return [
+        {
+            "point": point.number,
+            "kind": point.kind,
+            "setting": dict(zip(stations.names, stations.target(point).setting, strict=True)),
+            "refused": refused.get(point.number, ""),
+        }
+        for point in planned_points(plan)
+    ]
+
+
+def _configured(rig: Rig) -> TweezerState:
+    """Light as the rig's file has it."""
+    from ..models.light import Site, TweezerState
+
+    if rig.trap is None:
+        raise InputError(f"rig {rig.name} has no tweezers: there is nothing that could be swept")
+    return TweezerState(
+        tuple(Site(t.position, t.power, t.phase, t.detuning) for t in rig.trap.tweezers)
+    )
+
+
+def _check(rig: Rig, start: TweezerState, goal: TweezerState) -> None:
+    """Refuse light that the model or, where they can be asked, the devices do not allow."""
+    from ..instruments.guard import GuardedLight
+
+    assert rig.light is not None
+    guard = GuardedLight.around(rig.light, rig.trap)
+    try:
+        guard.check_way(start, goal)
+    except DeviceError:  # not connected: what the model says is what can be said
+        if rig.trap is not None:
+            rig.trap.with_light(goal).equilibrium()
+
+
+def _values(
+    plan: Plan | SweepPlan,
+    rig: Rig,
+    found: Estimate,
+    free: int,
+    points: list[dict[str, Any]],
+) -> dict[str, Any]:
+    info = rig.digitizer.info
+    return {
+        "kind": plan.kind,
+        "rig": rig.name,
+        "mode": rig.mode,
+        "sample_rate": info.sample_rate,
+        "channels": list(info.channels),
+        "points": found.points,
+        "seconds": found.seconds,
+        "bytes": found.size,
+        "most_points": found.most_points,
+        "most_seconds": found.most_seconds,
+        "most_bytes": found.most_size,
+        "free_bytes": free,
+        "set_points": points,
+    }
+
+
+def _lines(plan: Plan | SweepPlan, values: dict[str, Any]) -> list[Any]:
+    """Lay it out for reading."""
+    from rich.table import Table
+
+    rows = values["set_points"]
+    table = Table(title="set-points (SI)", title_justify="left")
+    names = list(rows[0]["setting"]) if rows else []
+    for head in ("point", "kind", *names, "remarks"):
+        table.add_column(head, justify="left" if head in ("kind", "remarks") else "right")
+    for row in rows[:_SHOWN]:
+        cells = [f"{value:.6g}" for value in row["setting"].values()]
+        table.add_row(str(row["point"]), row["kind"], *cells, row["refused"])
+    left = len(rows) - _SHOWN
+    parts: list[Any] = [table] if rows else []
+    if left > 0:
+        parts.append(f"… and {left} more (all of them with --json)")
+    runs = f"{values['points']} points, " if rows else ""
+    parts.append(
+        f"{runs}{_time(values['seconds'])} of samples, {_size(values['bytes'])} "
+        f"({_size(values['free_bytes'])} are free)"
+    )
+    if values["most_bytes"] > values["bytes"]:
+        most = f"{values['most_points']} points, " if rows else ""
+        parts.append(
+            f"at most {most}{_time(values['most_seconds'])}, {_size(values['most_bytes'])}, with "
+            "everything that may be repeated or added"
+        )
+    parts.append("nothing was sent: this is a dry run")
+    return parts
+
+
+def _time(seconds: float) -> str:
+    if not math.isfinite(seconds):
+        return "until stopped"
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2.0 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def _size(size: float) -> str:
+    if not math.isfinite(size):
+        return "any number of bytes"
+    return f"{size / 1e9:.3g} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"
