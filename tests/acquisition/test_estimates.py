@@ -17,7 +17,9 @@ def test_time_samples_and_size_are_those_of_the_plan(tmp_path: Path):
     plan = SequencePlan((MonitorPlan(2.0), ReheatingPlan(repetitions=500)))
     found = estimate_run(plan, INFO, tmp_path / "runs" / "not yet")
     assert found.seconds == pytest.approx(3.0)
-    assert (found.samples, found.size) == (6_000_000, 24_000_000)
+    assert found.samples == 6_000_000
+    assert found.size is not None
+    assert 24_000_000 < found.size < 27_000_000  # and what the file says about them
     assert found.free is not None
     assert found.refused == ""
 
