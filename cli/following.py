@@ -86,7 +86,7 @@ def carry_out(session: Session, plan: Plan, path: Path | None = None) -> tuple[R
     """
     with collected_endings() as endings:
         _connect(session, endings)
-        warn(session.slow_troubles())
+        warn([*session.remarks(), *session.slow_troubles()])
         future = session.start(plan, path)
         try:
             _show_progress(session, future, endings)

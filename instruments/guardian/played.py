@@ -51,6 +51,11 @@ class PlayedGate:
         limits = getattr(self._gate, "capabilities", GateCapabilities())
         return replace(limits, hardware_timed=True)
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user of the gate should know."""
+        return tuple(getattr(self._gate, "remarks", ()))
+
     def connect(self) -> str:
         """Connect the gate; the player is connected when it is needed."""
         return self._gate.connect()
