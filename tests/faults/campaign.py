@@ -63,6 +63,7 @@ class Found:
     wrong: list[str]
     closing: float | None
     log: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def acts_of(bench: Bench, seed: int, first: int, count: int) -> Iterator[Act]:
@@ -81,7 +82,7 @@ def acts_of(bench: Bench, seed: int, first: int, count: int) -> Iterator[Act]:
         yield Act(line, phase, strike)
 
 
-def carry_out(bench: Bench, acts: list[Act]) -> list[Found]:
+def carry_out(bench: Bench, acts: list[Act], log: Path | None = None) -> list[Found]:
     """Meet the faults one after the other on one laboratory; look at what is left at the end."""
     mark = f"{os.getpid()}-{time.monotonic_ns()}"
     os.environ["OPTOBIND_FAULTS"] = mark  # children carry it, whatever session they are in
@@ -92,18 +93,25 @@ def carry_out(bench: Bench, acts: list[Act]) -> list[Found]:
         try:
             for act in acts:
                 found.append(_one(bench, experiment, act))
+                _note(found[-1], log)
         finally:
             experiment.close()
             laboratory.close()
-    left = _left(mark)
-    if left and found:
-        found[-1].wrong += left
+    if left := _left(mark):
+        found.append(Found("left behind", {"bench": asdict(bench)}, left, None))
+        _note(found[-1], log)
     return found
+
+
+def _note(one: Found, log: Path | None) -> None:
+    if log is not None:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(one)) + "\n")
 
 
 def _one(bench: Bench, experiment: Experiment, act: Act) -> Found:
     experiment.log = []
-    closing = None
+    closing, begin = None, time.monotonic()
     try:
         seen = experiment.play(act)
         wrong, closing = judge(seen), closing_time(seen)
@@ -112,7 +120,8 @@ def _one(bench: Bench, experiment: Experiment, act: Act) -> Found:
         experiment.laboratory.heal()
     if wrong:
         experiment.close()  # the next fault meets a new session
-    return Found(bench.family(act.line), asdict(act), wrong, closing, list(experiment.log))
+    took = time.monotonic() - begin
+    return Found(bench.family(act.line), asdict(act), wrong, closing, list(experiment.log), took)
 
 
 def _left(mark: str) -> list[str]:
@@ -157,22 +166,20 @@ def run(seed: int, count: int, jobs: int, log: Path | None = None, part: int = 1
     found: list[Found] = []
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
-        waiting = {pool.submit(carry_out, bench, acts): bench for bench, acts in parts}
+        waiting = {pool.submit(carry_out, bench, acts, log): bench for bench, acts in parts}
         for done in as_completed(waiting):
             for one in done.result():
                 found.append(one)
-                _tell(one, log)
+                _tell(one)
             sys.stderr.write(f"\r{len(found)} faults, {sum(bool(f.wrong) for f in found)} bad ")
             sys.stderr.flush()
     return found
 
 
-def _tell(one: Found, log: Path | None) -> None:
-    if log is not None:
-        with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(one)) + "\n")
+def _tell(one: Found) -> None:
     if one.wrong:
         print(f"\n{one.family} {one.act}", *one.wrong, "log:", *one.log[-12:], sep="\n   ")
+        sys.stdout.flush()
 
 
 def table(found: list[Found]) -> str:
@@ -182,7 +189,7 @@ def table(found: list[Found]) -> str:
     rows = [f"{head}{'all':>8}{'wrong':>8}{'slowest, s':>12}"]
     for family in [*families, "all"]:
         these = [one for one in found if family in (one.family, "all")]
-        kinds = Counter(one.act["strike"]["kind"] for one in these)
+        kinds = Counter(one.act["strike"]["kind"] for one in these if "strike" in one.act)
         slowest = max((one.closing or 0.0 for one in these), default=0.0)
         rows.append(
             f"{family:28}"
