@@ -17,7 +17,6 @@ from optobind.acquisition.plans import MonitorPlan, Plan, ReheatingPlan
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.session import Session
 from optobind.acquisition.slow_pace import Pace
-from optobind.instruments.protocols import DeviceState
 from optobind.models.errors import OptobindError
 from optobind.models.light import TweezerState
 
@@ -30,7 +29,6 @@ PHASES = (
 )  # fmt: skip
 LONGEST = 60.0  # s, of anything that a fault may hold up
 _RAISE = 1.06  # of the power in a ramp
-_GOOD = (DeviceState.READY, DeviceState.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -77,32 +75,27 @@ class Experiment:
                 run_directory=self.folder,
                 slow_pace=Pace(period=0.1, first_wait=0.1, longest_wait=0.5),
             )
-        session = self.session
-        self._connect_again()
+        until = time.monotonic() + LONGEST
+        while True:
+            try:
+                self._prepare(self.session)
+                return self.session
+            except OptobindError as error:
+                if time.monotonic() > until:
+                    self.trouble.append(f"no way back though the lines are good: {error}")
+                    raise
+                self.log.append(f"not yet ready: {error}")
+                time.sleep(0.1)
+
+    def _prepare(self, session: Session) -> None:
+        """Do what a user does: connect what is away, light as it was, feedback on."""
+        session.connect().result(LONGEST)
         light = session.rig.light
         assert light is not None
         if self._base is None:
             self._base = light.read().state
         session.set_light(self._base).result(LONGEST)
         session.set_feedback(True).result(LONGEST)
-        return session
-
-    def _connect_again(self) -> None:
-        """Connect until all is well; a line that is good again must be enough."""
-        assert self.session is not None
-        until = time.monotonic() + LONGEST
-        while True:
-            try:
-                self.session.connect().result(LONGEST)
-            except OptobindError as error:
-                if time.monotonic() > until:
-                    self.trouble.append(f"no way back though the line is good: {error}")
-                    raise
-                time.sleep(0.1)
-                continue
-            driven = list(self.session.rig.driven())
-            if all(device.state in _GOOD for _, device in driven):
-                return
 
     def close(self) -> None:
         """End the session as a user does."""

@@ -81,9 +81,10 @@ class ProxiedLaboratory:
         terminals: tuple[str, ...] = (),
     ) -> None:
         self.dialects = {"rf": rf, "gauge": gauge, "input": digitizer, "gate": "ni"}
-        rate = "500 kHz" if digitizer == "ni" else "488.28125 kHz"
+        rate = "250 kHz" if digitizer == "ni" else "244.140625 kHz"
         settings = ["simulation.clock=real-time", f"devices.digitizer.sample_rate={rate}"]
         settings.append(f"devices.rf.carrier={_CARRIERS.get(rf, '80 MHz')}")
+        settings.append("devices.rf.site_power=0.35 W")  # an AA makes no less than 0 dBm
         self._loaded = read_rig("simulated-pair", settings)
         built = build_rig(self._loaded)
         self.heard: list[tuple[float, int, RFTone]] = []
@@ -108,7 +109,7 @@ class ProxiedLaboratory:
         """A new rig of real drivers, through the proxies."""
         document = client_rig(self._loaded, self._served)
         devices, lines = document["devices"], self.lines
-        devices["rf"] |= {"address": lines["rf"].address, "timeout": "0.5 s"}
+        devices["rf"] |= {"address": lines["rf"].address, "timeout": "1.5 s"}
         devices["gauge"] |= {"address": lines["gauge"].address, "timeout": "0.5 s"}
         devices["gate"] |= {"grpc": lines["gate"].grpc, "timeout": "1 s"}
         devices["light"]["power_slew"] = "0.04 W/s"
@@ -119,7 +120,7 @@ class ProxiedLaboratory:
             devices["digitizer"] = {
                 "driver": "redpitaya", "host": "127.0.0.1", "port": lines["input"].port,
                 "channels": [1, 2], "sample_rate": devices["digitizer"]["sample_rate"],
-                "full_scale": devices["digitizer"]["full_scale"], "timeout": "0.5 s",
+                "full_scale": "20 V", "timeout": "0.5 s",
             }  # fmt: skip
         return build_rig(LoadedRig(document["name"], rig_from_dict(document), document))
 
