@@ -12,6 +12,7 @@ from typing import Any
 
 from ...models.errors import DeviceError, InputError
 from ..capabilities import GateCapabilities
+from ..driver import ReservedError
 from ..protocols import DeviceState, Gate, LendsLine
 
 __all__ = ["PLAYER_CALLS", "PlayedGate"]
@@ -127,7 +128,13 @@ class PlayedGate:
         player = self._player if method in ("connect", "disconnect") else self._ready()
         if method == "arm":
             self._busy = True
-        value = getattr(player, method)(*arguments)
+        try:
+            value = getattr(player, method)(*arguments)
+        except ReservedError:
+            if method != "halt":
+                raise
+            self.lend()  # the gate has been closed and has its line back: the player is told after
+            value = player.halt()
         if method == "connect":
             doubts = tuple(getattr(player, "doubts", ()))
             return value, player.capabilities, player.offset, doubts
