@@ -19,6 +19,7 @@ from .proxy import Proxy
 
 _LOOK = 0.002  # s between two looks at the gate
 _CARRIERS = {"rigol-dg1000z": "40 MHz"}  # the others reach 80 MHz
+_FULL_POWERS = {"aa-mdsnc": "0.35 W"}  # an AA makes no less than 0 dBm, a Novatech no more than 0.5 V
 
 
 class _HeardSource:
@@ -84,7 +85,7 @@ class ProxiedLaboratory:
         rate = "250 kHz" if digitizer == "ni" else "244.140625 kHz"
         settings = ["simulation.clock=real-time", f"devices.digitizer.sample_rate={rate}"]
         settings.append(f"devices.rf.carrier={_CARRIERS.get(rf, '80 MHz')}")
-        settings.append("devices.rf.site_power=0.35 W")  # an AA makes no less than 0 dBm
+        settings.append(f"devices.rf.site_power={_FULL_POWERS.get(rf, '1 W')}")
         self._loaded = read_rig("simulated-pair", settings)
         built = build_rig(self._loaded)
         self.heard: list[tuple[float, int, RFTone]] = []
