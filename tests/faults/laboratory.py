@@ -106,8 +106,8 @@ class ProxiedLaboratory:
             "gate": Proxy(card),
         }
 
-    def rig(self) -> Rig:
-        """A new rig of real drivers, through the proxies."""
+    def document(self) -> dict[str, Any]:
+        """The rig file that connects through the proxies."""
         document = client_rig(self._loaded, self._served)
         devices, lines = document["devices"], self.lines
         devices["rf"] |= {"address": lines["rf"].address, "timeout": "1.5 s"}
@@ -123,6 +123,11 @@ class ProxiedLaboratory:
                 "channels": [1, 2], "sample_rate": devices["digitizer"]["sample_rate"],
                 "full_scale": "20 V", "timeout": "0.5 s",
             }  # fmt: skip
+        return document
+
+    def rig(self) -> Rig:
+        """A new rig of real drivers, through the proxies."""
+        document = self.document()
         return build_rig(LoadedRig(document["name"], rig_from_dict(document), document))
 
     def tones(self) -> list[RFTone]:
