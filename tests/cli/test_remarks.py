@@ -21,7 +21,14 @@ def test_what_devices_say_on_connect_is_in_the_record_and_on_the_terminal(
     monkeypatch.setattr(type(rig.digitizer), "remarks", (remark,), raising=False)
     monkeypatch.setattr("optobind.cli.run.build_rig", lambda _loaded, **_: rig)
     answer = optobind(
-        "run", "monitor", "--rig", "simulated-pair", "--out", tmp_path, "--set", "plan.duration=10 ms"
+        "run",
+        "monitor",
+        "--rig",
+        "simulated-pair",
+        "--out",
+        tmp_path,
+        "--set",
+        "plan.duration=10 ms",
     )
     assert answer.code == 0
     assert answer.err.splitlines().count(f"warning: {remark}") == 1

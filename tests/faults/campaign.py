@@ -67,7 +67,7 @@ class Found:
 
 
 def acts_of(bench: Bench, seed: int, first: int, count: int) -> Iterator[Act]:
-    """Acts number first … first + count - 1 of a bench: phases and lines in turn, all else drawn."""
+    """Acts number ``first`` and following of a bench: phases and lines in turn, all else drawn."""
     for number in range(first, first + count):
         dice = random.Random(f"{seed} {bench} {number}")
         line = bench.struck[number % len(bench.struck)]

@@ -19,7 +19,7 @@ from .proxy import Proxy
 
 _LOOK = 0.002  # s between two looks at the gate
 _CARRIERS = {"rigol-dg1000z": "40 MHz"}  # the others reach 80 MHz
-_FULL_POWERS = {"aa-mdsnc": "0.35 W"}  # an AA makes no less than 0 dBm, a Novatech no more than 0.5 V
+_FULL_POWERS = {"aa-mdsnc": "0.35 W"}  # an AA makes no less than 0 dBm
 
 
 class _HeardSource:

@@ -1,6 +1,6 @@
 """Lines between a driver and its served device that go wrong on request, and log every byte.
 
-A proxy stands on the way: delays, drips, cuts, freezes, garbles or floods for some time, then heals.
+A proxy delays, drips, cuts, freezes, garbles or floods for some time, then heals.
 """
 
 from __future__ import annotations

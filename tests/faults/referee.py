@@ -145,9 +145,7 @@ def lines_of(pieces: Iterable[tuple[float, bytes]]) -> Iterable[tuple[float, str
         yield from ((at, line.decode("latin-1").strip()) for line in whole if line.strip())
 
 
-def _judge_bytes(
-    what: str, pieces: Iterable[tuple[float, bytes]], seen: Evidence
-) -> list[str]:
+def _judge_bytes(what: str, pieces: Iterable[tuple[float, bytes]], seen: Evidence) -> list[str]:
     """No command lowers an amplitude or switches anything off."""
     (pattern, volts), off = _LANGUAGES[seen.dialect]
     found = []

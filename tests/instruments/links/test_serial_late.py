@@ -62,7 +62,8 @@ def test_the_answer_to_a_question_of_before_is_not_read_as_the_next_one(monkeypa
             hasty.query("before")
         hasty.close()
         # Open, but for throwing away what waits.
-        monkeypatch.setattr(visa, "_send_at_once", lambda _: threading.Timer(LATE, device.let_go).start())
+        late = threading.Timer(LATE, device.let_go)
+        monkeypatch.setattr(visa, "_send_at_once", lambda _: late.start())
         link = VisaLink(address, timeout=30.0)
         link.open()
         assert link.query("now") == "now"
