@@ -66,7 +66,8 @@ class ConditionWatch:
     def lost_samples(self, sample: int, lost: int) -> None:
         """Note that the digitizer lost samples before ``sample``.
 
-        A simulation that is slower than the clock says so once a stream: no card lost anything.
+        A simulation that is slower than the clock says so once a stream: no card lost anything. So
+        does a digitizer that samples nothing while it hands over a buffer (``pauses``).
         """
         if self._rig.world is not None:
             if not self._lags:
@@ -76,6 +77,15 @@ class ConditionWatch:
                     f"{SIMULATION_LAGS}: {lost} samples skipped before sample "
                     f"{sample}, and further ones as need be, {where}; use --set "
                     'simulation.clock="fast" or a lower sample rate, or close other programs',
+                )
+            self._lags = True
+            return
+        if getattr(self._rig.digitizer, "pauses", False):  # by nature: said once a stream
+            if not self._lags:
+                self._log.add(
+                    "warning",
+                    f"the digitizer pauses between its buffers ({lost} samples before sample "
+                    f"{sample}, and so on): each gap is marked in the record",
                 )
             self._lags = True
             return

@@ -13,7 +13,7 @@ from .runner_state import StateBoard
 from .slots import LogBook
 from .slow_channels import SlowChannels
 
-__all__ = ["RigDevices", "check_setups", "disconnect"]
+__all__ = ["RigDevices", "check_setups", "disconnect", "remarks_of"]
 
 _GOOD = (DeviceState.READY, DeviceState.RUNNING)
 _LIGHT = ("slm", "rf")
@@ -164,6 +164,17 @@ def check_setups(rig: Rig, log: LogBook) -> None:
         look = getattr(device, "check_setup", None)
         for remark in () if look is None else look():
             log.add("warning", remark)
+
+
+def remarks_of(rig: Rig) -> list[str]:
+    """What the user of the devices should know, as they say it now; slow ones have nothing to say.
+
+    Parameters
+    ----------
+    rig : Rig
+        Connected.
+    """
+    return [remark for _, device in rig.driven() for remark in getattr(device, "remarks", ())]
 
 
 def disconnect(rig: Rig, log: LogBook) -> None:

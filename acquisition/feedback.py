@@ -100,6 +100,7 @@ class FeedbackGate:
         self._on_state = on_state
         self._state = GateState()
         self._due = 0.0
+        self._told: set[str] = set()  # remarks of the gate that were said
         self._given_up = threading.Event()
 
     @property
@@ -111,6 +112,11 @@ class FeedbackGate:
     def trouble(self) -> str:
         """The line "GATE STILL OPEN …" while the gate has to be closed and cannot; else empty."""
         return self._state.trouble
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user of the gate should know, such as what does not watch it."""
+        return tuple(getattr(self._gate, "remarks", ()))
 
     def _become(self, closed: bool | None, opened: bool, trouble: str = "") -> None:
         before, self._state = self._state, GateState(closed, opened, trouble)
@@ -194,7 +200,15 @@ class FeedbackGate:
                 f"feedback was not switched off: {error} (feedback is on)"
             ) from error
         self._become(False, opened=True)
+        self._tell_remarks()
         return "; ".join(incidents + self._incidents())
+
+    def _tell_remarks(self) -> None:
+        """Say each remark once, on the terminal as well: feedback is off."""
+        for remark in self.remarks:
+            if remark not in self._told:
+                self._told.add(remark)
+                self._log.shout("warning", remark)
 
     # -- played by a card -----------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from ..instruments.protocols import AppliedLight
 from ..models.errors import InputError, OptobindError, UnstableModelError
 from ..models.light import TweezerState
 from .apparatus import Apparatus
-from .devices import check_setups
+from .devices import check_setups, remarks_of
 from .estimates import estimate, require_memory_for, require_room
 from .events import EventKind
 from .finalise import Finalise
@@ -203,6 +203,8 @@ class Run:
         """Write what holds at the beginning, feedback on; return the light read back."""
         plan, said = plan_to_dict(self._plan), self._origin.to_dict()
         procedure.event(EventKind.RUN_START, rig=apparatus.rig.name, plan=plan, **said)
+        for remark in remarks_of(apparatus.rig):
+            procedure.event(EventKind.NOTE, text=remark)
         applied = apparatus.read_light()
         if applied is not None:
             sites = [asdict(site) for site in applied.state.sites]

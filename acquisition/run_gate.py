@@ -49,6 +49,7 @@ class RunGate:
         self._earliest = max(0, math.floor((limits.delay - limits.jitter) * rate))
         self._latest = max(0, math.ceil((limits.delay + limits.jitter) * rate))
         self._playing: PlayedReleases | None = None
+        self._noted: set[str] = set()  # remarks of the gate that are in the record
         self._told = 0  # sample up to which the levels of the pattern are in the record
 
     @property
@@ -58,6 +59,7 @@ class RunGate:
 
     def begin(self) -> None:
         """Switch feedback on at the beginning; nobody knows how the gate was left."""
+        self._noted.update(self._gate.remarks)  # the run has written what was known before
         if self._there:
             self._stream.feedback_off(0)
         self.switch(True, judge=False)
@@ -114,12 +116,20 @@ class RunGate:
         if done and closed is not self._closed:
             self._closed = closed
             self._write(EventKind.GATE, at=at, closed=closed, spread=last - first)
+        self._note_remarks(at)
         if incident:
             self._watch.incident(incident, at, spoils=closed or not done)
             self._log.add("warning", incident)
         if closed:
             self._watch.ends(self._step(), judge=judge)
         return at
+
+    def _note_remarks(self, at: int) -> None:
+        """Write what the gate's driver has to say, once a run."""
+        for remark in self._gate.remarks:
+            if remark not in self._noted:
+                self._noted.add(remark)
+                self._write(EventKind.NOTE, at=at, text=remark)
 
     # -- played by a card -----------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from ..models.inference.result import FitResult
 from ..models.light import TweezerState
 from . import commands, exclusions
 from .apparatus import Listeners
-from .devices import disconnect
+from .devices import disconnect, remarks_of
 from .estimates import RunEstimate, estimate_run
 from .events import Event, EventKind
 from .live import LiveAnalysis
@@ -367,6 +367,10 @@ class Session:
         while self._events:
             events.append(self._events.popleft())
         return events
+
+    def remarks(self) -> list[str]:
+        """What the user of the connected devices should know, a line each."""
+        return remarks_of(self.rig)
 
     def slow_troubles(self) -> list[str]:
         """What is wrong with slow devices (the gauge) at this moment, a line each."""

@@ -108,7 +108,7 @@ def carry_out(
 
     with collected_endings() as endings:
         connected(session, endings)
-        warn(session.slow_troubles())
+        warn([*session.remarks(), *session.slow_troubles()])
         applied = session.light().applied
         if light is not None and (applied is None or applied.state != light):
             session.set_light(light).result()

@@ -238,8 +238,8 @@ class LightModel:
 
 
 def _ranged(knob: Knob, low: float, high: float) -> Knob:
-    """Return the knob with a range and a step of about 1/500 of it."""
-    step = min(knob.step, (high - low) / 200.0)
+    """Return the knob with a range and a step of 1/200 of it at most; a fixed value keeps its."""
+    step = min(knob.step, (high - low) / 200.0) if high > low else knob.step
     return Knob(knob.name, knob.title, knob.tip, knob.dimension, low, high, step, knob.unit)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QSize, Qt
-from PyQt6.QtGui import QPainter, QPaintEvent
+from PyQt6.QtGui import QPaintEvent
 from PyQt6.QtWidgets import QSizePolicy
 
 from ..plain import PlainLabel
+from .painting import painting
 
 __all__ = ["ElidedLabel"]
 
@@ -41,7 +42,7 @@ class ElidedLabel(PlainLabel):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the text as far as it fits."""
-        painter = QPainter(self)
-        text = painter.fontMetrics().elidedText(self.shown_text, self._mode, self.width())
-        painter.setPen(self.palette().color(self.foregroundRole()))
-        painter.drawText(self.rect(), int(self.alignment()), text)
+        with painting(self) as painter:
+            text = painter.fontMetrics().elidedText(self.shown_text, self._mode, self.width())
+            painter.setPen(self.palette().color(self.foregroundRole()))
+            painter.drawText(self.rect(), int(self.alignment()), text)

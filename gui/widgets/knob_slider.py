@@ -19,6 +19,7 @@ from PyQt6.QtGui import (
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from ..theme import Theme
+from .painting import painting
 
 __all__ = ["KnobSlider"]
 
@@ -82,8 +83,10 @@ class KnobSlider(QWidget):
             self.update()
 
     def position(self, value: float) -> float:
-        """Pixel of a value."""
-        if self.log:
+        """Pixel of a value; the middle where there is only one, as of beams that stand still."""
+        if not self.high > self.low:
+            share = 0.5
+        elif self.log:
             ratio = max(value, self.low) / self.low
             share = math.log(ratio) / math.log(self.high / self.low)
         else:
@@ -92,6 +95,8 @@ class KnobSlider(QWidget):
 
     def value_at(self, pixel: float) -> float:
         """Value at a pixel, on the grid of a tenth of a step."""
+        if not self.high > self.low:
+            return self.low
         share = (pixel - _MARGIN) / max(1.0, self.width() - 2.0 * _MARGIN)
         share = min(max(share, 0.0), 1.0)
         value = self.low + share * (self.high - self.low)
@@ -179,7 +184,10 @@ class KnobSlider(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the groove and the marks."""
-        painter = QPainter(self)
+        with painting(self) as painter:
+            self._draw(painter)
+
+    def _draw(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle = 0.5 * self.height()
         theme, on = self.theme, self.isEnabled()

@@ -7,6 +7,7 @@ from PyQt6.QtGui import QColor, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QWidget
 
 from ..theme import Theme
+from .painting import painting
 
 __all__ = ["Lamp"]
 
@@ -28,8 +29,8 @@ class Lamp(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QColor(self.theme.border))
-        painter.setBrush(QColor(self.theme.color(self.severity)))
-        painter.drawEllipse(QRectF(1.5, 1.5, 9.0, 9.0))
+        with painting(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QColor(self.theme.border))
+            painter.setBrush(QColor(self.theme.color(self.severity)))
+            painter.drawEllipse(QRectF(1.5, 1.5, 9.0, 9.0))

@@ -99,6 +99,17 @@ class NiGate(NamedTasks):
                 task.close()
         self._system.close()
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What its user should know before a release is entrusted to it."""
+        refusal = self._watchdog.refusal
+        if not refusal:
+            return ()
+        return (
+            f"{self._name}: the card's own watchdog does not watch the open gate: if this computer "
+            f"stops or loses its power in a release, feedback stays off ({refusal})",
+        )
+
     def arm_watchdog(self) -> None:
         """Have the card itself close the gate unless it is fed; for the time that it is open."""
         with self._using():

@@ -35,6 +35,13 @@ class NiWatchdog:
         Level that they take.
     session : str
         Name of its session on a gRPC server.
+
+    Attributes
+    ----------
+    present : bool
+        Whether the card has one that it starts.
+    refusal : str
+        Why the card did not start the one that it has; empty if it did.
     """
 
     def __init__(
@@ -44,7 +51,7 @@ class NiWatchdog:
         self._high, self._session = high, session
         self._task: Any = None
         self._running = False
-        self.present = False
+        self.present, self.refusal = False, ""
 
     def look(self) -> bool:
         """See whether the card has one, and clear what an earlier connection has left.
@@ -55,7 +62,7 @@ class NiWatchdog:
             If card or server are gone.
         """
         self.forget()
-        self.present = True
+        self.present, self.refusal = True, ""
         try:
             with self._system.errors():
                 task = self._described()
@@ -82,7 +89,7 @@ class NiWatchdog:
         return task
 
     def arm(self) -> None:
-        """Start it, anew if it runs; a card that refuses has none from now on."""
+        """Start it, anew if it runs; a card that refuses has none from now on, see ``refusal``."""
         if not self.present:
             return
         try:
@@ -92,8 +99,8 @@ class NiWatchdog:
                 self._start()
         except LinkError:
             raise
-        except DeviceError:
-            self.present = False
+        except DeviceError as error:
+            self.present, self.refusal = False, str(error)
             self.close()
 
     def _start(self) -> None:

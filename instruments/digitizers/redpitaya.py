@@ -173,6 +173,9 @@ class RedPitayaDigitizer(BufferedDigitizer):
         self._filling: float | None = None  # since when the board fills its buffer
         self._stage = 0
 
+    pauses = True
+    """Nothing is sampled while a buffer is handed over: gaps are no failure."""
+
     @property
     def remarks(self) -> tuple[str, ...]:
         """What its user should know."""

@@ -55,6 +55,7 @@ class GuardedGate(NamedDevice):
         self._struggling = False  # the guardian has failed to close and goes on trying
         self._incidents: list[str] = []
         self._fallen = ""
+        self._remarks: tuple[str, ...] = ()
         self._lock = threading.Lock()  # of the incidents
         self._rescuing = threading.Lock()
 
@@ -72,6 +73,11 @@ class GuardedGate(NamedDevice):
     def fallen(self) -> str:
         """What happened if the guardian has died while the gate was open; empty otherwise."""
         return self._fallen
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the driver says that its user should know; newest answer of the guardian."""
+        return self._remarks
 
     @property
     def may_be_open(self) -> bool:
@@ -246,6 +252,7 @@ class GuardedGate(NamedDevice):
         found = error_of(answer)
         if found is not None:
             raise found
+        self._remarks = answer.remarks
         return answer.value
 
     def _opened(self, on: bool) -> None:

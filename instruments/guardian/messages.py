@@ -61,6 +61,8 @@ class Answer:
         Empty if it was done.
     kind : {"", "input", "link", "reserved", "device"}
         Which error.
+    remarks : tuple of str
+        What the user of the device should know.
     """
 
     number: int
@@ -68,6 +70,7 @@ class Answer:
     state: str
     error: str = ""
     kind: Kind = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

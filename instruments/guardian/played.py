@@ -12,6 +12,7 @@ from typing import Any
 
 from ...models.errors import DeviceError, InputError
 from ..capabilities import GateCapabilities
+from ..driver import ReservedError
 from ..protocols import DeviceState, Gate, LendsLine
 
 __all__ = ["PLAYER_CALLS", "PlayedGate"]
@@ -50,6 +51,11 @@ class PlayedGate:
         """Those of the gate, which a card switches on the sample clock, too."""
         limits = getattr(self._gate, "capabilities", GateCapabilities())
         return replace(limits, hardware_timed=True)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user of the gate should know."""
+        return tuple(getattr(self._gate, "remarks", ()))
 
     def connect(self) -> str:
         """Connect the gate; the player is connected when it is needed."""
@@ -122,7 +128,13 @@ class PlayedGate:
         player = self._player if method in ("connect", "disconnect") else self._ready()
         if method == "arm":
             self._busy = True
-        value = getattr(player, method)(*arguments)
+        try:
+            value = getattr(player, method)(*arguments)
+        except ReservedError:
+            if method != "halt":
+                raise
+            self.lend()  # the gate has been closed and has its line back: the player is told after
+            value = player.halt()
         if method == "connect":
             doubts = tuple(getattr(player, "doubts", ()))
             return value, player.capabilities, player.offset, doubts

@@ -174,7 +174,8 @@ class Guardian:
             "read": self._read,
         }
         try:
-            answer = Answer(order.number, verbs[order.verb](), self._state())
+            value = verbs[order.verb]()
+            answer = Answer(order.number, value, self._state(), remarks=self._remarks())
         except Exception as error:  # whatever a driver raises is the program's to judge
             text = str(error) or repr(error)
             answer = Answer(order.number, None, self._state(), text, kind_of(error))
@@ -204,6 +205,10 @@ class Guardian:
         if self._hand is None:
             return "faulted" if self._broken else "disconnected"
         return str(self._hand.device.state.value)
+
+    def _remarks(self) -> tuple[str, ...]:
+        device = None if self._hand is None else self._hand.device
+        return tuple(getattr(device, "remarks", ()))
 
     def _there(self) -> Hand:
         if self._hand is None:

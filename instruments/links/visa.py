@@ -26,6 +26,9 @@ _MANAGER = threading.Lock()
 # turns; no device's answer begins with them.
 _TURNAROUND = b"\x00\xff"
 _QUIET = 20  # ms without a byte after which nothing waits any more
+# The same for a serial line that has just been opened: unlike a socket it still carries what a
+# device answers late to whoever asked before, and that would be read as the answer to us.
+_SERIAL_QUIET = 250
 
 
 class VisaLink:
@@ -68,6 +71,10 @@ class VisaLink:
         self._stop_byte = b""
 
     @property
+    def _serial(self) -> bool:
+        return self._address.upper().startswith("ASRL")
+
+    @property
     def address(self) -> str:
         """VISA resource name."""
         return self._address
@@ -92,12 +99,12 @@ class VisaLink:
                 )
                 self._resource.timeout = int(1e3 * self._timeout)
                 self._resource.write_termination = ""
-                if self._address.upper().startswith("ASRL"):
+                if self._serial:
                     self._resource.baud_rate = self._baud_rate
                 _send_at_once(self._resource)
                 self._stop_at(b"\n")
             self._claim.seal()
-            self.flush()
+            self._drain(_SERIAL_QUIET if self._serial else _QUIET)
         except BaseException:
             self.close()
             raise
@@ -160,13 +167,17 @@ class VisaLink:
             If the link is broken (pyvisa-py shows only now that a connection was refused), or if
             the device does not stop talking within the timeout.
         """
+        self._drain(_QUIET)
+
+    def _drain(self, quiet: int) -> None:
+        """Throw away what comes until so many ms have passed without a byte."""
         from pyvisa.constants import StatusCode
         from pyvisa.errors import VisaIOError
 
         resource = self._require()
         deadline, before = time.monotonic() + self._timeout, resource.timeout
         with self._errors("is not there"):
-            resource.timeout = _QUIET
+            resource.timeout = quiet
             try:
                 while time.monotonic() < deadline:
                     resource.read_bytes(1)

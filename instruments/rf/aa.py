@@ -2,6 +2,8 @@
 
 Answers differ between firmware versions (line ends, prompts, echoes): only the lines of the status
 list (``S``) are taken, everything else is passed over, and what was set is read back from there.
+Firmware that answers a command with the line of its channel is waited for: behind a slow line its
+answers to the steps of a ramp would be read as the list that is asked for afterwards.
 """
 
 from __future__ import annotations
@@ -62,11 +64,12 @@ class AaSource(TextRFSource):
     ) -> None:
         super().__init__(name, address, **options)
         self._internal, self._switched = internal, False
+        self._answers: bool | None = None  # whether commands are answered; None until one was sent
 
     def _open(self) -> str:
         self._link.open()
         self._set_model(self.widest)
-        self._switched = False
+        self._switched, self._answers = False, None
         self._look(connecting=True)
         return "AA Opto-Electronic MDSnC"
 
@@ -130,15 +133,36 @@ class AaSource(TextRFSource):
             self._link.write("I0")
             self._switched = True
         if not tone.enabled and (now is None or now.enabled):
-            self._link.write(f"L{n}O0")
+            self._tell(n, "O0")
         frequency = decimal(1e-6 * tone.frequency, 3, 2)
         if now is None or frequency != decimal(1e-6 * now.frequency, 3, 2):
-            self._link.write(f"L{n}F{frequency}")
+            self._tell(n, f"F{frequency}")
         power = f"{dbm_of(tone.amplitude):05.2f}"
         if now is None or power != f"{dbm_of(now.amplitude):05.2f}":
-            self._link.write(f"L{n}D{power}")
+            self._tell(n, f"D{power}")
         if tone.enabled and (now is None or not now.enabled):
-            self._link.write(f"L{n}O1")
+            self._tell(n, "O1")
+
+    def _tell(self, n: int, command: str) -> None:
+        """Send a command to a channel (from 1) and take the line that answers it, if one does."""
+        self._link.write(f"L{n}{command}")
+        if self._answers is False:
+            return
+        try:
+            self._take_answer(n)
+        except LinkError:
+            if self._answers:
+                raise
+            self._answers = False  # not this firmware, or the line is broken: the list will tell
+        else:
+            self._answers = True
+
+    def _take_answer(self, n: int) -> None:
+        for _ in range(_MOST_LINES):
+            line = _LINE.fullmatch(self._link.read().strip().lstrip("?").strip())
+            if line is not None and int(line[1]) == n:
+                return
+        raise LinkError(f"{self._link.address} does not answer for channel {n}")
 
     def _tolerance(self, tone: RFTone) -> tuple[float, float, float]:
         decibel = tone.amplitude * (10.0 ** (_DECIBEL / 20.0) - 1.0)

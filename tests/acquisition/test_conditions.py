@@ -10,6 +10,7 @@ import pytest
 from optobind.acquisition.conditions import ConditionWatch, recorder_gap_text
 from optobind.acquisition.session import Session
 from optobind.acquisition.slots import LogBook
+from optobind.instruments.digitizers.redpitaya import RedPitayaDigitizer
 from optobind.instruments.fakes import FakeDigitizer, Fault
 from optobind.instruments.rig import DetectorChannel, Rig
 from optobind.models.blocks import BlockStatus
@@ -17,10 +18,11 @@ from optobind.models.blocks import BlockStatus
 LOST, SATURATED = BlockStatus.PARTICLE_LOST, BlockStatus.SATURATED
 
 
-def watch(mode="LIVE", lost=None):
+def watch(mode="LIVE", lost=None, digitizer=None):
     log = LogBook()
     world = None if lost is None else SimpleNamespace(lost=lost)
-    return ConditionWatch(SimpleNamespace(world=world, mode=mode, digitizer=None), log, 1000.0), log
+    rig = SimpleNamespace(world=world, mode=mode, digitizer=digitizer)
+    return ConditionWatch(rig, log, 1000.0), log
 
 
 def test_a_lost_particle_is_named_once():
@@ -103,6 +105,16 @@ def test_a_card_that_lost_samples_says_so_each_time():
     first, second = log.take()
     assert first.text.startswith("the digitizer lost 300 samples before sample 2000")
     assert second.text.startswith("the digitizer lost 500 samples before sample 9000")
+
+
+def test_a_digitizer_that_pauses_by_nature_says_so_once():
+    board = RedPitayaDigitizer("board", host="127.0.0.1")
+    watcher, log = watch(digitizer=board)
+    for number in range(100):
+        watcher.lost_samples(20_000 * (number + 1), 300)
+    (line,) = log.take()
+    assert (line.level, line.count) == ("warning", 1)
+    assert line.text.startswith("the digitizer pauses between its buffers (300 samples before")
 
 
 def test_a_ring_of_few_seconds_is_said_aloud():

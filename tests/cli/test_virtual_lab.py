@@ -233,15 +233,21 @@ def test_releases_played_through_the_drivers_are_as_long_as_planned_to_the_sampl
         rig = connected_rig(loaded, laboratory)
         path = run(rig, "reheating", ["repetitions=5", "timing=card"], tmp_path / "played.h5")
     with h5py.File(path) as file:
-        events = file["events"][:]
+        events, samples = file["events"][:], len(file["samples"])
     gate = [(int(e["sample"]), json.loads(e["json"])) for e in events if e["kind"] == b"gate"]
     lengths = [
         end - begin
         for (begin, opened), (end, closed) in itertools.pairwise(gate)
         if closed["closed"] and not opened["closed"]
     ]
-    planned = round(1e-3 * float(rig.digitizer.info.sample_rate))
+    rate = float(rig.digitizer.info.sample_rate)
+    planned = round(1e-3 * rate)
     assert lengths == [planned] * 5
+    # A cooling by calls, whose gate is known to be closed only after its jitter, then five of
+    # cooling and release, which a card plays some samples late; an in-process gate has no jitter.
+    jitter = round(rig.gate.capabilities.jitter * rate)
+    assert jitter == 6000
+    assert samples == jitter + planned + 5 * (planned + planned) + rig.pattern.offset
 
 
 @pytest.mark.slow

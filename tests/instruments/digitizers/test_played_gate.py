@@ -101,6 +101,30 @@ def test_closing_the_gate_ends_what_is_played(serve, digitizers, pair):
     assert gate.may_be_open is False
 
 
+@pytest.mark.parametrize(
+    ("line", "options"), [(LINE, {"feedback_line": LINE}), (PIN, {"feedback_counter": "ctr0"})]
+)
+def test_a_player_is_halted_though_the_gate_has_its_line_back(
+    serve, digitizers, pair, line, options
+):
+    """As after a guardian has closed by itself: the program, which thinks it lent, halts first."""
+    server, digitizer = wired(serve, digitizers, line)
+    gate, player = pair(server, line, **options)
+    gate.connect()
+    gate.set(True)
+    player.connect()
+    gate.lend()
+    player.arm(releases(repetitions=1000), RATE)
+    digitizer.start()
+    record(digitizer, 400)
+    gate.set(True)
+    player.halt()
+    assert server.card.levels[line] is True
+    gate.set(True)
+    assert gate.read() is True
+    assert gate.take_incidents() == []
+
+
 def test_a_line_that_was_not_lent_is_not_played(serve, pair):
     server = serve(make_rig())
     gate, player = pair(server)

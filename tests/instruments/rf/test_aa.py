@@ -114,3 +114,40 @@ def test_powers_are_into_50_ohm():
     assert dbm_of(1.0) == pytest.approx(10.0)
     assert volts_of(30.0) == pytest.approx(10.0)  # 1 W
     assert volts_of(dbm_of(0.123)) == pytest.approx(0.123)
+
+
+class LateLink(InProcessLink):
+    """A line on which answers come only when they are waited for: flushing finds nothing."""
+
+    def flush(self) -> None:
+        """What is on its way cannot be thrown away."""
+
+
+def test_late_answers_to_the_steps_of_a_ramp_are_not_read_as_the_light_afterwards():
+    fake = FakeRFSource([TONE, TONE])
+    source = AaSource("rf", link=LateLink(make_instrument("aa-mdsnc", fake), ENDS))
+    source.connect()
+    tones = [source.read_tone(0), source.read_tone(1)]
+    for step in range(1, 6):
+        for channel in (0, 1):
+            wanted = replace(tones[channel], amplitude=0.5 * (1.0 + 0.01 * step))
+            source.step_tone(channel, wanted, tones[channel])
+            tones[channel] = wanted
+    for channel in (0, 1):
+        found = source.read_tone(channel).amplitude
+        assert found == pytest.approx(fake.read_tone(channel).amplitude, rel=1e-3)
+        assert found == pytest.approx(0.525, rel=2e-3)
+
+
+def test_firmware_that_answers_no_command_is_waited_for_once():
+    link = scripted(*MANUAL)
+    source = AaSource("rf", link=link)
+    source.connect()
+    reads = []
+    read = link.read
+    link.read = lambda: (reads.append(1), read())[1]
+    tone = RFTone(121.321e6, volts_of(19.2))
+    for step in range(1, 4):
+        source.step_tone(0, replace(tone, amplitude=volts_of(19.2 + 0.1 * step)), tone)
+    assert len(reads) == 1
+    assert link.sent[-1] == b"L1D19.50\r"
