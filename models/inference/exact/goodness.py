@@ -145,28 +145,37 @@ class InnovationSums:
         self._sums[known] += sums
         self._counts += lanes * pairs
 
-    def judged(self, gains: Gains | None = None, covariance: _Array | None = None) -> Whiteness:
+    def judged(
+        self,
+        gains: Gains | None = None,
+        covariance: _Array | None = None,
+        *,
+        own: bool = False,
+    ) -> Whiteness:
         """Judge what was seen.
 
         Parameters
         ----------
         gains : Gains, optional
-            Of a model whose parameters were fitted to the same samples.
+            Of a model whose parameters were estimated.
         covariance : ndarray, shape (P, P), optional
-            Of these parameters: they take degrees of freedom away.
+            Of these parameters.
+        own : bool
+            Whether they are those of the greatest likelihood of these very samples: they take
+            degrees of freedom away. Otherwise their errors add to the scatter that is expected.
         """
         known = self._counts > 0.0
         lags, counts = _LAGS[known], self._counts[known]
         c = self._sums.shape[1]
+        if not len(lags):
+            return Whiteness(0.0, 0.0, None, lags, self._sums[:0])
         slopes: _Array = np.zeros((len(lags), c, c, 1))
-        if gains is not None and len(lags):
+        if gains is not None:
             slopes = _slopes(gains, lags)
         if covariance is None:
             covariance = np.zeros((slopes.shape[-1],) * 2)
-        if not len(lags):
-            return Whiteness(0.0, 0.0, None, lags, self._sums[:0])
         found = self._sums[known] / counts[:, None, None]
-        return _judged(found, counts, slopes, lags, covariance)
+        return _judged(found, counts, slopes, lags, covariance, own=own)
 
 
 def whiteness_of(optimum: Optimum[ExactPoint], covariance: _Array) -> Whiteness:
@@ -208,18 +217,31 @@ def whiteness_of(optimum: Optimum[ExactPoint], covariance: _Array) -> Whiteness:
 
 
 def _judged(
-    found: _Array, counts: _Array, slopes: _Array, lags: NDArray[np.int64], covariance: _Array
+    found: _Array,
+    counts: _Array,
+    slopes: _Array,
+    lags: NDArray[np.int64],
+    covariance: _Array,
+    *,
+    own: bool = True,
 ) -> Whiteness:
-    """χ² of measured correlations, and its degrees of freedom."""
+    """χ² of measured correlations, and its degrees of freedom.
+
+    Parameters of these samples themselves absorb some; errors of others widen what is expected,
+    1 + J C Jᵀ.
+    """
     c = found.shape[1]
     found[0] -= np.eye(c)
     root = np.sqrt(counts)
     scale = np.broadcast_to(root[:, None, None], found.shape).copy()
     # A covariance is symmetric, and its diagonal scatters twice as much.
     scale[0] = root[0] * (np.tri(c, k=-1) + math.sqrt(0.5) * np.eye(c))
-    chi2 = float(np.sum((scale * found) ** 2))
+    pulls, dof = (scale * found).ravel(), float(np.count_nonzero(scale))
     rows = (scale[..., None] * slopes).reshape(-1, slopes.shape[-1])
-    absorbed = float(np.einsum("ip,pq,iq->", rows, covariance, rows))
-    dof = float(np.count_nonzero(scale)) - absorbed
+    absorbed = rows @ covariance @ rows.T
+    if own:
+        chi2, dof = float(pulls @ pulls), dof - float(np.trace(absorbed))
+    else:
+        chi2 = float(pulls @ np.linalg.solve(np.eye(len(pulls)) + absorbed, pulls))
     p_value = float(stats.chi2.sf(chi2, dof)) if dof >= MIN_DOF else None
     return Whiteness(chi2, dof, p_value, lags, found)

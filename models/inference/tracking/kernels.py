@@ -79,7 +79,7 @@ def backward(before, e, at, flow, seen, spread, out):  # type: ignore[no-untyped
 
 @njit(cache=True, nogil=True)
 def spreads(flow, gain, q, r, out):  # type: ignore[no-untyped-def]
-    """Covariances before each sample, out (k, n, n), of which the first is given (Joseph's form)."""
+    """Covariances before each sample, out (k, n, n), the first given (Joseph's form)."""
     for k in range(len(out) - 1):
         out[k + 1] = flow[k] @ out[k] @ flow[k].T + gain[k] @ r @ gain[k].T + q
         out[k + 1] = 0.5 * (out[k + 1] + out[k + 1].T)

@@ -219,7 +219,7 @@ def test_what_cannot_be_tracked_is_said():
     dark = LinearModel(
         np.kron(np.eye(2), [[0.0, 3e5], [-3e5, 0.0]]), model.noise, np.eye(4)[:1], np.array([1e-6])
     )
-    with pytest.raises(InputError, match="neither decays nor shows|does not settle"):
+    with pytest.raises(InputError, match=r"neither decays nor shows|does not settle"):
         filter_of(model_dynamics(dark, RATE, diffuse=1.0))
 
 
