@@ -15,6 +15,7 @@ from .arguments import (
     ChannelsOption,
     ColumnsOption,
     FileArgument,
+    FilesArgument,
     JsonOption,
     KeyOption,
     OutOption,
