@@ -94,5 +94,7 @@ def _table(summary: TrackSummary) -> Any:
     later = ", ".join(f"{value:.4g}" for value in summary.retrodicted.energies)
     table.add_row("retrodicted error: ⟨|a|²⟩", f"{later} {unit}")
     for number, (frequency, damping) in enumerate(summary.modes, 1):
-        table.add_row(f"mode {number}", f"{frequency:.6g} Hz, Γ = {damping:.3g} 1/s")
+        # Rounding of a model without damping is none.
+        shown = damping if abs(damping) > 1e-9 * frequency else 0.0
+        table.add_row(f"mode {number}", f"{frequency:.6g} Hz, Γ = {shown:.3g} 1/s")
     return table

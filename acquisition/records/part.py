@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -64,8 +65,7 @@ def blocks_of(record: Record, seconds: float) -> list[tuple[int, int]]:
     size = round(seconds * record.sample_rate)
     count = max(1, round((end - first) / size))
     edges = [first + number * size for number in range(count)] + [end]
-    pairs = zip(edges[:-1], edges[1:], strict=True)
-    return [(low, high) for low, high in pairs if ranges.within(low, high)]
+    return [(low, high) for low, high in itertools.pairwise(edges) if ranges.within(low, high)]
 
 
 class _PartSource:

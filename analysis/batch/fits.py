@@ -96,7 +96,7 @@ def fit_file(
     *,
     analysis: Analysis,
     file: str,
-    stamp: Sequence[int] | None,  # noqa: ARG001 - part of the key: a changed file is another task
+    stamp: Sequence[int] | None,  # part of the key: a changed file is another task
     reading: Mapping[str, Any],
     options: Mapping[str, Any],
     ends: Sequence[int] | None,

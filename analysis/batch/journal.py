@@ -1,4 +1,4 @@
-"""What is done of a table: a line for every task as soon as it ends, so that a kill costs little."""
+"""What is done of a table: a line for every task as soon as it ends, so a kill costs little."""
 
 from __future__ import annotations
 

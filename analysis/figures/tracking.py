@@ -7,7 +7,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..tracking import Track, Tracking
-from .style import BLUE, GREEN, GREY, ORANGE, VERMILLION, new_figure, panel_letter, si_prefix, style
+from .style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    VERMILLION,
+    new_figure,
+    panel_letter,
+    si_prefix,
+    style,
+)
 
 __all__ = ["tracking_figure"]
 
@@ -80,6 +91,7 @@ def _states(axes: Axes, tracking: Tracking, track: Track, particle: int) -> None
     )
     unit = f"{prefix}{_unit(track)}"
     axes.set_ylabel(f"$z_{particle + 1}$" + (f" ({unit})" if unit else ""))
+    axes.set_ylim(axes.get_ylim()[0], 1.4 * axes.get_ylim()[1])
     axes.set_xlabel("time (µs)")
     axes.legend(loc="upper right", ncols=3)
 
@@ -92,7 +104,9 @@ def _amplitudes(axes: Axes, track: Track, count: int) -> None:
         axes.plot(times, values, color=_COLORS[particle % 4], label=f"$|a_{particle + 1}|$")
     for mode in range(track.mode_amplitudes.shape[1] if count > 1 else 0):
         values = np.abs(track.mode_amplitudes[:, mode])
-        axes.plot(times, values, "--", color=GREY, lw=0.8, label=f"mode {mode + 1}")
+        line, color = ("--", BLACK) if mode % 2 == 0 else ("-.", GREY)
+        axes.plot(times, values, line, color=color, lw=0.7, label=f"mode {mode + 1}")
+    axes.set_ylim(0.0, 1.25 * axes.get_ylim()[1])
     axes.set_xlabel("time (ms)")
     axes.set_ylabel("amplitude" + (f" ({_unit(track)})" if _unit(track) else ""))
     axes.legend(loc="upper right", ncols=4)
