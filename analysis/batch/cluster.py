@@ -72,7 +72,7 @@ def _results(client: Any, tasks: Sequence[Task], address: str) -> Iterator[tuple
 
     waiting, known = deque(tasks), {}
     threads = sum(client.nthreads().values())
-    ended = as_completed()
+    ended = as_completed(loop=client.loop)
 
     def submit() -> None:
         task = waiting.popleft()

@@ -12,11 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-
-distributed = pytest.importorskip("distributed")
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from batch_work import slow, square
 from test_batch import lines, record, squares
 
@@ -25,6 +20,7 @@ from optobind.analysis.batch.run import run_batch
 from optobind.analysis.batch.tasks import Task
 from optobind.models.errors import InputError
 
+distributed = pytest.importorskip("distributed")
 # Dask's own sockets and loops; what of them outlives a test is no concern of ours.
 pytestmark = [
     pytest.mark.realtime,
@@ -124,7 +120,7 @@ def test_a_scheduler_that_is_not_there_is_said(tmp_path, monkeypatch):
 
     monkeypatch.setattr(module, "_CONNECT", 0.5)
     tasks = [Task(square, {"number": 1, "log": str(tmp_path / "log")})]
-    with pytest.raises(InputError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
+    with pytest.raises(InputError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         run_batch(tasks, tmp_path / "t.csv", scheduler="tcp://127.0.0.1:9")
     with pytest.raises(InputError, match="no Dask scheduler answers at nonsense"):
         run_batch(tasks, tmp_path / "t.csv", scheduler="nonsense:x")
