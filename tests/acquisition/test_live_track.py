@@ -95,6 +95,7 @@ def ring() -> Iterator[Ring]:
 def live(ring: Ring, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Live, LiveTracker]]:
     monkeypatch.setattr("optobind.acquisition.live_track._BEHIND_SECONDS", 10.0)
     monkeypatch.setattr("optobind.acquisition.live_track._PERIOD", 0.0)
+    monkeypatch.setattr("optobind.acquisition.live_track._JUDGED_SECONDS", 0.2)
     known = Live()
     tracker = LiveTracker(known)  # type: ignore[arg-type]
     tracker.enable(True)
@@ -140,7 +141,7 @@ def test_a_gap_begins_anew_and_a_wrong_model_is_said(
 ) -> None:
     known, tracker = live
     known.fit.put(FitSnapshot(1, result(noise_1=4e-10), np.zeros(0), None))
-    data = volts(1200 * ROWS, seed=2)
+    data = volts(260 * ROWS, seed=2)
     commit(ring, data[: 20 * ROWS], 0)
     shown(tracker, 10 * ROWS)
     later = 20 * ROWS + 777
@@ -149,7 +150,7 @@ def test_a_gap_begins_anew_and_a_wrong_model_is_said(
     start = picture.first_sample - 777
     np.testing.assert_allclose(picture.volts, data[start : start + len(picture.volts)], atol=SCALE)
     assert picture.p_value is None
-    for low in range(60, 1200, 100):
+    for low in range(60, 260, 100):
         commit(ring, data[low * ROWS : (low + 100) * ROWS], low * ROWS + 777)
         shown(tracker, (low + 90) * ROWS)
     last = tracker.snapshot.get()

@@ -19,7 +19,7 @@ PAIR = PairConstants(
 )
 
 
-@pytest.mark.parametrize("efficiency", [0.05, 0.3, 0.9])
+@pytest.mark.parametrize("efficiency", [0.05, 0.2, 0.45])
 def test_conditional_occupation_and_correlation_are_those_of_the_riccati_equation(efficiency):
     recoil = np.array([PAIR.D11, PAIR.D22])
     rows = np.zeros((2, 4), complex)
