@@ -201,21 +201,20 @@ class _Follower:
             self._first, self._volts = block.first_sample, []
         self._next_sample = block.end_sample
         volts = np.asarray(block.samples[:, model.columns] * block.scale[model.columns], np.float64)
-        self._follow_offset(volts)
+        offset = self._offset = self._followed_offset(volts)
         self._volts.append(volts)
-        found = self._tracker.add((volts - self._offset) * model.factor)
+        found = self._tracker.add((volts - offset) * model.factor)
         if found is not None:
             self._judge(found, model)
             self._show(found, model)
 
-    def _follow_offset(self, volts: _Array) -> None:
-        """Average the offset of each detector over a while."""
+    def _followed_offset(self, volts: _Array) -> _Array:
+        """Offset of each detector, averaged over a while."""
         mean = volts.mean(axis=0)
         if self._offset is None or len(self._offset) != len(mean):
-            self._offset = mean
-            return
+            return np.asarray(mean)
         share = min(1.0, len(volts) / (_OFFSET_SECONDS * self._rate))
-        self._offset = self._offset + share * (mean - self._offset)
+        return np.asarray(self._offset + share * (mean - self._offset))
 
     def _judge(self, found: TrackedSamples, model: _Model) -> None:
         """Add innovations; once in a while there is a verdict on the covariances."""

@@ -101,9 +101,11 @@ def track(
     power = float(np.mean(probe.var(axis=(0, 1), dtype=np.float64)))
     if fitted and part == "steady" and isinstance(model, FitResult):
         model, mean = _sharpened(record, chosen, model, probe)
-    known = {"diffuse": _DIFFUSE * power, "delays": _delays(record, chosen, model, part)}
-    make = fitted_dynamics if isinstance(model, FitResult) else model_dynamics
-    dynamics = make(model, record.sample_rate, **known)  # type: ignore[operator]
+    diffuse, delays = _DIFFUSE * power, _delays(record, chosen, model, part)
+    if isinstance(model, FitResult):
+        dynamics = fitted_dynamics(model, record.sample_rate, diffuse=diffuse, delays=delays)
+    else:
+        dynamics = model_dynamics(model, record.sample_rate, diffuse=diffuse, delays=delays)
     fit = model if isinstance(model, FitResult) else None
     return Tracking(record, chosen, ranges, filter_of(dynamics), scale, mean, fit, metres)
 
@@ -157,8 +159,10 @@ def _units(
     record: Record, columns: tuple[int, ...], model: FitResult | LinearModel
 ) -> tuple[_Array, tuple[float, ...] | None]:
     """Units of the model per unit of the record, and metres of one of them."""
-    fitted = isinstance(model, FitResult)
-    unit = str(model.input.get("unit", "quanta")) if fitted else model.unit
+    if isinstance(model, FitResult):
+        unit, omega = str(model.input.get("unit", "quanta")), own_scale(model)
+    else:
+        unit, omega = model.unit, float(model.drift[0, 1])
     masses = record.masses_of(columns)
     if unit == record.unit:
         return np.ones(len(columns)), (1.0,) * len(columns) if unit == "m" else None
@@ -168,7 +172,6 @@ def _units(
             + (" without masses" if masses is None and record.unit == "m" else "")
             + ": fit this record, or give a model in its unit"
         )
-    omega = own_scale(model) if fitted else float(model.drift[0, 1])
     factor = np.sqrt(np.array(masses) * omega / HBAR)
     return factor, tuple((1.0 / factor).tolist())
 

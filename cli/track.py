@@ -95,6 +95,6 @@ def _table(summary: TrackSummary) -> Any:
     table.add_row("retrodicted error: ⟨|a|²⟩", f"{later} {unit}")
     for number, (frequency, damping) in enumerate(summary.modes, 1):
         # Rounding of a model without damping is none.
-        shown = damping if abs(damping) > 1e-9 * frequency else 0.0
-        table.add_row(f"mode {number}", f"{frequency:.6g} Hz, Γ = {shown:.3g} 1/s")
+        rate = damping if abs(damping) > 1e-9 * frequency else 0.0
+        table.add_row(f"mode {number}", f"{frequency:.6g} Hz, Γ = {rate:.3g} 1/s")
     return table

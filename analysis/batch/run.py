@@ -88,7 +88,7 @@ def run_batch(
         raise InputError(f"jobs must lie in 0 … {_MOST_JOBS}, got {jobs}")
     tasks = unique(list(tasks))
     with Journal(table) as journal:
-        final = ("ok",) if retry else ("ok", "failed")
+        final: tuple[State, ...] = ("ok",) if retry else ("ok", "failed")
         missing = [task for task in tasks if not _is(journal.outcomes.get(task.key), final)]
         done = len(tasks) - len(missing)
         before = done

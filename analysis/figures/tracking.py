@@ -130,7 +130,14 @@ def _innovations(axes: Axes, track: Track) -> None:
     """Distribution of the innovations beside the normal one."""
     edges = np.linspace(-4.5, 4.5, _BINS)
     for channel, values in enumerate(track.innovations.T):
-        axes.hist(values, edges, density=True, histtype="step", color=_COLORS[channel % 4], lw=0.9)
+        axes.hist(
+            values,
+            edges.tolist(),
+            density=True,
+            histtype="step",
+            color=_COLORS[channel % 4],
+            lw=0.9,
+        )
     axes.plot(edges, np.exp(-0.5 * edges**2) / np.sqrt(2.0 * np.pi), color=GREY, lw=0.8)
     axes.set_xlabel("innovation (σ)")
     axes.set_ylabel("density")

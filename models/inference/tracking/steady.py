@@ -168,7 +168,7 @@ def filter_of(dynamics: Dynamics) -> SteadyFilter:
     before = np.empty((found, *space.step.shape))
     before[0] = space.initial
     spreads(flow, gain, space.spread, np.ascontiguousarray(space.noise), before)
-    root = np.linalg.cholesky(weight)
+    root = np.asarray(np.linalg.cholesky(weight), np.float64)
     correct = before @ space.output.T @ weight
     after = before - correct @ np.linalg.inv(weight) @ correct.swapaxes(1, 2)
     seen = np.ascontiguousarray(space.output.T @ root)
