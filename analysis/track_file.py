@@ -206,7 +206,7 @@ def _attributes(tracking: Tracking, every: int, summary: TrackSummary) -> dict[s
         "metres_per_unit": np.array(tracking.metres or [np.nan] * count),
         "sample_rate": tracking.record.sample_rate,
         "every": every,
-        "file": str(tracking.record.path),
+        "record": str(tracking.record.path),
         "stretches": tracking.ranges.array,
         "drift": model.drift,
         "noise": model.noise,
