@@ -61,10 +61,13 @@ from .analysis.calibration import (
     calibrate as calibrate,
     cross_talk as cross_talk,
 )
+from .analysis.track import track as track
+from .analysis.tracking import Track as Track, Tracking as Tracking
 from .analysis.planning import Forecast as Forecast, forecast_reheating as forecast_reheating
 from .analysis.figures.comparison import comparison_figure as comparison_figure
 from .analysis.figures.reheating import reheating_figure as reheating_figure
 from .analysis.figures.spectrum import spectrum_figure as spectrum_figure
+from .analysis.figures.tracking import tracking_figure as tracking_figure
 from .analysis.figures.style import save_figure as save_figure
 from .analysis.comparison import compare as compare
 

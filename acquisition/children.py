@@ -8,12 +8,14 @@ shared memory after a kill, would be gone when it is needed.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Iterator
 from multiprocessing import resource_tracker
 
-__all__ = ["deaf_to_the_terminal", "start_tracker"]
+__all__ = ["deaf_to_the_terminal", "die_with_parent", "start_tracker"]
 
 
 @contextlib.contextmanager
@@ -38,3 +40,11 @@ def start_tracker() -> None:
     if sys.platform != "win32":
         with deaf_to_the_terminal():
             resource_tracker.ensure_running()
+
+
+def die_with_parent() -> None:
+    """End this worker when its parent was killed: nobody would read its answers. For a thread."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -23,7 +23,7 @@ from ..models.inference.reheating.estimate import ReheatingEstimate
 from ..models.inference.result import FitResult
 from ..models.reprs import short_repr
 from ..models.spectra import CsdEstimate
-from .children import deaf_to_the_terminal, start_tracker
+from .children import deaf_to_the_terminal, die_with_parent, start_tracker
 
 if TYPE_CHECKING:  # lmfit takes seconds to load; only the worker needs it
     import lmfit
@@ -148,7 +148,7 @@ class Probe:
 def _initialise() -> None:
     """Start of the worker: leave Ctrl-C to the parent, die with it, load what fits need."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
     import_module("..models.inference.spectral.choose", __package__)
     import_module("..models.inference.spectral.fits", __package__)
     import_module("..models.inference.reheating.fits", __package__)
@@ -156,14 +156,6 @@ def _initialise() -> None:
 
 def _is_awake(_: None) -> None:
     """Answer: the worker has started and loaded what fits need."""
-
-
-def _die_with_parent() -> None:
-    """End this worker when the parent was killed: nobody would read its answers."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def segment_of(probe: Probe) -> int | None:

@@ -29,6 +29,7 @@ from .events import Event, EventKind
 from .live import LiveAnalysis
 from .live_fit import FitProcess
 from .live_reheating import LiveReheating
+from .live_track import LiveTracker
 from .origin import NO_ORIGIN, RunOrigin
 from .outcome import RunOutcome
 from .plans import Plan, ReheatingPlan
@@ -47,6 +48,7 @@ from .snapshots import (
     SessionStatus,
     SpectrumSnapshot,
     TraceSnapshot,
+    TrackSnapshot,
 )
 from .stream import Stream
 
@@ -112,6 +114,7 @@ class Session:
         self._events: deque[Event] = deque(maxlen=5000)
         self._fits = FitProcess(self._on_lost_fits) if live_fits else None
         self._live = LiveAnalysis(rig, self._log, self._fits, spectrum_segment)
+        self._tracker = LiveTracker(self._live)
         self._reheating = LiveReheating(rig, self._fits)
         self._prediction = LightPrediction(rig)
         self._preview = LightPrediction(rig)  # of its own: the light that is set stays known
@@ -289,6 +292,10 @@ class Session:
         """Choose what the live fit does: model, band (Hz), columns, and which parameters vary."""
         self._live.configure(model=model, band=band, channels=channels, vary=vary or {})
 
+    def set_tracking(self, on: bool) -> None:
+        """Switch the live trajectories."""
+        self._tracker.enable(on)
+
     def close(self, timeout: float = 40.0) -> None:
         """End everything in good order; trap light stays, feedback is on.
 
@@ -300,6 +307,7 @@ class Session:
         self._runner.request_close()
         ended = self._runner.join(timeout)
         self._reheating.close()
+        self._tracker.leave()
         self._live.leave()
         if self._fits is not None:
             self._fits.close()
@@ -326,6 +334,10 @@ class Session:
     def trace(self) -> TraceSnapshot | None:
         """Newest stretch of voltages."""
         return self._live.trace.get()
+
+    def track(self) -> TrackSnapshot | None:
+        """Newest live trajectories; None while they are switched off or there is no fit."""
+        return self._tracker.snapshot.get()
 
     def spectrum(self) -> SpectrumSnapshot | None:
         """Newest averaged cross-spectra."""
@@ -387,10 +399,11 @@ class Session:
     # -- wiring ---------------------------------------------------------------------------------
 
     def _on_stream(self, stream: Stream | None) -> None:
-        if stream is None:
-            self._live.leave()
-        else:
-            self._live.follow(stream.ring, stream.info.sample_rate)
+        for follower in (self._tracker, self._live):
+            if stream is None:
+                follower.leave()
+            else:
+                follower.follow(stream.ring, stream.info.sample_rate)
 
     def _on_lost_fits(self) -> None:
         self._log.add(

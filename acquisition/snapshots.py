@@ -31,6 +31,7 @@ __all__ = [
     "SessionStatus",
     "SpectrumSnapshot",
     "TraceSnapshot",
+    "TrackSnapshot",
 ]
 
 RunState = Literal["idle", "preparing", "running", "paused", "stopping", "failed"]
@@ -148,6 +149,47 @@ class TraceSnapshot:
     sample_rate: float
     volts: NDArray[np.float32]
     channels: tuple[str, ...]
+
+    __repr__ = short_repr
+
+
+@dataclass(frozen=True)
+class TrackSnapshot:
+    """Newest stretch of live trajectories, beside the samples that they were made of.
+
+    Attributes
+    ----------
+    sequence, first_sample : int
+        Number of the picture; index of its first sample.
+    sample_rate : float
+        Hz.
+    channels : tuple of str
+        Detectors, particle 1 first.
+    volts, tracked : ndarray, shape (m, c)
+        Samples, and what the retrodicted motion makes of them, V.
+    errors : ndarray, shape (c,)
+        Standard error of ``tracked``, V.
+    unit : str
+        Of ``states``.
+    states : ndarray, shape (m, 2N)
+        Retrodicted (z_1, p_1, z_2, p_2, …).
+    occupations : ndarray, shape (N,)
+        Of the conditional state: what is not known of the motion.
+    p_value : float or None
+        Whether the innovations of the last second are white; None before the first verdict.
+    """
+
+    sequence: int
+    first_sample: int
+    sample_rate: float
+    channels: tuple[str, ...]
+    volts: NDArray[np.float32]
+    tracked: NDArray[np.float32]
+    errors: NDArray[np.float64]
+    unit: str
+    states: NDArray[np.float64]
+    occupations: NDArray[np.float64]
+    p_value: float | None = None
 
     __repr__ = short_repr
 

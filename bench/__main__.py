@@ -30,6 +30,7 @@ from bench import (  # noqa: E402
     nonlinear,
     reheating_chain,
     stepping,
+    tracking,
 )
 
 SUBJECTS = {
@@ -43,6 +44,7 @@ SUBJECTS = {
     "chain": chain,
     "reheating": reheating_chain,
     "ni": ni,
+    "tracking": tracking,
 }
 
 

@@ -15,6 +15,7 @@ from .arguments import (
     ChannelsOption,
     ColumnsOption,
     FileArgument,
+    FilesArgument,
     JsonOption,
     KeyOption,
     NoteOption,
@@ -351,6 +352,38 @@ def calibrate(
         uncoupled,
     )
     calibrate_files(files, rig, settings or [], options, out, as_json)
+
+
+@app.command()
+def track(
+    files: FilesArgument,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Trajectories: .h5, .hdf5 or .npz.")
+    ],
+    part: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--part", help="Stretches to follow: steady or releases."),
+    ] = None,
+    band: BandOption = None,
+    channels: ChannelsOption = None,
+    every: Annotated[
+        int, typer.Option("--every", metavar="N", help="Keep one sample of so many.", min=1)
+    ] = 1,
+    plot: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--plot", metavar="FILE", help="Draw a stretch: .png, .svg or .pdf."),
+    ] = None,
+    rate: RateOption = None,
+    key: KeyOption = None,
+    columns: ColumnsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Follow the particles: positions, momenta and amplitudes with their errors."""
+    from .options import band_option, reading_options
+    from .track import TrackOptions, track_files
+
+    options = TrackOptions(part, band_option(band), channels, every)
+    track_files(files, reading_options(rate, key, columns), options, out, plot, as_json)
 
 
 def invoke(arguments: Sequence[str]) -> int:

@@ -17,10 +17,12 @@ from .arguments import (
     OutOption,
     RateOption,
 )
+from .batch_app import batch_app
 
 __all__ = ["fit_app"]
 
 fit_app = typer.Typer(help="Fit recorded data.", no_args_is_help=False)
+fit_app.add_typer(batch_app, name="batch")
 
 
 @fit_app.command("spectrum")

@@ -7,7 +7,7 @@ from typing import Any
 
 from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QWidget
 
-from ...acquisition.snapshots import SessionStatus, TraceSnapshot
+from ...acquisition.snapshots import SessionStatus, TraceSnapshot, TrackSnapshot
 from ..bridge import Bridge
 from ..plain import PlainLabel
 from ..plots import LinePlot, add_curve, set_curve
@@ -35,6 +35,7 @@ class TracesPanel(Panel):
         self.model = TracesModel()
         self.plots: list[LinePlot] = []
         self.curves: list[Any] = []
+        self.overlays: list[Any] = []
         self._names: tuple[str, ...] = ()
         self.body.addLayout(self._tools())
         self.room = QWidget()  # keeps the tools at the top while there are no plots
@@ -58,35 +59,68 @@ class TracesPanel(Panel):
         self.auto.setText("Auto")
         self.auto.setToolTip("let the ranges follow the signal again")
         self.auto.clicked.connect(self._follow)
+        self.track = QToolButton()
+        self.track.setText("Track")
+        self.track.setCheckable(True)
+        self.track.setToolTip("draw the motion that a Kalman filter on the live fit retrodicts")
+        self.track.toggled.connect(self._set_tracking)
+        self.tracked = PlainLabel()
+        self.tracked.setObjectName("hint")
+        self.tracked.hide()
         self.banner = PlainLabel()
         line.addWidget(self.freeze)
         line.addWidget(self.window_box)
         line.addWidget(self.auto)
+        line.addWidget(self.track)
+        line.addWidget(self.tracked)
         line.addWidget(self.banner, 1)
         unit = PlainLabel("time in µs")
         unit.setObjectName("hint")
         line.addWidget(unit)
         return line
 
-    def pull(self, session: SessionPort) -> TraceSnapshot | None:
-        """Take the newest trace."""
-        return None if self.model.frozen else session.trace()
+    def pull(self, session: SessionPort) -> TraceSnapshot | TrackSnapshot | None:
+        """Take the newest trace, with the tracked motion where it is asked for."""
+        if self.model.frozen:
+            return None
+        if not self.track.isChecked():
+            return session.trace()
+        tracked = session.track()
+        self.tracked.setText(self.model.tracked_text(tracked))
+        return tracked or session.trace()
 
-    def key(self, snapshot: TraceSnapshot) -> Hashable:
+    def key(self, snapshot: TraceSnapshot | TrackSnapshot) -> Hashable:
         """Sequence number and window."""
-        return snapshot.sequence, self.model.window, self.plots[0].columns if self.plots else 0
+        columns = self.plots[0].columns if self.plots else 0
+        return type(snapshot), snapshot.sequence, self.model.window, columns
 
-    def draw(self, snapshot: TraceSnapshot) -> None:
+    def draw(self, snapshot: TraceSnapshot | TrackSnapshot) -> None:
         """Draw."""
-        snapshot = self._chosen(snapshot)
-        if snapshot.channels != self._names:
-            self._build(snapshot.channels)
-        view = self.model.view(snapshot, self.plots[0].columns)
+        tracked = None
+        if isinstance(snapshot, TrackSnapshot):
+            tracked = snapshot.tracked
+            trace = TraceSnapshot(
+                snapshot.sequence,
+                snapshot.first_sample,
+                snapshot.sample_rate,
+                snapshot.volts,
+                snapshot.channels,
+            )
+        else:
+            trace = self._chosen(snapshot)
+        if trace.channels != self._names:
+            self._build(trace.channels)
+        view = self.model.view(trace, self.plots[0].columns, tracked)
         for plot, item, curve, y_range in zip(
             self.plots, self.curves, view.curves, view.y_ranges, strict=True
         ):
             plot.set_ranges((1e6 * view.x_range[0], 1e6 * view.x_range[1]), y_range)
             set_curve(item, Curve(1e6 * curve.x, curve.y))
+        for index, item in enumerate(self.overlays):
+            item.setVisible(bool(view.overlays))
+            if view.overlays:
+                curve = view.overlays[index]
+                set_curve(item, Curve(1e6 * curve.x, curve.y))
 
     def _chosen(self, snapshot: TraceSnapshot) -> TraceSnapshot:
         """Out-of-loop channels when the rig names them, the first few otherwise."""
@@ -112,7 +146,7 @@ class TracesPanel(Panel):
             plot.close()
             plot.deleteLater()
         self._names = names
-        self.plots, self.curves = [], []
+        self.plots, self.curves, self.overlays = [], [], []
         for index, name in enumerate(names):
             plot = LinePlot()
             last = index == len(names) - 1
@@ -123,6 +157,7 @@ class TracesPanel(Panel):
                 plot.setXLink(self.plots[0])
             plot.set_theme(self.theme)
             self.curves.append(add_curve(plot, self.theme.pen(self.theme.channel(index))))
+            self.overlays.append(add_curve(plot, self.theme.pen(self.theme.text), z=1.0))
             self.plots.append(plot)
             self.body.addWidget(plot, 13 if last else 10)
 
@@ -139,6 +174,11 @@ class TracesPanel(Panel):
         self.model.frozen = self.bridge.frozen = frozen
         self.show_status(self.bridge.status)
 
+    def _set_tracking(self, on: bool) -> None:
+        self.bridge.session.set_tracking(on)
+        self.tracked.setVisible(on)
+        self.repaint_soon()
+
     def _set_window(self, index: int) -> None:
         self.model.window = WINDOWS[index]
         self._follow()
@@ -154,4 +194,5 @@ class TracesPanel(Panel):
         for index, (plot, curve) in enumerate(zip(self.plots, self.curves, strict=True)):
             plot.set_theme(theme)
             curve.setPen(theme.pen(theme.channel(index)))
+            self.overlays[index].setPen(theme.pen(theme.text))
         self.show_status(self.bridge.status)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SessionStatus,
         SpectrumSnapshot,
         TraceSnapshot,
+        TrackSnapshot,
     )
     from ...instruments.protocols import AppliedLight
     from ...instruments.rig import Rig
@@ -132,6 +133,14 @@ class SessionPort(Protocol):
 
     def trace(self) -> TraceSnapshot | None:
         """Newest voltages."""
+        ...
+
+    def track(self) -> TrackSnapshot | None:
+        """Newest live trajectories; None while they are switched off or there is no fit."""
+        ...
+
+    def set_tracking(self, on: bool) -> None:
+        """Switch the live trajectories."""
         ...
 
     def spectrum(self) -> SpectrumSnapshot | None:

@@ -11,10 +11,12 @@ from .curves import Curve, envelope
 from .units import DURATION, format_quantity
 
 if TYPE_CHECKING:
-    from ...acquisition.snapshots import SessionStatus, TraceSnapshot
+    from ...acquisition.snapshots import SessionStatus, TraceSnapshot, TrackSnapshot
 
 __all__ = ["WINDOWS", "TracesModel", "TracesView", "frozen_text"]
 
+# p-value of the innovations below which the errors of tracked positions are not believed.
+_DOUBTFUL = 1e-3
 # Lengths of the display, s; None shows all that the snapshot holds.
 WINDOWS: tuple[float | None, ...] = (50e-6, 200e-6, 1e-3, 5e-3, None)
 
@@ -27,12 +29,16 @@ def frozen_text(status: SessionStatus | None) -> str:
 
 @dataclass(frozen=True)
 class TracesView:
-    """What the panel draws: one curve per channel (s, V), ranges, and what is wrong."""
+    """What the panel draws: one curve per channel (s, V), ranges, and what is wrong.
+
+    ``overlays`` are the tracked motion of each channel; empty where nothing is tracked.
+    """
 
     curves: tuple[Curve, ...]
     channels: tuple[str, ...]
     x_range: tuple[float, float]
     y_ranges: tuple[tuple[float, float], ...]
+    overlays: tuple[Curve, ...] = ()
 
 
 class TracesModel:
@@ -43,8 +49,13 @@ class TracesModel:
         self.frozen = False
         self._peak: list[float] = []
 
-    def view(self, snapshot: TraceSnapshot, pixels: int) -> TracesView:
-        """Cut the window out of the newest samples and reduce it to ``pixels`` columns."""
+    def view(
+        self, snapshot: TraceSnapshot, pixels: int, tracked: np.ndarray | None = None
+    ) -> TracesView:
+        """Cut the window out of the newest samples and reduce it to ``pixels`` columns.
+
+        ``tracked`` (V) is drawn over the samples, of the same shape.
+        """
         volts, dt = snapshot.volts, 1.0 / snapshot.sample_rate
         n = volts.shape[0]
         length = n if self.window is None else min(n, max(2, round(self.window / dt)))
@@ -52,7 +63,25 @@ class TracesModel:
         part = volts[start : start + length]
         curves = tuple(envelope(part[:, j], 0.0, dt, pixels) for j in range(part.shape[1]))
         ranges = tuple(self._range(j, part[:, j]) for j in range(part.shape[1]))
-        return TracesView(curves, snapshot.channels, (0.0, max(1, length - 1) * dt), ranges)
+        over = () if tracked is None else tracked[start : start + length].T
+        overlays = tuple(envelope(column, 0.0, dt, pixels) for column in over)
+        extent = (0.0, max(1, length - 1) * dt)
+        return TracesView(curves, snapshot.channels, extent, ranges, overlays)
+
+    @staticmethod
+    def tracked_text(snapshot: TrackSnapshot | None) -> str:
+        """Say how well positions are known, and whether the samples bear that out."""
+        if snapshot is None:
+            return "tracking begins with the first good fit"
+        errors = ", ".join(f"{1e3 * error:.2g}" for error in snapshot.errors)
+        text = f"tracked ± {errors} mV"
+        if snapshot.unit == "quanta":
+            known = ", ".join(f"{value:.2g}" for value in snapshot.occupations)
+            text += f", not known n = {known}"
+        if snapshot.p_value is not None:
+            white = snapshot.p_value > _DOUBTFUL
+            text += ", innovations white" if white else ", innovations NOT white"
+        return text
 
     def _trigger(self, volts: np.ndarray, length: int) -> int:
         """Start at the last rising crossing of the mean of channel 1 that leaves a full window."""

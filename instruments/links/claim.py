@@ -24,7 +24,7 @@ from typing import Any
 from .base import LinkError
 from .serial_port import SerialGuard, serial_path
 
-__all__ = ["Claim", "canonical", "runtime_folder"]
+__all__ = ["Claim", "canonical", "lock", "runtime_folder"]
 
 _HELD: set[str] = set()  # what this process has claimed, by canonical address
 _HELD_LOCK = threading.Lock()
@@ -129,7 +129,7 @@ class Claim:
             _require_own(path.parent)
             for _ in range(_ATTEMPTS):
                 file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
-                if not _lock(file):
+                if not lock(file):
                     holder = _read(file)
                     file.close()
                     raise self._busy(holder)
@@ -170,8 +170,8 @@ def _require_own(folder: Path) -> None:
         raise PermissionError(1, "it belongs to somebody else", str(folder))
 
 
-def _lock(file: Any) -> bool:
-    """Lock a file for this process; False if another one has it.
+def lock(file: Any) -> bool:
+    """Lock an open file for this process; False if another one has it.
 
     Record locks are not inherited by children: the death of this process alone frees them.
     """

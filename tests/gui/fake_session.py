@@ -112,7 +112,7 @@ class FakeSession:
         )
         state = TweezerState((Site((1.3e-6, 0, 0), 0.25, 0.3), Site((-1.3e-6, 0, 0), 0.25)))
         self._light = LightSnapshot(state, AppliedLight(state, 1e-3, 0.02))
-        self._trace = self._spectrum = self._fit = self._reheating = None
+        self._trace = self._track = self._spectrum = self._fit = self._reheating = None
         self._history: list = []
         self._log: list[LogEntry] = []
         self._events: list = []
@@ -206,6 +206,12 @@ class FakeSession:
 
     def trace(self):
         return self._trace
+
+    def track(self):
+        return self._track
+
+    def set_tracking(self, on):
+        self.calls.append(("set_tracking", on))
 
     def spectrum(self):
         return self._spectrum

@@ -12,7 +12,12 @@ from fake_session import PAIR, FakeSession
 from optobind.acquisition.outcome import RunOutcome
 from optobind.acquisition.plans import MonitorPlan, ReheatingPlan, SequencePlan
 from optobind.acquisition.releases import LeftOut, ReleaseCount
-from optobind.acquisition.snapshots import LightSnapshot, SessionStatus
+from optobind.acquisition.snapshots import (
+    LightSnapshot,
+    SessionStatus,
+    TraceSnapshot,
+    TrackSnapshot,
+)
 from optobind.acquisition.worth import RunWorth, StepWorth
 from optobind.gui.viewmodels import run
 from optobind.gui.viewmodels.curves import Curve
@@ -381,3 +386,31 @@ def test_a_fit_of_another_segment_length_has_no_pulls(source):
     model.set_fit(replace(fit, frequencies=fit.frequencies * 1.01))
     model.show_pulls = True
     assert model.view(3.0, 6.0, 500).pulls == ()
+
+
+def tracked(p_value):
+    time = np.arange(2000) / 1e6
+    motion = 0.1 * np.sin(2 * np.pi * 5e4 * time)[:, None] * [1.0, 0.5]
+    noisy = motion + 0.01 * np.random.default_rng(1).standard_normal(motion.shape)
+    return TrackSnapshot(
+        3, 0, 1e6, ("z1", "z2"), noisy, motion, np.array([4e-3, 5e-3]), "quanta",
+        np.zeros((2000, 4)), np.array([0.48, 0.5]), p_value,
+    )  # fmt: skip
+
+
+def test_tracked_motion_is_cut_out_with_its_samples():
+    snapshot = tracked(0.3)
+    trace = TraceSnapshot(3, 0, 1e6, snapshot.volts, snapshot.channels)
+    view = TracesModel().view(trace, 10_000, snapshot.tracked)
+    assert len(view.overlays) == 2
+    for over, curve in zip(view.overlays, view.curves, strict=True):
+        np.testing.assert_allclose(over.x, curve.x)
+        assert np.std(over.y - curve.y) == pytest.approx(0.01, rel=0.2)
+    assert TracesModel().view(trace, 400).overlays == ()
+
+
+def test_what_is_tracked_says_how_well_and_whether_that_is_believed():
+    text = TracesModel.tracked_text(tracked(0.3))
+    assert text == "tracked ± 4, 5 mV, not known n = 0.48, 0.5, innovations white"
+    assert "NOT white" in TracesModel.tracked_text(tracked(1e-5))
+    assert "first good fit" in TracesModel.tracked_text(None)

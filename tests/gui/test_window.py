@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_session import FakeSession
 from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
@@ -17,6 +18,7 @@ from PyQt6.QtWidgets import QApplication
 from optobind.acquisition.events import Event, EventKind
 from optobind.acquisition.outcome import RunOutcome
 from optobind.acquisition.releases import LeftOut, ReleaseCount
+from optobind.acquisition.snapshots import TrackSnapshot
 from optobind.acquisition.worth import RunWorth
 from optobind.gui import layout
 from optobind.gui.closing import CloseChoice
@@ -880,3 +882,28 @@ def test_predictions_fill_their_columns(window, session):
     assert not panel.table.isColumnHidden(2)
     assert panel.table.item(row, 2).text() != ""
     assert "σ" in panel.table.item(row, 3).text()
+
+
+def test_track_draws_the_motion_over_its_samples(window, session):
+    panel = window.panels["traces"]
+    session.publish()
+    trace = session.trace()
+    names = tuple(trace.channels[:2])
+    volts = trace.volts[:, :2]
+    session._track = TrackSnapshot(
+        7, 0, trace.sample_rate, names, volts, 0.5 * volts, np.array([1e-3, 1e-3]), "V",
+        np.zeros((len(volts), 4)), np.zeros(2),
+    )  # fmt: skip
+    panel.track.click()
+    tick(window, 2)
+    assert ("set_tracking", True) in session.calls
+    assert panel.tracked.text() == "tracked ± 1, 1 mV"
+    over, under = panel.overlays[0].getData()[1], panel.curves[0].getData()[1]
+    assert panel.overlays[0].isVisible()
+    np.testing.assert_allclose(over, 0.5 * under, rtol=1e-6)
+    panel.track.click()
+    session._trace = type(trace)(99, 0, trace.sample_rate, trace.volts, trace.channels)
+    tick(window, 2)
+    assert ("set_tracking", False) in session.calls
+    assert not panel.overlays[0].isVisible()
+    assert panel.tracked.isHidden()

@@ -24,9 +24,11 @@ from .gains import Gains
 from .likelihood import ExactPoint, patterns
 from .passes import Pass
 
-__all__ = ["Whiteness", "whiteness_of"]
+__all__ = ["InnovationSums", "Whiteness", "whiteness_of"]
 
 _Array = NDArray[np.float64]
+# A stream is cut into so many pieces beside each other, if they are at least so long.
+_LANES, _LEAST_LANE = 8, 1024
 # Up to some two periods of a line at twenty and more samples a period.
 _LAGS = np.array([0, *range(1, 9), 10, 12, 15, 18, 22, 27, 33, 40, 49, 60, 73, 90])
 
@@ -114,6 +116,68 @@ def _slopes(gains: Gains, lags: NDArray[np.int64]) -> _Array:
     return found
 
 
+class InnovationSums:
+    """Correlations of white innovations that come as a stream, and what they say of the model.
+
+    Parameters
+    ----------
+    channels : int
+        c.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self._sums = np.zeros((len(_LAGS), channels, channels))
+        self._counts = np.zeros(len(_LAGS))
+        self._root = np.stack([np.zeros((channels, channels)), np.eye(channels)])
+
+    def add(self, innovations: _Array) -> None:
+        """Take in e = S^{-1/2} v of samples in a row (m, c), in pieces beside each other."""
+        lanes = _LANES if len(innovations) >= _LANES * _LEAST_LANE else 1
+        length = len(innovations) // lanes
+        if length == 0:
+            return
+        pieces = innovations[: lanes * length].reshape(lanes, length, -1)
+        v = np.ascontiguousarray(pieces.transpose(1, 2, 0))
+        runs, pairs = np.array([[1, 0, length]]), np.zeros(len(_LAGS))
+        known = _LAGS < length
+        sums = np.zeros_like(self._sums[known])
+        _products(v, runs, self._root, _LAGS[known], np.empty(v.shape), sums, pairs)
+        self._sums[known] += sums
+        self._counts += lanes * pairs
+
+    def judged(
+        self,
+        gains: Gains | None = None,
+        covariance: _Array | None = None,
+        *,
+        own: bool = False,
+    ) -> Whiteness:
+        """Judge what was seen.
+
+        Parameters
+        ----------
+        gains : Gains, optional
+            Of a model whose parameters were estimated.
+        covariance : ndarray, shape (P, P), optional
+            Of these parameters.
+        own : bool
+            Whether they are those of the greatest likelihood of these very samples: they take
+            degrees of freedom away. Otherwise their errors add to the scatter that is expected.
+        """
+        known = self._counts > 0.0
+        lags, counts = _LAGS[known], self._counts[known]
+        c = self._sums.shape[1]
+        if not len(lags):
+            return Whiteness(0.0, 0.0, None, lags, self._sums[:0])
+        slopes: _Array = np.zeros((len(lags), c, c, 1))
+        if gains is not None:
+            slopes = _slopes(gains, lags)
+        if covariance is None:
+            covariance = np.zeros((slopes.shape[-1],) * 2)
+        found = self._sums[known] / counts[:, None, None]
+        return _judged(found, counts, slopes, lags, covariance, own=own)
+
+
 def whiteness_of(optimum: Optimum[ExactPoint], covariance: _Array) -> Whiteness:
     """Judge the innovations at an optimum, by one more pass over the records.
 
@@ -153,18 +217,31 @@ def whiteness_of(optimum: Optimum[ExactPoint], covariance: _Array) -> Whiteness:
 
 
 def _judged(
-    found: _Array, counts: _Array, slopes: _Array, lags: NDArray[np.int64], covariance: _Array
+    found: _Array,
+    counts: _Array,
+    slopes: _Array,
+    lags: NDArray[np.int64],
+    covariance: _Array,
+    *,
+    own: bool = True,
 ) -> Whiteness:
-    """χ² of measured correlations, and its degrees of freedom."""
+    """χ² of measured correlations, and its degrees of freedom.
+
+    Parameters of these samples themselves absorb some; errors of others widen what is expected,
+    1 + J C Jᵀ.
+    """
     c = found.shape[1]
     found[0] -= np.eye(c)
     root = np.sqrt(counts)
     scale = np.broadcast_to(root[:, None, None], found.shape).copy()
     # A covariance is symmetric, and its diagonal scatters twice as much.
     scale[0] = root[0] * (np.tri(c, k=-1) + math.sqrt(0.5) * np.eye(c))
-    chi2 = float(np.sum((scale * found) ** 2))
+    pulls, dof = (scale * found).ravel(), float(np.count_nonzero(scale))
     rows = (scale[..., None] * slopes).reshape(-1, slopes.shape[-1])
-    absorbed = float(np.einsum("ip,pq,iq->", rows, covariance, rows))
-    dof = float(np.count_nonzero(scale)) - absorbed
+    absorbed = rows @ covariance @ rows.T
+    if own:
+        chi2, dof = float(pulls @ pulls), dof - float(np.trace(absorbed))
+    else:
+        chi2 = float(pulls @ np.linalg.solve(np.eye(len(pulls)) + absorbed, pulls))
     p_value = float(stats.chi2.sf(chi2, dof)) if dof >= MIN_DOF else None
     return Whiteness(chi2, dof, p_value, lags, found)
