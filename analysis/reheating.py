@@ -23,9 +23,9 @@ from ..models.inference.reheating.estimate import (
 from ..models.inference.reheating.fits import reheating_estimators
 from ..models.inference.reheating.samples import line_frequencies
 from ..models.inference.result import FitResult
-from ..models.soundness import SampleWatch
 from .choice import Progress, check_band, with_input
 from .quanta import rescaled_estimate
+from .release_survey import sound_releases
 
 __all__ = ["ESTIMATORS", "Estimator", "ReheatingAnalysis", "analyse_reheating"]
 
@@ -152,6 +152,12 @@ def analyse_reheating(
         raise InputError(
             f"too few repetitions: {len(ranges)}, at least {MIN_REPETITIONS} are needed"
         )
+    ranges, said = sound_releases(record, ranges, chosen, band)
+    if len(ranges) < MIN_REPETITIONS:
+        raise InputError(
+            f"too few sound repetitions: {len(ranges)}, at least {MIN_REPETITIONS} are needed; "
+            f"{'; '.join(said)}"
+        )
     masses = record.masses_of(chosen) if record.unit == "m" else None
     unit, scale, factor = record.unit, 0.0, np.ones(2)
     if masses is not None:
@@ -164,10 +170,8 @@ def analyse_reheating(
         unit = "quanta"
     accumulator = ReheatingAccumulator(record.sample_rate, band=band, unit=unit, keep=False)
     releases = _Releases(record, chosen, ranges)
-    watch = SampleWatch([record.names[column] for column in chosen])
     for batch in releases:
         done = accumulator.add(batch * factor)
-        watch.add(batch)
         if progress is not None:
             progress(_AVERAGING * done / len(ranges))
     estimate = accumulator.estimate()
@@ -181,7 +185,6 @@ def analyse_reheating(
     complete: dict[str, FitResult] = {
         name: _with_releases(with_input(found[name], record, chosen), record) for name in names
     }
-    said = watch.findings()
     complete = {
         name: replace(fit, warnings=(*said, *fit.warnings)) for name, fit in complete.items()
     }
