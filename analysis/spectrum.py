@@ -21,9 +21,10 @@ from ..models.spectra import CsdEstimate
 from .choice import Progress, check_band, with_input
 from .detection import Ranges, corrected, delay_warning, notched, tone_warning, without_ranges
 from .quanta import csd_in_quanta
+from .rig_check import overdamped
 from .survey import SteadySurvey, tones_beside, without_stretches
 
-__all__ = ["SpectrumAnalysis", "analyse_spectrum"]
+__all__ = ["SpectrumAnalysis", "analyse_spectrum", "average_spectra"]
 
 # The segment is chosen from so many samples at most: lines show in less.
 _PROBE_SAMPLES = 1 << 22
@@ -146,6 +147,7 @@ def analyse_spectrum(
     else:
         result, said = fit_single(csd, band=used), ()
     said += tone_warning(result, record.steady().samples / record.sample_rate)
+    said += overdamped(result)
     said += tones_beside(_probe(record, chosen), record, chosen, used, tuple(exclude), result)
     if masses is not None:
         result = in_quanta(result, masses)
@@ -215,6 +217,20 @@ def _sound_csd(
         record = without_stretches(record, bad, left_out)
     size = _segment(record, columns, segment, band, exclude)
     return _estimate_csd(record, columns, size, None, progress), record, left_out
+
+
+def average_spectra(record: Record, channels: Sequence[int] | None = None) -> CsdEstimate:
+    """Average the spectra of what is sound of a record, without a fit.
+
+    Parameters
+    ----------
+    record : Record
+        From :func:`optobind.open_record`.
+    channels : sequence of int, optional
+        Columns; out-of-loop detectors by default.
+    """
+    columns = record.check_columns(record.usual if channels is None else channels)
+    return _sound_csd(record, columns, None, None, (), None)[0]
 
 
 def _probe(record: Record, columns: tuple[int, ...]) -> NDArray[np.float64]:
