@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from ..models.inference.result import FitResult
 from .choice import Progress, check_band, with_input
 from .quanta import rescaled_estimate
 from .release_survey import sound_releases
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["ESTIMATORS", "Estimator", "ReheatingAnalysis", "analyse_reheating"]
 
@@ -72,6 +75,16 @@ class ReheatingAnalysis:
         """Repetitions, estimators and the default result in one line."""
         count, names = self.estimate.repetitions, " and ".join(self.estimators)
         return f"<ReheatingAnalysis of {count} releases by {names}: {self.result!r}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.result._repr_html_()
+
+    def plot(self) -> list[Axes]:
+        """Draw curves and fit, :func:`optobind.reheating_figure`; returns its axes."""
+        from .figures.reheating import reheating_figure
+
+        return reheating_figure(self.estimate, self.result).axes
 
     @property
     def result(self) -> FitResult:

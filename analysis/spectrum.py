@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from .detection import Ranges, corrected, delay_warning, notched, tone_warning, 
 from .quanta import csd_in_quanta
 from .rig_check import overdamped
 from .survey import SteadySurvey, tones_beside, without_stretches
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["SpectrumAnalysis", "analyse_spectrum", "average_spectra"]
 
@@ -60,6 +63,16 @@ class SpectrumAnalysis:
     def __repr__(self) -> str:
         """Averages and result in one line."""
         return f"<SpectrumAnalysis of {self.csd.averages} averages: {self.result!r}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.result._repr_html_()
+
+    def plot(self) -> list[Axes]:
+        """Draw spectrum and fit, :func:`optobind.spectrum_figure`; returns its axes."""
+        from .figures.spectrum import spectrum_figure
+
+        return spectrum_figure(self.csd, self.result).axes
 
 
 def analyse_spectrum(

@@ -23,6 +23,7 @@ __all__ = ["SteadySurvey", "tones_beside", "without_stretches"]
 
 _LEAST_SHARE = 0.02  # of a record that must be sound to be fitted
 _LEAST_SAMPLES = 4096
+_LINE_SAMPLES = 1 << 20  # of the probe, from which lines are read
 _BROADEST = 0.3  # linewidth over frequency of lines whose power is followed
 _MOST_TONES = 3
 
@@ -54,7 +55,7 @@ class SteadySurvey:
     ) -> None:
         self._names = [record.names[column] for column in columns]
         self._steady, rate = record.steady(), record.sample_rate
-        lines = channel_lines(probe, rate, segment, band)
+        lines = channel_lines(probe[:_LINE_SAMPLES], rate, segment, band)
         self._watch = SampleWatch(
             self._names, [None if line is None else rate / line.frequency for line in lines]
         )

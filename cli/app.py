@@ -23,6 +23,7 @@ from .arguments import (
     RigOption,
     SetOption,
 )
+from .export_app import export
 from .fit_app import fit_app
 from .instruments_app import instruments_app
 from .plan_app import plan_app
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Work on rig and plan files.", no_args_is_help=False)
 app.add_typer(fit_app, name="fit")
+app.command()(export)
 app.add_typer(instruments_app, name="instruments")
 app.add_typer(config_app, name="config")
 app.add_typer(plan_app, name="plan")
@@ -160,58 +162,6 @@ def recover(
     from .files import recover_file
 
     recover_file(file)
-
-
-@app.command()
-def export(
-    file: FileArgument,
-    to: Annotated[
-        str, typer.Option("--to", metavar="FORMAT", help="nc, csv, mat, npz, parquet or zarr.")
-    ],
-    what: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option(
-            "--what",
-            metavar="A,B",
-            help="Of samples, spectra, curves, fits, slow, events. Default: all that is recorded.",
-        ),
-    ] = None,
-    channels: ChannelsOption = None,
-    start: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--from", metavar="TIME", help='First samples: s, or "2 ms".'),
-    ] = None,
-    stop: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--to-time", metavar="TIME", help='Up to there: s, or "2 ms".'),
-    ] = None,
-    decimate: Annotated[
-        int,
-        typer.Option("--decimate", metavar="N", help="Every Nth sample behind a low-pass."),
-    ] = 1,
-    out: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option("--out", metavar="PATH", help="File or folder to make; beside FILE if not."),
-    ] = None,
-    rate: RateOption = None,
-    key: KeyOption = None,
-    columns: ColumnsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write a record for other programs: samples, spectra, curves, fits, slow channels, events."""
-    from .export import ExportOptions, export_file
-    from .options import quantity_option, reading_options
-
-    options = ExportOptions(
-        to,
-        what,
-        channels,
-        quantity_option("--from", start, "s"),
-        quantity_option("--to-time", stop, "s"),
-        decimate,
-        out,
-    )
-    export_file(file, reading_options(rate, key, columns), options, as_json)
 
 
 @app.command()

@@ -26,12 +26,16 @@ _FIRST_SHIFT = 5  # one word in 32 is kept at first
 def _kept_words(
     values: NDArray[np.uint64], length: int, power: np.uint64, shift: int
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:  # pragma: no cover - compiled
-    """Hashes and ends of those words that are kept; words of one value are left out."""
+    """Hashes and ends of those words that are kept, of one value left out; uses up ``values``."""
     base = np.uint64(0x9E3779B97F4A7C15)
     mask = (np.uint64(1) << np.uint64(shift)) - np.uint64(1)
     hashes = np.empty(len(values), np.uint64)
     ends = np.empty(len(values), np.int64)
     count, rolling, same = 0, np.uint64(0), 1
+    for n in range(len(values)):
+        # Small whole numbers in binary64 end in zeros, which no product brings down again.
+        value = (values[n] ^ (values[n] >> np.uint64(32))) * np.uint64(0xBF58476D1CE4E5B9)
+        values[n] = value ^ (value >> np.uint64(29))
     for n in range(len(values)):
         same = same + 1 if n and values[n] == values[n - 1] else 1
         rolling = rolling * base + values[n] + np.uint64(1)
@@ -74,11 +78,12 @@ class CopyWatch:
         bits = np.ascontiguousarray(x).view(f"u{x.dtype.itemsize}").astype(np.uint64)
         joined = first == self._next
         values = np.concatenate([self._tail, bits]) if joined else bits
+        tail = values[len(values) - min(len(values), self._length - 1) :].copy()
         begin = first - (len(values) - len(bits))
         hashes, ends = _kept_words(values, self._length, self._power, self._shift)
         self._hashes.append(hashes)
         self._ends.append(ends + begin)
-        self._tail = values[len(values) - min(len(values), self._length - 1) :].copy()
+        self._tail = tail
         self._next = first + len(x)
         self.total += len(x)
         while sum(map(len, self._hashes)) > _MOST:

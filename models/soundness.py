@@ -171,7 +171,7 @@ class _Channel:
 
     def clipped(self) -> int:
         """Samples at either rail, of all; none where the signal spans too few steps to tell."""
-        if self.steps > _FEW_STEPS or not self.probe or not self._counts():
+        if self.steps > _FEW_STEPS or self.period is None or not self._counts():
             rails = self.high.clipped(self.seen) + self.low.clipped(self.seen)
             found = rails if self.steps >= _LEAST_STEPS else 0
         else:
