@@ -70,6 +70,8 @@ from .analysis.figures.spectrum import spectrum_figure as spectrum_figure
 from .analysis.figures.tracking import tracking_figure as tracking_figure
 from .analysis.figures.style import save_figure as save_figure
 from .analysis.comparison import compare as compare
+from .analysis.export.writing import export as export
+from .analysis.rig_check import against_rig as against_rig
 
 # estimates and fits, step by step
 from .models.spectra import CsdEstimate as CsdEstimate

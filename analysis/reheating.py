@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,12 @@ from ..models.inference.reheating.estimate import (
 from ..models.inference.reheating.fits import reheating_estimators
 from ..models.inference.reheating.samples import line_frequencies
 from ..models.inference.result import FitResult
-from ..models.soundness import SampleWatch
 from .choice import Progress, check_band, with_input
 from .quanta import rescaled_estimate
+from .release_survey import sound_releases
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["ESTIMATORS", "Estimator", "ReheatingAnalysis", "analyse_reheating"]
 
@@ -72,6 +75,16 @@ class ReheatingAnalysis:
         """Repetitions, estimators and the default result in one line."""
         count, names = self.estimate.repetitions, " and ".join(self.estimators)
         return f"<ReheatingAnalysis of {count} releases by {names}: {self.result!r}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.result._repr_html_()
+
+    def plot(self) -> list[Axes]:
+        """Draw curves and fit, :func:`optobind.reheating_figure`; returns its axes."""
+        from .figures.reheating import reheating_figure
+
+        return reheating_figure(self.estimate, self.result).axes
 
     @property
     def result(self) -> FitResult:
@@ -152,6 +165,12 @@ def analyse_reheating(
         raise InputError(
             f"too few repetitions: {len(ranges)}, at least {MIN_REPETITIONS} are needed"
         )
+    ranges, said = sound_releases(record, ranges, chosen, band)
+    if len(ranges) < MIN_REPETITIONS:
+        raise InputError(
+            f"too few sound repetitions: {len(ranges)}, at least {MIN_REPETITIONS} are needed; "
+            f"{'; '.join(said)}"
+        )
     masses = record.masses_of(chosen) if record.unit == "m" else None
     unit, scale, factor = record.unit, 0.0, np.ones(2)
     if masses is not None:
@@ -164,10 +183,8 @@ def analyse_reheating(
         unit = "quanta"
     accumulator = ReheatingAccumulator(record.sample_rate, band=band, unit=unit, keep=False)
     releases = _Releases(record, chosen, ranges)
-    watch = SampleWatch([record.names[column] for column in chosen])
     for batch in releases:
         done = accumulator.add(batch * factor)
-        watch.add(batch)
         if progress is not None:
             progress(_AVERAGING * done / len(ranges))
     estimate = accumulator.estimate()
@@ -181,7 +198,6 @@ def analyse_reheating(
     complete: dict[str, FitResult] = {
         name: _with_releases(with_input(found[name], record, chosen), record) for name in names
     }
-    said = watch.findings()
     complete = {
         name: replace(fit, warnings=(*said, *fit.warnings)) for name, fit in complete.items()
     }

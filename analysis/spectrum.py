@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..acquisition.csd import CsdEstimator
 from ..acquisition.records.record import Record
@@ -13,19 +16,26 @@ from ..models.inference.convention import in_quanta, own_scale
 from ..models.inference.result import FitResult
 from ..models.inference.spectral.choose import choose_band, choose_segment
 from ..models.inference.spectral.fits import fit_pair, fit_single
-from ..models.soundness import SampleWatch, same_signal
+from ..models.soundness import same_signal
 from ..models.spectra import CsdEstimate
 from .choice import Progress, check_band, with_input
 from .detection import Ranges, corrected, delay_warning, notched, tone_warning, without_ranges
 from .quanta import csd_in_quanta
+from .rig_check import overdamped
+from .survey import SteadySurvey, tones_beside, without_stretches
 
-__all__ = ["SpectrumAnalysis", "analyse_spectrum"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["SpectrumAnalysis", "analyse_spectrum", "average_spectra"]
 
 # The segment is chosen from so many samples at most: lines show in less.
 _PROBE_SAMPLES = 1 << 22
 # One segment alone is fitted when a line is narrower than its bins, as in high vacuum; of a record
 # shorter than this it says nothing that is worth an error bar.
 _SHORTEST_ALONE = 4096
+# Looks at a record: what is held or copied, then what the line does, each left out before the next.
+_MOST_PASSES = 3
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,16 @@ class SpectrumAnalysis:
     def __repr__(self) -> str:
         """Averages and result in one line."""
         return f"<SpectrumAnalysis of {self.csd.averages} averages: {self.result!r}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.result._repr_html_()
+
+    def plot(self) -> list[Axes]:
+        """Draw spectrum and fit, :func:`optobind.spectrum_figure`; returns its axes."""
+        from .figures.spectrum import spectrum_figure
+
+        return spectrum_figure(self.csd, self.result).axes
 
 
 def analyse_spectrum(
@@ -114,8 +134,7 @@ def analyse_spectrum(
     """
     chosen, model = _choose(record, channels, model)
     check_band(band, record.sample_rate)
-    watch = SampleWatch([record.names[column] for column in chosen])
-    csd = _estimate_csd(record, chosen, segment, band, exclude, watch, progress)
+    csd, record, found = _sound_csd(record, chosen, segment, band, exclude, progress)
     if model == "pair" and same_signal(csd):
         raise InputError(
             f"both channels of {record.path} hold the same signal (coherence 1): choose the two "
@@ -141,12 +160,14 @@ def analyse_spectrum(
     else:
         result, said = fit_single(csd, band=used), ()
     said += tone_warning(result, record.steady().samples / record.sample_rate)
+    said += overdamped(result)
+    said += tones_beside(_probe(record, chosen), record, chosen, used, tuple(exclude), result)
     if masses is not None:
         result = in_quanta(result, masses)
         csd = csd_in_quanta(csd, masses, own_scale(result))
     result = replace(
         result,
-        warnings=(*watch.findings(), *said, *result.warnings),
+        warnings=(*found, *said, *result.warnings),
         input={**result.input, **_taken_off(exclude, delay, mixing)},
     )
     if channels is None:
@@ -188,29 +209,79 @@ def _choose(
     return chosen, model
 
 
-def _estimate_csd(
+def _sound_csd(
     record: Record,
     columns: tuple[int, ...],
     segment: int | None,
     band: tuple[float, float] | None,
     exclude: Ranges,
-    watch: SampleWatch,
     progress: Progress | None,
-) -> CsdEstimate:
-    """Average over all steady stretches, block by block."""
+) -> tuple[CsdEstimate, Record, tuple[str, ...]]:
+    """Average what is sound of a record; the rest is left out, and said."""
+    left_out: tuple[str, ...] = ()
+    for _ in range(_MOST_PASSES):
+        size = _segment(record, columns, segment, band, exclude)
+        survey = SteadySurvey(record, columns, _probe(record, columns), size, band)
+        csd = _estimate_csd(record, columns, size, survey, progress)
+        bad, why, said = survey.result()
+        if not len(bad):
+            return csd, record, (*left_out, *said)
+        left_out += why
+        record = without_stretches(record, bad, left_out)
+    size = _segment(record, columns, segment, band, exclude)
+    return _estimate_csd(record, columns, size, None, progress), record, left_out
+
+
+def average_spectra(record: Record, channels: Sequence[int] | None = None) -> CsdEstimate:
+    """Average the spectra of what is sound of a record, without a fit.
+
+    Parameters
+    ----------
+    record : Record
+        From :func:`optobind.open_record`.
+    channels : sequence of int, optional
+        Columns; out-of-loop detectors by default.
+    """
+    columns = record.check_columns(record.usual if channels is None else channels)
+    return _sound_csd(record, columns, None, None, (), None)[0]
+
+
+def _probe(record: Record, columns: tuple[int, ...]) -> NDArray[np.float64]:
+    """Samples in the unit of the record, from which lines are read."""
     ranges = record.steady()
-    total = sum(stop - start for start, stop in ranges)
+    start, stop = ranges[int(np.argmax(ranges.lengths))]
+    return record.read(start, min(stop, start + _PROBE_SAMPLES), columns)
+
+
+def _segment(
+    record: Record,
+    columns: tuple[int, ...],
+    segment: int | None,
+    band: tuple[float, float] | None,
+    exclude: Ranges,
+) -> int:
+    """Samples of a segment, chosen if it is not given."""
     if segment is None:
-        start, stop = ranges[0]
-        probe = record.source.counts(start, min(stop, start + _PROBE_SAMPLES), columns)
-        probe = notched(probe, record.sample_rate, exclude)
-        segment = choose_segment(probe, record.sample_rate, band)
-    elif segment > (longest := record.longest()):
+        probe = notched(_probe(record, columns), record.sample_rate, exclude)
+        return choose_segment(probe, record.sample_rate, band)
+    if segment > (longest := record.longest()):
         # Asked before the estimator makes room for such a segment.
         raise InputError(
             f"too few samples: a segment of {segment} is longer than the longest steady stretch "
             f"of {record.path}, {longest} samples"
         )
+    return segment
+
+
+def _estimate_csd(
+    record: Record,
+    columns: tuple[int, ...],
+    segment: int,
+    survey: SteadySurvey | None,
+    progress: Progress | None,
+) -> CsdEstimate:
+    """Average over all steady stretches, block by block."""
+    total = record.steady().samples
     estimator = CsdEstimator(
         len(columns),
         segment,
@@ -221,7 +292,8 @@ def _estimate_csd(
     done = 0
     for block in record.steady_blocks(columns):
         estimator.add(block)
-        watch.add(block.samples)
+        if survey is not None:
+            survey.add(block)
         done += len(block.samples)
         if progress is not None:
             progress(done / total)

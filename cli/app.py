@@ -26,6 +26,7 @@ from .arguments import (
     RigOption,
     SetOption,
 )
+from .export_app import export
 from .fit_app import fit_app
 from .instruments_app import instruments_app
 from .plan_app import plan_app
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Work on rig and plan files.", no_args_is_help=False)
 app.add_typer(fit_app, name="fit")
+app.command()(export)
 app.add_typer(instruments_app, name="instruments")
 app.add_typer(config_app, name="config")
 app.add_typer(plan_app, name="plan")

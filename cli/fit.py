@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
@@ -107,7 +107,8 @@ def fit_spectrum_file(
 
         return spectrum_figure(analysis.csd, analysis.result)
 
-    result = _with_intervals(analysis.result, options.intervals)
+    result = _against_rig(analysis.result, record, releases=False)
+    result = _with_intervals(result, options.intervals)
     _deliver(result, "spectrum", figure, out, as_json)
 
 
@@ -149,10 +150,21 @@ def fit_reheating_file(
     if said and not as_json:
         print_result(str(said))
     estimators = {
-        name: _with_intervals(fit, options.intervals) for name, fit in analysis.estimators.items()
+        name: _with_intervals(_against_rig(fit, record, releases=True), options.intervals)
+        for name, fit in analysis.estimators.items()
     }
     result = estimators.get(str(analysis.result.statistics.get("estimator")), analysis.result)
     _deliver(result, "reheating", figure, out, as_json, estimators)
+
+
+def _against_rig(result: FitResult, record: Record, releases: bool) -> FitResult:
+    """Warn where the rig of a run file contradicts a fit."""
+    from ..analysis.rig_check import against_rig
+    from .rig_of_run import expected_of
+
+    expected = expected_of(record, releases)
+    said = () if expected is None else against_rig(result, expected)
+    return replace(result, warnings=(*said, *result.warnings)) if said else result
 
 
 def _with_intervals(result: FitResult, wanted: bool | None = None) -> FitResult:

@@ -8,6 +8,7 @@ nature: a stretch is held only if it begins or ends with a jump, and copies must
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .copies import CopyWatch
+from .rails import beyond_rails
 from .spectra import CsdEstimate
 
 __all__ = ["SampleWatch", "same_signal"]
@@ -32,9 +35,13 @@ _RESTS = 24.0
 _LEAST_STEPS = 8.0  # steps of the converter below which an extreme value is no rail
 # Samples in a row that do not occur twice by chance, by the steps that the signal spans at least.
 _WORDS = ((512.0, 64), (16.0, 1024), (0.0, 4096))
-_PROBE = 1 << 17  # samples in which repetitions are looked for
-# So many samples are looked at without a gap, of later blocks one in so many: a look costs as much
-# as half the spectrum.
+_PROBE = 1 << 17  # samples that are kept for a second look
+# Steps up to which crests that rest at the last code are told from rails by the wave itself, and
+# the share of the samples at the last code that must be missing beyond it.
+_FEW_STEPS, _MISSING = 64.0, 0.4
+_ROW = _HELD // 2
+# So many samples are looked at without a gap, of later blocks one in so many, for rails: that look
+# costs as much as half the spectrum.
 _WHOLE, _ONE_IN = 1 << 20, 8
 _REPEATED_SHARE = 0.01
 _COHERENT = 1.0 - 1e-6
@@ -82,21 +89,34 @@ class _Channel:
     resting: int = 0
     first_resting: int | None = None
     total: int = 0
+    seen: int = 0
     step: float = np.inf
     probe: list[NDArray[Any]] = field(default_factory=list)
+    period: float | None = None
+    stretches: list[tuple[int, int]] = field(default_factory=list)
+    _resting: list[tuple[int, int]] = field(default_factory=list)
+    _copies: CopyWatch | None = None
     _tail: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     _next: int = 0
     _is_held: bool = False
 
-    def add(self, x: NDArray[Any], first: int) -> None:
+    def add(self, x: NDArray[Any], first: int, looked_at: bool) -> None:
         """Take in consecutive samples, from the sample ``first`` of the record on."""
+        if self._copies is None:
+            self._copies = CopyWatch(_word_length(x))
+        self._copies.add(x, first)
+        self.total += len(x)
+        if not looked_at and not _has_flat_row(x):
+            return
         plain = x.astype(np.float64)
+        self._look_for_held(plain, first)
+        if not looked_at:
+            return
+        self.seen += len(x)
         self.high.add(plain)
         self.low.add(-plain)
-        self._look_for_held(plain, first)
         if sum(map(len, self.probe)) < _PROBE:
             self.probe.append(x[:_PROBE].copy())
-        self.total += len(x)
 
     @property
     def steps(self) -> float:
@@ -107,6 +127,7 @@ class _Channel:
     def _look_for_held(self, new: NDArray[np.float64], first: int) -> None:
         """Find long runs of one value; the end of the block before is looked at again."""
         joined = first == self._next
+        reach = min(max(_AROUND, math.ceil(self.period or 0.0)), _HELD)
         x = np.concatenate([self._tail, new]) if joined else new
         first -= len(x) - len(new)
         moves = np.abs(np.diff(x))
@@ -119,17 +140,19 @@ class _Channel:
             fresh = int(end - max(start, len(x) - len(new)))
             if fresh <= 0:
                 continue
-            around = x[max(start - _AROUND, 0) : end + _AROUND]
+            around = x[max(start - reach, 0) : end + reach]
             jumps = float(np.ptp(around)) > _FADES * self.step
             if jumps or (before and start == 0):
                 self.held += fresh
+                self.stretches.append((first + int(start), first + int(end)))
                 self.first_held = first + int(start) if self.first_held is None else self.first_held
                 self._is_held = end == len(x)
             elif end - start == len(x):
                 self.resting += fresh
+                self._resting.append((first + int(start), first + int(end)))
                 if self.first_resting is None:
                     self.first_resting = first + int(start)
-        self._tail, self._next = x[-(_HELD + _AROUND) :].copy(), first + len(x)
+        self._tail, self._next = x[-(_HELD + reach) :].copy(), first + len(x)
 
     def repeated_values(self) -> tuple[int, int]:
         """Samples that are held or dead, and the first of them."""
@@ -137,37 +160,62 @@ class _Channel:
         places = [self.first_held, self.first_resting if still else None]
         return self.held + still, min((p for p in places if p is not None), default=0)
 
+    def bad(self) -> list[tuple[int, int]]:
+        """Stretches (start, stop) that are held, dead or copies, in any order."""
+        still = self._resting if not 0.0 < self.steps <= _RESTS else []
+        found = [*self.stretches, *still]
+        stretches, share = self.copied()
+        if share > _REPEATED_SHARE:
+            found += [(int(low), int(high)) for low, high in stretches]
+        return found
+
     def clipped(self) -> int:
-        """Samples at either rail; none where the signal spans too few steps to tell a rail."""
-        if self.steps < _LEAST_STEPS:
-            return 0
-        return self.high.clipped(self.total) + self.low.clipped(self.total)
+        """Samples at either rail, of all; none where the signal spans too few steps to tell."""
+        if self.steps > _FEW_STEPS or self.period is None or not self._counts():
+            rails = self.high.clipped(self.seen) + self.low.clipped(self.seen)
+            found = rails if self.steps >= _LEAST_STEPS else 0
+        else:
+            found = self._few_steps_clipped()
+        return round(found * self.total / max(1, self.seen))
 
-    def copied(self) -> float:
-        """Share of words that occur more than once in the first samples, held ones left out."""
-        x = np.concatenate(self.probe)[:_PROBE] if self.probe else np.zeros(0)
-        length = next(word for steps, word in _WORDS if self.steps >= steps)
-        if len(x) < 4 * length:
-            return 0.0
-        # A hash of every word, doubled in length until it is one: products with odd numbers, whose
-        # upper bits are brought down, modulo 2⁶⁴.
-        words = x.view(f"u{x.dtype.itemsize}").astype(np.uint64)
-        size = 1
-        while size < length:
-            words = _mixed(np.uint64(3) * words[:-size] + _ODD * words[size:])
-            size *= 2
-        moves = np.concatenate([[0], np.cumsum(x[1:] != x[:-1])])
-        words = words[moves[length - 1 :] > moves[: len(words)]]
-        return 1.0 - len(np.unique(words)) / len(words) if len(words) else 0.0
+    def _counts(self) -> bool:
+        """Whether the values are multiples of their smallest step."""
+        x = self.probe[0].astype(np.float64) / self.step
+        return bool(np.abs(x - x[0] - np.rint(x - x[0])).max(initial=0.0) < 1e-3)
+
+    def _few_steps_clipped(self) -> int:
+        """Samples at the rails where an extreme code may be an honest crest."""
+        x = np.rint(np.concatenate(self.probe)[:_PROBE].astype(np.float64) / self.step)
+        low, high = beyond_rails(x, self.period)
+        least = _CLIPPED_SHARE * len(x)
+        found = 0
+        for missing, rail, end in ((low, self.low, x.min()), (high, self.high, x.max())):
+            here = int(np.count_nonzero(x == end))
+            if missing > _MISSING and here > least and here >= 20:
+                found += rail.count
+        return found
+
+    def copied(self) -> tuple[NDArray[np.int64], float]:
+        """Stretches that repeat earlier ones, and the share of the words that do."""
+        if self._copies is None or self.total < 4 * _word_length(self.probe[0]):
+            return np.zeros((0, 2), np.int64), 0.0
+        return self._copies.copies()
 
 
-_ODD = np.uint64(0x9E3779B97F4A7C15)
+def _has_flat_row(x: NDArray[Any]) -> bool:
+    """Whether a run of one value may lie within: no long one avoids all rows of half its length."""
+    rows = x[: len(x) // _ROW * _ROW].reshape(-1, _ROW)
+    flat = rows[rows[:, 0] == rows[:, -1]]
+    return bool((flat == flat[:, :1]).all(axis=1).any())
 
 
-def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Every bit made to depend on all bits."""
-    words = (words ^ (words >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-    return np.asarray(words ^ (words >> np.uint64(32)), np.uint64)
+def _word_length(x: NDArray[Any]) -> int:
+    """Samples in a row that do not occur twice by chance, by the steps that these span."""
+    plain = x.astype(np.float64)
+    moves = np.abs(np.diff(plain))
+    step = float(moves[moves > 0.0].min(initial=np.inf))
+    steps = float(np.ptp(plain)) / step if len(plain) and np.isfinite(step) else 0.0
+    return next(word for least, word in _WORDS if steps >= least)
 
 
 class SampleWatch:
@@ -179,6 +227,8 @@ class SampleWatch:
     ----------
     names : sequence of str
         Of the channels, for the messages.
+    periods : sequence of float or None, optional
+        Of each channel's line, samples, where there is one.
 
     Examples
     --------
@@ -191,22 +241,36 @@ class SampleWatch:
     ('13 % of the samples of z1 sit at its extreme values: clipped; D and V² are too small',)
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], periods: Sequence[float | None] | None = None) -> None:
         self._names = tuple(names)
-        self._channels = [_Channel() for _ in names]
-        self._position = self._block = 0
+        known = [None] * len(self._names) if periods is None else periods
+        self._channels = [_Channel(period=period) for period in known]
+        self._position = self._block = self._looked = 0
 
-    def add(self, samples: NDArray[Any]) -> None:
-        """Take in consecutive samples, shape (n, c); repetitions (m, n, c) one after the other."""
+    def add(self, samples: NDArray[Any], first: int | None = None) -> None:
+        """Take in consecutive samples, shape (n, c); repetitions (m, n, c) one after the other.
+
+        Parameters
+        ----------
+        samples : ndarray
+            Stored values.
+        first : int, optional
+            Index of the first one; as if it followed the last block by default.
+        """
         flat = samples.reshape(-1, samples.shape[-1])
         if len(flat) == 0:
             return
-        first, self._position = self._position, self._position + len(flat)
+        begin = self._position if first is None else first
+        self._position = begin + len(flat)
         self._block += 1
-        if first >= _WHOLE and self._block % _ONE_IN:
-            return
+        looked_at = self._looked < _WHOLE or self._block % _ONE_IN == 0
+        self._looked += len(flat)
         for channel, column in zip(self._channels, flat.T, strict=True):
-            channel.add(np.ascontiguousarray(column), first)
+            channel.add(np.ascontiguousarray(column), begin, looked_at)
+
+    def bad(self) -> list[tuple[int, int]]:
+        """Stretches that are held, dead or copies in some channel, (start, stop) in any order."""
+        return [stretch for channel in self._channels for stretch in channel.bad()]
 
     def findings(self) -> tuple[str, ...]:
         """What is wrong, one line each; empty for sound samples."""
@@ -217,8 +281,7 @@ class SampleWatch:
             if held:
                 found.append(
                     f"{100.0 * still / channel.total:.2g} % of the samples of {name} repeat the "
-                    f"value before, first at sample {place}: dead or held there; D and V² are too "
-                    "small, cut that stretch out"
+                    f"value before, first at sample {place}: dead or held there"
                 )
             clipped = channel.clipped()
             if clipped and not held:
@@ -226,11 +289,11 @@ class SampleWatch:
                     f"{100.0 * clipped / channel.total:.2g} % of the samples of {name} sit at its "
                     "extreme values: clipped; D and V² are too small"
                 )
-            share = channel.copied()
+            share = channel.copied()[1]
             if share > _REPEATED_SHARE:
                 found.append(
-                    f"{100.0 * share:.2g} % of the first samples of {name} occur twice: stretches "
-                    "of the record are copies of others; errors are too small"
+                    f"{100.0 * share:.2g} % of the samples of {name} occur twice: stretches of the "
+                    "record are copies of others"
                 )
         return tuple(found)
 

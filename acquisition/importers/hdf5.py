@@ -69,10 +69,19 @@ def _arrays_of(name: str, node: h5py.Dataset, reversed_axes: bool) -> list[Named
                    partial(node.__getitem__, field))
             for field in node.dtype.names
         ]  # fmt: skip
+    if reversed_axes and attributes.get("MATLAB_class") in (b"char", "char"):
+        texts = _matlab_texts(node[()])
+        return [_array(name, texts.shape, texts.dtype, attributes, False, lambda: texts)]
     text = h5py.check_string_dtype(node.dtype) is not None
     dtype = np.dtype("U1") if text else node.dtype
     read = (lambda: np.asarray(node.asstr()[()], str)) if text else (lambda: node[()])
     return [_array(name, node.shape, dtype, attributes, reversed_axes, read)]
+
+
+def _matlab_texts(codes: NDArray[Any]) -> NDArray[Any]:
+    """Rows of a char matrix of MATLAB, as it stores them: (width, rows) of UTF-16."""
+    rows = np.atleast_2d(codes).T.astype("<u2")
+    return np.array([row.tobytes().decode("utf-16-le", "replace").rstrip() for row in rows])
 
 
 def _array(

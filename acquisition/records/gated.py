@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...models.errors import InputError
-from .record import Ranges, Record, SampleSource
+from .record import Ranges, Record
+from .selected import SelectedSource
 
 __all__ = ["Gating", "gated_record"]
 
@@ -137,36 +135,17 @@ def _releases(
     return found, said
 
 
-class _GatedSource:
+class _GatedSource(SelectedSource):
     """The samples of another source, with releases of their own."""
 
     def __init__(self, record: Record, releases: Ranges, steady: Ranges) -> None:
-        self._path, self._inner = record.path, record.source
-        self._releases, self._steady = releases, steady
-
-    @property
-    def inner(self) -> SampleSource:
-        """Where the samples come from."""
-        return self._inner
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the stored samples."""
-        return self._inner.dtype
-
-    @property
-    def jumps(self) -> bool:
-        """As of the record."""
-        return self._inner.jumps
+        super().__init__(record.source, steady)
+        self._path, self._releases = record.path, releases
 
     @property
     def release_index(self) -> int | None:
         """The channel tells each release by itself."""
         return None
-
-    def recorded(self) -> Ranges:
-        """As of the record."""
-        return self._inner.recorded()
 
     def steady(self) -> Ranges:
         """What lies between the releases."""
@@ -179,15 +158,3 @@ class _GatedSource:
         if release_index is not None:
             raise InputError("a gate or trigger tells the releases: leave --release-index out")
         return self._releases
-
-    def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
-        """Stored values of a range within one stretch."""
-        return self._inner.counts(start, stop, columns)
-
-    def held(self) -> AbstractContextManager[object]:
-        """As of the record."""
-        return self._inner.held()
-
-    def close(self) -> None:
-        """As of the record."""
-        self._inner.close()

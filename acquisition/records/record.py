@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...models.blocks import Block, BlockStatus
 from ...models.errors import FileError, InputError
+from ...models.inference.notebook import package
 from ..ranges import Ranges
 from ..worth import RunWorth
 
@@ -218,6 +219,50 @@ class Record:
         with self.source.held():
             parts = [self.read(start, stop) for start, stop in ranges]
         return parts[0] if len(parts) == 1 else np.stack(parts)
+
+    def to_xarray(self, start: int | None = None, stop: int | None = None) -> Any:
+        """Return samples as an ``xarray.Dataset``, a variable a channel, units in attributes.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            Samples within one stretch; all of a record of one stretch by default.
+
+        Raises
+        ------
+        InputError
+            If xarray is not installed (extra ``tables``), or the range lies in several stretches.
+        """
+        xarray = package("xarray")
+        low, high = self._one_stretch(start, stop)
+        values = self.read(low, high)
+        time = ("time", np.arange(low, high) / self.sample_rate, {"units": "s"})
+        data = {n: ("time", values[:, j], {"units": self.unit}) for j, n in enumerate(self.names)}
+        about = {"source": self.path.name, "sample_rate": self.sample_rate, "unit": self.unit}
+        return xarray.Dataset(data, coords={"time": time}, attrs=about)
+
+    def to_pandas(self, start: int | None = None, stop: int | None = None) -> Any:
+        """Return samples as a ``pandas.DataFrame`` by time (s); units are in ``attrs``.
+
+        Parameters and errors as of :meth:`to_xarray`.
+        """
+        low, high = self._one_stretch(start, stop)
+        pandas = package("pandas")
+        time = pandas.Index(np.arange(low, high) / self.sample_rate, name="time (s)")
+        frame = pandas.DataFrame(self.read(low, high), index=time, columns=list(self.names))
+        frame.attrs.update(unit=self.unit, sample_rate=self.sample_rate, source=self.path.name)
+        return frame
+
+    def _one_stretch(self, start: int | None, stop: int | None) -> tuple[int, int]:
+        """Range of samples that is asked for."""
+        ranges = self.recorded()
+        if (start is None or stop is None) and len(ranges) != 1:
+            raise InputError(
+                f"{self.path} holds {len(ranges)} stretches: give start and stop within one of "
+                "record.recorded()"
+            )
+        low, high = ranges[0]
+        return low if start is None else start, high if stop is None else stop
 
     def recorded(self) -> Ranges:
         """Return the ranges of sample indices that hold everything recorded."""

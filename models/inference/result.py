@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from .parameters import unit_of
 from .space import Ties
 
 if TYPE_CHECKING:
+    import lmfit
+
     from .fitted import FittedLikelihood
 
 __all__ = [
@@ -124,6 +126,70 @@ class FitResult:
         more = [f"… {len(found) - 3} more"] if len(found) > 3 else []
         state = [] if self.converged else ["NOT CONVERGED"]
         return f"<FitResult {self.model}: {', '.join([*shown, *more, *state])}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from .notebook import html_of
+
+        return html_of(self)
+
+    @property
+    def params(self) -> lmfit.Parameters:
+        """The parameters as ``lmfit.Parameters`` with errors and correlations, rad/s."""
+        from .report import to_lmfit
+
+        return to_lmfit(self)
+
+    def conf_interval(
+        self, names: Sequence[str] | None = None, sigmas: Sequence[float] = (1.0, 2.0)
+    ) -> dict[str, list[tuple[float, float]]]:
+        """Intervals by profile likelihoods, in the form of ``lmfit.conf_interval``.
+
+        Parameters
+        ----------
+        names : sequence of str, optional
+            All fitted parameters by default.
+        sigmas : sequence of float
+            Levels, in standard deviations of a normal law.
+
+        Returns
+        -------
+        dict
+            For each name (level, limit) from the lowest limit to the highest, the estimate (0,
+            value) in the middle.
+
+        Raises
+        ------
+        InputError
+            If the result does not know its likelihood any more.
+        """
+        from .notebook import intervals_of
+
+        return intervals_of(self, names, sigmas)
+
+    def uvalues(self) -> dict[str, Any]:
+        """Return the parameters as correlated numbers of the package ``uncertainties``.
+
+        Raises
+        ------
+        InputError
+            If it is not installed (extra ``tables``).
+        """
+        from .notebook import uncertain_values
+
+        return uncertain_values(self)
+
+    def to_pandas(self) -> Any:
+        """Return a ``pandas.DataFrame`` of value, stderr, unit and vary by parameter.
+
+        Raises
+        ------
+        InputError
+            If pandas is not installed (extra ``tables``).
+        """
+        from .notebook import frame_of
+
+        return frame_of(self)
 
     def correlations(self) -> dict[str, dict[str, float]]:
         """Correlation coefficients of every pair of fitted parameters."""

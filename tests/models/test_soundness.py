@@ -32,8 +32,8 @@ def coarse(seed: int, steps: float, period: float, q: float, noise: float = 0.0)
     return np.rint(x).astype(np.int16)[:, None]
 
 
-def findings(x: np.ndarray, block: int = 1 << 14) -> tuple[str, ...]:
-    watch = SampleWatch(["z1"])
+def findings(x: np.ndarray, block: int = 1 << 14, period: float | None = None) -> tuple[str, ...]:
+    watch = SampleWatch(["z1"], [period])
     for start in range(0, len(x), block):
         watch.add(x[start : start + block])
     return watch.findings()
@@ -59,7 +59,19 @@ def test_clean_records_raise_no_alarm(kind):
 def test_lines_of_few_steps_without_noise_rest_and_recur_by_nature(period, noise):
     for seed, steps in enumerate((0.3, 1.0, 2.0, 5.0, 30.0)):
         for q in (50.0, 1e4, 1e6):
-            assert findings(coarse(seed, steps, period, q, noise)) == (), (steps, q)
+            x = coarse(seed, steps, period, q, noise)
+            assert findings(x) == (), (steps, q)
+            assert findings(x, period=period) == (), (steps, q, "period known")
+
+
+@pytest.mark.parametrize("sigma", [1.2, 2.0])
+@pytest.mark.parametrize("steps", [2.0, 3.0, 5.0])
+def test_clipping_of_a_line_of_few_steps_is_named_where_its_period_is_known(steps, sigma):
+    for seed in range(4):
+        x = coarse(seed, steps, 11.3, 200.0, 0.1 * steps).astype(float)
+        middle, rail = np.round(x.mean()), np.round(sigma * steps)
+        (found,) = findings(np.clip(x, middle - rail, middle + rail), period=11.3)
+        assert "clipped" in found, seed
 
 
 def test_noise_between_two_steps_is_not_clipped():

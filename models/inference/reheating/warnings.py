@@ -58,7 +58,8 @@ def reheating_warnings(
         )
     if table["gamma_1"].vary and table["gamma_2"].vary:
         found.append(
-            "gamma_1 and gamma_2 are fitted: gas damping is visible, and fixed at 0 it would bias D"
+            "gamma_1 and gamma_2 are fitted: damping is visible, of gas or of feedback in the "
+            "releases, and fixed at 0 it would bias D"
         )
     for name in at_bounds:
         found.append(

@@ -19,7 +19,7 @@ from ...spectra import CsdEstimate
 from .lines import Line, find_lines, principal_lines, with_best_width
 from .windows import information_of, kappa
 
-__all__ = ["choose_band", "choose_segment"]
+__all__ = ["channel_lines", "choose_band", "choose_segment"]
 
 # Bins within the full width at half maximum of the narrowest line.
 _BINS_PER_LINE = 5.0
@@ -111,6 +111,32 @@ def choose_segment(
         if segment >= longest:
             return n
         segment = min(longest, 4 * segment)
+
+
+def channel_lines(
+    samples: NDArray[np.float64],
+    sample_rate: float,
+    segment: int,
+    band: tuple[float, float] | None = None,
+) -> list[Line | None]:
+    """Strongest line of each channel of a record, None where none stands out.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (n, channels)
+        Consecutive samples.
+    sample_rate : float
+        Hz.
+    segment : int
+        Samples of a segment, such as :func:`choose_segment` gives.
+    band : (float, float), optional
+        Look here only, Hz.
+    """
+    record, size = np.asarray(samples), min(segment, len(samples))
+    return [
+        next(iter(_lines_of(record[:, [j]], sample_rate, size, band, False)), None)
+        for j in range(record.shape[1])
+    ]
 
 
 def _check_band(band: tuple[float, float] | None, sample_rate: float, samples: int) -> None:

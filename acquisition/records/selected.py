@@ -1,0 +1,79 @@
+"""A record of which only some stretches are used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .record import Ranges, Record, SampleSource
+
+__all__ = ["SelectedSource", "with_steady"]
+
+
+class SelectedSource:
+    """The samples of another source, of which other ranges are steady.
+
+    Parameters
+    ----------
+    inner : SampleSource
+        Where the samples come from.
+    steady : Ranges
+        What may be read as a steady record.
+    """
+
+    def __init__(self, inner: SampleSource, steady: Ranges) -> None:
+        self._inner, self._steady = inner, steady
+
+    @property
+    def inner(self) -> SampleSource:
+        """Where the samples come from."""
+        return self._inner
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the stored samples."""
+        return self._inner.dtype
+
+    @property
+    def jumps(self) -> bool:
+        """As of the record."""
+        return self._inner.jumps
+
+    @property
+    def release_index(self) -> int | None:
+        """As of the record."""
+        return self._inner.release_index
+
+    def recorded(self) -> Ranges:
+        """As of the record."""
+        return self._inner.recorded()
+
+    def steady(self) -> Ranges:
+        """The ranges that are used."""
+        return self._steady
+
+    def releases(self, release_index: int | None) -> Ranges:
+        """As of the record."""
+        return self._inner.releases(release_index)
+
+    def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
+        """Stored values of a range within one stretch."""
+        return self._inner.counts(start, stop, columns)
+
+    def held(self) -> AbstractContextManager[object]:
+        """As of the record."""
+        return self._inner.held()
+
+    def close(self) -> None:
+        """As of the record."""
+        self._inner.close()
+
+
+def with_steady(record: Record, steady: Ranges) -> Record:
+    """Return the record with other steady ranges."""
+    return replace(record, source=SelectedSource(record.source, steady))
