@@ -59,6 +59,7 @@ from .analysis.calibration import (
     calibrate as calibrate,
     cross_talk as cross_talk,
 )
+from .analysis.joint import GlobalAnalysis as GlobalAnalysis, fit_global as fit_global
 from .analysis.planning import Forecast as Forecast, forecast_reheating as forecast_reheating
 from .analysis.figures.comparison import comparison_figure as comparison_figure
 from .analysis.figures.reheating import reheating_figure as reheating_figure
@@ -92,6 +93,8 @@ from .models.inference.reheating.fits import (
     predict_reheating as predict_reheating,
 )
 from .models.inference.reheating.surface import reheating_parameters as reheating_parameters
+from .models.inference.joint.law import PairLaw as PairLaw, PairSetting as PairSetting
+from .models.inference.joint.parts import Measured as Measured
 from .models.inference.result import FitResult as FitResult
 from .models.inference.convention import fit_convention as fit_convention, in_quanta as in_quanta
 from .models.inference.evidence import Evidence as Evidence, evidence as evidence

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...models.errors import InputError
-from .record import Ranges, Record, SampleSource
+from .chosen import ChosenSource
+from .record import Ranges, Record
 
 __all__ = ["Gating", "gated_record"]
 
@@ -82,7 +80,8 @@ def gated_record(record: Record, gating: Gating) -> Record:
     releases, said = _releases(record, off, stretches[0], gating, length)
     if not len(releases):
         raise InputError(f"{record.path}: channel {channel} ({name}) tells no release")
-    source = _GatedSource(record, releases, stretches.without(off.merged()))
+    steady = stretches.without(off.merged())
+    source = ChosenSource(record.path, record.source, releases, steady)
     others = tuple(column for column in record.usual if column != channel)
     return replace(record, source=source, usual=others, warnings=(*record.warnings, *said))
 
@@ -135,59 +134,3 @@ def _releases(
             f"{record.names[gating.channel]} tells are left out: cut off or too short"
         )
     return found, said
-
-
-class _GatedSource:
-    """The samples of another source, with releases of their own."""
-
-    def __init__(self, record: Record, releases: Ranges, steady: Ranges) -> None:
-        self._path, self._inner = record.path, record.source
-        self._releases, self._steady = releases, steady
-
-    @property
-    def inner(self) -> SampleSource:
-        """Where the samples come from."""
-        return self._inner
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the stored samples."""
-        return self._inner.dtype
-
-    @property
-    def jumps(self) -> bool:
-        """As of the record."""
-        return self._inner.jumps
-
-    @property
-    def release_index(self) -> int | None:
-        """The channel tells each release by itself."""
-        return None
-
-    def recorded(self) -> Ranges:
-        """As of the record."""
-        return self._inner.recorded()
-
-    def steady(self) -> Ranges:
-        """What lies between the releases."""
-        if not len(self._steady):
-            raise InputError(f"{self._path}: feedback is never on, there is no steady record")
-        return self._steady
-
-    def releases(self, release_index: int | None) -> Ranges:
-        """The releases that the channel tells."""
-        if release_index is not None:
-            raise InputError("a gate or trigger tells the releases: leave --release-index out")
-        return self._releases
-
-    def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
-        """Stored values of a range within one stretch."""
-        return self._inner.counts(start, stop, columns)
-
-    def held(self) -> AbstractContextManager[object]:
-        """As of the record."""
-        return self._inner.held()
-
-    def close(self) -> None:
-        """As of the record."""
-        self._inner.close()

@@ -141,14 +141,14 @@ class Belief:
         prior = np.linalg.inv(self.covariance)
         noise = np.linalg.inv(covariance + self._lacking[np.ix_(rows, rows)])
         values, damping, best = self.values.copy(), 0.0, np.inf
-        information = prior
+        kept, information, slope = values, prior, np.zeros(len(places))
         for _ in range(_ITERATIONS):
             mean, slopes = foreseen_table(self.law, values, self.names, [setting])
             apart = np.asarray(measured) - mean[0][rows]
             away = self.values[places] - values[places]
             cost = float(apart @ noise @ apart + away @ prior @ away)
             if cost > best:
-                values, damping = kept.copy(), max(10.0 * damping, 1e-2)
+                damping = max(10.0 * damping, 1e-2)
             else:
                 best, kept, damping = cost, values.copy(), 0.1 * damping
                 j = slopes[0][rows]

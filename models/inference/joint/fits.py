@@ -192,15 +192,7 @@ def fit_joint(measured: Sequence[Measured], law: PairLaw, options: JointOptions)
             law, settings, parts, _groups(measured), tolerances, priors, [m.raw for m in measured]
         )
         starts = (
-            scanned_starts(
-                law,
-                settings,
-                plain,
-                tolerances,
-                options.distance_error,
-                "kd_0" in shared,
-                "phi_0" in shared,
-            )
+            scanned_starts(law, settings, plain, tolerances, options.distance_error, shared)
             if best is None
             else [dict(zip(SHARED, best.values.tolist(), strict=True))]
         )

@@ -135,13 +135,23 @@ class PairLaw:
     power: float = 1.0
 
     @classmethod
+    def gaussian(
+        cls, wavelength: float, waists: tuple[float, float], powers: tuple[float, float]
+    ) -> PairLaw:
+        """The optics of two Gaussian beams of these waists (m) and powers (W)."""
+        k = math.tau / wavelength
+        ranges = [0.5 * k * waist**2 for waist in waists]
+        slope = 1.0 - sum(1.0 / z for z in ranges) / (2.0 * k)
+        # ω_x² = 4U/(m w²), ω_z² = U(1/z_x² + 1/z_y²)/m.
+        soft = 0.25 * waists[0] ** 2 * sum(1.0 / z**2 for z in ranges)
+        return cls(wavelength, slope, soft, 0.5 * sum(powers))
+
+    @classmethod
     def of(cls, trap: TrapArray) -> PairLaw:
-        """The optics of a rig's first two tweezers."""
+        """The optics of an array's first two tweezers."""
         first, second = trap.tweezers[:2]
-        slope = 0.5 * sum(t.propagation_factor(trap.k) for t in (first, second))
-        # A Gaussian beam: ω_x² = 4U/(m w²), ω_z² = 2U/(m z_R²).
-        soft = 0.5 * (first.waist_x / (0.5 * sum(first.rayleigh_ranges(trap.k)))) ** 2
-        return cls(trap.wavelength, slope, soft, 0.5 * (first.power + second.power))
+        waists = 0.5 * (first.waist_x + second.waist_x), 0.5 * (first.waist_y + second.waist_y)
+        return cls.gaussian(trap.wavelength, waists, (first.power, second.power))
 
     @property
     def k(self) -> float:

@@ -1,0 +1,86 @@
+"""Some samples of another source: releases and steady stretches that somebody chose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.errors import InputError
+from .record import Ranges, SampleSource
+
+__all__ = ["ChosenSource"]
+
+
+class ChosenSource:
+    """The samples of another source, with releases and steady stretches of their own.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    inner : SampleSource
+        Where the samples come from.
+    releases, steady : Ranges
+        What was chosen of them.
+    """
+
+    def __init__(self, path: Path, inner: SampleSource, releases: Ranges, steady: Ranges) -> None:
+        self._path, self._inner = path, inner
+        self._releases, self._steady = releases, steady
+
+    @property
+    def inner(self) -> SampleSource:
+        """Where the samples come from."""
+        return self._inner
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the stored samples."""
+        return self._inner.dtype
+
+    @property
+    def jumps(self) -> bool:
+        """As of the record."""
+        return self._inner.jumps
+
+    @property
+    def release_index(self) -> int | None:
+        """Each release was told by itself."""
+        return None
+
+    def recorded(self) -> Ranges:
+        """As of the record."""
+        return self._inner.recorded()
+
+    def steady(self) -> Ranges:
+        """The chosen steady stretches."""
+        if not len(self._steady):
+            raise InputError(f"{self._path}: feedback is never on, there is no steady record")
+        return self._steady
+
+    def releases(self, release_index: int | None) -> Ranges:
+        """The chosen releases."""
+        if release_index is not None:
+            raise InputError(
+                f"the releases of {self._path} are told already: leave --release-index out"
+            )
+        if not len(self._releases):
+            raise InputError(f"{self._path}: there are no releases in this part")
+        return self._releases
+
+    def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
+        """Stored values of a range within one stretch."""
+        return self._inner.counts(start, stop, columns)
+
+    def held(self) -> AbstractContextManager[object]:
+        """As of the record."""
+        return self._inner.held()
+
+    def close(self) -> None:
+        """As of the record."""
+        self._inner.close()
