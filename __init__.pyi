@@ -59,9 +59,14 @@ from .analysis.calibration import (
     calibrate as calibrate,
     cross_talk as cross_talk,
 )
-from .analysis.joint import GlobalAnalysis as GlobalAnalysis, fit_global as fit_global
+from .analysis.joint import (
+    GlobalAnalysis as GlobalAnalysis,
+    fit_global as fit_global,
+    measured_pieces as measured_pieces,
+)
 from .analysis.planning import Forecast as Forecast, forecast_reheating as forecast_reheating
 from .analysis.figures.comparison import comparison_figure as comparison_figure
+from .analysis.figures.joint import global_figure as global_figure
 from .analysis.figures.reheating import reheating_figure as reheating_figure
 from .analysis.figures.spectrum import spectrum_figure as spectrum_figure
 from .analysis.figures.style import save_figure as save_figure
@@ -93,6 +98,10 @@ from .models.inference.reheating.fits import (
     predict_reheating as predict_reheating,
 )
 from .models.inference.reheating.surface import reheating_parameters as reheating_parameters
+from .models.inference.identifiability import (
+    Identifiability as Identifiability,
+    identifiability as identifiability,
+)
 from .models.inference.joint.law import PairLaw as PairLaw, PairSetting as PairSetting
 from .models.inference.joint.parts import Measured as Measured
 from .models.inference.result import FitResult as FitResult
