@@ -22,8 +22,18 @@ __all__ = ["Belief"]
 
 _Array = NDArray[np.float64]
 
-_ITERATIONS = 20
+_ITERATIONS = 60
 _TOLERANCE = 1e-8  # squared standard errors
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What was measured at a light: rows of ``FORESEEN``, and the precision of the estimates."""
+
+    setting: PairSetting
+    measured: _Array
+    precision: _Array
+    rows: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,10 @@ class Belief:
         Theirs.
     tolerances : Tolerances
         What the law lacks at any light.
+    records : tuple
+        What was learnt from since.
+    first : Belief or None
+        What was known before the first of them.
     """
 
     law: PairLaw
@@ -49,6 +63,8 @@ class Belief:
     names: tuple[str, ...]
     covariance: NDArray[np.float64]
     tolerances: Tolerances
+    records: tuple[_Record, ...] = ()
+    first: Belief | None = None
 
     @classmethod
     def of(cls, fit: JointFit) -> Belief:
@@ -123,7 +139,9 @@ class Belief:
         covariance: NDArray[np.float64],
         names: Sequence[str] = FORESEEN,
     ) -> Belief:
-        """Learn from a record; the maximum is looked for by Newton's steps, not in one.
+        """Learn from a record: the maximum over what was known first and all records since.
+
+        Couplings turn with φ and kd, so that a Gaussian after each record would forget too much.
 
         Parameters
         ----------
@@ -137,26 +155,45 @@ class Belief:
             Some of g_r, g_a, re_D12, omega_1, omega_2.
         """
         rows = [FORESEEN.index(n) for n in names]
-        places = [LAW.index(n) for n in self.names]
-        prior = np.linalg.inv(self.covariance)
         noise = np.linalg.inv(covariance + self._lacking[np.ix_(rows, rows)])
-        values, damping, best = self.values.copy(), 0.0, np.inf
-        kept, information, slope = values, prior, np.zeros(len(places))
+        record = _Record(setting, np.asarray(measured, np.float64), noise, tuple(rows))
+        first = self.first if self.first is not None else self
+        learnt = replace(self, records=(*self.records, record), first=first)
+        values, information = learnt.maximum()
+        return replace(learnt, values=values, covariance=np.linalg.inv(information))
+
+    def maximum(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Values (7,) where all records and what was known first agree best; information (p, p)."""
+        first = self.first or self
+        places = [LAW.index(n) for n in self.names]
+        prior = np.linalg.inv(first.covariance)
+        kept, damping, best = self.values.copy(), 0.0, np.inf
+        values, information, slope = kept, prior, np.zeros(len(places))
         for _ in range(_ITERATIONS):
-            mean, slopes = foreseen_table(self.law, values, self.names, [setting])
-            apart = np.asarray(measured) - mean[0][rows]
-            away = self.values[places] - values[places]
-            cost = float(apart @ noise @ apart + away @ prior @ away)
+            cost, bend, rise = self._terms(values, first.values, prior, places)
             if cost > best:
                 damping = max(10.0 * damping, 1e-2)
             else:
-                best, kept, damping = cost, values.copy(), 0.1 * damping
-                j = slopes[0][rows]
-                information = prior + j.T @ noise @ j
-                slope = j.T @ noise @ apart + prior @ away
+                best, kept, damping = cost, values, 0.1 * damping
+                information, slope = bend, rise
             step = np.linalg.solve(information + damping * np.diag(np.diag(information)), slope)
             if float(slope @ step) < _TOLERANCE:
                 break
             values = kept.copy()
             values[places] += step
-        return replace(self, values=kept, covariance=np.linalg.inv(information))
+        return kept, information
+
+    def _terms(
+        self, values: _Array, known: _Array, prior: _Array, places: Sequence[int]
+    ) -> tuple[float, _Array, _Array]:
+        """−2 ln of the posterior, its information and slope, at given values."""
+        away = known[places] - values[places]
+        cost, bend, rise = float(away @ prior @ away), prior.copy(), prior @ away
+        settings = [record.setting for record in self.records]
+        means, slopes = foreseen_table(self.law, values, self.names, settings)
+        for record, mean, slope in zip(self.records, means, slopes, strict=True):
+            apart, j = record.measured - mean[list(record.rows)], slope[list(record.rows)]
+            cost += float(apart @ record.precision @ apart)
+            bend += j.T @ record.precision @ j
+            rise += j.T @ record.precision @ apart
+        return cost, bend, rise

@@ -51,6 +51,7 @@ _COUPLING, _LINE = 0.008, 0.08  # of G/ρ: what the law lacks
 _JITTER = 1.0 / 3.0  # of what the law lacks of the lines
 _MIX, _GAIN, _SLOPE = 0.3, 0.1, 0.1  # largest mixing; usual errors of gains and of the slope
 _LEAST_PHASES = 3  # different phases that tell mixing from physics without a reversal
+_DOUBTFUL = 1e-6  # p-value of a record's own fit
 _PASSES = 2  # the tolerance of the law is a share of the fitted G
 
 
@@ -301,7 +302,7 @@ def _dressed(
         "quanta",
     )
     statistics = _statistics(likelihood, optimum)
-    warnings = [*said, *_warnings(statistics, optimum, determined)]
+    warnings = [*said, *_doubtful(measured), *_warnings(statistics, optimum, determined)]
     result = FitResult(
         model="global",
         parameters=table,
@@ -324,6 +325,21 @@ def _dressed(
         fitted=FittedLikelihood(likelihood, _guard(), optimum),
     )
     return JointFit(result, tuple(measured), likelihood, optimum.point, optimum.free)
+
+
+def _doubtful(measured: Sequence[Measured]) -> list[str]:
+    """Records that their own model does not describe: their errors are too small."""
+    doubtful = []
+    for one in measured:
+        p_value = one.result.statistics.get("p_value")
+        if p_value is not None and p_value < _DOUBTFUL:
+            doubtful.append(f"{one.name} (p = {p_value:.1e})")
+    if not doubtful:
+        return []
+    return [
+        f"not described by their own fits: {', '.join(doubtful)}; their errors are too small, "
+        "leave them out"
+    ]
 
 
 def _statistics(likelihood: JointLikelihood, optimum: Optimum[JointPoint]) -> dict[str, Any]:

@@ -72,7 +72,9 @@ def zero_pressure(measured: Sequence[Measured]) -> list[Extrapolation]:
         return []
     found = []
     for name in EXTRAPOLATED:
-        use = [i for i, m in enumerate(known) if m.result.stderr(name)]
+        use = [
+            i for i, m in enumerate(known) if name in m.result.parameters and m.result.stderr(name)
+        ]
         if len(use) >= 2 and np.ptp(pressures[use]) > _LEAST_SPAN * pressures.max():
             found.append(_line(name, [known[i] for i in use], pressures[use]))
     return found

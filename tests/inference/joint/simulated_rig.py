@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,16 +74,3 @@ class Table:
                 state += rng.standard_normal((count, 4)) @ kicks[channel]
         sigma = math.sqrt(0.5 * self.sample_rate * values["noise_1"])
         return scale * (seen + sigma * rng.standard_normal(seen.shape) @ mixing.T)
-
-    def record(
-        self, folder: Path, setting: PairSetting, count: int, rng: np.random.Generator
-    ) -> list[tuple[Path, PairSetting]]:
-        """One block at φ and at φ + π under one drift, as files."""
-        turn, found = self.drift * rng.standard_normal(), []
-        for added in (0.0, math.pi):
-            light = PairSetting(setting.phi + added, setting.distance, setting.powers)
-            samples = self.releases(light, turn, count, rng)
-            path = folder / f"block-{rng.integers(1 << 60)}.npz"
-            np.savez(path, samples=samples, sample_rate=self.sample_rate, unit="quanta")
-            found.append((path, light))
-        return found
