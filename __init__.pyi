@@ -63,8 +63,14 @@ from .analysis.calibration import (
 )
 from .analysis.track import track as track
 from .analysis.tracking import Track as Track, Tracking as Tracking
+from .analysis.joint import (
+    GlobalAnalysis as GlobalAnalysis,
+    fit_global as fit_global,
+    measured_pieces as measured_pieces,
+)
 from .analysis.planning import Forecast as Forecast, forecast_reheating as forecast_reheating
 from .analysis.figures.comparison import comparison_figure as comparison_figure
+from .analysis.figures.joint import global_figure as global_figure
 from .analysis.figures.reheating import reheating_figure as reheating_figure
 from .analysis.figures.spectrum import spectrum_figure as spectrum_figure
 from .analysis.figures.tracking import tracking_figure as tracking_figure
@@ -99,6 +105,12 @@ from .models.inference.reheating.fits import (
     predict_reheating as predict_reheating,
 )
 from .models.inference.reheating.surface import reheating_parameters as reheating_parameters
+from .models.inference.identifiability import (
+    Identifiability as Identifiability,
+    identifiability as identifiability,
+)
+from .models.inference.joint.law import PairLaw as PairLaw, PairSetting as PairSetting
+from .models.inference.joint.parts import Measured as Measured
 from .models.inference.result import FitResult as FitResult
 from .models.inference.convention import fit_convention as fit_convention, in_quanta as in_quanta
 from .models.inference.evidence import Evidence as Evidence, evidence as evidence

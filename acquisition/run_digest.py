@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ..models.light import Site, TweezerState
 from .events import Event, EventKind
 from .ranges import NO_END, Range, Ranges
 from .release_table import ReleaseCollector, ReleaseTable
 from .releases import Evidence
 
-__all__ = ["Progress", "RunDigest", "StepSpan", "digest_of"]
+__all__ = ["LightSpan", "Progress", "RunDigest", "StepSpan", "digest_of"]
 
 Progress = Callable[[float], object]
 """Called with the share of a long piece of work that is done, 0 … 1."""
@@ -27,6 +29,15 @@ class StepSpan:
     kind: str | None
     start: int
     stop: int | None = None
+
+
+@dataclass(frozen=True)
+class LightSpan:
+    """A set-point of the light: since which sample it moves, and from which on it holds."""
+
+    begin: int
+    start: int
+    state: TweezerState
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ class RunDigest:
     saturated: Ranges
     particle_lost: int | None
     releases: ReleaseTable
+    lights: tuple[LightSpan, ...] = ()
 
     def judge(
         self,
@@ -113,6 +125,7 @@ class _Seen:
         self._free = array("q")
         self._opened: int | None = 0  # nobody knows how the gate was left before
         self._has_gate = False
+        self._lights: list[LightSpan] = []
 
     def take(self, event: Event) -> None:
         """Take an event in."""
@@ -122,6 +135,8 @@ class _Seen:
             self._saturated.extend((sample, sample + int(event.payload.get("samples", 1))))
         elif kind is EventKind.GATE:
             self._gate(event)
+        elif kind is EventKind.LIGHT:
+            self._lights.append(_light(event))
         elif kind is EventKind.STEP_START or kind is EventKind.STEP_END:
             self._step(event)
         elif kind is EventKind.RUN_START and self._begin is None:
@@ -181,4 +196,33 @@ class _Seen:
             Ranges(blocks),
             self._lost,
             releases,
+            tuple(self._lights),
         )
+
+
+def _light(event: Event) -> LightSpan:
+    """Read a set-point of the light; no sites where the event does not tell them."""
+    begin = int(event.payload.get("begin", event.sample))
+    try:
+        sites = tuple(
+            Site(
+                (
+                    float(site["position"][0]),
+                    float(site["position"][1]),
+                    float(site["position"][2]),
+                ),
+                float(site["power"]),
+                float(site.get("phase", 0.0)),
+                float(site.get("detuning", 0.0)),
+            )
+            for site in event.payload.get("sites", ())
+        )
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        sites = ()
+    return LightSpan(begin, event.sample, TweezerState(sites))
+
+
+def _site(site: Mapping[str, Any]) -> Site:
+    x, y, z = (float(place) for place in site["position"])
+    phase, detuning = (float(site.get(name, 0.0)) for name in ("phase", "detuning"))
+    return Site((x, y, z), float(site["power"]), phase, detuning)

@@ -14,7 +14,7 @@ from ..models.constants import HBAR
 from ..models.errors import InputError, OptobindError
 from ..models.inference.convention import on_own_scale, own_scale
 from ..models.inference.exact.agreement import distance_p_value
-from ..models.inference.exact.fits import fit_exact, samples_of
+from ..models.inference.exact.fits import Known, fit_exact, samples_of
 from ..models.inference.reheating.estimate import (
     MIN_REPETITIONS,
     ReheatingAccumulator,
@@ -99,6 +99,7 @@ def analyse_reheating(
     release_index: int | None = None,
     channels: Sequence[int] | None = None,
     estimator: Estimator = "exact",
+    detection: Mapping[str, Known] | None = None,
     progress: Progress | None = None,
 ) -> ReheatingAnalysis:
     """Fit what happens after the releases of a record, by three estimators, in bounded memory.
@@ -119,6 +120,9 @@ def analyse_reheating(
         Two columns; out-of-loop detectors by default.
     estimator : {"exact", "transitions", "curves"}
         Whose result is that of the analysis.
+    detection : mapping, optional
+        What the detectors add, for the exact estimator: ``noise_12``, ``mix_12``, ``mix_21``,
+        ``delay_12`` to a value, a value with its standard error, or None where it is fitted.
     progress : callable, optional
         Called with the share of the work that is done, 0 … 1.
 
@@ -189,7 +193,9 @@ def analyse_reheating(
             progress(_AVERAGING * done / len(ranges))
     estimate = accumulator.estimate()
     found = reheating_estimators(estimate)
-    exact = _exact(releases, factor, unit, found["transitions"], estimator, progress)
+    exact = _exact(
+        releases, factor, unit, found["transitions"], estimator, detection or {}, progress
+    )
     found = {"exact": exact, **found} if exact is not None else found
     if masses is not None:
         estimate = rescaled_estimate(estimate, own_scale(found[estimator]) / scale)
@@ -232,6 +238,7 @@ def _exact(
     unit: str,
     start: FitResult,
     estimator: Estimator,
+    detection: Mapping[str, Known],
     progress: Progress | None,
 ) -> FitResult | None:
     """Exact fit, begun where the transitions end; None where it fails and is not asked for."""
@@ -243,7 +250,9 @@ def _exact(
     try:
         samples = samples_of(releases, factor)
         rate = releases.record.sample_rate
-        fit = fit_exact(samples, rate, "pair", start, unit=unit, progress=later)
+        fit = fit_exact(
+            samples, rate, "pair", start, detection=detection, unit=unit, progress=later
+        )
     except OptobindError:
         if estimator == "exact":
             raise

@@ -233,6 +233,8 @@ def _deliver(
 ) -> None:
     """Store and print a result; the default one of several estimators, and all side by side."""
     values = result.to_dict()
+    separation = result.identifiability()
+    values["identifiability"] = separation.to_dict()
     if estimators:
         values["estimators"] = {key: fit.to_dict() for key, fit in estimators.items()}
     if out is not None:
@@ -246,6 +248,11 @@ def _deliver(
         print_json(values)
     else:
         print_result(*result_tables(*fits))
+        if "re_D12" in result.varying:
+            from ..models.inference.identifiability import separation_lines
+
+            print_result("not separated by these data:")
+            print_result(*(f"  {line}" for line in separation_lines(separation)))
         if out is not None:
             print_result(f"stored in {out}")
 

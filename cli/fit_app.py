@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Optional
 
 import typer
@@ -144,3 +145,65 @@ def fit_reheating(
         intervals,
     )
     fit_reheating_file(files, reading_options(rate, key, columns), options, out, as_json)
+
+
+@fit_app.command("global")
+def fit_global(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run files of one pair at any light.")
+    ],
+    share: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(
+            "--share",
+            metavar="A,B",
+            help="Fitted besides G: kd, phase, equilibria, lines, mixing, gains, delay, power.",
+        ),
+    ] = None,
+    block: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--block", metavar="N", help="Repetitions with a drift of their own.", min=1),
+    ] = None,
+    delay: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--delay", metavar="TIME", help='Channel 2 after channel 1: "1 us", or fit.'),
+    ] = None,
+    phase_drift: Annotated[
+        str, typer.Option("--phase-drift", help="Standard deviation of φ between blocks.")
+    ] = "0 rad",
+    distance_error: Annotated[
+        str, typer.Option("--distance-error", help="Standard error of the set distance.")
+    ] = "100 nm",
+    gain_error: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--gain-error", metavar="SHARE", help="Calibration error of a detector."),
+    ] = None,
+    summed: Annotated[
+        bool, typer.Option("--summed", help="Sum the records' likelihoods, not their results.")
+    ] = False,
+    intervals: Annotated[
+        bool, typer.Option("--intervals", help="Intervals by profile likelihoods.")
+    ] = False,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit runs at different light together: couplings, exceptional points, correlated recoil."""
+    from .output import require_makeable
+
+    require_makeable(out)
+    from .fit_global import GlobalOptions, fit_global_files
+    from .options import quantity_option, share_option, sure
+
+    fitted = delay is not None and delay.strip() == "fit"
+    late = float("nan") if fitted else quantity_option("--delay", delay, "s", signed=True)
+    options = GlobalOptions(
+        None if share is None else tuple(part.strip() for part in share.split(",")),
+        block,
+        late,
+        summed,
+        sure("--distance-error", distance_error, "m"),
+        sure("--phase-drift", phase_drift, "rad"),
+        None if gain_error is None else share_option("--gain-error", gain_error),
+        intervals,
+    )
+    fit_global_files(runs, options, out, as_json)

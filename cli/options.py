@@ -29,6 +29,8 @@ _UNITS = {
     "Pa": ("mbar", "Pa", "hPa", "Torr"),
     "K": ("K",),
     "kg/m^3": ("kg/m^3", "g/cm^3"),
+    "m": ("nm", "um", "m"),
+    "rad": ("rad", "deg"),
 }
 
 
@@ -82,7 +84,7 @@ def quantity_option(
         The option, for messages.
     text : str or None
         As given, such as "2 MHz"; None when left out.
-    unit : {"Hz", "s", "Pa", "K", "kg/m^3"}
+    unit : {"Hz", "s", "Pa", "K", "kg/m^3", "m", "rad"}
         SI unit of the result.
     signed : bool
         Whether a time may be negative.

@@ -255,6 +255,7 @@ def world_settings(
         adc_range=digitizer.full_scale,
         adc_bits=digitizer.bits,
         detectors=tuple(_detector_settings(detector) for detector in seen),
+        cross_talk=_cross_talk(config.simulation.cross_talk, len(seen)),
         feedback=FeedbackSettings()
         if gate is None
         else FeedbackSettings(
@@ -277,6 +278,13 @@ def world_settings(
         gauge_accuracy=0.01 if gauge is None else gauge.accuracy,
         pattern_offset=None if pattern is None else pattern.offset,
     )
+
+
+def _cross_talk(share: float, size: int) -> tuple[tuple[float, ...], ...]:
+    """Mixing of the detectors' signals; empty for none."""
+    if share == 0.0:
+        return ()
+    return tuple(tuple(1.0 if i == j else share for j in range(size)) for i in range(size))
 
 
 def _detector_settings(detector: DetectorConfig) -> DetectorSettings:

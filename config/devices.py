@@ -24,6 +24,7 @@ from .fields import (
     RadioFrequency,
     SampleRate,
     Seed,
+    Share,
     Table,
     Voltage,
 )
@@ -80,9 +81,11 @@ class SimulationConfig(Table):
 
     ``clock = "auto"`` is real-time in the window and in a virtual laboratory, as fast as possible
     in ``optobind run``, where nobody watches. The record depends on the seed, not on the clock.
+    ``cross_talk`` is the share of every other particle's signal that each detector shows.
     """
 
     seed: Seed = 1
+    cross_talk: Share = 0.0
     clock: Literal["auto", "real-time", "fast"] = "auto"
 
     def real_time(self, *, watched: bool) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...models.errors import InputError
 from .record import Ranges, Record
-from .selected import SelectedSource
+from .selected import ChosenSource
 
 __all__ = ["Gating", "gated_record"]
 
@@ -80,7 +80,8 @@ def gated_record(record: Record, gating: Gating) -> Record:
     releases, said = _releases(record, off, stretches[0], gating, length)
     if not len(releases):
         raise InputError(f"{record.path}: channel {channel} ({name}) tells no release")
-    source = _GatedSource(record, releases, stretches.without(off.merged()))
+    steady = stretches.without(off.merged())
+    source = ChosenSource(record.path, record.source, releases, steady)
     others = tuple(column for column in record.usual if column != channel)
     return replace(record, source=source, usual=others, warnings=(*record.warnings, *said))
 
@@ -133,28 +134,3 @@ def _releases(
             f"{record.names[gating.channel]} tells are left out: cut off or too short"
         )
     return found, said
-
-
-class _GatedSource(SelectedSource):
-    """The samples of another source, with releases of their own."""
-
-    def __init__(self, record: Record, releases: Ranges, steady: Ranges) -> None:
-        super().__init__(record.source, steady)
-        self._path, self._releases = record.path, releases
-
-    @property
-    def release_index(self) -> int | None:
-        """The channel tells each release by itself."""
-        return None
-
-    def steady(self) -> Ranges:
-        """What lies between the releases."""
-        if not len(self._steady):
-            raise InputError(f"{self._path}: feedback is never on, there is no steady record")
-        return self._steady
-
-    def releases(self, release_index: int | None) -> Ranges:
-        """The releases that the channel tells."""
-        if release_index is not None:
-            raise InputError("a gate or trigger tells the releases: leave --release-index out")
-        return self._releases

@@ -1,18 +1,20 @@
-"""A record of which only some stretches are used."""
+"""A record of which only some stretches are used, or with releases that somebody chose."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...models.errors import InputError
 from .record import Ranges, Record, SampleSource
 
-__all__ = ["SelectedSource", "with_steady"]
+__all__ = ["ChosenSource", "SelectedSource", "with_steady"]
 
 
 class SelectedSource:
@@ -72,6 +74,45 @@ class SelectedSource:
     def close(self) -> None:
         """As of the record."""
         self._inner.close()
+
+
+class ChosenSource(SelectedSource):
+    """The samples of another source, with releases and steady stretches of their own.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    inner : SampleSource
+        Where the samples come from.
+    releases, steady : Ranges
+        What was chosen of them.
+    """
+
+    def __init__(self, path: Path, inner: SampleSource, releases: Ranges, steady: Ranges) -> None:
+        super().__init__(inner, steady)
+        self._path, self._releases = path, releases
+
+    @property
+    def release_index(self) -> int | None:
+        """Each release was told by itself."""
+        return None
+
+    def steady(self) -> Ranges:
+        """The chosen steady stretches."""
+        if not len(self._steady):
+            raise InputError(f"{self._path}: feedback is never on, there is no steady record")
+        return self._steady
+
+    def releases(self, release_index: int | None) -> Ranges:
+        """The chosen releases."""
+        if release_index is not None:
+            raise InputError(
+                f"the releases of {self._path} are told already: leave --release-index out"
+            )
+        if not len(self._releases):
+            raise InputError(f"{self._path}: there are no releases in this part")
+        return self._releases
 
 
 def with_steady(record: Record, steady: Ranges) -> Record:

@@ -64,9 +64,23 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "single reheating": ("omega", "gamma", "D", "noise", "n_0"),
     "detection": ("noise_12", "mix_12", "mix_21", "delay_12"),
+    "global": (
+        "G",
+        "kd_0",
+        "phi_0",
+        "kappa",
+        "omega_0",
+        "balance_0",
+        "omega_slope",
+        "mix_12",
+        "mix_21",
+        "gain_1",
+        "gain_2",
+        "delay_12",
+    ),
 }
 """Parameters of every fit, in the order of its values and covariance; "detection" are those that an
-exact fit of a pair may hold besides."""
+exact fit of a pair may hold besides, "global" what many records of one pair share."""
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,14 @@ Kind = Literal[
     "coherence",
     "mixing",
     "delay",
+    "phase",
+    "number",
 ]
 
 UNITS = ("quanta", "m", "V", "A", "W", "rad", "counts", "a.u.")
 """Units of a record."""
 
-_OF_DETECTION = {"mixing": "", "delay": "s"}
+_PLAIN = {"mixing": "", "delay": "s", "phase": "rad", "number": ""}
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Parameter:
     kind : str
         "frequency", "damping", "coupling" (rad/s in every record); "diffusion" (unit²/s),
         "imprecision" (unit²/Hz), "occupation" n_j(0) and "coherence" C(0) (unit²); of the
-        detection "mixing" (a number) and "delay" (s).
+        detection "mixing" (a number) and "delay" (s); "phase" (rad) and "number" of a global fit.
     particles : tuple of int
         The two particles, from 0, whose amplitudes a quadratic parameter is a product of; empty
         for rates that no scale of length enters.
@@ -75,8 +77,8 @@ class Parameter:
             If the unit of the record is unknown.
         """
         quanta = require_unit(record) == "quanta"
-        if self.kind in _OF_DETECTION:
-            return _OF_DETECTION[self.kind]
+        if self.kind in _PLAIN:
+            return _PLAIN[self.kind]
         if not self.particles:
             return "rad/s"
         if self.kind == "diffusion":
@@ -114,6 +116,15 @@ def _table() -> dict[str, Parameter]:
         Parameter("mix_12", "T₁₂", "$T_{12}$", "mixing"),
         Parameter("mix_21", "T₂₁", "$T_{21}$", "mixing"),
         Parameter("delay_12", "τ₂−τ₁", r"$\tau_2-\tau_1$", "delay"),
+        Parameter("gain_1", "T₁₁", "$T_{11}$", "number", positive=True),
+        Parameter("gain_2", "T₂₂", "$T_{22}$", "number", positive=True),
+        Parameter("G", "G", "$G$", "coupling", positive=True),
+        Parameter("kd_0", "kd₀", "$kd_0$", "phase"),
+        Parameter("phi_0", "φ₀", r"$\varphi_0$", "phase"),
+        Parameter("kappa", "κ", r"$\kappa$", "number"),
+        Parameter("omega_0", "ω₀", r"$\omega_0$", "frequency", positive=True),
+        Parameter("balance_0", "b₀", "$b_0$", "number"),
+        Parameter("omega_slope", "d ln ω/d ln P", r"$d\ln\omega/d\ln P$", "number"),
     )
     return {row.name: row for row in rows}
 

@@ -52,8 +52,19 @@ def fit_report(result: FitResult, *, correlations: bool = True) -> str:
     lines += _quality(result)
     if correlations:
         lines += _correlations(result)
+    lines += _unseparated(result)
     lines += [f"warning: {text}" for text in result.warnings]
     return "\n".join(lines)
+
+
+def _unseparated(result: FitResult) -> list[str]:
+    """What the data of a pair cannot separate."""
+    if "re_D12" not in result.varying:
+        return []
+    from .identifiability import identifiability, separation_lines
+
+    found = separation_lines(identifiability(result, filtered=False))
+    return ["  not separated by these data", *(f"    {line}" for line in found)]
 
 
 def _values(result: FitResult) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import lmfit
 
     from .fitted import FittedLikelihood
+    from .identifiability import Identifiability
 
 __all__ = [
     "MIN_DOF",
@@ -200,6 +201,12 @@ class FitResult:
             a: {b: float(matrix[i, j]) for j, b in enumerate(self.varying) if j != i}
             for i, a in enumerate(self.varying)
         }
+
+    def identifiability(self) -> Identifiability:
+        """What the data of this fit cannot separate, see :func:`optobind.identifiability`."""
+        from .identifiability import identifiability
+
+        return identifiability(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form: parameters, correlations, intervals, statistics, input (no NaN)."""

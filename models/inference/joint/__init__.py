@@ -1,0 +1,1 @@
+"""Global fits: many records of one pair under many settings of its light, explained together."""
