@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.records.record import Ranges, Record
+from ..acquisition.release_setting import AS_SET
 from ..models.constants import HBAR
 from ..models.errors import InputError, OptobindError
 from ..models.inference.convention import on_own_scale, own_scale
@@ -131,7 +132,7 @@ def analyse_reheating(
     if estimator not in ESTIMATORS:
         raise InputError(f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
     check_band(band, record.sample_rate)
-    if rate := record.provenance.get("phase_rate"):
+    if rate := max((one.phase_rate for one in record.settings), default=0.0):
         raise InputError(
             f"φ turns {rate:g} times a second in the releases of {record.path}: a fit of static "
             "couplings does not describe them; read them with record.releases()"
@@ -250,13 +251,19 @@ def _exact(
 
 
 def _with_releases(result: FitResult, record: Record) -> FitResult:
-    """Say how many of the planned releases the fit rests on; warn where some are left out."""
+    """Say in which light, and how many of the planned releases the fit rests on."""
+    light = [one for one in record.settings if one != AS_SET]
+    for setting in light:
+        result = replace(result, input={**result.input, "light": setting.words()})
+        if setting.power != 1.0:
+            said = f"released in other light than was set ({setting.words()}): the constants are "
+            result = replace(result, warnings=(*result.warnings, said + "those of that power"))
     count = None if record.worth is None else record.worth.releases
     if count is None:
         return result
-    said = (count.words(),) if count.left_out or count.not_made else ()
+    left_out = (count.words(),) if count.left_out or count.not_made else ()
     return replace(
         result,
-        warnings=(*result.warnings, *said),
+        warnings=(*result.warnings, *left_out),
         input={**result.input, "releases": count.to_dict(), "worth": count.words()},
     )
