@@ -156,9 +156,9 @@ class Cycle:
         found = {}
         if plan.plays_phase:
             turned = np.arange(self.free) * (math.tau * plan.phase_rate / self.rate)
-            found[PHASE] = Waveform(
-                0.0, _joined((np.full(r.warm, r.turn), r.turn + turned) for r in rows), "rad"
-            )
+            phases = _joined((np.full(r.warm, r.turn), r.turn + turned) for r in rows)
+            # A modulator reaches one turn, not all of a release: it flies back.
+            found[PHASE] = Waveform(0.0, np.mod(phases, math.tau), "rad")
         if plan.plays_power:
             name = POWER if plan.stepped_trap == "all" else power_of(int(plan.stepped_trap))
             found[name] = Waveform(

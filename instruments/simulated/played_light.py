@@ -18,7 +18,7 @@ from ...models.light import TweezerState
 from ..patterns import PHASE, POWER, Waveform, power_of
 from .playing import Playing
 
-__all__ = ["SIGNALS", "Modulation", "PlayedLight"]
+__all__ = ["SIGNALS", "Modulation", "PlayedLight", "with_signal"]
 
 SIGNALS = (PHASE, POWER, power_of(1), power_of(2))
 """Waveforms of a pair's light: rad added to φ as it is set; the power of all or of one tweezer."""
@@ -72,7 +72,7 @@ class PlayedLight:
         self.base = base
         self._playing = playing
         self._names = sorted(playing.pattern.waveforms)
-        self._shares = {n: playing.pattern.waveforms[n].unit == "share" for n in self._names}
+        self._watts = {n: playing.pattern.waveforms[n].unit == "W" for n in self._names}
         waves = [playing.pattern.waveforms[name] for name in self._names]
         for name, wave in zip(self._names, waves, strict=True):
             _check(name, wave)
@@ -128,14 +128,32 @@ class PlayedLight:
     def _light(self, values: tuple[float, ...]) -> TweezerState:
         light = self.base
         for name, value in zip(self._names, values, strict=True):
-            if name == PHASE:
-                light = light.with_site(0, phase=light.sites[0].phase + value)
-                continue
-            for j, site in enumerate(light.sites):
-                if name in (POWER, power_of(j + 1)):
-                    power = value * site.power if self._shares[name] else value
-                    light = light.with_site(j, power=power)
+            light = with_signal(light, name, value, watts=self._watts[name])
         return light
+
+
+def with_signal(
+    light: TweezerState, name: str, value: float, *, watts: bool = False
+) -> TweezerState:
+    """Light that a signal of :data:`SIGNALS` changes: rad added to φ, or a share of the power.
+
+    Parameters
+    ----------
+    light : TweezerState
+        As it is set.
+    name : str
+        Of the signal.
+    value : float
+        What it is.
+    watts : bool
+        Whether that is a power, W.
+    """
+    if name == PHASE:
+        return light.with_site(0, phase=light.sites[0].phase + value)
+    for j, site in enumerate(light.sites):
+        if name in (POWER, power_of(j + 1)):
+            light = light.with_site(j, power=value if watts else value * site.power)
+    return light
 
 
 def _segments(codes: NDArray[np.int64], slow: float) -> tuple[list[int], list[bool]]:

@@ -141,7 +141,7 @@ def test_the_phase_turns_in_each_release_and_rests_in_between(begin):
     played = Cycle.of(plan, RATE).played(range(5), plan)
     values = played.pattern.waveforms[PHASE].values
     assert np.all(values[:6000] == 0.0)
-    assert values[6000:6009] == pytest.approx(math.tau * np.arange(9) / 5.0)
+    assert values[6000:6009] == pytest.approx(math.tau * (np.arange(9) % 5) / 5.0)
     session = begin(rig)
     outcome = session.start(plan).result(120)
     assert outcome.outcome == "complete", outcome.words()
