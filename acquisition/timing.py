@@ -96,18 +96,20 @@ def _require_steady_gate(plan: ReheatingPlan, rig: Rig, why: str = "") -> None:
     Where φ is to be reversed calls set it, too. Nothing but a card turns φ or steps the power with
     the feedback.
     """
-    if plan.plays_power:
-        raise InputError(
-            f"plan.release_power needs a card that plays the power; rig {rig.name} ({rig.mode}) "
-            f"has none{f' ({why})' if why else ''}: add [devices.pattern] with a power output, and "
-            "do not set plan.timing = software"
-        )
-    if plan.phase_rate > 0.0:
-        raise InputError(
-            f"plan.phase_rate needs a card that plays the phase; rig {rig.name} ({rig.mode}) has "
-            f"none{f' ({why})' if why else ''}: add [devices.pattern] with a phase output, and do "
-            "not set plan.timing = software"
-        )
+    for key, output, needed in (
+        ("release_power", "power", plan.plays_power),
+        ("phase_rate", "phase", plan.phase_rate > 0.0),
+    ):
+        if needed and plan.timing == "software":
+            raise InputError(
+                f"plan.{key} needs a card that plays the {output}: calls switch the gate alone; do "
+                "not set plan.timing = software"
+            )
+        if needed:
+            raise InputError(
+                f"plan.{key} needs a card that plays the {output}; rig {rig.name} ({rig.mode}) has "
+                f"none{f' ({why})' if why else ''}: add [devices.pattern] with a {output} output"
+            )
     if plan.alternating and rig.light is None:
         raise InputError(
             f"plan.phase_reversal needs a card that plays the phase or light that can be set; rig "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from ..models.errors import InputError
 from .fields import Ordinal, PhaseScale, PowerScale, Text, Timeout
@@ -27,7 +29,10 @@ class NiPatternTable(HardwareTable):
     phase_scale: PhaseScale | None = None
     power_output: Text | None = None
     power_scale: PowerScale | None = None
-    power_trap: Literal["all", "1", "2"] = "all"
+    power_trap: Annotated[
+        Literal["all", "1", "2"],
+        BeforeValidator(lambda trap: str(trap) if trap in (1, 2) else trap),
+    ] = "all"
     offset: Ordinal = 1
     grpc: Text | None = None
     timeout: Timeout = 5.0
