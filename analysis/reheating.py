@@ -132,6 +132,41 @@ def analyse_reheating(
     if estimator not in ESTIMATORS:
         raise InputError(f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
     check_band(band, record.sample_rate)
+    ranges, chosen = _released(record, release_index, channels)
+    masses = record.masses_of(chosen) if record.unit == "m" else None
+    unit, scale, factor = record.unit, 0.0, np.ones(2)
+    if masses is not None:
+        scale = _probed_scale(record, chosen, ranges, band)
+        factor = np.sqrt(np.array(masses) * scale / HBAR)
+        unit = "quanta"
+    accumulator = ReheatingAccumulator(record.sample_rate, band=band, unit=unit, keep=False)
+    releases = _Releases(record, chosen, ranges)
+    watch = SampleWatch([record.names[column] for column in chosen])
+    for batch in releases:
+        done = accumulator.add(batch * factor)
+        watch.add(batch)
+        if progress is not None:
+            progress(_AVERAGING * done / len(ranges))
+    estimate = accumulator.estimate()
+    found = reheating_estimators(estimate)
+    exact = _exact(releases, factor, unit, found["transitions"], estimator, progress)
+    found = {"exact": exact, **found} if exact is not None else found
+    if masses is not None:
+        estimate = rescaled_estimate(estimate, own_scale(found[estimator]) / scale)
+        found = {name: on_own_scale(fit, scale) for name, fit in found.items()}
+    names = [estimator, *(name for name in ESTIMATORS if name in found and name != estimator)]
+    said = watch.findings()
+    complete: dict[str, FitResult] = {}
+    for name in names:
+        fit = _with_releases(with_input(found[name], record, chosen), record)
+        complete[name] = replace(fit, warnings=(*said, *fit.warnings))
+    return ReheatingAnalysis(estimate, complete)
+
+
+def _released(
+    record: Record, release_index: int | None, channels: Sequence[int] | None
+) -> tuple[Ranges, tuple[int, ...]]:
+    """Releases and the two columns to fit; refuses what no fit of static couplings describes."""
     if rate := max((one.phase_rate for one in record.settings), default=0.0):
         raise InputError(
             f"φ turns {rate:g} times a second in the releases of {record.path}: a fit of static "
@@ -153,40 +188,18 @@ def analyse_reheating(
         raise InputError(
             f"too few repetitions: {len(ranges)}, at least {MIN_REPETITIONS} are needed"
         )
-    masses = record.masses_of(chosen) if record.unit == "m" else None
-    unit, scale, factor = record.unit, 0.0, np.ones(2)
-    if masses is not None:
-        wanted = max(1, min(_PROBE_RELEASES, _PROBE_SAMPLES // length))
-        probe = ranges[:: max(1, len(ranges) // wanted)]
-        batches = record.released_batches(chosen, probe)
-        samples = np.concatenate(list(batches))
-        scale = float(np.mean(line_frequencies(samples, record.sample_rate, band)))
-        factor = np.sqrt(np.array(masses) * scale / HBAR)
-        unit = "quanta"
-    accumulator = ReheatingAccumulator(record.sample_rate, band=band, unit=unit, keep=False)
-    releases = _Releases(record, chosen, ranges)
-    watch = SampleWatch([record.names[column] for column in chosen])
-    for batch in releases:
-        done = accumulator.add(batch * factor)
-        watch.add(batch)
-        if progress is not None:
-            progress(_AVERAGING * done / len(ranges))
-    estimate = accumulator.estimate()
-    found = reheating_estimators(estimate)
-    exact = _exact(releases, factor, unit, found["transitions"], estimator, progress)
-    found = {"exact": exact, **found} if exact is not None else found
-    if masses is not None:
-        estimate = rescaled_estimate(estimate, own_scale(found[estimator]) / scale)
-        found = {name: on_own_scale(fit, scale) for name, fit in found.items()}
-    names = [estimator, *(name for name in ESTIMATORS if name in found and name != estimator)]
-    complete: dict[str, FitResult] = {
-        name: _with_releases(with_input(found[name], record, chosen), record) for name in names
-    }
-    said = watch.findings()
-    complete = {
-        name: replace(fit, warnings=(*said, *fit.warnings)) for name, fit in complete.items()
-    }
-    return ReheatingAnalysis(estimate, complete)
+    return ranges, chosen
+
+
+def _probed_scale(
+    record: Record, chosen: Sequence[int], ranges: Ranges, band: tuple[float, float] | None
+) -> float:
+    """Mean frequency of the lines in some of the releases, rad/s: the scale of first quanta."""
+    length = ranges[0][1] - ranges[0][0]
+    wanted = max(1, min(_PROBE_RELEASES, _PROBE_SAMPLES // length))
+    probe = ranges[:: max(1, len(ranges) // wanted)]
+    samples = np.concatenate(list(record.released_batches(chosen, probe)))
+    return float(np.mean(line_frequencies(samples, record.sample_rate, band)))
 
 
 @dataclass

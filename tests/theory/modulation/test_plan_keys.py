@@ -48,11 +48,13 @@ def test_the_simulated_pair_is_amplified_at_the_working_point_and_not_beside_it(
     found, beside, lost
 ):
     """4700 1/s without damping: what the step of the mean force has kicked leaves the trap."""
-    assert found.point.growth_rate * 1.2e-3 > 5.0
+    assert found.point.growth_rate * 1.6e-3 > 7.0
     world = ob.load_rig("simulated-pair", [*RIG, "simulation.seed=3"]).world
     rate = beside * found.plan_keys()["phase_rate"]
-    plan = ob.ReheatingPlan(repetitions=3, release_time=1.2e-3, phase_rate=rate)
-    pattern = Cycle.of(plan, 1e6).played(range(3), plan).pattern
+    plan = ob.ReheatingPlan(repetitions=4, release_time=1.6e-3, phase_rate=rate)
+    clock = world.settings.sample_rate
+    pattern = Cycle.of(plan, clock).played(range(4), plan).pattern
+    world.warm_up()
     world.play(pattern)
     world.skip(pattern.samples)
     assert any(world.lost) is lost
