@@ -19,7 +19,8 @@ class EventKind(StrEnum):
     LIGHT = "light"  # payload: sites (position, power, phase, detuning), phase_error
     GATE = "gate"  # payload: closed
     # payload: repetition, samples, repeats (the lost repetition that this one repeats), phase
-    # (rad added to the set φ; 0 where it is left out), phase_rate (turns of φ a second, Hz; 0):
+    # (rad added to the set φ; 0 where it is left out), phase_rate (turns of φ a second, Hz; 0),
+    # power (share of what is set; 1) and trap (whose: "all", "1", "2"):
     RELEASE = "release"  # feedback is off from this sample on
     RECAPTURE = "recapture"  # payload: repetition: feedback is on again from this sample on
     # payload: step, repetition, reason, cause ("gate" where the gate failed; else by hand), undone

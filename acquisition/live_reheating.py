@@ -90,8 +90,9 @@ class LiveReheating:
     ) -> None:
         """Hand over one released stretch, volts of shape (n, channels); returns at once.
 
-        One that is judged not to be usable is counted and enters no curve; nor does one at φ + π:
-        the curves are those of the light as it is set.
+        One that is judged not to be usable is counted and enters no curve; nor does one at φ + π,
+        or at the other power where the power alternates: the curves are those of the light as it
+        is set, or of the power of all releases.
         """
         if len(self._detectors) == 2:
             self._queue.put(_Released(volts, sample_rate, plan, release))
@@ -202,7 +203,7 @@ class LiveReheating:
         if item.plan is not self._plan or number == 0:
             self._begin(item.plan)
         self._releases[number] = item.release
-        if item.release.why is not None or item.release.phase != 0.0:
+        if item.release.why is not None or item.release.setting != item.plan.shown:
             return
         if self._accumulator is None:
             self._accumulator = self._first(item)

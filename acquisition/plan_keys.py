@@ -34,6 +34,8 @@ class Choice:
         ValueError
             One line, without the key, with the known words.
         """
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)  # as an option and a file spell the number of a trap
         if not isinstance(value, str) or value not in self.words:
             raise ValueError(f"must be one of {', '.join(self.words)}, got {shorten(value)}")
         return value

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from ..models.errors import InputError
 from ..models.units import Number, Quantity
 from .plan_keys import Choice, WithKeys, documented, key, keys_of
+from .release_setting import Setting
 
 __all__ = [
     "MAX_STEPS",
@@ -107,12 +108,16 @@ class ReheatingPlan(WithKeys):
         Choice(("none", "repetition", "block")),
     )
     reversal_block: int = key(
-        20, "block", "Repetitions in a block of one phase.", Number(1, 1_000_000, whole=True)
+        20,
+        "block",
+        "Repetitions in a block of one phase, or of one power of releases.",
+        Number(1, 1_000_000, whole=True),
     )
     reversal_settling: float = key(
         5e-3,
         "settling",
-        "Feedback on before the cooling where φ has changed: the equilibria have jumped.",
+        "Feedback on before the cooling where φ or the power has changed: the equilibria have "
+        "jumped.",
         _TIME,
     )
     phase_rate: float = key(
@@ -122,7 +127,42 @@ class ReheatingPlan(WithKeys):
         "frequency this is Eq. (13).",
         Quantity("Hz", 0.0, 1e7, "100 kHz", ("Hz", "kHz", "MHz")),
     )
+    release_power: float = key(
+        1.0,
+        "power of releases",
+        "Power of the trap light while feedback is off, as a share of what is set; a card steps it "
+        "with the feedback. The rig's limits of the light hold for it.",
+        Number(0.05, 4.0),
+    )
+    stepped_trap: Literal["all", "1", "2"] = key(
+        "all",
+        "stepped trap",
+        "Whose power is stepped: that of all traps, of the first or of the second one.",
+        Choice(("all", "1", "2")),
+    )
+    power_alternation: Literal["none", "repetition", "block"] = key(
+        "none",
+        "alternate power",
+        "Alternate between releases at the power that is set and at the power of releases. With a "
+        "reversal of φ the power changes half as often, so that all four occur equally.",
+        Choice(("none", "repetition", "block")),
+    )
     kind: str = field(default="reheating", init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check every key, and that there is a power to alternate with.
+
+        Raises
+        ------
+        InputError
+            Key, allowed range, unit and value.
+        """
+        super().__post_init__()
+        if self.power_alternation != "none" and not self.plays_power:
+            raise InputError(
+                f"plan.power_alternation = {self.power_alternation} needs a plan.release_power "
+                "other than 1: say at which power every other release is to be made"
+            )
 
     @property
     def plays_phase(self) -> bool:
@@ -130,14 +170,43 @@ class ReheatingPlan(WithKeys):
         return self.alternating > 0 or self.phase_rate > 0.0
 
     @property
+    def plays_power(self) -> bool:
+        """Whether the power of a release is another one than what is set."""
+        return self.release_power != 1.0
+
+    @property
     def alternating(self) -> int:
         """Repetitions in a row at one phase; 0 where φ is not reversed."""
-        return {"none": 0, "repetition": 1, "block": self.reversal_block}[self.phase_reversal]
+        return self._row(self.phase_reversal)
+
+    @property
+    def power_alternating(self) -> int:
+        """Repetitions in a row at one power of releases; 0 where that does not change."""
+        return self._row(self.power_alternation) * (2 if self.alternating else 1)
+
+    def _row(self, how: str) -> int:
+        return {"none": 0, "repetition": 1, "block": self.reversal_block}[how]
 
     def turn_of(self, repetition: int) -> float:
         """Phase added to φ as it is set in a repetition (from 0), rad: 0 or π."""
         row = self.alternating
         return math.pi if row and (repetition // row) % 2 else 0.0
+
+    def power_in(self, repetition: int) -> float:
+        """Power of a release (from 0) as a share of what is set."""
+        row = self.power_alternating
+        return 1.0 if row and (repetition // row) % 2 == 0 else self.release_power
+
+    def setting_of(self, repetition: int) -> Setting:
+        """Light of a release (from 0), against what is set."""
+        power = self.power_in(repetition)
+        trap = "all" if power == 1.0 else self.stepped_trap
+        return Setting(self.turn_of(repetition), power, trap, self.phase_rate)
+
+    @property
+    def shown(self) -> Setting:
+        """Light of the releases of which live curves are made: those of the first one."""
+        return self.setting_of(0)
 
     @property
     def extra(self) -> int:

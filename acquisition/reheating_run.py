@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .events import EventKind
 from .plans import ReheatingPlan
 from .presence import Presence
-from .timing import Cycle
+from .release_pattern import Cycle
 
 if TYPE_CHECKING:
     from .procedures import Procedure
@@ -109,10 +109,7 @@ class ReheatingRun(ABC):
         """Write that a release begins; return the number under which it is kept."""
         own = self.made if repeats else number
         payload: dict[str, Any] = {"repeats": number} if repeats else {}
-        if self.plan.alternating:
-            payload["phase"] = self.plan.turn_of(number)
-        if self.plan.phase_rate:
-            payload["phase_rate"] = self.plan.phase_rate
+        payload |= self.plan.setting_of(number).payload()
         free = self.cycle.free
         self.procedure.event(EventKind.RELEASE, at=at, repetition=own, samples=free, **payload)
         return own
@@ -189,7 +186,7 @@ class _Played(ReheatingRun):
             if self.ended:
                 return
             self.tell(done, numbers, repeats=repeats)
-            cooled = self.cool(settle=self.cycle.settle)  # φ has gone back to what is set
+            cooled = self.cool(settle=self.cycle.settle)  # the light has gone back to what is set
             if cooled is None:
                 return
             self.presence.check(cooled, numbers[done])

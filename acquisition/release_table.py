@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .events import Event, EventKind
 from .ranges import Ranges
+from .release_setting import AS_SET, Setting
 from .releases import Evidence, LeftOut, Release, ReleaseCount, counted_releases, judge
 
 __all__ = ["ReleaseCollector", "ReleaseTable"]
@@ -32,7 +33,8 @@ class ReleaseTable:
         self._steps, self._repetitions = array("q"), array("q")
         self._firsts, self._samples, self._repeats = array("q"), array("q"), array("q")
         self._why, self._words = array("q"), array("q")
-        self._phases = array("d")
+        self._lights = array("q")
+        self._settings: list[Setting] = [AS_SET]
         self._texts: list[str | None] = [None]
         self._text_numbers: dict[str | None, int] = {None: 0}
         self._begins: dict[int, int] = {}  # row of the first release of each step
@@ -65,9 +67,10 @@ class ReleaseTable:
         self._highest[step] = max(repetition, self._highest.get(step, repetition))
         self._steps.append(step)
         self._repetitions.append(repetition)
-        for column in (self._firsts, self._samples, self._repeats, self._why, self._words):
+        for column in (
+            self._firsts, self._samples, self._repeats, self._why, self._words, self._lights
+        ):  # fmt: skip
             column.append(0)
-        self._phases.append(0.0)
         self._set(row, release)
 
     def judge(self, evidence: Evidence) -> None:
@@ -78,19 +81,20 @@ class ReleaseTable:
             if judged is not release:
                 self._set(row, judged)
 
-    def phases(self) -> tuple[float, ...]:
-        """What was added to φ in the usable ones, rad, rising, each once."""
+    def settings(self) -> tuple[Setting, ...]:
+        """Light of the usable ones, each once, by phase and power."""
         kept = _column(self._why) == _CODES[None]
-        return tuple(np.unique(np.array(self._phases)[kept]).tolist())
+        found = np.unique(_column(self._lights)[kept]).tolist()
+        return tuple(sorted(self._settings[code] for code in found))
 
-    def usable(self, phase: float | None = None) -> Ranges:
+    def usable(self, setting: Setting | None = None) -> Ranges:
         """Return the samples of the usable ones, in the order in which they were made.
 
-        Only of those with this phase, rad, where one is given.
+        Only of those with this light where one is given.
         """
         kept = _column(self._why) == _CODES[None]
-        if phase is not None:
-            kept &= np.array(self._phases) == phase
+        if setting is not None:
+            kept &= _column(self._lights) == self._settings.index(setting)
         first = _column(self._firsts)[kept]
         return Ranges(np.stack([first, first + _column(self._samples)[kept]], axis=1))
 
@@ -127,7 +131,7 @@ class ReleaseTable:
             self._texts[self._words[row]],
             _WHY[self._why[row]],
             None if repeats == _NONE else repeats,
-            self._phases[row],
+            self._settings[self._lights[row]],
         )
 
     def _set(self, row: int, release: Release) -> None:
@@ -139,7 +143,9 @@ class ReleaseTable:
         self._firsts[row], self._samples[row] = release.first_sample, release.samples
         self._repeats[row] = _NONE if release.repeats is None else release.repeats
         self._why[row], self._words[row] = _CODES[release.why], number
-        self._phases[row] = release.phase
+        if release.setting not in self._settings:
+            self._settings.append(release.setting)
+        self._lights[row] = self._settings.index(release.setting)
 
 
 def _column(values: array[int]) -> NDArray[np.int64]:
@@ -173,7 +179,7 @@ class ReleaseCollector:
                     int(payload.get("samples", 0)),
                     own_step,
                     repeats=None if of is None else int(of),
-                    phase=float(payload.get("phase", 0.0)),
+                    setting=Setting.of(payload),
                 )
             )
         elif key not in self.found:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ranges import Range, Ranges
+from .release_setting import AS_SET, Setting
 
 __all__ = [
     "Evidence",
@@ -74,8 +75,8 @@ class Release:
         The same as a kind; None for a usable release.
     repeats : int or None
         Number of the lost repetition of which this is a repeat.
-    phase : float
-        What was added to φ as it was set, rad.
+    setting : Setting
+        The light, against what was set.
     """
 
     repetition: int
@@ -85,7 +86,12 @@ class Release:
     excluded: str | None = None
     why: LeftOut | None = None
     repeats: int | None = None
-    phase: float = 0.0
+    setting: Setting = AS_SET
+
+    @property
+    def phase(self) -> float:
+        """What was added to φ as it was set, rad."""
+        return self.setting.phase
 
     @property
     def end_sample(self) -> int:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..acquisition.records.record import Ranges, Record
+from ..acquisition.release_setting import AS_SET
 from ..models.constants import HBAR
 from ..models.errors import InputError, OptobindError
 from ..models.inference.convention import on_own_scale, own_scale
 from ..models.inference.exact.agreement import distance_p_value
-from ..models.inference.exact.fits import Known, fit_exact, samples_of
+from ..models.inference.exact.fits import fit_exact, samples_of
 from ..models.inference.reheating.estimate import (
     MIN_REPETITIONS,
     ReheatingAccumulator,
@@ -23,12 +24,9 @@ from ..models.inference.reheating.estimate import (
 from ..models.inference.reheating.fits import reheating_estimators
 from ..models.inference.reheating.samples import line_frequencies
 from ..models.inference.result import FitResult
+from ..models.soundness import SampleWatch
 from .choice import Progress, check_band, with_input
 from .quanta import rescaled_estimate
-from .release_survey import sound_releases
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = ["ESTIMATORS", "Estimator", "ReheatingAnalysis", "analyse_reheating"]
 
@@ -76,16 +74,6 @@ class ReheatingAnalysis:
         count, names = self.estimate.repetitions, " and ".join(self.estimators)
         return f"<ReheatingAnalysis of {count} releases by {names}: {self.result!r}>"
 
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        return self.result._repr_html_()
-
-    def plot(self) -> list[Axes]:
-        """Draw curves and fit, :func:`optobind.reheating_figure`; returns its axes."""
-        from .figures.reheating import reheating_figure
-
-        return reheating_figure(self.estimate, self.result).axes
-
     @property
     def result(self) -> FitResult:
         """Result of the chosen estimator."""
@@ -99,7 +87,6 @@ def analyse_reheating(
     release_index: int | None = None,
     channels: Sequence[int] | None = None,
     estimator: Estimator = "exact",
-    detection: Mapping[str, Known] | None = None,
     progress: Progress | None = None,
 ) -> ReheatingAnalysis:
     """Fit what happens after the releases of a record, by three estimators, in bounded memory.
@@ -120,9 +107,6 @@ def analyse_reheating(
         Two columns; out-of-loop detectors by default.
     estimator : {"exact", "transitions", "curves"}
         Whose result is that of the analysis.
-    detection : mapping, optional
-        What the detectors add, for the exact estimator: ``noise_12``, ``mix_12``, ``mix_21``,
-        ``delay_12`` to a value, a value with its standard error, or None where it is fitted.
     progress : callable, optional
         Called with the share of the work that is done, 0 … 1.
 
@@ -148,7 +132,42 @@ def analyse_reheating(
     if estimator not in ESTIMATORS:
         raise InputError(f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
     check_band(band, record.sample_rate)
-    if rate := record.provenance.get("phase_rate"):
+    ranges, chosen = _released(record, release_index, channels)
+    masses = record.masses_of(chosen) if record.unit == "m" else None
+    unit, scale, factor = record.unit, 0.0, np.ones(2)
+    if masses is not None:
+        scale = _probed_scale(record, chosen, ranges, band)
+        factor = np.sqrt(np.array(masses) * scale / HBAR)
+        unit = "quanta"
+    accumulator = ReheatingAccumulator(record.sample_rate, band=band, unit=unit, keep=False)
+    releases = _Releases(record, chosen, ranges)
+    watch = SampleWatch([record.names[column] for column in chosen])
+    for batch in releases:
+        done = accumulator.add(batch * factor)
+        watch.add(batch)
+        if progress is not None:
+            progress(_AVERAGING * done / len(ranges))
+    estimate = accumulator.estimate()
+    found = reheating_estimators(estimate)
+    exact = _exact(releases, factor, unit, found["transitions"], estimator, progress)
+    found = {"exact": exact, **found} if exact is not None else found
+    if masses is not None:
+        estimate = rescaled_estimate(estimate, own_scale(found[estimator]) / scale)
+        found = {name: on_own_scale(fit, scale) for name, fit in found.items()}
+    names = [estimator, *(name for name in ESTIMATORS if name in found and name != estimator)]
+    said = watch.findings()
+    complete: dict[str, FitResult] = {}
+    for name in names:
+        fit = _with_releases(with_input(found[name], record, chosen), record)
+        complete[name] = replace(fit, warnings=(*said, *fit.warnings))
+    return ReheatingAnalysis(estimate, complete)
+
+
+def _released(
+    record: Record, release_index: int | None, channels: Sequence[int] | None
+) -> tuple[Ranges, tuple[int, ...]]:
+    """Releases and the two columns to fit; refuses what no fit of static couplings describes."""
+    if rate := max((one.phase_rate for one in record.settings), default=0.0):
         raise InputError(
             f"φ turns {rate:g} times a second in the releases of {record.path}: a fit of static "
             "couplings does not describe them; read them with record.releases()"
@@ -169,45 +188,18 @@ def analyse_reheating(
         raise InputError(
             f"too few repetitions: {len(ranges)}, at least {MIN_REPETITIONS} are needed"
         )
-    ranges, said = sound_releases(record, ranges, chosen, band)
-    if len(ranges) < MIN_REPETITIONS:
-        raise InputError(
-            f"too few sound repetitions: {len(ranges)}, at least {MIN_REPETITIONS} are needed; "
-            f"{'; '.join(said)}"
-        )
-    masses = record.masses_of(chosen) if record.unit == "m" else None
-    unit, scale, factor = record.unit, 0.0, np.ones(2)
-    if masses is not None:
-        wanted = max(1, min(_PROBE_RELEASES, _PROBE_SAMPLES // length))
-        probe = ranges[:: max(1, len(ranges) // wanted)]
-        batches = record.released_batches(chosen, probe)
-        samples = np.concatenate(list(batches))
-        scale = float(np.mean(line_frequencies(samples, record.sample_rate, band)))
-        factor = np.sqrt(np.array(masses) * scale / HBAR)
-        unit = "quanta"
-    accumulator = ReheatingAccumulator(record.sample_rate, band=band, unit=unit, keep=False)
-    releases = _Releases(record, chosen, ranges)
-    for batch in releases:
-        done = accumulator.add(batch * factor)
-        if progress is not None:
-            progress(_AVERAGING * done / len(ranges))
-    estimate = accumulator.estimate()
-    found = reheating_estimators(estimate)
-    exact = _exact(
-        releases, factor, unit, found["transitions"], estimator, detection or {}, progress
-    )
-    found = {"exact": exact, **found} if exact is not None else found
-    if masses is not None:
-        estimate = rescaled_estimate(estimate, own_scale(found[estimator]) / scale)
-        found = {name: on_own_scale(fit, scale) for name, fit in found.items()}
-    names = [estimator, *(name for name in ESTIMATORS if name in found and name != estimator)]
-    complete: dict[str, FitResult] = {
-        name: _with_releases(with_input(found[name], record, chosen), record) for name in names
-    }
-    complete = {
-        name: replace(fit, warnings=(*said, *fit.warnings)) for name, fit in complete.items()
-    }
-    return ReheatingAnalysis(estimate, complete)
+    return ranges, chosen
+
+
+def _probed_scale(
+    record: Record, chosen: Sequence[int], ranges: Ranges, band: tuple[float, float] | None
+) -> float:
+    """Mean frequency of the lines in some of the releases, rad/s: the scale of first quanta."""
+    length = ranges[0][1] - ranges[0][0]
+    wanted = max(1, min(_PROBE_RELEASES, _PROBE_SAMPLES // length))
+    probe = ranges[:: max(1, len(ranges) // wanted)]
+    samples = np.concatenate(list(record.released_batches(chosen, probe)))
+    return float(np.mean(line_frequencies(samples, record.sample_rate, band)))
 
 
 @dataclass
@@ -238,7 +230,6 @@ def _exact(
     unit: str,
     start: FitResult,
     estimator: Estimator,
-    detection: Mapping[str, Known],
     progress: Progress | None,
 ) -> FitResult | None:
     """Exact fit, begun where the transitions end; None where it fails and is not asked for."""
@@ -250,9 +241,7 @@ def _exact(
     try:
         samples = samples_of(releases, factor)
         rate = releases.record.sample_rate
-        fit = fit_exact(
-            samples, rate, "pair", start, detection=detection, unit=unit, progress=later
-        )
+        fit = fit_exact(samples, rate, "pair", start, unit=unit, progress=later)
     except OptobindError:
         if estimator == "exact":
             raise
@@ -275,13 +264,19 @@ def _exact(
 
 
 def _with_releases(result: FitResult, record: Record) -> FitResult:
-    """Say how many of the planned releases the fit rests on; warn where some are left out."""
+    """Say in which light, and how many of the planned releases the fit rests on."""
+    light = [one for one in record.settings if one != AS_SET]
+    for setting in light:
+        result = replace(result, input={**result.input, "light": setting.words()})
+        if setting.power != 1.0:
+            said = f"released in other light than was set ({setting.words()}): the constants are "
+            result = replace(result, warnings=(*result.warnings, said + "those of that power"))
     count = None if record.worth is None else record.worth.releases
     if count is None:
         return result
-    said = (count.words(),) if count.left_out or count.not_made else ()
+    left_out = (count.words(),) if count.left_out or count.not_made else ()
     return replace(
         result,
-        warnings=(*result.warnings, *said),
+        warnings=(*result.warnings, *left_out),
         input={**result.input, "releases": count.to_dict(), "worth": count.words()},
     )

@@ -63,6 +63,7 @@ class ReheatingOptions:
     inverted: bool = False
     duration: float | None = None
     phase: str | None = None
+    power: float | None = None
     estimator: Estimator = "exact"
     intervals: bool | None = None
 
@@ -130,6 +131,8 @@ def fit_reheating_file(
         if options.phase not in ("as-set", "reversed"):
             raise InputError(f"--phase must be as-set or reversed, got {options.phase!r}")
         record = record.at_phase("reversed" if options.phase == "reversed" else "as-set")
+    if options.power is not None:
+        record = record.at_power(options.power)
     with progress_bar("fitting releases") as progress:
         analysis = analyse_reheating(
             record,

@@ -98,6 +98,10 @@ def fit_reheating(
         Optional[str],  # noqa: UP045
         typer.Option("--phase", help="Releases of a reversed phase: as-set or reversed."),
     ] = None,
+    power: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--power", metavar="SHARE", help="Releases at one power; 1 is as it was set."),
+    ] = None,
     channels: ChannelsOption = None,
     estimator: Annotated[
         Literal["exact", "transitions", "curves"],
@@ -141,6 +145,7 @@ def fit_reheating(
         inverted,
         quantity_option("--duration", duration, "s"),
         phase,
+        power,
         estimator,
         intervals,
     )

@@ -49,6 +49,7 @@ __all__ = [
     "PositionScale",
     "PositionSlew",
     "Power",
+    "PowerScale",
     "PowerSlew",
     "Pressure",
     "RadioFrequency",
@@ -127,6 +128,7 @@ PositionScale = Annotated[
     float, _quantity("m/Hz", -1e-6, 1e-6, "2.5 um/MHz", ("um/MHz", "nm/kHz", "m/Hz"))
 ]
 PhaseScale = Annotated[float, _quantity("V/rad", -100.0, 100.0, "1.2 V/rad", ("V/rad", "mV/rad"))]
+PowerScale = Annotated[float, _quantity("V", -100.0, 100.0, "5 V", ("mV", "V"))]
 PowerSlew = Annotated[float, _quantity("W/s", 1e-9, 1e9, "1 W/s", ("mW/s", "W/s"))]
 PositionSlew = Annotated[float, _quantity("m/s", 1e-12, 1e3, "20 um/s", ("nm/s", "um/s", "mm/s"))]
 Tolerance = Annotated[float, _quantity("m", 0.0, 1e-3, "50 nm", _LENGTHS)]

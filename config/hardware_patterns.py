@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from ..models.errors import InputError
-from .fields import Ordinal, PhaseScale, Text, Timeout
+from .fields import Ordinal, PhaseScale, PowerScale, Text, Timeout
 from .hardware import HardwareTable, NiGateTable
 
 __all__ = ["NiPatternTable", "with_gate"]
 
 
 class NiPatternTable(HardwareTable):
-    """The NI card whose inputs are the digitizer plays the feedback line, and the phase.
+    """The NI card whose inputs are the digitizer plays the feedback line, phase and power.
 
     The line is that of the gate unless ``feedback_line`` or ``feedback_counter`` is given;
     ``offset`` is what ``optobind instruments test`` measures.
@@ -25,6 +27,12 @@ class NiPatternTable(HardwareTable):
     active_high: bool | None = None
     phase_output: Text | None = None
     phase_scale: PhaseScale | None = None
+    power_output: Text | None = None
+    power_scale: PowerScale | None = None
+    power_trap: Annotated[
+        Literal["all", "1", "2"],
+        BeforeValidator(lambda trap: str(trap) if trap in (1, 2) else trap),
+    ] = "all"
     offset: Ordinal = 1
     grpc: Text | None = None
     timeout: Timeout = 5.0
@@ -34,6 +42,8 @@ class NiPatternTable(HardwareTable):
         options = super().options()
         if "phase_scale" in options:
             options["volts_per_rad"] = options.pop("phase_scale")
+        if "power_scale" in options:
+            options["volts_per_share"] = options.pop("power_scale")
         return options
 
 

@@ -142,7 +142,8 @@ def guarded_pair(gate: Gate, player: PatternPlayer | None) -> tuple[Gate, Any, s
         Its driver, not connected.
     player : PatternPlayer or None
         Its driver, not connected. One that cannot end what a lost copy of it has left (it has no
-        ``release``) stays with this program, and so does one whose gate is not guarded.
+        ``release``, ``rest`` or ``inherit``) stays with this program, and so does one whose gate is
+        not guarded.
 
     Returns
     -------
@@ -155,7 +156,8 @@ def guarded_pair(gate: Gate, player: PatternPlayer | None) -> tuple[Gate, Any, s
     from ..instruments.guardian.played import PlayedGate
     from ..instruments.guardian.player import GuardedPlayer
 
-    alone = player is None or not hasattr(player, "release") or bool(why_unguarded(player))
+    heir = all(hasattr(player, name) for name in ("release", "rest", "inherit"))
+    alone = player is None or not heir or bool(why_unguarded(player))
     if alone or why_unguarded(gate):
         one, warning = guarded(gate)
         return one, player, warning

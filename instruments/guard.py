@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
 import numpy as np
 
 from ..models.array import TrapArray
-from ..models.errors import DeviceError, InputError, LightUnknownError
+from ..models.errors import DeviceError, InputError, LightUnknownError, NotTrappedError
 from ..models.light import Site, TweezerState
 from ..models.ranges import require_range
 from .protocols import AppliedLight, LightCapabilities, TweezerControl
@@ -173,6 +173,42 @@ class GuardedLight:
         count = max(1, math.ceil(seconds / self.limits.longest * (1.0 - _SLACK)))
         way = _Way(start, goal, seconds)
         return tuple(way.at(n / count) for n in range(1, count + 1))
+
+    def check_jump(self, state: TweezerState, turns: Sequence[float] = (0.0,)) -> None:
+        """Refuse light to which a card is to jump from the present one; writes nothing.
+
+        Parameters
+        ----------
+        state : TweezerState
+            Where it jumps to.
+        turns : sequence of float
+            Phases that are added to the first tweezer's meanwhile, rad.
+
+        Raises
+        ------
+        InputError
+            If a value is out of range, or the power may change no faster than at a slew rate.
+        NotTrappedError
+            If the rig's model finds no particles held.
+        DeviceError
+            If the devices cannot be read.
+        """
+        self._control.check(state)
+        if math.isfinite(self.limits.power_slew):
+            raise InputError(
+                f"the power may change by {self.limits.power_slew:g} W/s at most (power_slew of "
+                "the light), and a card steps it at once: leave the power of releases as it is "
+                "set, or take power_slew out of the rig if the particles stand a step"
+            )
+        if self.trap is not None:
+            for turn in turns:
+                if not traps(self.trap, state.with_site(0, phase=state.sites[0].phase + turn)):
+                    powers = ", ".join(f"{1e3 * site.power:.4g}" for site in state.sites)
+                    raise NotTrappedError(
+                        f"by the rig's model {powers} mW do not hold the particles"
+                        f"{' at φ + π' if turn else ''}; nothing was sent: choose a power of "
+                        "releases nearer to 1, or step one trap only"
+                    )
 
     def apply(
         self,

@@ -18,10 +18,31 @@ from numpy.typing import NDArray
 from ..models.errors import InputError
 from .protocols import Device
 
-__all__ = ["FEEDBACK", "LevelTrack", "Pattern", "PatternCapabilities", "PatternPlayer", "Waveform"]
+__all__ = [
+    "FEEDBACK",
+    "PHASE",
+    "POWER",
+    "LevelTrack",
+    "Pattern",
+    "PatternCapabilities",
+    "PatternPlayer",
+    "Waveform",
+    "power_of",
+]
 
 FEEDBACK = "feedback"
 """Name of the line of the feedback gate; its level is True while feedback acts, also when idle."""
+
+PHASE = "phase"
+"""Name of the signal that is added to the optical phase φ as it is set, rad."""
+
+POWER = "power"
+"""Name of the signal that scales the power of all tweezers: a share of what is set."""
+
+
+def power_of(tweezer: int) -> str:
+    """Name of the signal that scales the power of one tweezer, counted from 1."""
+    return f"{POWER} {tweezer}"
 
 
 @dataclass(frozen=True)
@@ -51,13 +72,14 @@ class Waveform:
         Value between two patterns and after the last.
     values : ndarray (period,)
         One a sample, in ``unit``.
-    unit : {"V", "rad", "W"}
-        What the values are; the player's wiring makes volts of them.
+    unit : {"V", "rad", "W", "share"}
+        What the values are; the player's wiring makes volts of them. A share is one of what is
+        set: 1 changes nothing.
     """
 
     idle: float
     values: NDArray[np.float64]
-    unit: Literal["V", "rad", "W"] = "V"
+    unit: Literal["V", "rad", "W", "share"] = "V"
 
 
 @dataclass(frozen=True)

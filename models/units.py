@@ -25,7 +25,6 @@ __all__ = [
     "shorten",
     "split_number",
     "to_si",
-    "unit_factor",
 ]
 
 _NUMBER = re.compile(r"([+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?)(.*)", re.DOTALL)
@@ -308,20 +307,6 @@ def to_si(
             raise ValueError(f"needs a unit of {', '.join(known)}, got {shorten(text)}")
         given = default or ""
     return number if given == unit else _convert(number, given, unit, known, f"1 {known[0]}")
-
-
-def unit_factor(unit: str, si: str) -> float | None:
-    """Factor from a unit to an SI unit; None if it is not known or of another dimension.
-
-    Examples
-    --------
-    >>> unit_factor("µs", "s"), unit_factor("kHz", "s")
-    (1e-06, None)
-    """
-    try:
-        return _convert(1.0, unit.translate(_SPELLING).strip(), si, (si,), "")
-    except ValueError:
-        return None
 
 
 def shorten(value: object) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import InputError
+from ..release_setting import Setting, require_one_setting
 from .array_source import ArraySource, array_record
 from .record import Ranges, Record, SampleSource
 
@@ -151,15 +152,28 @@ class _Sequence:
         """Steady ranges of those files that have some."""
         return self._shifted(lambda source: source.steady())
 
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Light of the usable releases of all files, each once."""
+        sources: list[Any] = self._sources
+        return tuple(sorted({one for source in sources for one in source.settings}))
+
     def releases(self, release_index: int | None) -> Ranges:
-        """Releases of those files that have some."""
+        """Releases of those files that have some.
+
+        Raises
+        ------
+        InputError
+            If they were made in different light.
+        """
+        require_one_setting(self.settings, "the joined files")
         return self._shifted(lambda source: source.releases(release_index))
 
-    def at_phase(self, turned: bool) -> _Sequence:
-        """Return the same with the releases of one phase alone."""
+    def released_in(self, light: Callable[[Setting], bool], words: str) -> _Sequence:
+        """Return the same with the releases in some light alone; ``words`` say which."""
         one = copy(self)
         sources: list[Any] = self._sources
-        vars(one)["_sources"] = [source.at_phase(turned) for source in sources]
+        vars(one)["_sources"] = [source.released_in(light, words) for source in sources]
         return one
 
     def _shifted(self, of: Callable[[SampleSource], Ranges]) -> Ranges:

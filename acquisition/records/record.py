@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from ...models.blocks import Block, BlockStatus
 from ...models.errors import FileError, InputError
 from ...models.inference.notebook import package
 from ..ranges import Ranges
+from ..release_setting import Setting
 from ..worth import RunWorth
 
 __all__ = ["Ranges", "Record", "SampleSource", "checked_rate"]
@@ -319,10 +320,42 @@ class Record:
         InputError
             For a record that does not tell them apart.
         """
-        choose = getattr(self.source, "at_phase", None)
+        turned = phase == "reversed"
+        return self._released_in(
+            lambda one: (one.phase != 0.0) is turned, "φ + π" if turned else "φ"
+        )
+
+    def at_power(self, power: float, trap: Literal["all", "1", "2"] | None = None) -> Record:
+        """Return the record with the releases at one power alone.
+
+        Parameters
+        ----------
+        power : float
+            As a share of what was set, ``release_power`` of the plan; 1 for the power as it was
+            set.
+        trap : {"all", "1", "2"}, optional
+            Whose power it was; needed where runs with different ones are joined.
+
+        Raises
+        ------
+        InputError
+            For a record that does not tell them apart.
+        """
+        return self._released_in(
+            lambda one: math.isclose(one.power, power, rel_tol=1e-6) and trap in (None, one.trap),
+            f"{power:g} × the set power",
+        )
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Light of the usable releases, each once; empty for records that do not tell."""
+        return tuple(getattr(self.source, "settings", ()))
+
+    def _released_in(self, light: Callable[[Setting], bool], words: str) -> Record:
+        choose = getattr(self.source, "released_in", None)
         if choose is None:
-            raise InputError(f"{self.path} does not tell releases at φ from those at φ + π")
-        return replace(self, source=choose(phase == "reversed"))
+            raise InputError(f"{self.path} does not tell in which light it was released")
+        return replace(self, source=choose(light, words))
 
     def releases(self, release_index: int | None = None) -> Ranges:
         """Return the usable stretches with feedback off, all as long as the shortest.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import FileError, InputError
+from ..release_setting import Setting, require_one_setting
 from ..run_digest import Progress
 from ..runfile import RunFile
 from .record import Ranges, Record
@@ -34,9 +35,9 @@ class RunSource:
         self._recorded = run.recorded()
         self._steady = digest.steady(self._recorded)
         releases = digest.releases
-        self._releases = {phase: releases.usable(phase) for phase in releases.phases()}
+        self._releases = {one: releases.usable(one) for one in releases.settings()}
         self._made = run.worth().releases
-        self._other_phase = ""  # the one that was asked for, if only the other one has releases
+        self._asked = ""  # the light that was asked for, if only other ones have releases
         self._run: RunFile | None = None
 
     @property
@@ -73,16 +74,12 @@ class RunSource:
             raise InputError(
                 f"{self._path} is a run file and records its releases: leave --release-index out"
             )
-        if len(self._releases) > 1:
-            raise InputError(
-                f"{self._path} holds releases at φ and at φ + π, which one fit must not mix: "
-                "choose with --phase as-set or --phase reversed (record.at_phase)"
-            )
+        require_one_setting(self.settings, str(self._path))
         if not self._releases:
-            if self._other_phase:
+            if self._asked:
                 raise InputError(
-                    f"{self._path} holds no usable release at {self._other_phase}: leave --phase "
-                    "out, or choose the other one"
+                    f"{self._path} holds no usable release at {self._asked}: leave --phase and "
+                    "--power out, or choose another one"
                 )
             raise InputError(
                 f"{self._path} holds no usable release: {self._made.words()}"
@@ -92,13 +89,18 @@ class RunSource:
         (found,) = self._releases.values()
         return found
 
-    def at_phase(self, turned: bool) -> RunSource:
-        """Return the same with the releases of one phase alone: φ as it was set, or φ + π."""
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Light of the usable releases, each once."""
+        return tuple(self._releases)
+
+    def released_in(self, light: Callable[[Setting], bool], words: str) -> RunSource:
+        """Return the same with the releases in some light alone; ``words`` say which."""
         one, releases = copy(self), self._releases
-        kept = {p: f for p, f in releases.items() if (p != 0.0) is turned}
+        kept = {setting: found for setting, found in releases.items() if light(setting)}
         vars(one)["_releases"] = kept
         if releases and not kept:
-            vars(one)["_other_phase"] = "φ + π" if turned else "φ"
+            vars(one)["_asked"] = words
         return one
 
     def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
@@ -181,17 +183,9 @@ def run_record(path: Path, progress: Progress = lambda share: None) -> Record:
             "rig": config.get("name"),
             "gaps": worth.gaps,
             "lost_samples": worth.lost_samples,
-            **_turning(manifest["plan"] or {}),
         },
         worth=worth,
     )
-
-
-def _turning(plan: Mapping[str, Any]) -> dict[str, float]:
-    """How fast φ turns in the releases of a plan, Hz; nothing where it rests."""
-    steps = plan.get("steps", (plan,))
-    fastest = max((float(step.get("phase_rate", 0.0)) for step in steps), default=0.0)
-    return {"phase_rate": fastest} if fastest else {}
 
 
 def _usual_columns(detectors: Any, count: int) -> tuple[int, ...]:

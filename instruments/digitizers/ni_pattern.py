@@ -1,43 +1,42 @@
-"""A pattern player on an NI card: the feedback line and the phase, on the inputs' sample clock.
+"""A pattern player on an NI card: the feedback line and the light, on the inputs' sample clock.
 
 The line is played by a counter or by a buffered output task. Either ends by itself at the idle
 level; a counter that counts a clock of the card does so whatever becomes of program, inputs and
 computer's bus. Whoever holds this driver holds the line: on a rig that is the guardian of the gate.
+Analogue outputs turn φ and step the power; 0 V leaves the light as it is set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_count, require_range
-from ..patterns import FEEDBACK, Pattern, PatternCapabilities
+from ..patterns import FEEDBACK, PHASE, POWER, Pattern, PatternCapabilities, power_of
 from ..protocols import DeviceState
 from .daqmx import NamedTasks
 from .ni_pattern_limits import PatternLimits, PatternWires, read_limits
 from .ni_pattern_plan import (
     Buffered,
+    Wire,
     buffered,
     levels_of,
     require_single_pulse,
     train_of,
-    volts_of,
 )
 from .ni_pattern_tasks import PatternTasks
 
-__all__ = ["PHASE", "NiPatternPlayer"]
-
-PHASE = "phase"
-"""Name of the waveform of the relative optical phase."""
+__all__ = ["NiPatternPlayer"]
 
 _MOST_SAMPLES = 50_000_000  # in the memory of this computer, 4 bytes a sample of a line
 
 
 class NiPatternPlayer(NamedTasks):
-    """Plays the feedback line, and the optical phase on an analogue output.
+    """Plays the feedback line, and optical phase and power on analogue outputs.
 
     ``connect`` asks the card what it can play and makes no task. The line must not be held by
     another task when a pattern is armed: a :class:`~.ni_gate.NiGate` lends it.
@@ -58,6 +57,13 @@ class NiPatternPlayer(NamedTasks):
         Analogue output that turns the optical phase, such as "ao0".
     volts_per_rad : float or None
         Voltage of a phase of 1 rad, V/rad; needed with ``phase_output`` for phases in rad.
+    power_output : str or None
+        Analogue output that steps the power, such as "ao1": a modulation input takes it.
+    volts_per_share : float or None
+        Voltage by which the power doubles, V; 0 V leaves it as it is set, and what lies between is
+        taken as linear. Needed with ``power_output`` for shares of the power.
+    power_trap : {"all", "1", "2"}
+        Whose power that is.
     offset : int
         Samples by which an edge acts later in the record than it stands in the pattern, as the
         loop-back test measures it.
@@ -77,6 +83,9 @@ class NiPatternPlayer(NamedTasks):
         active_high: bool = True,
         phase_output: str | None = None,
         volts_per_rad: float | None = None,
+        power_output: str | None = None,
+        volts_per_share: float | None = None,
+        power_trap: Literal["all", "1", "2"] = "all",
         offset: int = 1,
         grpc: str | None = None,
         timeout: float = 5.0,
@@ -88,12 +97,24 @@ class NiPatternPlayer(NamedTasks):
             )
         if volts_per_rad is not None:
             require_range("size of volts_per_rad", abs(volts_per_rad), 1e-6, 1e3, "V/rad")
-        self._wires = PatternWires(feedback_line, feedback_counter, phase_output)
-        self._high, self._scale = bool(active_high), volts_per_rad
+        if volts_per_share is not None:
+            require_range("size of volts_per_share", abs(volts_per_share), 1e-6, 1e3, "V")
+        power = POWER if power_trap == "all" else power_of(int(power_trap))
+        self._light: dict[str, Wire] = {}
+        if phase_output is not None:
+            self._light[PHASE] = Wire(phase_output, "rad", volts_per_rad)
+        if power_output is not None:
+            self._light[power] = Wire(power_output, "share", volts_per_share)
+        outputs = {name: wire.output for name, wire in self._light.items()}
+        if len(set(outputs.values())) < len(outputs):
+            raise InputError(f"phase and power cannot both be played on {phase_output}")
+        self._wires = PatternWires(feedback_line, feedback_counter, outputs)
+        self._high = bool(active_high)
         self._offset = require_count("offset", offset, 0, 1000)
         self._tasks = PatternTasks(self._system, device, self._session, self._timeout)
         self._limits: PatternLimits | None = None
-        self._idle_volts: float | None = None
+        self._idle_volts: dict[str, float] = {}  # of outputs that have been played, by name
+        self._unknown = False  # whether a lost copy of this driver may have left voltages
         self._left = True  # whether a copy of this driver may have left tasks on the server
 
     @property
@@ -111,7 +132,7 @@ class NiPatternPlayer(NamedTasks):
         counter = self._wires.counter is not None
         return PatternCapabilities(
             lines=(FEEDBACK,) if limits.feedback else (),
-            waveforms=(PHASE,) if limits.output_rate else (),
+            waveforms=tuple(self._light) if limits.output_rate else (),
             max_rate=min(rates, default=0.0),
             max_samples=None if counter and not limits.output_rate else _MOST_SAMPLES,
             single_pulse=counter,
@@ -134,7 +155,7 @@ class NiPatternPlayer(NamedTasks):
         with self._system.errors():
             self._limits = read_limits(self._system, self._device, self._wires)
             identity = self._system.identity(self._device)
-        wires = (self._wires.line or self._wires.counter, self._wires.output)
+        wires = (self._wires.line or self._wires.counter, *self._wires.outputs.values())
         return f"{identity}, plays {', '.join(wire for wire in wires if wire)}"
 
     def _close(self) -> None:
@@ -172,25 +193,29 @@ class NiPatternPlayer(NamedTasks):
                     "and without a lead, so that one period is enough"
                 )
 
-    def _rows(self, pattern: Pattern) -> Iterator[Buffered]:
-        """What is written into buffers: the line's levels, then the phase's volts."""
+    def _rows(self, pattern: Pattern) -> list[Buffered]:
+        """What is written into buffers: the line's levels, then the outputs' volts."""
+        found = []
         if FEEDBACK in pattern.levels and self._wires.counter is None:
             track = pattern.levels[FEEDBACK]
-            yield buffered(levels_of(track, pattern.period), track.idle, pattern)
-        if PHASE in pattern.waveforms:
-            volts, idle = self._volts(pattern)
-            yield buffered(volts, idle, pattern)
+            found.append(buffered(levels_of(track, pattern.period), track.idle, pattern))
+        if pattern.waveforms:
+            volts = self._volts(pattern)
+            columns = np.stack([values for values, _ in volts.values()], axis=1)
+            found.append(buffered(columns, np.array([idle for _, idle in volts.values()]), pattern))
+        return found
 
-    def _volts(self, pattern: Pattern) -> tuple[np.ndarray, float]:
-        wave = pattern.waveforms[PHASE]
-        if wave.unit == "rad" and self._scale is None:
-            raise InputError(f"{self._name} plays phases in volts only: give volts_per_rad")
-        volts, idle = volts_of(wave, self._scale or 0.0)
-        largest = max(abs(idle), float(np.abs(volts).max()))
-        require_range(
-            f"{self._name}: largest voltage of {PHASE}", largest, 0.0, self.limits.volts, "V"
-        )
-        return volts, idle
+    def _volts(self, pattern: Pattern) -> dict[str, tuple[NDArray[np.float64], float]]:
+        """Voltages of a period and when idle, by the name of the signal."""
+        found = {}
+        for name, wave in pattern.waveforms.items():
+            values, idle = self._light[name].volts(f"{self._name}: {name}", wave)
+            largest = max(abs(idle), float(np.abs(values).max()))
+            require_range(
+                f"{self._name}: largest voltage of {name}", largest, 0.0, self.limits.volts, "V"
+            )
+            found[name] = values, idle
+        return found
 
     # -- played -----------------------------------------------------------------------------------
 
@@ -219,7 +244,7 @@ class NiPatternPlayer(NamedTasks):
                 raise
 
     def _describe(self, pattern: Pattern, rate: float) -> None:
-        rows = list(self._rows(pattern))
+        rows = self._rows(pattern)
         if FEEDBACK in pattern.levels:
             if self._wires.line is not None:
                 self._tasks.add_line(self._wires.line, rows.pop(0), rate, high=self._high)
@@ -227,10 +252,11 @@ class NiPatternPlayer(NamedTasks):
                 assert self._wires.counter is not None
                 train = train_of(self._name, pattern, rate, self._tasks.clock, self.limits.timebase)
                 self._tasks.add_counter(self._wires.counter, train, idle_high=self._high)
-        if PHASE in pattern.waveforms:
-            assert self._wires.output is not None
-            _, self._idle_volts = self._volts(pattern)
-            self._tasks.add_output(self._wires.output, rows.pop(0), rate, self.limits.volts)
+        if pattern.waveforms:
+            self._idle_volts = {
+                self._wires.outputs[name]: idle for name, (_, idle) in self._volts(pattern).items()
+            }
+            self._tasks.add_outputs(tuple(self._idle_volts), rows.pop(0), rate, self.limits.volts)
 
     def played(self) -> int | None:
         """Samples played so far; None where only a counter plays: it does not count them.
@@ -259,9 +285,7 @@ class NiPatternPlayer(NamedTasks):
             return  # disconnecting has halted it
         self.release()
         with self._using():
-            if self._idle_volts is not None and self._wires.output is not None:
-                self._tasks.hold_output(self._wires.output, self._idle_volts, self.limits.volts)
-                self._idle_volts = None
+            self._rest()
             if self._wires.line is None or not self.limits.feedback:
                 return
             shown = self._tasks.hold_line(self._wires.line, self._high)
@@ -283,6 +307,30 @@ class NiPatternPlayer(NamedTasks):
         with self._using():
             self._end()
 
+    def inherit(self) -> None:
+        """Take over from a copy of this driver that is gone, whose outputs may be anywhere."""
+        self._unknown = True
+
+    def rest(self) -> None:
+        """Write what outputs have when idle, so that the light is as it is set.
+
+        What a copy has left that is gone is set to 0 V.
+
+        Raises
+        ------
+        DeviceError
+            If that fails.
+        """
+        with self._using():
+            if self._unknown:
+                self._idle_volts = dict.fromkeys(self._wires.outputs.values(), 0.0)
+            self._rest()
+
+    def _rest(self) -> None:
+        if self._idle_volts:
+            self._tasks.hold_outputs(self._idle_volts, self.limits.volts)
+        self._idle_volts, self._unknown = {}, False
+
     def _end(self) -> None:
         """End the tasks; a line that is not a counter's stays at the level it had."""
         self._tasks.end()
@@ -293,7 +341,7 @@ class NiPatternPlayer(NamedTasks):
         """Clear tasks of this name on the server, once for each connection that broke."""
         if self._left and self._system.remote:
             kinds = ["counter" if self._wires.counter is not None else "line"]
-            kinds += ["output"] if self._wires.output is not None else []
+            kinds += ["output"] if self._wires.outputs else []
             with self._using():
                 self._tasks.clear_left((*kinds, "static"))
         self._left = False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ...models.errors import DeviceError
@@ -29,13 +29,13 @@ class PatternWires:
         Digital line that switches the feedback, such as "port0/line0".
     counter : str or None
         Counter whose output switches it instead, such as "ctr0".
-    output : str or None
-        Analogue output of the phase, such as "ao0".
+    outputs : mapping of str to str
+        Analogue output of each signal of the light, such as {"phase": "ao0"}.
     """
 
     line: str | None = None
     counter: str | None = None
-    output: str | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class PatternLimits:
     feedback : bool
         Whether the feedback line can be played.
     line_rate, output_rate : float
-        Fastest clock of the feedback line and of the phase, Hz; 0 if it cannot be played.
+        Fastest clock of the feedback line and of the outputs, Hz; 0 if it cannot be played.
     volts : float
-        Largest voltage ±V of the phase output.
+        Largest voltage ±V of the outputs.
     timebase : tuple of (str, float) or None
         Terminal and rate (Hz) of a clock of the card's own that a counter can count.
     missing : tuple of str
@@ -108,9 +108,9 @@ def read_limits(system: DaqSystem, device: str, wires: PatternWires) -> PatternL
         line_rate, why = _line_rate(system, card, device, wires.line)
         missing += [f"{product}: {why}"] if why else []
         line_rate = 0.0 if unclocked else line_rate
-    if wires.output is not None:
+    if wires.outputs:
         known = card.ao_physical_chans.channel_names
-        require_channels(known, (wires.output,), device, "analogue output")
+        require_channels(known, tuple(wires.outputs.values()), device, "analogue output")
         volts = max(abs(float(bound)) for bound in card.ao_voltage_rngs)
         output_rate = _if_known(lambda: float(card.ao_max_rate), 0.0)
         if not output_rate:

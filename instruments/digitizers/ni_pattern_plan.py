@@ -17,7 +17,7 @@ from ...models.errors import InputError
 from ..patterns import FEEDBACK, LevelTrack, Pattern, Waveform
 
 __all__ = [
-    "Buffered", "Train", "buffered", "levels_of", "require_single_pulse", "train_of", "volts_of",
+    "Buffered", "Train", "Wire", "buffered", "levels_of", "require_single_pulse", "train_of",
 ]  # fmt: skip
 
 _LEAST_TICKS = 2
@@ -30,7 +30,7 @@ class Buffered:
 
     Attributes
     ----------
-    rows : ndarray (n,)
+    rows : ndarray (n,) or (n, outputs)
         Levels or values; they are repeated where ``samples`` is larger.
     samples : int
         Samples played, one more than the pattern has.
@@ -53,19 +53,24 @@ def buffered(period: NDArray[Any], idle: Any, pattern: Pattern) -> Buffered:
 
     Parameters
     ----------
-    period : ndarray (period,)
+    period : ndarray (period,) or (period, outputs)
         Levels or values.
-    idle : scalar
+    idle : scalar or ndarray (outputs,)
         Before the first period and after the last.
     pattern : Pattern
         Lead and repetitions.
     """
     samples, lead = pattern.samples + 1, pattern.lead
     ends_idle = bool((period[len(period) - min(lead, len(period)) :] == idle).all())
-    if period[0] == idle and ends_idle and (lead <= len(period) or bool((period == idle).all())):
-        return Buffered(np.roll(period, lead), samples)
-    whole = np.full(samples, idle, dtype=period.dtype)
-    whole[lead:-1] = np.tile(period, pattern.repetitions)
+    if (
+        bool((period[0] == idle).all())
+        and ends_idle
+        and (lead <= len(period) or bool((period == idle).all()))
+    ):
+        return Buffered(np.roll(period, lead, axis=0), samples)
+    whole = np.empty((samples, *period.shape[1:]), dtype=period.dtype)
+    whole[:] = idle
+    whole[lead:-1] = np.concatenate([period] * pattern.repetitions)
     return Buffered(whole, samples)
 
 
@@ -164,15 +169,40 @@ def train_of(
     return Train(clock, False, delay + 1, active, rest, pattern.repetitions)
 
 
-def volts_of(wave: Waveform, volts_per_rad: float) -> tuple[NDArray[np.float64], float]:
-    """Voltages of a period and when idle, V.
+@dataclass(frozen=True)
+class Wire:
+    """An analogue output of a signal, and what its volts mean.
 
-    Raises
-    ------
-    InputError
-        For a waveform that is neither in volts nor a phase.
+    Attributes
+    ----------
+    output : str
+        Such as "ao0".
+    unit : {"rad", "share"}
+        Unit of the signal beside volts.
+    scale : float or None
+        Volts of a step of 1 in that unit; None where only volts can be played.
     """
-    if wave.unit == "W":
-        raise InputError("a phase output plays volts or radians, not watts")
-    scale = 1.0 if wave.unit == "V" else volts_per_rad
-    return wave.values * scale, wave.idle * scale
+
+    output: str
+    unit: str
+    scale: float | None = None
+
+    def volts(self, name: str, wave: Waveform) -> tuple[NDArray[np.float64], float]:
+        """Voltages of a period and when idle, V; 0 V is the light as it is set.
+
+        Raises
+        ------
+        InputError
+            For a waveform in another unit, or without a scale.
+        """
+        if wave.unit == "V":
+            return wave.values, wave.idle
+        if wave.unit != self.unit:
+            raise InputError(f"{name} is played in V or {self.unit}, not in {wave.unit}")
+        if self.scale is None:
+            raise InputError(f"{name} is played in volts only: give {_SCALES[self.unit]}")
+        as_set = 1.0 if self.unit == "share" else 0.0
+        return (wave.values - as_set) * self.scale, (wave.idle - as_set) * self.scale
+
+
+_SCALES = {"rad": "volts_per_rad", "share": "volts_per_share"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -68,17 +69,25 @@ class PatternTasks:
         )
         self._fill(writer.write_many_sample_port_uint32, words)
 
-    def add_output(self, output: str, rows: Buffered, rate: float, volts: float) -> None:
-        """Describe and fill an analogue output of a range ±``volts``."""
+    def add_outputs(
+        self, outputs: Sequence[str], rows: Buffered, rate: float, volts: float
+    ) -> None:
+        """Describe and fill analogue outputs of a range ±``volts``, a column of the rows each.
+
+        They are one task: a card has one clock for all its outputs.
+        """
         task = self._new("output")
-        task.ao_channels.add_ao_voltage_chan(
-            f"{self._device}/{output}", min_val=-volts, max_val=volts
-        )
+        for output in outputs:
+            task.ao_channels.add_ao_voltage_chan(
+                f"{self._device}/{output}", min_val=-volts, max_val=volts
+            )
         self._time(task, rows, rate)
-        writer = self._system.module("stream_writers").AnalogSingleChannelWriter(
+        writer = self._system.module("stream_writers").AnalogMultiChannelWriter(
             task.out_stream, auto_start=False
         )
-        self._fill(writer.write_many_sample, rows.rows)
+        self._fill(
+            lambda part, timeout: writer.write_many_sample(part.T.copy(), timeout), rows.rows
+        )
 
     def _time(self, task: Any, rows: Buffered, rate: float) -> None:
         constants = self._system.module("constants")
@@ -174,10 +183,14 @@ class PatternTasks:
             task.write(high, auto_start=True, timeout=self._timeout)
             return bool(task.read(timeout=self._timeout))
 
-    def hold_output(self, output: str, volts: float, full: float) -> None:
-        """Write a voltage that stays."""
+    def hold_outputs(self, volts: Mapping[str, float], full: float) -> None:
+        """Write voltages that stay, by output."""
         with self._system.task(f"{self._session}-static") as task:
-            task.ao_channels.add_ao_voltage_chan(
-                f"{self._device}/{output}", min_val=-full, max_val=full
+            for output in volts:
+                task.ao_channels.add_ao_voltage_chan(
+                    f"{self._device}/{output}", min_val=-full, max_val=full
+                )
+            values = list(volts.values())
+            task.write(
+                values if len(values) > 1 else values[0], auto_start=True, timeout=self._timeout
             )
-            task.write(volts, auto_start=True, timeout=self._timeout)

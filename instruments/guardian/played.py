@@ -29,7 +29,9 @@ class PlayedGate:
     gate : Gate
         Not connected; it lends its line where it holds it.
     player : PatternPlayer
-        Not connected; it ends what copies of it have left when its ``release`` is called.
+        Not connected; it ends what copies of it have left when its ``release`` is called, and sets
+        its outputs to what they have when idle by ``rest``, whatever a copy that is told of by
+        ``inherit`` has left.
     """
 
     def __init__(self, gate: Gate, player: Any) -> None:
@@ -80,23 +82,26 @@ class PlayedGate:
             return getattr(self._gate, name)
         raise AttributeError(name)
 
+    def inherit(self) -> None:
+        """A copy that was lost has played patterns: what it has left on outputs is not known."""
+        self._player.inherit()
+
     # -- the gate ---------------------------------------------------------------------------------
 
     def set(self, closed: bool) -> None:
-        """End what is played, switch and read back.
+        """End what is played, switch and read back; then the light is as it is set again.
 
         A player that cannot be reached keeps nobody from trying the gate itself.
 
         Raises
         ------
         DeviceError
-            If the gate is not as asked, or the player has not let go of the line.
+            If the gate is not as asked, or the player has not let go of the line or the light.
         """
         failed: DeviceError | None = None
         if self._busy:
             try:
                 self._ready().release()
-                self._busy = False
             except InputError:  # a card without these wires has never been armed
                 self._busy = False
             except DeviceError as error:
@@ -104,6 +109,9 @@ class PlayedGate:
         self._gate.set(closed)
         if failed is not None:
             raise failed
+        if self._busy:
+            self._player.rest()
+            self._busy = False
 
     def read(self) -> bool:
         """Return whether the gate is closed."""

@@ -213,6 +213,9 @@ class Guardian:
     def _there(self) -> Hand:
         if self._hand is None:
             self._hand = Hand(self._packed)
+            inherit = getattr(self._hand.device, "inherit", None)
+            if self._lent and inherit is not None:
+                inherit()
         return self._hand
 
     def _let_go(self) -> None:

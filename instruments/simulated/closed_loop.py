@@ -72,11 +72,6 @@ class ClosedLoop:
             power = power @ power
         return np.asarray(0.5 * (covariance + covariance.T))
 
-    @property
-    def state_covariance(self) -> NDArray[np.float64]:
-        """Stationary covariance of (z_1, p_1, …), shape (2N, 2N), quanta."""
-        return self.covariance[: self.states, : self.states]
-
     def csd(self, frequencies: ArrayLike) -> NDArray[np.complex128]:
         """One-sided CSD of the sampled voltages, shape (n_freq, c, c), V²/Hz; aliases included."""
         f = np.ravel(np.asarray(frequencies, dtype=np.float64))

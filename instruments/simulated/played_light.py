@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from ...models.errors import InputError
 from ...models.light import TweezerState
-from ..patterns import Waveform
+from ..patterns import PHASE, POWER, Waveform, power_of
 from .playing import Playing
 
-__all__ = ["SIGNALS", "Modulation", "PlayedLight"]
+__all__ = ["SIGNALS", "Modulation", "PlayedLight", "with_signal"]
 
-SIGNALS = ("phase", "power 1", "power 2")
-"""Waveforms of a pair's light: rad added to φ as it is set, and the power of each tweezer, W."""
+SIGNALS = (PHASE, POWER, power_of(1), power_of(2))
+"""Waveforms of a pair's light: rad added to φ as it is set; the power of all or of one tweezer."""
 
-_UNITS = {"phase": "rad", "power 1": "W", "power 2": "W"}
+_UNITS = {PHASE: ("rad",), POWER: ("share",)} | dict.fromkeys(SIGNALS[2:], ("W", "share"))
 # Steps of φ over 2π and of a power over its largest, as of a converter of 16 bits; coarser ones
 # where so many settings of the light would occur.
 _LEVELS = (65536, 4096, 512)
@@ -72,6 +72,7 @@ class PlayedLight:
         self.base = base
         self._playing = playing
         self._names = sorted(playing.pattern.waveforms)
+        self._watts = {n: playing.pattern.waveforms[n].unit == "W" for n in self._names}
         waves = [playing.pattern.waveforms[name] for name in self._names]
         for name, wave in zip(self._names, waves, strict=True):
             _check(name, wave)
@@ -127,11 +128,32 @@ class PlayedLight:
     def _light(self, values: tuple[float, ...]) -> TweezerState:
         light = self.base
         for name, value in zip(self._names, values, strict=True):
-            if name == "phase":
-                light = light.with_site(0, phase=light.sites[0].phase + value)
-            else:
-                light = light.with_site(int(name.removeprefix("power ")) - 1, power=value)
+            light = with_signal(light, name, value, watts=self._watts[name])
         return light
+
+
+def with_signal(
+    light: TweezerState, name: str, value: float, *, watts: bool = False
+) -> TweezerState:
+    """Light that a signal of :data:`SIGNALS` changes: rad added to φ, or a share of the power.
+
+    Parameters
+    ----------
+    light : TweezerState
+        As it is set.
+    name : str
+        Of the signal.
+    value : float
+        What it is.
+    watts : bool
+        Whether that is a power, W.
+    """
+    if name == PHASE:
+        return light.with_site(0, phase=light.sites[0].phase + value)
+    for j, site in enumerate(light.sites):
+        if name in (POWER, power_of(j + 1)):
+            light = light.with_site(j, power=value if watts else value * site.power)
+    return light
 
 
 def _segments(codes: NDArray[np.int64], slow: float) -> tuple[list[int], list[bool]]:
@@ -145,15 +167,16 @@ def _segments(codes: NDArray[np.int64], slow: float) -> tuple[list[int], list[bo
 
 def _check(name: str, wave: Waveform) -> None:
     """Refuse a waveform that is none of this signal."""
-    if wave.unit != _UNITS[name]:
-        raise InputError(f"the waveform {name!r} is in {_UNITS[name]}, not in {wave.unit}")
-    if wave.unit == "W" and min(wave.idle, float(wave.values.min())) < 0.0:
+    if wave.unit not in _UNITS[name]:
+        units = " or ".join(_UNITS[name])
+        raise InputError(f"the waveform {name!r} is in {units}, not in {wave.unit}")
+    if wave.unit != "rad" and min(wave.idle, float(wave.values.min())) < 0.0:
         raise InputError(f"the waveform {name!r} holds powers below 0 W")
 
 
 def _rounded(name: str, wave: Waveform, levels: int) -> NDArray[np.float64]:
     """Values in steps, so that few settings of the light occur."""
-    if name == "phase":
+    if name == PHASE:
         step = 2.0 * math.pi / levels
         return np.asarray(np.mod(np.rint(wave.values / step), levels) * step)
     step = max(float(wave.values.max()), 1e-9) / levels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from ...models.errors import InputError
 from ...models.gas import Gas
@@ -12,7 +13,7 @@ from ..patterns import FEEDBACK, Pattern
 from .engine import Engine
 from .kernels import Table
 from .mechanics import OperatingPoint, WorldMechanics
-from .played_light import SIGNALS, PlayedLight
+from .played_light import SIGNALS, PlayedLight, with_signal
 from .playing import Playing, Switching
 from .points import PointFinder
 from .settings import WorldSettings
@@ -43,7 +44,44 @@ class Stage(ABC):
         self._points = points
         self._switching = Switching(self._settings.feedback.closed)
         self._shown: PlayedLight | None = None
+        self._still: dict[str, float] = {}
         self._tables: dict[int, tuple[OperatingPoint, Table]] = {}  # by stretch of the period
+
+    def modulate(self, values: Mapping[str, float]) -> None:
+        """Let modulators that stand still change the light that devices set, from now on.
+
+        Parameters
+        ----------
+        values : mapping of str to float
+            By signal, see :attr:`signals`: rad that are added to φ, shares of the power as it is
+            set. Those that are left out change nothing.
+
+        Raises
+        ------
+        InputError
+            For a signal that this world does not have, or light that cannot be described.
+        """
+        if unknown := sorted(set(values) - set(self.signals)):
+            raise InputError(f"this world has no signal {', '.join(unknown)}")
+        with self._lock:
+            before, self._still = self._still, dict(values)
+            if self._still == before:
+                return
+            try:
+                self._relight()
+            except InputError:
+                self._still = before
+                raise
+
+    def _in_modulators(self, light: TweezerState) -> TweezerState:
+        """Light of devices behind the modulators that stand still."""
+        for name, value in self._still.items():
+            light = with_signal(light, name, value)
+        return light
+
+    @abstractmethod
+    def _relight(self) -> None:
+        """Make the light anew of what devices set and modulators do."""
 
     @abstractmethod
     def _move_to(self, light: TweezerState, *, keep_deviation: bool) -> None:
@@ -110,13 +148,23 @@ class Stage(ABC):
     @property
     def held(self) -> bool:
         """Whether a pattern holds the line of the feedback gate."""
-        return self.armed is not None or self.played is not None
+        playing = self._switching.playing
+        patterns = (self.armed, None if playing is None else playing.pattern)
+        return any(one is not None and FEEDBACK in one.levels for one in patterns)
 
     @property
     def signals(self) -> tuple[str, ...]:
         """Names of the waveforms that can be played: of a pair's light."""
         pair = self._light is not None and self._mechanics.particles == 2
         return SIGNALS if pair else ()
+
+    def _rebase(self, light: TweezerState) -> None:
+        """Let what is played change other light than that with which it began."""
+        assert self._shown is not None
+        self._shown.base = light
+        self._shown.forget()
+        self._tables = {}
+        self._switch()
 
     def _switch(self) -> None:
         """Let feedback be on or off as it is to be at the next sample."""

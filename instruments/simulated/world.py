@@ -70,6 +70,7 @@ class SimulatedWorld(Stage):
         self._position = 0
         self._begin_stage(PointFinder(mechanics))
         self._settling = Settling(settings.sample_rate)
+        self._asked: tuple[LightPath, float, int] | None = None  # light of devices, and since when
         self.idle = False
         self._warm = False
         self._engine.thermalise(range(mechanics.particles))
@@ -219,17 +220,34 @@ class SimulatedWorld(Stage):
             hold a particle is not refused: the particle is lost.
         """
         with self._lock:
-            final = path(duration)
+            final = self._in_modulators(path(duration))
             self.require_describable(final)
+            self._asked = path, duration, self._position
             self._engine.rest(self.equilibrium)
             self._settling.end()
+            if self._shown is not None:  # a pattern plays on in other light
+                self._rebase(final)
+                return
             if self.idle or duration <= 0.0:
                 self._move_to(final, keep_deviation=self.idle)
                 return
             if jump:
-                self._move_to(path(0.0), keep_deviation=False)
-            self._settling.begin(path, duration, self._position)
+                self._move_to(self._in_modulators(path(0.0)), keep_deviation=False)
+            self._settling.begin(
+                lambda time: self._in_modulators(path(time)), duration, self._position
+            )
             self._begin_segment()
+
+    def _relight(self) -> None:
+        """Make the light anew of what devices set and modulators do."""
+        if self._asked is None:
+            light = self._light
+            assert light is not None, "a world without light has no signals"
+            self._asked = (lambda _time: light), 0.0, self._position
+        path, duration, begin = self._asked
+        passed = (self._position - begin) / self._settings.sample_rate
+        left = max(0.0, duration - passed)
+        self.follow(lambda time: path(passed + time), left, jump=True)
 
     def require_describable(self, light: TweezerState) -> None:
         """Raise InputError for light that is wrong in itself, not if it loses particles."""

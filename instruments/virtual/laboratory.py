@@ -16,11 +16,13 @@ from typing import Any, cast
 
 from ...models.errors import DeviceError, InputError
 from ..catalogue import find_driver, make_device
+from ..patterns import PHASE, POWER
 from ..rig import Rig
 from ..simulated.digitizer import SimulatedDigitizer
 from ..simulated.world import SimulatedWorld
 from .conversation import Instrument
 from .ni_server import NiServer, serve_ni
+from .ni_server_light import LightWire
 from .serial_server import SerialServer
 from .text_server import TextServer, make_instrument
 
@@ -33,6 +35,8 @@ GAUGE_DIALECTS = ("pfeiffer-tpg", "mks-937b", "agilent-xgs600")
 _SERIAL = ("novatech-409b", "aa-mdsnc", *GAUGE_DIALECTS)
 _SENSOR = "full-range"
 _DEVICE = "Dev1"
+_PHASE_OUTPUT, _POWER_OUTPUT = "ao0", "ao1"
+_LIGHT = {_PHASE_OUTPUT: LightWire(PHASE, 1.0), _POWER_OUTPUT: LightWire(POWER, 5.0)}
 
 
 class _SharedWorld:
@@ -161,7 +165,8 @@ class VirtualLaboratory:
             digitizer=SimulatedDigitizer(shared),
             gate=None if gate is None else cast("Any", _Shared(gate, self.lock)),
         )
-        self._ni = serve_ni(served, device=_DEVICE, host=self._host)
+        light = {o: w for o, w in _LIGHT.items() if w.signal in self._world.signals}
+        self._ni = serve_ni(served, device=_DEVICE, host=self._host, light=light)
         for family, options in (("rf", {}), ("gauge", {"sensor": _SENSOR})):
             device = getattr(self._rig, family)
             if device is not None:
@@ -220,6 +225,13 @@ class VirtualLaboratory:
         if self._rig.gate is not None:
             tables["gate"] = {"driver": "ni", "device": _DEVICE, "grpc": self.ni.address}
             tables["pattern"] = {"driver": "ni"}  # on the line of the gate
+            if set(self._world.signals) >= {PHASE, POWER}:
+                tables["pattern"] |= {
+                    "phase_output": _PHASE_OUTPUT,
+                    "phase_scale": f"{_LIGHT[_PHASE_OUTPUT].scale!r} V/rad",
+                    "power_output": _POWER_OUTPUT,
+                    "power_scale": f"{_LIGHT[_POWER_OUTPUT].scale!r} V",
+                }
         for family, server in self._texts.items():
             tables[family] = {"driver": self._dialects[family], "address": server.visa_address}
         if "gauge" in tables:

@@ -12,10 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any
 
-from ...models.errors import DeviceError
+from ...models.errors import DeviceError, InputError
 from ..rig import Rig
+from ..simulated.world import SimulatedWorld
 from .ni_server_calls import Calls
 from .ni_server_card import Card, StepHook, TimerMaker, WaveformHook, wall_timer
+from .ni_server_light import LightOutputs, LightWire
 
 __all__ = ["NiServer", "serve_ni"]
 
@@ -99,6 +101,7 @@ def serve_ni(
     edge_samples: int = 1,
     latency: float = 0.0,
     steps: Mapping[str, StepHook] | None = None,
+    light: Mapping[str, LightWire] | None = None,
     silent_triggers: Sequence[str] = (),
     on_waveform: WaveformHook | None = None,
     watchdog: bool = True,
@@ -128,6 +131,8 @@ def serve_ni(
         Age of samples when they reach the computer, s, as over USB; real clock only.
     steps : mapping, optional
         Outputs and what is called with each voltage that one takes, at its sample.
+    light : mapping of str to LightWire, optional
+        Outputs that modulate the light of the rig's world, which must be a simulated one.
     silent_triggers : sequence of str
         Trigger terminals on which nothing comes before :meth:`NiServer.fire`; on all others the
         edge comes at once.
@@ -140,6 +145,8 @@ def serve_ni(
 
     Raises
     ------
+    InputError
+        For a signal of the light that the rig's world does not have.
     DeviceError
         Without nidaqmx[grpc], or if the port is taken.
     """
@@ -169,6 +176,7 @@ def serve_ni(
         edge_samples=edge_samples,
         latency=latency,
         steps=steps,
+        light=_modulators(rig, light),
         on_waveform=on_waveform,
         watchdog=watchdog,
         make_timer=make_timer,
@@ -187,3 +195,12 @@ def serve_ni(
         raise DeviceError(f"port {port} of {host} cannot be used: {error}") from error
     server.start()
     return NiServer(server, f"{host}:{bound}", card, calls)
+
+
+def _modulators(rig: Rig, light: Mapping[str, LightWire] | None) -> LightOutputs | None:
+    """What outputs do to the light of a rig's world."""
+    if not light:
+        return None
+    if not isinstance(rig.world, SimulatedWorld):
+        raise InputError(f"rig {rig.name} is {rig.mode}: no output turns its light")
+    return LightOutputs(rig.world, light)

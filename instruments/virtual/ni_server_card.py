@@ -7,18 +7,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..protocols import Digitizer, Gate
+from .ni_server_light import LightOutputs
 from .ni_server_models import MODELS
-from .ni_server_outputs import UNDERFLOW, Clocked, PlayedVolts, Pulses
+from .ni_server_outputs import UNDERFLOW, Clocked, OutputWave, PlayedVolts, Pulses
 from .ni_server_stream import Acquisition, DaqFault
 
-__all__ = ["Card", "OutputWave", "StepHook", "Timer", "TimerMaker", "wall_timer"]
+__all__ = ["Card", "StepHook", "Timer", "TimerMaker", "wall_timer"]
 
 _HALF = 32768.0
 _OUTPUT_RANGE = 10.0
@@ -47,30 +47,6 @@ def wall_timer(seconds: float, action: Callable[[], None]) -> Timer:
     timer = threading.Timer(seconds, action)
     timer.daemon = True
     return timer
-
-
-@dataclass
-class OutputWave:
-    """What an analogue output plays on a clock of its own: volts, rate (Hz), once or for ever."""
-
-    volts: NDArray[np.float64]
-    rate: float
-    continuous: bool
-    begin: float = field(default_factory=time.monotonic)
-    begin_sample: int | None = None
-
-    def at(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Voltage at times since the beginning; 0 V before it, the last value after it."""
-        index = np.floor(seconds * self.rate + 1e-6).astype(np.int64)
-        if self.continuous:
-            index = np.where(index < 0, -1, index % len(self.volts))
-        values = self.volts[np.clip(index, 0, len(self.volts) - 1)]
-        return np.where(index < 0, 0.0, values)
-
-    @property
-    def done(self) -> bool:
-        """Whether it has been played to its end."""
-        return not self.continuous and time.monotonic() - self.begin >= len(self.volts) / self.rate
 
 
 class Card:
@@ -103,6 +79,8 @@ class Card:
         Age of samples when they reach the computer, s: the card takes them so much earlier.
     steps : mapping
         Outputs ("ao0") and what is called with each new voltage, at its sample.
+    light : LightOutputs or None
+        Outputs that modulate the light of the world.
     on_waveform : callable or None
         Called with (output, volts, rate, continuous) when an output starts on a clock of its own.
     watchdog : bool
@@ -131,6 +109,7 @@ class Card:
         edge_samples: int = 1,
         latency: float = 0.0,
         steps: Mapping[str, StepHook] | None = None,
+        light: LightOutputs | None = None,
         on_waveform: WaveformHook | None = None,
         watchdog: bool = True,
         make_timer: TimerMaker = wall_timer,
@@ -154,7 +133,7 @@ class Card:
             self.levels[gate_line] = gate.read() is gate_high_closes
         self.waveforms: dict[str, OutputWave] = {}
         self.volts = dict.fromkeys(self.outputs, 0.0)  # of outputs that play nothing
-        self._steps, self._on_waveform = dict(steps or {}), on_waveform
+        self._steps, self._light, self._on_waveform = dict(steps or {}), light, on_waveform
         self.playing: list[Clocked] = []
         self.acquisition: Acquisition | None = None
         self.lock = threading.RLock()
@@ -278,6 +257,8 @@ class Card:
                 if value != self.volts[name] and name in self._steps:
                     self._steps[name](value)
                 self.volts[name] = value
+                if self._light is not None and name in self._light.wires:
+                    self._light.hold(self.volts)
             elif self.levels[name] is not bool(value):
                 self.levels[name] = bool(value)
                 self.history.append((time.monotonic(), sample, name, bool(value)))
@@ -311,7 +292,7 @@ class Card:
             output.begin(self.total)
             output.waits = triggered
             if isinstance(output, PlayedVolts):
-                output.watched = any(name in self._steps for name in output.names)
+                self._prepare(output)
             self.playing.append(output)
             self._apply(output.resting, self.total)
 
@@ -324,11 +305,26 @@ class Card:
         def finish() -> None:
             if output in self.playing:
                 self._apply(output.values(self.total - 1) or {}, self.total)
-                self.playing.remove(output)
+                self._take_out(output)
             self._apply(output.resting, self.total)
 
         with self.lock:
             self.now(finish)
+
+    def _prepare(self, output: PlayedVolts) -> None:
+        """See whether each step of an output is to be carried out, or its waveform handed on."""
+        light = self._light
+        output.begins_light = light is not None and light.follows(output)
+        known = set(self._steps) | (
+            set() if light is None or output.begins_light else set(light.wires)
+        )
+        output.watched = bool(known & set(output.names))
+
+    def _take_out(self, output: Clocked) -> None:
+        """End what an output plays; its voltages rest where they are."""
+        self.playing.remove(output)
+        if isinstance(output, PlayedVolts) and self._light is not None:
+            self._light.end(output, self.volts)
 
     def trigger(self, outputs: Iterable[Clocked]) -> None:
         """Begin those of the outputs that wait for a trigger, or whose last pulses are over."""
@@ -348,9 +344,12 @@ class Card:
                     UNDERFLOW, "The generation has stopped to prevent the regeneration of old "
                     "samples: the application does not write fast enough"
                 )  # fmt: skip
-                self.playing.remove(output)
+                self._take_out(output)
             values = output.values(sample)
             if values is not None:
+                if isinstance(output, PlayedVolts) and output.begins_light and self._light:
+                    output.begins_light = False
+                    self._light.begin(output)
                 self._apply(values, sample)
 
     def next_change(self, sample: int, stop: int) -> int:
@@ -361,9 +360,9 @@ class Card:
         """Let all that is played end with an error, as an underflow of a card's memory does."""
 
         def fail() -> None:
-            for output in self.playing:
+            for output in list(self.playing):
                 output.failed = DaqFault(code, "Onboard device memory underflow")
-            self.playing.clear()
+                self._take_out(output)
 
         with self.lock:
             self.now(fail)

@@ -8,15 +8,17 @@ of the output or, if it waits for the inputs, from theirs. The level that it bri
 from __future__ import annotations
 
 import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .ni_server_stream import DaqFault
 
-__all__ = ["Buffer", "Clocked", "PlayedLines", "PlayedVolts", "Pulses"]
+__all__ = ["Buffer", "Clocked", "OutputWave", "PlayedLines", "PlayedVolts", "Pulses"]
 
 _LOOK = 1024  # ticks looked ahead for the next change at first, then twice as many
 _SOON = -200292
@@ -195,13 +197,24 @@ class PlayedLines(_Played):
 
 
 class PlayedVolts(_Played):
-    """Voltages of analogue outputs; ``watched`` says whether each step is to be carried out."""
+    """Voltages of analogue outputs.
 
-    watched = False
+    Attributes
+    ----------
+    watched : bool
+        Whether each step is to be carried out at its sample.
+    begins_light : bool
+        Whether its first row is, and the world is handed the waveform then.
+    """
+
+    watched = begins_light = False
 
     def next_change(self, sample: int, stop: int) -> int:
         """First sample beyond ``sample`` that sees another voltage, if anybody watches."""
-        return super().next_change(sample, stop) if self.watched else stop
+        if self.watched:
+            return super().next_change(sample, stop)
+        first = self.origin + self.latency
+        return min(stop, first) if self.begins_light and not self.waits and first > sample else stop
 
     def column(self, name: str, first: int, count: int, held: float) -> NDArray[np.float64]:
         """Voltages that samples from ``first`` on see; ``held`` before the first tick is seen."""
@@ -304,3 +317,27 @@ class Pulses(Clocked):
     def resting(self) -> dict[str, float]:
         """The idle level."""
         return {self.names[0]: float(self.idle)}
+
+
+@dataclass
+class OutputWave:
+    """What an analogue output plays on a clock of its own: volts, rate (Hz), once or for ever."""
+
+    volts: NDArray[np.float64]
+    rate: float
+    continuous: bool
+    begin: float = field(default_factory=time.monotonic)
+    begin_sample: int | None = None
+
+    def at(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Voltage at times since the beginning; 0 V before it, the last value after it."""
+        index = np.floor(seconds * self.rate + 1e-6).astype(np.int64)
+        if self.continuous:
+            index = np.where(index < 0, -1, index % len(self.volts))
+        values = self.volts[np.clip(index, 0, len(self.volts) - 1)]
+        return np.where(index < 0, 0.0, values)
+
+    @property
+    def done(self) -> bool:
+        """Whether it has been played to its end."""
+        return not self.continuous and time.monotonic() - self.begin >= len(self.volts) / self.rate

@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .ni_server_card import Card, OutputWave
+from .ni_server_card import Card
 from .ni_server_generation import INPUT_CLOCK, Generation
+from .ni_server_outputs import OutputWave
 from .ni_server_stream import Acquisition, DaqFault
 
 __all__ = ["CONTINUOUS", "FINITE", "CardTask"]

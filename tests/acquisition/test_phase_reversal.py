@@ -11,9 +11,9 @@ import pytest
 
 import optobind as ob
 from optobind.acquisition.plans import ReheatingPlan
+from optobind.acquisition.release_pattern import MOST_SAMPLES, Cycle, Played
 from optobind.acquisition.runfile import RunFile
-from optobind.acquisition.timing import MOST_SAMPLES, PHASE, Cycle, Played
-from optobind.instruments.patterns import FEEDBACK
+from optobind.instruments.patterns import FEEDBACK, PHASE
 from optobind.models.errors import InputError
 
 from .test_played_releases import QUICK, RATE, assert_exact, begin, played_rig
@@ -141,7 +141,7 @@ def test_the_phase_turns_in_each_release_and_rests_in_between(begin):
     played = Cycle.of(plan, RATE).played(range(5), plan)
     values = played.pattern.waveforms[PHASE].values
     assert np.all(values[:6000] == 0.0)
-    assert values[6000:6009] == pytest.approx(math.tau * np.arange(9) / 5.0)
+    assert values[6000:6009] == pytest.approx(math.tau * (np.arange(9) % 5) / 5.0)
     session = begin(rig)
     outcome = session.start(plan).result(120)
     assert outcome.outcome == "complete", outcome.words()
@@ -168,5 +168,7 @@ def test_a_phase_that_cannot_turn_is_refused(begin, options, why):
 def test_a_phase_without_releases_is_named():
     plan = ob.ReheatingPlan(repetitions=4, release_time=5e-4, cool_time=5e-4)
     record = ob.simulate("simulated-pair", plan)
-    with pytest.raises(InputError, match="no usable release at φ \\+ π: leave --phase out"):
+    with pytest.raises(
+        InputError, match="no usable release at φ \\+ π: leave --phase and --power out"
+    ):
         ob.analyse_reheating(record.at_phase("reversed"))

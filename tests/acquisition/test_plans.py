@@ -44,6 +44,9 @@ RELEASES = st.builds(
     presence_factor=st.floats(1.1, 1e6),
     repeat_lost=st.booleans(),
     max_extra=st.floats(0.0, 10.0),
+    release_power=st.floats(0.05, 0.99),
+    stepped_trap=st.sampled_from(["all", "1", "2"]),
+    power_alternation=st.sampled_from(["none", "repetition", "block"]),
 )
 SEQUENCES = st.lists(MONITORS | RELEASES, min_size=1, max_size=4).map(
     lambda steps: SequencePlan(tuple(steps))
@@ -87,6 +90,9 @@ def test_the_json_of_a_plan_is_that_of_older_run_files() -> None:
                 "reversal_block": 20,
                 "reversal_settling": 5e-3,
                 "phase_rate": 0.0,
+                "release_power": 1.0,
+                "stepped_trap": "all",
+                "power_alternation": "none",
                 "kind": "reheating",
             },
         ),

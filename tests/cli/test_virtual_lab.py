@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
+from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.session import Session
 from optobind.cli.following import carry_out
 from optobind.cli.virtual_lab import client_rig, who_can_drive
@@ -248,6 +249,35 @@ def test_releases_played_through_the_drivers_are_as_long_as_planned_to_the_sampl
     jitter = round(rig.gate.capabilities.jitter * rate)
     assert jitter == 6000
     assert samples == jitter + planned + 5 * (planned + planned) + rig.pattern.offset
+
+
+def test_phase_and_power_that_a_served_card_plays_are_the_light_of_the_world(tmp_path):
+    loaded = read_rig("simulated-unidirectional", FAST)  # φ + π is stable there
+    served, seen = build_rig(loaded), []
+    world = served.world
+    before, run_world = world.light, world._engine.run
+
+    def note(counts, truth):
+        turn = (world.light.relative_phase - before.relative_phase) / math.pi
+        power = world.light.sites[0].power / before.sites[0].power
+        seen.append((world.gate_closed, round(turn, 2) % 2.0, round(power, 2)))
+        return run_world(counts, truth)
+
+    world._engine.run = note
+    plan = [
+        "repetitions=4", "timing=card", "phase_reversal=repetition", "release_power=0.9",
+    ]  # fmt: skip
+    with VirtualLaboratory(served) as laboratory:
+        rig = connected_rig(loaded, laboratory)
+        path = run(rig, "reheating", plan, tmp_path / "played.h5")
+    with RunFile.open(path) as file:
+        lights = [release.setting for release in file.all_releases()]
+    assert [(round(s.phase / math.pi), s.power, s.trap) for s in lights] == [
+        (turn, 0.9, "all") for turn in (0, 1, 0, 1)
+    ]
+    assert {entry for entry in seen if not entry[0]} == {(False, 0.0, 0.9), (False, 1.0, 0.9)}
+    assert {entry[2] for entry in seen if entry[0]} == {1.0}, "feedback acts at the power as set"
+    assert world.light.sites[0].power == pytest.approx(before.sites[0].power)
 
 
 @pytest.mark.slow

@@ -163,17 +163,3 @@ def test_a_bare_number_takes_the_unit_of_its_place(text, unit, default, expected
 def test_a_bare_number_without_a_default_is_refused():
     with pytest.raises(ValueError, match="needs a unit of Hz, got '50'"):
         units.to_si("50", "Hz")
-
-
-@pytest.mark.parametrize(
-    ("unit", "si", "factor"),
-    [
-        ("ms", "s", 1e-3),
-        ("µs", "s", 1e-6),
-        ("μs", "s", 1e-6),
-        ("kHz", "s", None),
-        ("x y", "s", None),
-    ],
-)
-def test_units_of_headers_are_looked_up(unit, si, factor):
-    assert units.unit_factor(unit, si) == factor

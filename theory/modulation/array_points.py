@@ -103,6 +103,38 @@ class ArrayWorkingPoint:
 
     __repr__ = short_repr
 
+    def plan_keys(self) -> dict[str, float]:
+        """Keys of a reheating plan in whose releases a card plays this light.
+
+        The plan adds φ(t) = 2πΔνt to φ as it is set, from the first sample of each release on: set
+        ``phi_0`` and the powers of the array beforehand.
+
+        Returns
+        -------
+        dict
+            ``phase_rate``, Hz, to be given to :class:`optobind.ReheatingPlan`.
+
+        Raises
+        ------
+        InputError
+            For another drive than two tones.
+
+        Examples
+        --------
+        >>> import optobind as ob
+        >>> array = ob.load_trap("simulated-pair", ["tweezers.1.power=0.17 W"])
+        >>> found = ob.theory.array_working_point(array, "two_mode_squeezing")
+        >>> plan = ob.ReheatingPlan(release_time=1e-3, **found.plan_keys())
+        >>> round(plan.phase_rate / 1e3)
+        105
+        """
+        if self.drive != "detuning":
+            raise InputError(
+                f"a plan turns φ at a steady rate (drive='detuning'); it does not play a modulated "
+                f"{self.drive}: give program to a player of waveforms of your own"
+            )
+        return {"phase_rate": self.point.frequency}
+
 
 def _require_pair(array: TrapArray) -> None:
     if len(array.spheres) != 2:

@@ -113,16 +113,6 @@ class ReheatingEstimate:
         return self.layout.sample_rate
 
     @property
-    def E_plus(self) -> NDArray[np.float64]:
-        """Common energy (E_1 + E_2)/2 + Re C, unit²."""
-        return np.asarray(0.5 * (self.E1 + self.E2) + self.C.real)
-
-    @property
-    def E_minus(self) -> NDArray[np.float64]:
-        """Differential energy (E_1 + E_2)/2 − Re C, unit²."""
-        return np.asarray(0.5 * (self.E1 + self.E2) - self.C.real)
-
-    @property
     def noise_offset(self) -> NDArray[np.float64]:
         """What the estimated imprecision adds to E_1 and E_2, unit², shape (2,)."""
         return np.asarray(self.layout.noise_gain * self.noise_floor[:, 0])

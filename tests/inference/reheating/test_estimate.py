@@ -52,11 +52,9 @@ def test_excluded_repetitions_leave_no_trace_and_can_come_back():
         collector.exclude(30)
 
 
-def test_energies_and_their_combinations():
+def test_energies_and_their_errors_are_those_of_the_oscillations():
     estimate = estimate_reheating(oscillations(2000), RATE, omega_ref=OMEGA)
     assert np.allclose(estimate.E1, 20.0, rtol=0.1)
-    assert np.allclose(estimate.E_plus + estimate.E_minus, estimate.E1 + estimate.E2)
-    assert np.allclose(estimate.E_plus - estimate.E_minus, 2 * estimate.C.real)
     assert np.allclose(estimate.stderr[0], 20.0 / np.sqrt(2000), rtol=0.1)
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from optobind.instruments.digitizers.ni_gate import NiGate
-from optobind.instruments.digitizers.ni_pattern import PHASE, NiPatternPlayer
+from optobind.instruments.digitizers.ni_pattern import NiPatternPlayer
 from optobind.instruments.driver import ReservedError
 from optobind.instruments.patterns import (
     FEEDBACK,
+    PHASE,
     LevelTrack,
     Pattern,
     PatternPlayer,
