@@ -18,8 +18,11 @@ from ..models.spectra import CsdEstimate
 from .choice import Progress, check_band, with_input
 from .detection import Ranges, corrected, delay_warning, notched, tone_warning, without_ranges
 from .quanta import csd_in_quanta
+from .steady import exact_spectrum, is_narrow
 
-__all__ = ["SpectrumAnalysis", "analyse_spectrum"]
+__all__ = ["SpectrumAnalysis", "SpectrumEstimator", "analyse_spectrum"]
+
+SpectrumEstimator = Literal["wishart", "exact"]
 
 # The segment is chosen from so many samples at most: lines show in less.
 _PROBE_SAMPLES = 1 << 22
@@ -65,6 +68,7 @@ def analyse_spectrum(
     exclude: Ranges = (),
     delay: float | None = None,
     mixing: tuple[float, float] | None = None,
+    estimator: SpectrumEstimator | None = None,
     progress: Progress | None = None,
 ) -> SpectrumAnalysis:
     """Estimate and fit the spectra of a record's steady stretches, in bounded memory.
@@ -88,6 +92,10 @@ def analyse_spectrum(
         record tells of its channels.
     mixing : (float, float), optional
         Known cross-talk of two detectors, T_12 and T_21 of y = Tz.
+    estimator : {"wishart", "exact"}, optional
+        "wishart" fits averaged spectra, "exact" the Fourier coefficients of whole stretches, ends
+        included: errors hold for lines of any width, and a line narrower than a bin costs nothing.
+        By default the exact one where a line is narrower than 1.5 bins of the longest segment.
     progress : callable, optional
         Called with the share of the samples that were averaged, 0 … 1.
 
@@ -112,6 +120,8 @@ def analyse_spectrum(
     pair fit
     >>> figure = ob.spectrum_figure(analysis.csd, analysis.result)
     """
+    if estimator not in (None, "wishart", "exact"):
+        raise InputError(f"unknown estimator {estimator!r}; known: wishart, exact")
     chosen, model = _choose(record, channels, model)
     check_band(band, record.sample_rate)
     watch = SampleWatch([record.names[column] for column in chosen])
@@ -140,6 +150,21 @@ def analyse_spectrum(
         said = delay_warning(csd, used, result, pair_masses)
     else:
         result, said = fit_single(csd, band=used), ()
+    wanted = estimator == "exact" or (
+        estimator is None and segment is None and is_narrow(result, csd.bin_width)
+    )
+    if wanted:
+        try:
+            exact = exact_spectrum(
+                record, chosen, used, result, exclude=exclude, delay=delay, mixing=mixing,
+                masses=masses,
+            )  # fmt: skip
+        except InputError as error:
+            if estimator == "exact":
+                raise
+            said += (f"no exact fit of a line narrower than its bins: {error}",)
+        else:
+            result = exact
     said += tone_warning(result, record.steady().samples / record.sample_rate)
     if masses is not None:
         result = in_quanta(result, masses)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..acquisition.records.record import Record
     from ..analysis.reheating import Estimator
+    from ..analysis.spectrum import SpectrumEstimator
 
 __all__ = [
     "ReheatingOptions",
@@ -49,6 +50,7 @@ class SpectrumOptions:
     exclude: tuple[tuple[float, float], ...] = ()
     delay: float | None = None
     mixing: tuple[float, float] | None = None
+    estimator: SpectrumEstimator | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def fit_spectrum_file(
             exclude=options.exclude,
             delay=options.delay,
             mixing=options.mixing,
+            estimator=options.estimator,
             progress=progress,
         )
     require_converged(analysis.result)

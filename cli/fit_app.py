@@ -51,6 +51,12 @@ def fit_spectrum(
         Optional[str],  # noqa: UP045
         typer.Option("--mixing", metavar="E[,E]", help="Known cross-talk: 5 %, or T12,T21."),
     ] = None,
+    estimator: Annotated[
+        Optional[Literal["wishart", "exact"]],  # noqa: UP045
+        typer.Option(
+            "--estimator", help="wishart: averaged spectra; exact: also for lines under 1.5 bins."
+        ),
+    ] = None,
     intervals: IntervalsOption = None,
     key: KeyOption = None,
     columns: ColumnsOption = None,
@@ -79,6 +85,7 @@ def fit_spectrum(
         exclude_option(exclude),
         quantity_option("--delay", delay, "s", signed=True),
         mixing_option(mixing),
+        estimator,
     )
     fit_spectrum_file(files, reading_options(rate, key, columns), options, out, as_json)
 
