@@ -67,6 +67,10 @@ class ReheatingOptions:
     phase: str | None = None
     estimator: Estimator = "exact"
     intervals: bool | None = None
+    delay: float | None = None
+    mixing: tuple[float, float] | None = None
+    common_noise: bool = False
+    block: int | None = None
 
 
 def channels_option(text: str | None, record: Record) -> tuple[int, ...] | None:
@@ -139,6 +143,10 @@ def fit_reheating_file(
             release_index=options.release_index,
             channels=columns,
             estimator=options.estimator,
+            delay=options.delay,
+            mixing=options.mixing,
+            common_noise=options.common_noise,
+            block=options.block,
             progress=progress,
         )
     require_converged(analysis.result)

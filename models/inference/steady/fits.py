@@ -335,7 +335,5 @@ class _Doubts:
                 f"{OF_EQUAL_PARTICLES} detectors: the record is in {self.unit}, not calibrated"
             )
         elif "D11" in self.table and self.unit == "m" and self.mass_ratio is None:
-            found.append(
-                f"{OF_EQUAL_PARTICLES} masses: the record is in m, masses are not known"
-            )
+            found.append(f"{OF_EQUAL_PARTICLES} masses: the record is in m, masses are not known")
         return tuple(found)
