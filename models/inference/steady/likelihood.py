@@ -283,7 +283,7 @@ def _information(sums: _Sums, blocks: _Array, outline: _Outline) -> _Array:
             cross = np.block([[g, h[two].T], [h[one], k[one, two]]])
             first = np.block([[dj[one], j], [j, np.zeros_like(j)]])
             second = np.block([[dj[two], j], [j, np.zeros_like(j)]])
-            term = float(np.einsum("ab,bc,cd,ad->", first, cross, second, cross, optimize=True))
+            term = float(np.sum((first @ cross @ second) * cross))
             seen = (
                 n[one, two] + lines[one, two] @ jg + e[one] @ x[two]
                 + jg.T @ lines[two, one].T + jg.T @ k[one, two] @ jg + jg.T @ h[one] @ x[two]
