@@ -54,6 +54,13 @@ from .analysis.reheating import (
     ReheatingAnalysis as ReheatingAnalysis,
     analyse_reheating as analyse_reheating,
 )
+from .analysis.block_series import (
+    AllanDeviation as AllanDeviation,
+    BlockSeries as BlockSeries,
+    allan_deviation as allan_deviation,
+    follow_releases as follow_releases,
+    follow_spectrum as follow_spectrum,
+)
 from .analysis.calibration import (
     ChannelCalibration as ChannelCalibration,
     calibrate as calibrate,

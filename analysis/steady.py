@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..acquisition.ranges import Ranges as Stretched
 from ..acquisition.records.record import Record
 from ..models.inference.result import FitResult
 from ..models.inference.steady.fits import fit_steady
@@ -38,6 +39,7 @@ def steady_coefficients(
     band: tuple[float, float],
     exclude: Ranges = (),
     progress: Progress | None = None,
+    ranges: Stretched | None = None,
 ) -> list[Stretches]:
     """Fourier coefficients of a band of every steady stretch, in the unit of the record.
 
@@ -53,6 +55,8 @@ def steady_coefficients(
         Ranges that are left out, Hz.
     progress : callable, optional
         Called with the share of the samples that are done, 0 … 1.
+    ranges : Ranges, optional
+        Stretches that are transformed; all steady ones by default.
 
     Raises
     ------
@@ -61,7 +65,7 @@ def steady_coefficients(
     """
     keeps = lowpass_of(record, columns)
     lost = 0 if keeps is None else 1
-    ranges = record.steady()
+    ranges = record.steady() if ranges is None else ranges
     chosen = stretches_of(ranges.lengths - lost, record.sample_rate, band, exclude)
     scale = record.scale[list(columns)]
     found: dict[int, tuple[NDArray[np.int64], list[NDArray[np.complex128]]]] = {}

@@ -40,6 +40,8 @@ _TOLERANCE = 1e-6
 _TRIED_STEPS = 30
 # Widths that are tried at constant power: a start from a window may be far too wide.
 _WIDTHS = (1.0, 0.25, 0.05)
+# A start of more widths than this in the longest stretch, γT, was resolved.
+_RESOLVED = 60.0
 _DOUBTFUL = 1e-3
 # A start this far below 1 in |Re D_12|²/(D_11 D_22) is within the model.
 _INSIDE = 0.9
@@ -176,7 +178,9 @@ def _starts(
         edge = _INSIDE * math.sqrt(max(values["D11"] * values["D22"], 0.0))
         values["re_D12"] = float(np.clip(values["re_D12"], -edge, edge))
     found = []
-    for width in _WIDTHS:
+    longest = max(part.length for part in likelihood.data) / likelihood.sample_rate
+    narrowest = min(value for name, value in values.items() if name.startswith("gamma"))
+    for width in _WIDTHS if narrowest * longest < _RESOLVED else (1.0,):
         narrowed = {
             name: value * (width if _with_width(name) else 1.0) for name, value in values.items()
         }
