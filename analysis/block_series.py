@@ -21,8 +21,8 @@ from ..models.inference.result import FitResult
 from ..models.inference.spectral.fits import fit_pair, fit_single
 from ..models.inference.steady.fits import fit_steady
 from .detection import corrected, detection_of
-from .releases import Releases
 from .reheating import analyse_reheating
+from .releases import Releases
 from .spectrum import analyse_spectrum
 from .steady import steady_coefficients
 

@@ -126,7 +126,37 @@ def analyse_spectrum(
     check_band(band, record.sample_rate)
     watch = SampleWatch([record.names[column] for column in chosen])
     csd = _estimate_csd(record, chosen, segment, band, exclude, watch, progress)
-    if model == "pair" and same_signal(csd):
+    _require_spectrum(csd, record, segment)
+    csd = without_ranges(corrected(csd, record, chosen, delay, mixing), exclude)
+    used = choose_band(csd) if band is None else band
+    masses = record.masses_of(chosen) if record.unit == "m" else None
+    if model == "pair":
+        pair_masses = None if masses is None else (masses[0], masses[1])
+        result = fit_pair(csd, band=used, masses=pair_masses)
+        said = delay_warning(csd, used, result, pair_masses)
+    else:
+        result, said = fit_single(csd, band=used), ()
+    if estimator == "exact" or (estimator is None and segment is None and _is_coarse(csd, result)):
+        known = _Known(exclude, delay, mixing)
+        result, more = _exact(record, chosen, used, result, known, masses, estimator)
+        said += more
+    said += tone_warning(result, record.steady().samples / record.sample_rate)
+    if masses is not None:
+        result = in_quanta(result, masses)
+        csd = csd_in_quanta(csd, masses, own_scale(result))
+    result = replace(
+        result,
+        warnings=(*watch.findings(), *said, *result.warnings),
+        input={**result.input, **_Known(exclude, delay, mixing).provenance()},
+    )
+    if channels is None:
+        result = _with_choice(result, record, chosen)
+    return SpectrumAnalysis(csd, with_input(result, record, chosen))
+
+
+def _require_spectrum(csd: CsdEstimate, record: Record, segment: int | None) -> None:
+    """Refuse one signal in both channels, and too few averages."""
+    if csd.channels == 2 and same_signal(csd):
         raise InputError(
             f"both channels of {record.path} hold the same signal (coherence 1): choose the two "
             "detectors, or fit one of them, --model single --channels 0"
@@ -141,56 +171,53 @@ def analyse_spectrum(
             f"too few averages: {record.path} holds {record.longest()} samples, which give 1 "
             f"segment; at least {_SHORTEST_ALONE} samples are needed, or a shorter --segment"
         )
-    csd = without_ranges(corrected(csd, record, chosen, delay, mixing), exclude)
-    used = choose_band(csd) if band is None else band
-    masses = record.masses_of(chosen) if record.unit == "m" else None
-    if model == "pair":
-        pair_masses = None if masses is None else (masses[0], masses[1])
-        result = fit_pair(csd, band=used, masses=pair_masses)
-        said = delay_warning(csd, used, result, pair_masses)
-    else:
-        result, said = fit_single(csd, band=used), ()
-    wanted = estimator == "exact" or (
-        estimator is None and segment is None and is_narrow(result, csd.bin_width)
-    )
-    if wanted:
-        try:
-            exact = exact_spectrum(
-                record, chosen, used, result, exclude=exclude, delay=delay, mixing=mixing,
-                masses=masses,
-            )  # fmt: skip
-        except InputError as error:
-            if estimator == "exact":
-                raise
-            said += (f"no exact fit of a line narrower than its bins: {error}",)
-        else:
-            result = exact
-    said += tone_warning(result, record.steady().samples / record.sample_rate)
-    if masses is not None:
-        result = in_quanta(result, masses)
-        csd = csd_in_quanta(csd, masses, own_scale(result))
-    result = replace(
-        result,
-        warnings=(*watch.findings(), *said, *result.warnings),
-        input={**result.input, **_taken_off(exclude, delay, mixing)},
-    )
-    if channels is None:
-        result = _with_choice(result, record, chosen)
-    return SpectrumAnalysis(csd, with_input(result, record, chosen))
 
 
-def _taken_off(
-    exclude: Ranges, delay: float | None, mixing: tuple[float, float] | None
-) -> dict[str, Any]:
-    """What was taken off the data, for the provenance; nothing where nothing was."""
-    known: dict[str, Any] = {}
-    if exclude:
-        known["exclude"] = [list(pair) for pair in exclude]
-    if delay is not None:
-        known["delay"] = delay
-    if mixing is not None:
-        known["mixing"] = list(mixing)
-    return known
+def _is_coarse(csd: CsdEstimate, result: FitResult) -> bool:
+    """Whether nothing was averaged, or a line is narrower than 1.5 bins."""
+    return csd.averages < 2 or is_narrow(result, csd.bin_width)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is taken off the data."""
+
+    exclude: Ranges
+    delay: float | None
+    mixing: tuple[float, float] | None
+
+    def provenance(self) -> dict[str, Any]:
+        """For the result's input; nothing where nothing was taken off."""
+        known: dict[str, Any] = {}
+        if self.exclude:
+            known["exclude"] = [list(pair) for pair in self.exclude]
+        if self.delay is not None:
+            known["delay"] = self.delay
+        if self.mixing is not None:
+            known["mixing"] = list(self.mixing)
+        return known
+
+
+def _exact(
+    record: Record,
+    columns: tuple[int, ...],
+    band: tuple[float, float],
+    start: FitResult,
+    known: _Known,
+    masses: tuple[float, ...] | None,
+    estimator: SpectrumEstimator | None,
+) -> tuple[FitResult, tuple[str, ...]]:
+    """The exact fit; where it was not asked for and cannot be made, the start and the reason."""
+    try:
+        found = exact_spectrum(
+            record, columns, band, start, exclude=known.exclude, delay=known.delay,
+            mixing=known.mixing, masses=masses,
+        )  # fmt: skip
+    except InputError as error:
+        if estimator == "exact":
+            raise
+        return start, (f"no exact fit of a line narrower than its bins: {error}",)
+    return found, ()
 
 
 def _choose(
