@@ -11,14 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-import lmfit
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import InputError
 from ..matrices import NAMES
 from ..result import FitResult
+from .basins import search
 from .estimate import ReheatingEstimate
-from .fits import reheating_estimators
+from .fits import ESTIMATORS
+from .surface import reheating_parameters
 
 __all__ = ["paired", "paired_batches", "single_estimators", "values_of_pair"]
 
@@ -73,15 +75,19 @@ def single_estimators(estimate: ReheatingEstimate) -> dict[str, FitResult]:
     InputError, ConvergenceError
         As :func:`fit_reheating`.
     """
-    ties = lmfit.Parameters()
+    if not estimate.curves()[:2].min() > 0.0:
+        raise InputError("the channel holds no signal: its energy is 0")
+    parameters = reheating_parameters(estimate)
     for name in _NONE:
-        ties.add(name, value=0.0, vary=False)
-    for first, second in _SECOND.items():
-        ties.add(second, expr=first)
+        parameters[name].set(value=0.0, vary=False)
     floor = np.asarray(estimate.noise_floor)
     noise = float(floor[:, 0].mean()), float(0.5 * np.hypot(*floor[:, 1]))
-    found = reheating_estimators(estimate, params=ties, noise={"noise_1": noise})
-    return {name: _of_one(result) for name, result in found.items()}
+    parameters["noise_1"].set(value=max(noise[0], parameters["noise_1"].min))
+    for first, second in _SECOND.items():
+        parameters[second].set(expr=first)
+    # Nothing was said by a user: damping is tried as in any fit of releases.
+    outcome = search(estimate, {"noise_1": noise}, parameters, None)
+    return {name: _of_one(result(outcome)) for name, result in ESTIMATORS.items()}
 
 
 def _of_one(result: FitResult) -> FitResult:
