@@ -55,11 +55,13 @@ from .analysis.reheating import (
     analyse_reheating as analyse_reheating,
 )
 from .analysis.block_series import (
-    AllanDeviation as AllanDeviation,
     BlockSeries as BlockSeries,
-    allan_deviation as allan_deviation,
     follow_releases as follow_releases,
     follow_spectrum as follow_spectrum,
+)
+from .models.inference.allan import (
+    AllanDeviation as AllanDeviation,
+    allan_deviation as allan_deviation,
 )
 from .analysis.calibration import (
     ChannelCalibration as ChannelCalibration,

@@ -1,4 +1,4 @@
-"""Parameters followed over the blocks of a record, and their Allan deviation."""
+"""Parameters followed over the blocks of a record."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..acquisition.ranges import Ranges
 from ..acquisition.records.record import Record
 from ..models.constants import HBAR
 from ..models.errors import InputError
+from ..models.inference.allan import AllanDeviation, allan_deviation
 from ..models.inference.convention import in_quanta, on_own_scale, own_scale
 from ..models.inference.exact.blocks import blocks_of, fit_blocks
 from ..models.inference.parameters import PARAMETERS
@@ -26,84 +27,11 @@ from .releases import Releases
 from .spectrum import analyse_spectrum
 from .steady import steady_coefficients
 
-__all__ = ["AllanDeviation", "BlockSeries", "allan_deviation", "follow_releases", "follow_spectrum"]
+__all__ = ["BlockSeries", "follow_releases", "follow_spectrum"]
 
 _Array = NDArray[np.float64]
-_FEWEST = 4
 # A block of fewer segments is not averaged.
 _SEGMENTS = 8
-
-
-@dataclass(frozen=True)
-class AllanDeviation:
-    """Scatter of means over neighbouring stretches of a series.
-
-    Attributes
-    ----------
-    times : ndarray, shape (n,)
-        τ, s: blocks of one, two, four, … intervals.
-    values : ndarray, shape (n,)
-        √(½⟨(ȳ_{i+1} − ȳ_i)²⟩) over all overlapping stretches, in the unit of the series.
-    stderr : ndarray, shape (n,)
-        Standard error of each, from the number of stretches that do not overlap.
-
-    Examples
-    --------
-    >>> import numpy as np, optobind as ob
-    >>> white = np.random.default_rng(1).normal(size=4096)
-    >>> found = ob.allan_deviation(white, 0.5)
-    >>> bool(abs(found.values[0] - 1.0) < 0.05), float(found.times[1])
-    (True, 1.0)
-    """
-
-    times: _Array
-    values: _Array
-    stderr: _Array
-
-
-def allan_deviation(values: Sequence[float] | _Array, interval: float) -> AllanDeviation:
-    """Overlapping Allan deviation of an even series of means.
-
-    White noise of standard deviation σ has σ/√m after m intervals; where the deviation stops
-    falling, drift sets in and longer averaging does not help.
-
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        At least 4 means over neighbouring intervals.
-    interval : float
-        Length of one, s.
-
-    Returns
-    -------
-    AllanDeviation
-        Up to a quarter of the series.
-
-    Raises
-    ------
-    InputError
-        For fewer than 4 values, values that are not finite, or an interval that is not positive.
-
-    Examples
-    --------
-    >>> import optobind as ob
-    >>> ob.allan_deviation([1.0, 2.0, 1.0, 2.0, 1.0], 1.0).values.round(3).tolist()
-    [0.707]
-    """
-    series = np.asarray(values, dtype=np.float64)
-    if series.ndim != 1 or len(series) < _FEWEST or not np.isfinite(series).all():
-        raise InputError(f"an Allan deviation needs at least {_FEWEST} finite values in a row")
-    if not (np.isfinite(interval) and interval > 0.0):
-        raise InputError(f"the interval must be positive, got {interval!r} s")
-    total = np.concatenate([[0.0], np.cumsum(series)])
-    widths = 2 ** np.arange(int(np.log2(len(series) // _FEWEST)) + 1)
-    found, errors = [], []
-    for width in widths:
-        means = (total[width:] - total[:-width]) / width
-        apart = means[width:] - means[:-width]
-        found.append(float(np.sqrt(0.5 * np.mean(apart**2))))
-        errors.append(found[-1] / np.sqrt(2.0 * max(len(series) // width - 1, 1)))
-    return AllanDeviation(widths * float(interval), np.array(found), np.array(errors))
 
 
 @dataclass(frozen=True)
@@ -129,6 +57,10 @@ class BlockSeries:
 
     times: _Array
     results: tuple[FitResult, ...] = field(repr=False)
+
+    def __repr__(self) -> str:
+        """Number of blocks and time in one line."""
+        return f"<BlockSeries of {len(self.times)} blocks, {self.times[-1]:.4g} s>"
 
     def values(self, name: str) -> _Array:
         """Estimates of one parameter, shape (b,)."""
@@ -172,6 +104,11 @@ def follow_spectrum(
         Hz; around the lines by default.
     channels : sequence of int, optional
         As for :func:`analyse_spectrum`.
+
+    Returns
+    -------
+    BlockSeries
+        In the unit of the analysis of the whole.
 
     Raises
     ------
@@ -272,6 +209,11 @@ def follow_releases(
         To a block, about.
     release_index, channels
         As for :func:`analyse_reheating`.
+
+    Returns
+    -------
+    BlockSeries
+        In the unit of the analysis of the whole.
 
     Raises
     ------

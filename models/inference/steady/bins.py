@@ -98,9 +98,13 @@ class BinModel:
         """Of bins k of stretches of ``length`` samples."""
         turn = np.exp(-2j * np.pi / length * bins)
         n, root = len(model.step), 1.0 / np.sqrt(length)
-        inverse = np.linalg.inv(np.eye(n) - turn[:, None, None] * model.step)
-        output = model.output @ inverse
-        spread = output @ model.spread @ _adjoint(output) + model.noise
+        inverse: _Complex = np.asarray(
+            np.linalg.inv(np.eye(n) - turn[:, None, None] * model.step), dtype=np.complex128
+        )
+        output: _Complex = np.asarray(model.output @ inverse, dtype=np.complex128)
+        spread: _Complex = np.asarray(
+            output @ model.spread @ _adjoint(output) + model.noise, dtype=np.complex128
+        )
         behind = model.output @ model.initial @ model.step.T
         back = -turn.conj()[:, None, None] * (behind @ _adjoint(inverse))
         ends = root * np.concatenate([output, back], axis=2)

@@ -76,13 +76,14 @@ def band_coefficients(
     InputError
         If a sample is not finite.
     """
-    done, total, zoom = 0, None, None
+    done, zoom = 0, None
+    total: _Complex | None = None
     size = min(length, _BLOCK)
     for part in _pieces(blocks, size):
         samples = np.asarray(part[: length - done], dtype=np.float64)
         if not np.isfinite(samples).all():
             raise InputError("samples must be finite: the record holds NaN or infinity")
-        if zoom is None:
+        if zoom is None or total is None:
             ends = bins[0] / length, (bins[-1] + 1) / length
             zoom = signal.ZoomFFT(size, ends, len(bins), fs=1.0)
             total = np.zeros((len(bins), samples.shape[1]), dtype=np.complex128)
@@ -90,7 +91,7 @@ def band_coefficients(
         padded[: len(samples)] = samples
         # The phase of a late block by exact integers: k·t mod N.
         phase = np.exp((-2j * math.pi / length) * np.mod(bins * done, length))
-        total += phase[:, None] * zoom(padded, axis=0)
+        total = total + phase[:, None] * zoom(padded, axis=0)
         done += len(samples)
         if done >= length:
             break
