@@ -56,6 +56,15 @@ from .analysis.reheating import (
     ReheatingAnalysis as ReheatingAnalysis,
     analyse_reheating as analyse_reheating,
 )
+from .analysis.block_series import (
+    BlockSeries as BlockSeries,
+    follow_releases as follow_releases,
+    follow_spectrum as follow_spectrum,
+)
+from .models.inference.allan import (
+    AllanDeviation as AllanDeviation,
+    allan_deviation as allan_deviation,
+)
 from .analysis.calibration import (
     ChannelCalibration as ChannelCalibration,
     calibrate as calibrate,

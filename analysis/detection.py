@@ -13,12 +13,24 @@ from numpy.typing import NDArray
 
 from ..acquisition.records.record import Record
 from ..models.errors import InputError
+from ..models.inference.exact.fits import Known
 from ..models.inference.result import FitResult
 from ..models.inference.spectral.fits import fit_pair
+from ..models.lowpass import keeps_of
 from ..models.ranges import require_range
 from ..models.spectra import CsdEstimate
 
-__all__ = ["Ranges", "corrected", "delay_warning", "notched", "tone_warning", "without_ranges"]
+__all__ = [
+    "Ranges",
+    "corrected",
+    "delay_warning",
+    "delays_of",
+    "detection_of",
+    "lowpass_of",
+    "notched",
+    "tone_warning",
+    "without_ranges",
+]
 
 Ranges = Sequence[tuple[float, float]]
 """Ranges of frequencies that are left out, Hz."""
@@ -36,14 +48,14 @@ def corrected(
     delay: float | None,
     mixing: tuple[float, float] | None,
 ) -> CsdEstimate:
-    """Take off delays and mixing of the detectors.
+    """Take off low-passes, delays and mixing of the detectors.
 
     Parameters
     ----------
     csd : CsdEstimate
         Of these columns.
     record : Record
-        Tells the delays of its channels, where the rig knew them.
+        Tells low-passes and delays of its channels, where the rig knew them.
     columns : tuple of int
         Fitted columns.
     delay : float or None
@@ -59,18 +71,70 @@ def corrected(
     """
     if (delay is not None or mixing is not None) and csd.channels != 2:
         raise InputError("delay and mixing are between two channels, one is fitted")
-    if delay is not None:
-        period = 1.0 / record.sample_rate
-        require_range("delay", delay, -1e3 * period, 1e3 * period, "s")
-        delays: Sequence[float] = (0.0, delay)
-    else:
-        delays = [record.delays[column] if record.delays else 0.0 for column in columns]
+    keeps = lowpass_of(record, columns)
+    if keeps is not None:
+        csd = csd.unfiltered(keeps)
+    delays = delays_of(record, columns, delay)
     if any(delays):
         csd = csd.undelayed(delays)
     if mixing is not None:
         one, two = (require_range("mixing", share, -0.9, 0.9) for share in mixing)
         csd = csd.unmixed(np.array([[1.0, one], [two, 1.0]]))
     return csd
+
+
+def delays_of(record: Record, columns: Sequence[int], delay: float | None) -> list[float]:
+    """By how much each column is sampled later, s: as given for the second, or as recorded.
+
+    Raises
+    ------
+    InputError
+        If a given delay is longer than a thousand samples.
+    """
+    if delay is None:
+        return [record.delays[column] if record.delays else 0.0 for column in columns]
+    period = 1.0 / record.sample_rate
+    return [0.0, require_range("delay", delay, -1e3 * period, 1e3 * period, "s")]
+
+
+def lowpass_of(record: Record, columns: Sequence[int]) -> NDArray[np.float64] | None:
+    """What each column's known low-pass keeps of a sample; None where all are flat."""
+    corners = [record.lowpass[column] if record.lowpass else None for column in columns]
+    return keeps_of(corners, record.sample_rate)
+
+
+def detection_of(
+    record: Record,
+    columns: Sequence[int],
+    delay: float | None,
+    mixing: tuple[float, float] | None,
+) -> dict[str, Known]:
+    """What is known of two detectors, as an exact fit takes it: delay_12, mix_12 and mix_21.
+
+    Raises
+    ------
+    InputError
+        If a delay is a sample or longer, or a mixing out of range.
+    """
+    found: dict[str, Known] = {}
+    if len(columns) != 2:
+        if delay is not None or mixing is not None:
+            raise InputError("delay and mixing are between two channels, one is fitted")
+        return found
+    first, second = delays_of(record, columns, delay)
+    if second != first:
+        if abs(second - first) * record.sample_rate > 1.0:
+            raise InputError(
+                f"an exact fit takes delays of up to one sample, "
+                f"{1e6 / record.sample_rate:.4g} us; channel 2 is {1e6 * (second - first):.4g} us "
+                "later than channel 1: choose another --estimator"
+            )
+        # A channel that is sampled later shows earlier what the other one shows.
+        found["delay_12"] = first - second
+    if mixing is not None:
+        for name, share in zip(("mix_12", "mix_21"), mixing, strict=True):
+            found[name] = require_range("mixing", share, -0.9, 0.9)
+    return found
 
 
 def without_ranges(csd: CsdEstimate, exclude: Ranges) -> CsdEstimate:

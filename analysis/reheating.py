@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,28 +15,29 @@ from ..models.constants import HBAR
 from ..models.errors import InputError, OptobindError
 from ..models.inference.convention import on_own_scale, own_scale
 from ..models.inference.exact.agreement import distance_p_value
-from ..models.inference.exact.fits import fit_exact, samples_of
+from ..models.inference.exact.blocks import blocked
+from ..models.inference.exact.fits import Known, fit_exact, samples_of
 from ..models.inference.reheating.estimate import (
     MIN_REPETITIONS,
     ReheatingAccumulator,
     ReheatingEstimate,
 )
 from ..models.inference.reheating.fits import reheating_estimators
-from ..models.inference.reheating.samples import line_frequencies
+from ..models.inference.reheating.single import paired_batches, single_estimators
 from ..models.inference.result import FitResult
-from ..models.soundness import SampleWatch
 from .choice import Progress, check_band, with_input
+from .detection import delays_of, detection_of
 from .quanta import rescaled_estimate
+from .release_survey import sound_releases
+from .releases import Releases, probed_line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["ESTIMATORS", "Estimator", "ReheatingAnalysis", "analyse_reheating"]
 
 # Five periods of at least four samples: no release that is shorter can be demodulated.
 _MIN_RELEASE = 20
-# The lines are looked for in about so many releases, spread over the record, and so many samples.
-_PROBE_RELEASES = 200
-_PROBE_SAMPLES = 1 << 20
-# Samples of all channels that are kept in memory (128 MB) instead of being read for every pass.
-_KEPT = 1 << 25
 # Shares of the work: averaging, then passes of the exact likelihood.
 _AVERAGING = 0.3
 _DOUBTFUL = 1e-3
@@ -74,6 +75,16 @@ class ReheatingAnalysis:
         count, names = self.estimate.repetitions, " and ".join(self.estimators)
         return f"<ReheatingAnalysis of {count} releases by {names}: {self.result!r}>"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.result._repr_html_()
+
+    def plot(self) -> list[Axes]:
+        """Draw curves and fit, :func:`optobind.reheating_figure`; returns its axes."""
+        from .figures.reheating import reheating_figure
+
+        return reheating_figure(self.estimate, self.result).axes
+
     @property
     def result(self) -> FitResult:
         """Result of the chosen estimator."""
@@ -87,6 +98,11 @@ def analyse_reheating(
     release_index: int | None = None,
     channels: Sequence[int] | None = None,
     estimator: Estimator = "exact",
+    delay: float | None = None,
+    mixing: tuple[float, float] | None = None,
+    common_noise: bool = False,
+    block: int | None = None,
+    detection: Mapping[str, Known] | None = None,
     progress: Progress | None = None,
 ) -> ReheatingAnalysis:
     """Fit what happens after the releases of a record, by three estimators, in bounded memory.
@@ -104,9 +120,22 @@ def analyse_reheating(
     release_index : int, optional
         Sample of the release within each repetition, for records that do not state it.
     channels : sequence of int, optional
-        Two columns; out-of-loop detectors by default.
+        One column for one particle, two for a pair; out-of-loop detectors by default.
     estimator : {"exact", "transitions", "curves"}
         Whose result is that of the analysis.
+    delay : float, optional
+        By how much the second channel was sampled later than the first, s, at most a sample; by
+        default what the record tells of its channels.
+    mixing : (float, float), optional
+        Known cross-talk of two detectors, T_12 and T_21 of y = Tz; the exact estimate takes it off.
+    common_noise : bool
+        Whether the exact estimate finds the common noise of the detectors, noise_12.
+    block : int, optional
+        Releases to a block with constants of its own, so that a drift of the phase between blocks
+        does not matter to the exact estimate; see :func:`blocked`.
+    detection : mapping, optional
+        What the detectors add besides, for the exact estimator: ``noise_12``, ``mix_12``, ``mix_21``,
+        ``delay_12`` to a value, a value with its standard error, or None where it is fitted.
     progress : callable, optional
         Called with the share of the work that is done, 0 … 1.
 
@@ -118,8 +147,8 @@ def analyse_reheating(
     Raises
     ------
     InputError
-        For a plain record, other than two channels, too few repetitions, a band without lines or an
-        unknown estimator.
+        For a plain record, other than one or two channels, too few repetitions, a band without
+        lines or an unknown estimator.
 
     Examples
     --------
@@ -132,41 +161,6 @@ def analyse_reheating(
     if estimator not in ESTIMATORS:
         raise InputError(f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
     check_band(band, record.sample_rate)
-    ranges, chosen = _released(record, release_index, channels)
-    masses = record.masses_of(chosen) if record.unit == "m" else None
-    unit, scale, factor = record.unit, 0.0, np.ones(2)
-    if masses is not None:
-        scale = _probed_scale(record, chosen, ranges, band)
-        factor = np.sqrt(np.array(masses) * scale / HBAR)
-        unit = "quanta"
-    accumulator = ReheatingAccumulator(record.sample_rate, band=band, unit=unit, keep=False)
-    releases = _Releases(record, chosen, ranges)
-    watch = SampleWatch([record.names[column] for column in chosen])
-    for batch in releases:
-        done = accumulator.add(batch * factor)
-        watch.add(batch)
-        if progress is not None:
-            progress(_AVERAGING * done / len(ranges))
-    estimate = accumulator.estimate()
-    found = reheating_estimators(estimate)
-    exact = _exact(releases, factor, unit, found["transitions"], estimator, progress)
-    found = {"exact": exact, **found} if exact is not None else found
-    if masses is not None:
-        estimate = rescaled_estimate(estimate, own_scale(found[estimator]) / scale)
-        found = {name: on_own_scale(fit, scale) for name, fit in found.items()}
-    names = [estimator, *(name for name in ESTIMATORS if name in found and name != estimator)]
-    said = watch.findings()
-    complete: dict[str, FitResult] = {}
-    for name in names:
-        fit = _with_releases(with_input(found[name], record, chosen), record)
-        complete[name] = replace(fit, warnings=(*said, *fit.warnings))
-    return ReheatingAnalysis(estimate, complete)
-
-
-def _released(
-    record: Record, release_index: int | None, channels: Sequence[int] | None
-) -> tuple[Ranges, tuple[int, ...]]:
-    """Releases and the two columns to fit; refuses what no fit of static couplings describes."""
     if rate := max((one.phase_rate for one in record.settings), default=0.0):
         raise InputError(
             f"φ turns {rate:g} times a second in the releases of {record.path}: a fit of static "
@@ -174,78 +168,135 @@ def _released(
         )
     ranges = record.releases(release_index)
     chosen = record.check_columns(record.usual if channels is None else channels)
-    if len(chosen) != 2:
+    if len(chosen) not in (1, 2):
         raise InputError(
-            f"a reheating fit needs 2 channels, {record.path} offers {len(chosen)}: "
+            f"a reheating fit needs 1 or 2 channels, {record.path} offers {len(chosen)}: "
             f"{', '.join(record.names[c] for c in chosen) or 'none'}; choose them with --channels"
         )
+    _require_releases(record, ranges, len(chosen))
+    ranges, said = sound_releases(record, ranges, chosen, band)
+    _require_releases(record, ranges, len(chosen), said)
+    known = {**_detection(record, chosen, delay, mixing, common_noise), **(detection or {})}
+    masses = record.masses_of(chosen) if record.unit == "m" else None
+    releases = Releases(record, chosen, ranges)
+    unit, scale, factor = record.unit, 0.0, np.ones(len(chosen))
+    if masses is not None:
+        scale = probed_line(releases, band)
+        factor = np.sqrt(np.array(masses) * scale / HBAR)
+        unit = "quanta"
+    delays = delays_of(record, chosen, delay)
+    estimate = _averaged(releases, band, factor, unit, delays, progress)
+    found = reheating_estimators(estimate) if len(chosen) == 2 else single_estimators(estimate)
+    task = _Exact(releases, factor, unit, known, block, progress)
+    exact = task.fit(found["transitions"], estimator)
+    found = {"exact": exact, **found} if exact is not None else found
+    if masses is not None:
+        estimate = rescaled_estimate(estimate, own_scale(found[estimator]) / scale)
+        found = {name: on_own_scale(fit, scale) for name, fit in found.items()}
+    names = [estimator, *(name for name in ESTIMATORS if name in found and name != estimator)]
+    complete: dict[str, FitResult] = {}
+    for name in names:
+        fit = _with_releases(with_input(found[name], record, chosen), record)
+        complete[name] = replace(fit, warnings=(*said, *fit.warnings))
+    return ReheatingAnalysis(estimate, complete)
+
+
+def _require_releases(
+    record: Record, ranges: Ranges, channels: int, left_out: Sequence[str] = ()
+) -> None:
+    """Refuse releases that are too short or too few."""
     if (length := ranges[0][1] - ranges[0][0]) < _MIN_RELEASE:
         raise InputError(
             f"{record.path} holds {length} sample{'s' if length > 1 else ''} after the release, "
             f"at least {_MIN_RELEASE} are needed"
         )
-    if len(ranges) < MIN_REPETITIONS:
+    # Releases of one particle go two by two.
+    least = MIN_REPETITIONS * (3 - channels)
+    if len(ranges) < least:
         raise InputError(
-            f"too few repetitions: {len(ranges)}, at least {MIN_REPETITIONS} are needed"
+            f"too few {'sound ' if left_out else ''}repetitions: {len(ranges)}, at least {least} "
+            f"are needed{''.join(f'; {text}' for text in left_out)}"
         )
-    return ranges, chosen
 
 
-def _probed_scale(
-    record: Record, chosen: Sequence[int], ranges: Ranges, band: tuple[float, float] | None
-) -> float:
-    """Mean frequency of the lines in some of the releases, rad/s: the scale of first quanta."""
-    length = ranges[0][1] - ranges[0][0]
-    wanted = max(1, min(_PROBE_RELEASES, _PROBE_SAMPLES // length))
-    probe = ranges[:: max(1, len(ranges) // wanted)]
-    samples = np.concatenate(list(record.released_batches(chosen, probe)))
-    return float(np.mean(line_frequencies(samples, record.sample_rate, band)))
+def _detection(
+    record: Record,
+    columns: tuple[int, ...],
+    delay: float | None,
+    mixing: tuple[float, float] | None,
+    common_noise: bool,
+) -> dict[str, Known]:
+    """What the exact estimate is told of the detectors."""
+    found = detection_of(record, columns, delay, mixing)
+    if common_noise:
+        if len(columns) != 2:
+            raise InputError("common noise is between two channels, one is fitted")
+        found["noise_12"] = None
+    return found
 
 
-@dataclass
-class _Releases:
-    """Releases in the unit of the record, (m, n, columns) a batch; small records are kept."""
-
-    record: Record
-    columns: tuple[int, ...]
-    ranges: Ranges
-    kept: list[NDArray[np.float32]] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[NDArray[Any]]:
-        if self.kept:
-            yield from self.kept
-            return
-        small = self.ranges.samples * len(self.columns) <= _KEPT
-        read = []
-        for batch in self.record.released_batches(self.columns, self.ranges):
-            if small:
-                read.append(batch.astype(np.float32))
-            yield batch
-        self.kept = read
-
-
-def _exact(
-    releases: _Releases,
+def _averaged(
+    releases: Releases,
+    band: tuple[float, float] | None,
     factor: NDArray[np.float64],
     unit: str,
-    start: FitResult,
-    estimator: Estimator,
+    delays: Sequence[float],
     progress: Progress | None,
-) -> FitResult | None:
-    """Exact fit, begun where the transitions end; None where it fails and is not asked for."""
+) -> ReheatingEstimate:
+    """Averaged windows of all releases; those of one particle two by two."""
+    rate, count = releases.record.sample_rate, len(releases.ranges)
+    accumulator = ReheatingAccumulator(rate, band=band, unit=unit, keep=False, delays=delays)
 
-    def later(share: float) -> None:
-        if progress is not None:
-            progress(_AVERAGING + (1.0 - _AVERAGING) * share)
+    def watched() -> Iterator[NDArray[Any]]:
+        done = 0
+        for batch in releases:
+            yield batch * factor
+            done += len(batch)
+            if progress is not None:
+                progress(_AVERAGING * done / count)
 
-    try:
-        samples = samples_of(releases, factor)
-        rate = releases.record.sample_rate
-        fit = fit_exact(samples, rate, "pair", start, unit=unit, progress=later)
-    except OptobindError:
-        if estimator == "exact":
-            raise
-        return None
+    alone = len(releases.columns) == 1
+    for batch in paired_batches(watched()) if alone else watched():
+        accumulator.add(batch)
+    return accumulator.estimate()
+
+
+@dataclass(frozen=True)
+class _Exact:
+    """The exact fit of releases, begun where the transitions end."""
+
+    releases: Releases
+    factor: NDArray[np.float64]
+    unit: str
+    detection: Mapping[str, Known]
+    block: int | None
+    progress: Progress | None
+
+    def _later(self, share: float) -> None:
+        if self.progress is not None:
+            self.progress(_AVERAGING + (1.0 - _AVERAGING) * share)
+
+    def fit(self, start: FitResult, estimator: Estimator) -> FitResult | None:
+        """Fit; None where that fails and is not asked for."""
+        model: Literal["single", "pair"] = "pair" if len(self.releases.columns) == 2 else "single"
+        rate = self.releases.record.sample_rate
+        try:
+            samples = samples_of(self.releases, self.factor)
+            fit = fit_exact(
+                samples, rate, model, start, detection=self.detection, unit=self.unit,
+                progress=self._later,
+            )  # fmt: skip
+            if self.block is not None:
+                fit = blocked(self.releases, self.factor, rate, fit, self.block, self.detection)
+        except OptobindError:
+            if estimator == "exact":
+                raise
+            return None
+        return _compared(fit, start)
+
+
+def _compared(fit: FitResult, start: FitResult) -> FitResult:
+    """Add how far the exact estimate lies from the transitions."""
     agreement = distance_p_value(fit, start)
     said = (
         ()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..acquisition.records.record import Ranges, Record
 from ..models.errors import InputError
 from ..models.inference.reheating.samples import line_frequencies
+from ..models.inference.reheating.single import paired
 from ..models.repetitions import Onset, amplitudes, lost_repetitions, onset_of, outliers
 from ..models.soundness import SampleWatch
 
@@ -63,7 +64,7 @@ def sound_releases(
     names = [record.names[column] for column in columns]
     probe = ranges[:: max(1, len(ranges) // _PROBE)]
     samples = np.concatenate(list(record.released_batches(columns, probe)))
-    lines = line_frequencies(samples, record.sample_rate, band)
+    lines = _lines(samples, record.sample_rate, band)
     length = int(ranges.lengths[0])
     period = 2.0 * math.pi * record.sample_rate / min(lines)
     windows = max(1, min(_WINDOWS, int(length / (_PERIODS * period))))
@@ -86,6 +87,15 @@ def sound_releases(
         ranges = Ranges(ranges.array[~left])
     onset, size = _onset(record, ranges, columns, lines, period)
     return ranges, (*said, *_words(onset, size, record))
+
+
+def _lines(
+    samples: NDArray[np.float64], sample_rate: float, band: tuple[float, float] | None
+) -> list[float]:
+    """Line of each channel, rad/s; releases of one particle are looked at two by two."""
+    if samples.shape[2] == 1:
+        return [float(np.mean(line_frequencies(paired(samples), sample_rate, band)))]
+    return list(line_frequencies(samples, sample_rate, band))
 
 
 def _left_out(

@@ -6,36 +6,32 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ..acquisition.csd import CsdEstimator
 from ..acquisition.records.record import Record
 from ..models.errors import InputError
 from ..models.inference.convention import in_quanta, own_scale
 from ..models.inference.result import FitResult
-from ..models.inference.spectral.choose import choose_band, choose_segment
+from ..models.inference.spectral.choose import choose_band
 from ..models.inference.spectral.fits import fit_pair, fit_single
 from ..models.soundness import same_signal
 from ..models.spectra import CsdEstimate
+from .averaging import probe_of, sound_csd
 from .choice import Progress, check_band, with_input
-from .detection import Ranges, corrected, delay_warning, notched, tone_warning, without_ranges
+from .detection import Ranges, corrected, delay_warning, tone_warning, without_ranges
 from .quanta import csd_in_quanta
 from .rig_check import overdamped
-from .survey import SteadySurvey, tones_beside, without_stretches
+from .steady import exact_spectrum, is_narrow
+from .survey import tones_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["SpectrumAnalysis", "analyse_spectrum", "average_spectra"]
+__all__ = ["SpectrumAnalysis", "SpectrumEstimator", "analyse_spectrum"]
 
-# The segment is chosen from so many samples at most: lines show in less.
-_PROBE_SAMPLES = 1 << 22
+SpectrumEstimator = Literal["wishart", "exact"]
+
 # One segment alone is fitted when a line is narrower than its bins, as in high vacuum; of a record
 # shorter than this it says nothing that is worth an error bar.
 _SHORTEST_ALONE = 4096
-# Looks at a record: what is held or copied, then what the line does, each left out before the next.
-_MOST_PASSES = 3
 
 
 @dataclass(frozen=True)
@@ -85,6 +81,7 @@ def analyse_spectrum(
     exclude: Ranges = (),
     delay: float | None = None,
     mixing: tuple[float, float] | None = None,
+    estimator: SpectrumEstimator | None = None,
     progress: Progress | None = None,
 ) -> SpectrumAnalysis:
     """Estimate and fit the spectra of a record's steady stretches, in bounded memory.
@@ -108,6 +105,10 @@ def analyse_spectrum(
         record tells of its channels.
     mixing : (float, float), optional
         Known cross-talk of two detectors, T_12 and T_21 of y = Tz.
+    estimator : {"wishart", "exact"}, optional
+        "wishart" fits averaged spectra, "exact" the Fourier coefficients of whole stretches, ends
+        included: errors hold for lines of any width, and a line narrower than a bin costs nothing.
+        By default the exact one where a line is narrower than 1.5 bins of the longest segment.
     progress : callable, optional
         Called with the share of the samples that were averaged, 0 … 1.
 
@@ -132,10 +133,44 @@ def analyse_spectrum(
     pair fit
     >>> figure = ob.spectrum_figure(analysis.csd, analysis.result)
     """
+    if estimator not in (None, "wishart", "exact"):
+        raise InputError(f"unknown estimator {estimator!r}; known: wishart, exact")
     chosen, model = _choose(record, channels, model)
     check_band(band, record.sample_rate)
-    csd, record, found = _sound_csd(record, chosen, segment, band, exclude, progress)
-    if model == "pair" and same_signal(csd):
+    csd, record, found = sound_csd(record, chosen, segment, band, exclude, progress)
+    _require_spectrum(csd, record, segment)
+    csd = without_ranges(corrected(csd, record, chosen, delay, mixing), exclude)
+    used = choose_band(csd) if band is None else band
+    masses = record.masses_of(chosen) if record.unit == "m" else None
+    if model == "pair":
+        pair_masses = None if masses is None else (masses[0], masses[1])
+        result = fit_pair(csd, band=used, masses=pair_masses)
+        said = delay_warning(csd, used, result, pair_masses)
+    else:
+        result, said = fit_single(csd, band=used), ()
+    known = _Known(exclude, delay, mixing)
+    if estimator == "exact" or (estimator is None and segment is None and _is_coarse(csd, result)):
+        result, more = _exact(record, chosen, used, result, known, masses, estimator)
+        said += more
+    said += tone_warning(result, record.steady().samples / record.sample_rate)
+    said += overdamped(result)
+    said += tones_beside(probe_of(record, chosen), record, chosen, used, tuple(exclude), result)
+    if masses is not None:
+        result = in_quanta(result, masses)
+        csd = csd_in_quanta(csd, masses, own_scale(result))
+    result = replace(
+        result,
+        warnings=(*found, *said, *result.warnings),
+        input={**result.input, **known.provenance()},
+    )
+    if channels is None:
+        result = _with_choice(result, record, chosen)
+    return SpectrumAnalysis(csd, with_input(result, record, chosen))
+
+
+def _require_spectrum(csd: CsdEstimate, record: Record, segment: int | None) -> None:
+    """Refuse one signal in both channels, and too few averages."""
+    if csd.channels == 2 and same_signal(csd):
         raise InputError(
             f"both channels of {record.path} hold the same signal (coherence 1): choose the two "
             "detectors, or fit one of them, --model single --channels 0"
@@ -150,43 +185,53 @@ def analyse_spectrum(
             f"too few averages: {record.path} holds {record.longest()} samples, which give 1 "
             f"segment; at least {_SHORTEST_ALONE} samples are needed, or a shorter --segment"
         )
-    csd = without_ranges(corrected(csd, record, chosen, delay, mixing), exclude)
-    used = choose_band(csd) if band is None else band
-    masses = record.masses_of(chosen) if record.unit == "m" else None
-    if model == "pair":
-        pair_masses = None if masses is None else (masses[0], masses[1])
-        result = fit_pair(csd, band=used, masses=pair_masses)
-        said = delay_warning(csd, used, result, pair_masses)
-    else:
-        result, said = fit_single(csd, band=used), ()
-    said += tone_warning(result, record.steady().samples / record.sample_rate)
-    said += overdamped(result)
-    said += tones_beside(_probe(record, chosen), record, chosen, used, tuple(exclude), result)
-    if masses is not None:
-        result = in_quanta(result, masses)
-        csd = csd_in_quanta(csd, masses, own_scale(result))
-    result = replace(
-        result,
-        warnings=(*found, *said, *result.warnings),
-        input={**result.input, **_taken_off(exclude, delay, mixing)},
-    )
-    if channels is None:
-        result = _with_choice(result, record, chosen)
-    return SpectrumAnalysis(csd, with_input(result, record, chosen))
 
 
-def _taken_off(
-    exclude: Ranges, delay: float | None, mixing: tuple[float, float] | None
-) -> dict[str, Any]:
-    """What was taken off the data, for the provenance; nothing where nothing was."""
-    known: dict[str, Any] = {}
-    if exclude:
-        known["exclude"] = [list(pair) for pair in exclude]
-    if delay is not None:
-        known["delay"] = delay
-    if mixing is not None:
-        known["mixing"] = list(mixing)
-    return known
+def _is_coarse(csd: CsdEstimate, result: FitResult) -> bool:
+    """Whether nothing was averaged, or a line is narrower than 1.5 bins."""
+    return csd.averages < 2 or is_narrow(result, csd.bin_width)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is taken off the data."""
+
+    exclude: Ranges
+    delay: float | None
+    mixing: tuple[float, float] | None
+
+    def provenance(self) -> dict[str, Any]:
+        """For the result's input; nothing where nothing was taken off."""
+        known: dict[str, Any] = {}
+        if self.exclude:
+            known["exclude"] = [list(pair) for pair in self.exclude]
+        if self.delay is not None:
+            known["delay"] = self.delay
+        if self.mixing is not None:
+            known["mixing"] = list(self.mixing)
+        return known
+
+
+def _exact(
+    record: Record,
+    columns: tuple[int, ...],
+    band: tuple[float, float],
+    start: FitResult,
+    known: _Known,
+    masses: tuple[float, ...] | None,
+    estimator: SpectrumEstimator | None,
+) -> tuple[FitResult, tuple[str, ...]]:
+    """The exact fit; where it was not asked for and cannot be made, the start and the reason."""
+    try:
+        found = exact_spectrum(
+            record, columns, band, start, exclude=known.exclude, delay=known.delay,
+            mixing=known.mixing, masses=masses,
+        )  # fmt: skip
+    except InputError as error:
+        if estimator == "exact":
+            raise
+        return start, (f"no exact fit of a line narrower than its bins: {error}",)
+    return found, ()
 
 
 def _choose(
@@ -207,102 +252,6 @@ def _choose(
             f"({', '.join(record.names)})"
         )
     return chosen, model
-
-
-def _sound_csd(
-    record: Record,
-    columns: tuple[int, ...],
-    segment: int | None,
-    band: tuple[float, float] | None,
-    exclude: Ranges,
-    progress: Progress | None,
-) -> tuple[CsdEstimate, Record, tuple[str, ...]]:
-    """Average what is sound of a record; the rest is left out, and said."""
-    left_out: tuple[str, ...] = ()
-    for _ in range(_MOST_PASSES):
-        size = _segment(record, columns, segment, band, exclude)
-        survey = SteadySurvey(record, columns, _probe(record, columns), size, band)
-        csd = _estimate_csd(record, columns, size, survey, progress)
-        bad, why, said = survey.result()
-        if not len(bad):
-            return csd, record, (*left_out, *said)
-        left_out += why
-        record = without_stretches(record, bad, left_out)
-    size = _segment(record, columns, segment, band, exclude)
-    return _estimate_csd(record, columns, size, None, progress), record, left_out
-
-
-def average_spectra(record: Record, channels: Sequence[int] | None = None) -> CsdEstimate:
-    """Average the spectra of what is sound of a record, without a fit.
-
-    Parameters
-    ----------
-    record : Record
-        From :func:`optobind.open_record`.
-    channels : sequence of int, optional
-        Columns; out-of-loop detectors by default.
-    """
-    columns = record.check_columns(record.usual if channels is None else channels)
-    return _sound_csd(record, columns, None, None, (), None)[0]
-
-
-def _probe(record: Record, columns: tuple[int, ...]) -> NDArray[np.float64]:
-    """Samples in the unit of the record, from which lines are read."""
-    ranges = record.steady()
-    start, stop = ranges[int(np.argmax(ranges.lengths))]
-    return record.read(start, min(stop, start + _PROBE_SAMPLES), columns)
-
-
-def _segment(
-    record: Record,
-    columns: tuple[int, ...],
-    segment: int | None,
-    band: tuple[float, float] | None,
-    exclude: Ranges,
-) -> int:
-    """Samples of a segment, chosen if it is not given."""
-    if segment is None:
-        probe = notched(_probe(record, columns), record.sample_rate, exclude)
-        return choose_segment(probe, record.sample_rate, band)
-    if segment > (longest := record.longest()):
-        # Asked before the estimator makes room for such a segment.
-        raise InputError(
-            f"too few samples: a segment of {segment} is longer than the longest steady stretch "
-            f"of {record.path}, {longest} samples"
-        )
-    return segment
-
-
-def _estimate_csd(
-    record: Record,
-    columns: tuple[int, ...],
-    segment: int,
-    survey: SteadySurvey | None,
-    progress: Progress | None,
-) -> CsdEstimate:
-    """Average over all steady stretches, block by block."""
-    total = record.steady().samples
-    estimator = CsdEstimator(
-        len(columns),
-        segment,
-        record.sample_rate,
-        scale=record.scale[list(columns)],
-        unit=record.unit,
-    )
-    done = 0
-    for block in record.steady_blocks(columns):
-        estimator.add(block)
-        if survey is not None:
-            survey.add(block)
-        done += len(block.samples)
-        if progress is not None:
-            progress(done / total)
-    if estimator.rejected:
-        raise InputError(
-            f"{record.path}: samples must be finite, {estimator.rejected} segments hold NaN or "
-            "infinity"
-        )
-    return estimator.estimate()
 
 
 def _with_choice(result: FitResult, record: Record, columns: tuple[int, ...]) -> FitResult:

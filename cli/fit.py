@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..acquisition.records.record import Record
     from ..analysis.reheating import Estimator
+    from ..analysis.spectrum import SpectrumEstimator
 
 __all__ = [
     "ReheatingOptions",
@@ -49,6 +50,7 @@ class SpectrumOptions:
     exclude: tuple[tuple[float, float], ...] = ()
     delay: float | None = None
     mixing: tuple[float, float] | None = None
+    estimator: SpectrumEstimator | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class ReheatingOptions:
     power: float | None = None
     estimator: Estimator = "exact"
     intervals: bool | None = None
+    delay: float | None = None
+    mixing: tuple[float, float] | None = None
+    common_noise: bool = False
+    block: int | None = None
 
 
 def channels_option(text: str | None, record: Record) -> tuple[int, ...] | None:
@@ -99,6 +105,7 @@ def fit_spectrum_file(
             exclude=options.exclude,
             delay=options.delay,
             mixing=options.mixing,
+            estimator=options.estimator,
             progress=progress,
         )
     require_converged(analysis.result)
@@ -140,6 +147,10 @@ def fit_reheating_file(
             release_index=options.release_index,
             channels=columns,
             estimator=options.estimator,
+            delay=options.delay,
+            mixing=options.mixing,
+            common_noise=options.common_noise,
+            block=options.block,
             progress=progress,
         )
     require_converged(analysis.result)

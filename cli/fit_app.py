@@ -22,6 +22,15 @@ from .batch_app import batch_app
 
 __all__ = ["fit_app"]
 
+DelayOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--delay", metavar="TIME", help='Channel 2 after channel 1: s, or "1 us".'),
+]
+MixingOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--mixing", metavar="E[,E]", help="Known cross-talk: 5 %, or T12,T21."),
+]
+
 fit_app = typer.Typer(help="Fit recorded data.", no_args_is_help=False)
 fit_app.add_typer(batch_app, name="batch")
 
@@ -46,13 +55,13 @@ def fit_spectrum(
             "--exclude", metavar="LO HI", help="Frequencies to leave out, such as a tone. Repeats."
         ),
     ] = None,
-    delay: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--delay", metavar="TIME", help='Channel 2 after channel 1: s, or "1 us".'),
-    ] = None,
-    mixing: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--mixing", metavar="E[,E]", help="Known cross-talk: 5 %, or T12,T21."),
+    delay: DelayOption = None,
+    mixing: MixingOption = None,
+    estimator: Annotated[
+        Optional[Literal["wishart", "exact"]],  # noqa: UP045
+        typer.Option(
+            "--estimator", help="wishart: averaged spectra; exact: also for lines under 1.5 bins."
+        ),
     ] = None,
     intervals: IntervalsOption = None,
     key: KeyOption = None,
@@ -82,6 +91,7 @@ def fit_spectrum(
         exclude_option(exclude),
         quantity_option("--delay", delay, "s", signed=True),
         mixing_option(mixing),
+        estimator,
     )
     fit_spectrum_file(files, reading_options(rate, key, columns), options, out, as_json)
 
@@ -126,15 +136,24 @@ def fit_reheating(
         Optional[str],  # noqa: UP045
         typer.Option("--duration", metavar="TIME", help='Length of a release: s, or "2 ms".'),
     ] = None,
+    delay: DelayOption = None,
+    mixing: MixingOption = None,
+    common_noise: Annotated[
+        bool, typer.Option("--common-noise", help="Fit the detectors' common noise, too (exact).")
+    ] = False,
+    block: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--block", metavar="N", help="Constants of their own for every N releases."),
+    ] = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fit what happens after the releases of a pair."""
+    """Fit what happens after the releases of one particle or of a pair."""
     from .output import require_makeable
 
     require_makeable(out)
     from .fit import ReheatingOptions, fit_reheating_file
-    from .options import band_option, quantity_option, reading_options
+    from .options import band_option, mixing_option, quantity_option, reading_options
 
     options = ReheatingOptions(
         band_option(band),
@@ -148,6 +167,10 @@ def fit_reheating(
         power,
         estimator,
         intervals,
+        quantity_option("--delay", delay, "s", signed=True),
+        mixing_option(mixing),
+        common_noise,
+        block,
     )
     fit_reheating_file(files, reading_options(rate, key, columns), options, out, as_json)
 

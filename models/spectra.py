@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
+from .lowpass import response
 
 __all__ = ["CsdEstimate"]
 
@@ -127,6 +128,18 @@ class CsdEstimate:
         tau = np.asarray(delays, dtype=np.float64)
         turn = np.exp(-2j * np.pi * self.frequencies[:, None] * tau)
         return self._with(self.frequencies, self.matrix * turn[:, :, None] * turn.conj()[:, None])
+
+    def unfiltered(self, keeps: NDArray[np.float64]) -> CsdEstimate:
+        """Take off known one-pole low-passes.
+
+        Parameters
+        ----------
+        keeps : ndarray, shape (c,)
+            Of :func:`~.lowpass.keeps_of`.
+        """
+        passed = response(keeps, self.frequencies, self.sample_rate)
+        matrix = self.matrix / (passed[:, :, None] * passed.conj()[:, None])
+        return self._with(self.frequencies, matrix)
 
     def unmixed(self, mixing: NDArray[np.float64]) -> CsdEstimate:
         """Undo a known mixing of the detectors, y = Tz: S = T⁻¹ S_y T⁻ᵀ.

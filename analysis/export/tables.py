@@ -13,8 +13,9 @@ from ...acquisition.records.record import Record
 from ...acquisition.runfile import RunFile
 from ...models.errors import InputError
 from ...models.json_values import json_text
+from ..averaging import average_spectra
 from ..reheating import analyse_reheating
-from ..spectrum import analyse_spectrum, average_spectra
+from ..spectrum import analyse_spectrum
 
 __all__ = ["KINDS", "Column", "Table", "available", "table_of"]
 

@@ -33,12 +33,15 @@ _PANELS = (
     ((2, 3), ("$E_+$", "$E_-$"), (ORANGE, PINK)),
     ((4, 5), ("Re $C$", "Im $C$"), (GREEN, GREY)),
 )
+# One particle: releases stand in pairs, whose halves are shown beside each other.
+_SINGLE = (((0, 1), ("$E$ odd", "$E$ even"), (BLUE, VERMILLION)),)
 
 
 def reheating_figure(estimate: ReheatingEstimate, result: FitResult) -> Figure:
     """Draw reheating curves with their fit.
 
-    The fitted imprecision is taken off E_1, E_2 and E_±. Error bars are those of single points,
+    Of one particle E of every other release is drawn. The fitted imprecision is taken off E_1, E_2
+    and E_±. Error bars are those of single points,
     which correlate along a curve; the residuals below are decorrelated.
 
     Parameters
@@ -65,9 +68,11 @@ def reheating_figure(estimate: ReheatingEstimate, result: FitResult) -> Figure:
     times = view.times / factor
     scale, unit = _energy_unit(estimate, view)
     with style():
-        figure = new_figure(7.3, 4.3)
-        grid = figure.subplots(2, 3, sharex=True, height_ratios=[2.5, 1.0])
-        for column, (rows, names, colors) in enumerate(_PANELS):
+        alone = result.model == "single"
+        panels = _SINGLE if alone else _PANELS
+        figure = new_figure(3.5 if alone else 7.3, 4.3)
+        grid = figure.subplots(2, len(panels), sharex=True, squeeze=False, height_ratios=[2.5, 1.0])
+        for column, (rows, names, colors) in enumerate(panels):
             axes, below = grid[:, column]
             for row, name, color in zip(rows, names, colors, strict=True):
                 _curve(axes, times, view, row, scale, color, name)
@@ -77,9 +82,12 @@ def reheating_figure(estimate: ReheatingEstimate, result: FitResult) -> Figure:
             below.set_xlim(0.0, None)
         grid[1, 0].set_ylabel("residual (σ)")
         grid[0, 0].set_title(
-            f"{estimate.repetitions} releases", loc="right", color=GREY, fontsize=7.0
+            f"{(2 if alone else 1) * estimate.repetitions} releases",
+            loc="right",
+            color=GREY,
+            fontsize=7.0,
         )
-        for letter, axes in zip("abcdef", grid.ravel(), strict=True):
+        for letter, axes in zip("abcdef", grid.ravel(), strict=False):
             panel_letter(axes, letter)
     return figure
 

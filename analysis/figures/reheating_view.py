@@ -12,6 +12,7 @@ from ...models.inference.reheating.covariance import curve_covariance
 from ...models.inference.reheating.estimate import ReheatingEstimate
 from ...models.inference.reheating.fits import predict_reheating
 from ...models.inference.reheating.moments import amplitude_moments
+from ...models.inference.reheating.single import values_of_pair
 from ...models.inference.result import FitResult
 
 __all__ = ["ReheatingView", "reheating_view"]
@@ -56,10 +57,10 @@ class ReheatingView:
 
 def reheating_view(estimate: ReheatingEstimate, result: FitResult) -> ReheatingView:
     """Compare curves with their fit, with the exact covariance at the fitted values."""
-    values = {name: p.value for name, p in result.parameters.items()}
+    values = values_of_pair({name: p.value for name, p in result.parameters.items()})
     gain = estimate.layout.noise_gain
     offset = np.array([gain * values["noise_1"], gain * values["noise_2"], 0.0, 0.0])[:, None]
-    expected = predict_reheating(estimate, result)
+    expected = predict_reheating(estimate, values)
     covariance = _covariance(estimate, values)
     data = _COMBINATIONS @ (estimate.curves() - offset)
     model = _COMBINATIONS @ (expected - offset)

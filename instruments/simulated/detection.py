@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.detection import imprecision_psd, record_noise_std
+from ...models.lowpass import keep_of
 from .kernels import Chain
 from .mechanics import OperatingPoint
 from .settings import DetectorSettings, WorldSettings
@@ -103,7 +104,7 @@ def detection_chain(
         if j is None and gate:
             offset[c] += 0.5 * settings.adc_range
         if detector.bandwidth is not None:
-            keep[c] = math.exp(-2.0 * math.pi * detector.bandwidth / rate)
+            keep[c] = keep_of(detector.bandwidth, rate)
     mixer = np.eye(count)
     if settings.cross_talk:
         size = len(settings.detectors)

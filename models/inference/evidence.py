@@ -229,8 +229,13 @@ def _null(
 
 
 def _count_of(result: FitResult) -> float | None:
-    """Independent complex values that went into the likelihood."""
+    """Independent complex values of a channel that went into the likelihood.
+
+    Of N real samples there are N/2, as a spectrum of all of them has.
+    """
     known = result.statistics
     if "bins" in known and "weight" in known:
         return max(float(known["bins"]) * float(known["weight"]), 1.0)
+    if known.get("estimator") == "exact":
+        return max(0.5 * float(known["samples"]), 1.0)
     return None

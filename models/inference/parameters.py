@@ -150,7 +150,10 @@ STATISTICS = {
     "residual_variance": "variance of whitened residuals, 1 if the model is right",
     "residual_autocorrelation": "correlation of neighbouring residuals, 0 if the model is right",
     "groups": "groups of bins in χ²",
+    "stretches": "steady stretches that were transformed as a whole",
     "iterations": "steps of the optimiser",
+    "blocks": "blocks of releases with constants of their own",
+    "drift_p_value": "probability of a larger scatter of the blocks if nothing drifts",
     "samples": "samples of a channel in the likelihood",
     "agreement_p_value": "probability of a larger distance between the estimators: of curves and "
     "transitions from each other, of exact from transitions",

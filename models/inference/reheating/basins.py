@@ -165,7 +165,7 @@ def search(
         other = _solve(estimate, priors, flat)
         # By the likelihood: in a wrong basin the covariance swells until every χ² looks perfect.
         outcome = min(outcome, other, key=lambda o: (not o.transitions.converged, o.deviance))
-    if outcome.lost and (given is None or not {"omega_1", "omega_2"} & set(given)):
+    if outcome.lost and not _said(given, "omega_1", "omega_2"):
         raise ConvergenceError(_LOST)
     damped = _with_damping(outcome, given)
     if damped is not None and _damping_may_show(outcome, damped):
@@ -250,13 +250,19 @@ def _without_coupling(
 
 def _with_damping(outcome: Outcome, given: lmfit.Parameters | None) -> lmfit.Parameters | None:
     """Third start: gas damping free, unless the user said something about it."""
-    if given is not None and ("gamma_1" in given or "gamma_2" in given):
+    if _said(given, "gamma_1", "gamma_2"):
         return None
     other = outcome.space.at(outcome.space.start)
     estimate = outcome.problem.estimate
     for name in ("gamma_1", "gamma_2"):
-        other[name].set(value=0.02 / float(estimate.times[-1]), vary=True)
+        if not other[name].expr:
+            other[name].set(value=0.02 / float(estimate.times[-1]), vary=True)
     return other
+
+
+def _said(given: lmfit.Parameters | None, *names: str) -> bool:
+    """Whether the user chose one of these, other than to tie it."""
+    return given is not None and any(name in given and not given[name].expr for name in names)
 
 
 def _damping_may_show(outcome: Outcome, damped: lmfit.Parameters) -> bool:
@@ -265,7 +271,8 @@ def _damping_may_show(outcome: Outcome, damped: lmfit.Parameters) -> bool:
         return True
     still = damped.copy()
     for name in ("gamma_1", "gamma_2"):
-        still[name].value = 0.0
+        if not still[name].expr:
+            still[name].value = 0.0
     space = space_of(still)
     estimate, priors = outcome.problem.estimate, outcome.problem.priors
     likelihood = TransitionLikelihood(estimate, priors, space.moving, len(estimate.times))

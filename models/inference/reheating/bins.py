@@ -13,6 +13,7 @@ the window, its image at −ω_ref, fast motion and imprecision need no correcti
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -209,7 +210,9 @@ def _octaves(samples: int, length: int, max_bins: int) -> NDArray[np.int64]:
     return np.array(starts[:max_bins], dtype=np.int64)
 
 
-def demodulate(samples: NDArray[np.floating], layout: BinLayout) -> NDArray[np.complex128]:
+def demodulate(
+    samples: NDArray[np.floating], layout: BinLayout, delays: Sequence[float] = ()
+) -> NDArray[np.complex128]:
     """Return the amplitudes â of every window, repetition and channel.
 
     Parameters
@@ -218,6 +221,8 @@ def demodulate(samples: NDArray[np.floating], layout: BinLayout) -> NDArray[np.c
         Row 0 is the release.
     layout : BinLayout
         Windows; n must reach over them.
+    delays : sequence of float
+        By how much each channel is sampled later, s: it shows a e^{−iωτ}, which is turned back.
 
     Returns
     -------
@@ -230,4 +235,6 @@ def demodulate(samples: NDArray[np.floating], layout: BinLayout) -> NDArray[np.c
     for index, start in enumerate(layout.starts):
         parts = solve[:2] @ samples[:, start : start + layout.length]
         out[:, index] = (parts[:, 0] + 1j * parts[:, 1]) * phase[index]
+    if any(delays):
+        out *= np.exp(1j * layout.omega_ref * np.asarray(delays))
     return out

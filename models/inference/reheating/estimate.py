@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,7 @@ from ...errors import InputError
 from ..parameters import require_unit
 from .bins import MAX_BINS, BinLayout, demodulate, lay_out_bins
 from .noise import band_powers, fit_noise_floor
-from .samples import (
-    best_window,
-    checked_samples,
-    line_frequencies,
-    refined_lines,
-)
+from .samples import best_window, checked_samples, line_frequencies, refined_lines
 from .sums import RepetitionSums
 
 __all__ = [
@@ -149,8 +144,9 @@ class ReheatingAccumulator:
     provenance : mapping, optional
         Kept in the estimate.
     keep : bool
-        Keep the amplitudes of every repetition, 2 kB each, so that single ones can be shown and
-        left out; otherwise their sums alone, so that memory does not grow.
+        Keep the amplitudes of every repetition, 2 kB each, to show and leave out single ones.
+    delays : sequence of float
+        By how much each channel is sampled later than its clock says, s.
     """
 
     def __init__(
@@ -165,6 +161,7 @@ class ReheatingAccumulator:
         unit: str = "quanta",
         provenance: Mapping[str, Any] | None = None,
         keep: bool = True,
+        delays: Sequence[float] = (),
     ) -> None:
         if not (math.isfinite(sample_rate) and sample_rate > 0.0):
             raise InputError(f"sample_rate must be positive, got {sample_rate!r} Hz")
@@ -177,6 +174,7 @@ class ReheatingAccumulator:
         self._lines = (0.0, 0.0)
         self._samples = 0
         self._keep, self._total = keep, 0
+        self._delays = tuple(delays)
         self._sums: RepetitionSums | None = None
         self._amplitudes: list[NDArray[np.complex128]] = []
         self._powers: list[NDArray[np.float64]] = []
@@ -212,7 +210,7 @@ class ReheatingAccumulator:
                 f"got {data.shape[1]}"
             )
         data = data[:, : self._samples]
-        amplitudes = demodulate(data, layout)
+        amplitudes = demodulate(data, layout, self._delays)
         powers = band_powers(data, self._sample_rate, layout.omega_ref)
         self._total += len(data)
         if self._keep:
@@ -358,8 +356,8 @@ def estimate_reheating(
     Raises
     ------
     InputError
-        For a wrong shape, values that are not finite, fewer than 10 repetitions, a release shorter
-        than a few periods or fewer than 4 samples per period.
+        For a wrong shape, values that are not finite, fewer than 10 repetitions, too short a
+        release or fewer than 4 samples per period.
 
     Examples
     --------

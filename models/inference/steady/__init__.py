@@ -1,0 +1,1 @@
+"""Exact likelihood of a band of steady records, and fits by it."""
