@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from multiprocessing import process as processes
 from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 from typing import Any
 
 from ...models.errors import DeviceError
@@ -26,6 +27,7 @@ __all__ = ["GuardianLine"]
 _SPARED = ("SIGINT", "SIGHUP", "SIGQUIT", "SIGTERM")
 _EXIT_SECONDS = 2.0
 _lines: weakref.WeakSet[GuardianLine] = weakref.WeakSet()
+_starting: set[Connection] = set()
 
 
 class GuardianLine:
@@ -60,6 +62,7 @@ class GuardianLine:
         self._over = threading.Event()
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
+        _starting.add(self._pipe)
         self._process = context.Process(
             target=guard, args=(theirs, packed, os.getpid()), name="gate-guardian", daemon=False
         )
@@ -67,6 +70,7 @@ class GuardianLine:
             with _signals_wait():
                 self._process.start()
         except OSError as error:
+            _starting.discard(self._pipe)
             self._pipe.close()
             raise DeviceError(f"the guardian of the gate cannot be started: {error}") from error
         finally:
@@ -76,6 +80,7 @@ class GuardianLine:
         self._listener.start()
         threading.Thread(target=self._beat, name="guardian-beat", daemon=True).start()
         _lines.add(self)
+        _starting.discard(self._pipe)
 
     @property
     def process_id(self) -> int:
@@ -219,7 +224,13 @@ def _signals_wait() -> Iterator[None]:
 
 @atexit.register
 def _hang_up_all() -> None:
-    """Before multiprocessing joins its children: a guardian waits for the end of its pipe."""
+    """Before multiprocessing joins its children: a guardian waits for the end of its pipe.
+
+    A program may end while another thread is starting one.
+    """
+    for pipe in list(_starting):
+        with contextlib.suppress(OSError):
+            pipe.close()
     for line in list(_lines):
         if line.alive:
             line.hang_up()
