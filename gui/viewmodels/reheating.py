@@ -188,10 +188,7 @@ def _parameters(result: FitResult | None, held: HeldPrefixes) -> str:
     from .fit import fit_rows
 
     rows = fit_rows(result, held=held)
-    # No-break spaces keep a value with its unit.
-    return "  ·  ".join(
-        f"{r.symbol} = {r.value} {r.unit}".strip().replace(" ", "\u00a0") for r in rows
-    )
+    return "  ·  ".join(f"{r.symbol} = {r.value} {r.unit}".strip() for r in rows)
 
 
 def _line(t: Floats, curves: Floats | None, row: int) -> Curve:
