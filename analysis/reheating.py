@@ -135,7 +135,8 @@ def analyse_reheating(
         does not matter to the exact estimate; see :func:`blocked`.
     detection : mapping, optional
         What the detectors add besides, for the exact estimator: ``noise_12``, ``mix_12``,
-        ``mix_21``, ``delay_12`` to a value, a value with its standard error, or None where it is fitted.
+        ``mix_21``, ``delay_12`` to a value, a value with its standard error, or None where it is
+        fitted.
     progress : callable, optional
         Called with the share of the work that is done, 0 … 1.
 
