@@ -301,6 +301,8 @@ class GuardedGate(NamedDevice):
                 hand.call(hand.device.connect, _LEAVE_SECONDS)
                 hand.call(lambda: hand.device.set(True), _CALL_SECONDS)
                 closed = bool(hand.call(hand.device.read, _CALL_SECONDS))
+                if closed:  # else its line would stay reserved on a server, for nobody
+                    hand.call(hand.device.disconnect, _CALL_SECONDS)
             except Exception:  # whatever a driver raises; it is tried again
                 closed = False
             finally:

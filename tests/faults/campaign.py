@@ -12,7 +12,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -168,12 +168,21 @@ def run(seed: int, count: int, jobs: int, log: Path | None = None, part: int = 1
     with ProcessPoolExecutor(jobs, mp_context=spawn) as pool:
         waiting = {pool.submit(carry_out, bench, acts, log): bench for bench, acts in parts}
         for done in as_completed(waiting):
-            for one in done.result():
+            for one in _results(done, waiting[done]):
                 found.append(one)
                 _tell(one)
             sys.stderr.write(f"\r{len(found)} faults, {sum(bool(f.wrong) for f in found)} bad ")
             sys.stderr.flush()
     return found
+
+
+def _results(done: Future[list[Found]], bench: Bench) -> list[Found]:
+    """What was found; a laboratory that could not be built is wrong, too, and holds up no other."""
+    try:
+        return done.result()
+    except Exception:
+        wrong = [f"the laboratory broke: {traceback.format_exc()}"]
+        return [Found("broken laboratory", {"bench": asdict(bench)}, wrong, None)]
 
 
 def _tell(one: Found) -> None:

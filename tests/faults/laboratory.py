@@ -18,7 +18,7 @@ from optobind.instruments.virtual.redpitaya_server import serve_redpitaya
 from .proxy import Proxy
 
 _LOOK = 0.002  # s between two looks at the gate
-_CARRIERS = {"rigol-dg1000z": "40 MHz"}  # the others reach 80 MHz
+_CARRIERS = {"rigol-dg1000z": "60 MHz"}  # the others reach 80 MHz
 _FULL_POWERS = {"aa-mdsnc": "0.35 W"}  # an AA makes no less than 0 dBm
 
 

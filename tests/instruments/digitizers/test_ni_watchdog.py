@@ -188,6 +188,22 @@ def test_when_guardian_and_program_stop_the_card_closes_the_gate(serve, gates, c
         gate.disconnect()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_the_line_of_a_guardian_that_was_killed_is_closed_and_free_for_the_next_run(serve, gates):
+    rig = make_rig()
+    server = serve(rig)
+    gate = GuardedGate(gates(server))
+    gate.connect()
+    gate.set(False)
+    os.kill(gate.guardian, signal.SIGKILL)
+    wait_for(lambda: rig.world.gate_closed)
+    wait_for(lambda: not gate.may_be_open)
+    gate.disconnect()
+    other = gates(server)
+    other.connect()
+    assert other.read() is True
+
+
 def wait_for(what, seconds=60.0):
     until = time.monotonic() + seconds
     while not what():
