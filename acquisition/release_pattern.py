@@ -166,7 +166,9 @@ class Cycle:
         found = {}
         if plan.plays_phase:
             turned = np.arange(self.free) * (math.tau * plan.phase_rate / self.rate)
-            phases = _joined((np.full(r.warm, r.turn), r.turn + turned) for r in rows)
+            phases = _joined(
+                (np.full(r.warm, r.turn), np.asarray(r.turn + turned, np.float64)) for r in rows
+            )
             # A modulator reaches one turn, not all of a release: it flies back.
             found[PHASE] = Waveform(0.0, np.mod(phases, math.tau), "rad")
         if plan.plays_power:
