@@ -367,7 +367,7 @@ class _Follower:
             fitted = future.result()
         now = time.monotonic()
         self._warm = fitted if fitted.converged else None
-        if fitted.converged:
+        if fitted.result is not None and fitted.converged:
             self._live.held.note(fitted.result.model, fitted.optimum)
         if self._warm is not None and not fitted.good and now > self._next_search:
             # Perhaps a wrong optimum; but a search takes long, and the model may just not fit.

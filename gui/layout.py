@@ -60,7 +60,7 @@ def apply_preset(window: MainWindow, name: str) -> None:
         _split(window, name)
         _tab_narrow(window, name)
     resize_preset(window, name)
-    QTimer.singleShot(0, lambda: whole_titles(window))
+    QTimer.singleShot(0, window.whole_titles)  # a method: a window that is gone is not asked
 
 
 def _split(window: MainWindow, name: str) -> None:

@@ -219,6 +219,10 @@ class MainWindow(QMainWindow):
             self.use_preset(self.preset)
         self._fresh = False
 
+    def whole_titles(self) -> None:
+        """Have titles of tabbed docks shown whole."""
+        layout.whole_titles(self)
+
     def use_preset(self, name: str) -> None:
         """Arrange the docks as a preset says."""
         self.preset = name

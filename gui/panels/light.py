@@ -107,7 +107,7 @@ class KnobRow:
         except InputError as error:
             self._refuse(str(error), typed)
             return
-        panel.sender.send(
+        panel.light_sender.send(
             f"set {self.title.text()}",
             state,
             python_line(self.name, value),
@@ -139,7 +139,7 @@ class LightPanel(Panel):
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
         self.model = LightModel()
-        self.sender = LightSender(bridge, self.model, self)
+        self.light_sender = LightSender(bridge, self.model, self)
         self.feedback: bool | None = None
         self._limited = False
         grid = QGridLayout()
@@ -189,7 +189,7 @@ class LightPanel(Panel):
         self.model.update(light, self.bridge.status)
         for row in self.rows.values():
             row.refresh()
-        free = self.model.held_by is None and not self.sender.busy
+        free = self.model.held_by is None and not self.light_sender.busy
         self.undo_button.setEnabled(bool(self.model.past) and free)
         self.show_note()
 
@@ -206,10 +206,10 @@ class LightPanel(Panel):
 
     def undo(self) -> None:
         """Set the light of before the last change."""
-        if self.model.held_by is not None or self.sender.busy or not self.model.past:
+        if self.model.held_by is not None or self.light_sender.busy or not self.model.past:
             return
         state = self.model.past.pop()
-        self.sender.send("undo the light", state, f"session.set_light({state!r})")
+        self.light_sender.send("undo the light", state, f"session.set_light({state!r})")
 
     def show_status(self, status: SessionStatus) -> None:
         """Show the feedback gate and the growth rate."""

@@ -177,7 +177,8 @@ class RunPanel(Panel):
 
     def _refused_texts(self) -> str:
         """Commit what has been typed anywhere; say what is refused, "" when nothing is."""
-        edits = self.window().findChildren(QuantityEdit)
+        window = self.window() or self
+        edits = window.findChildren(QuantityEdit)
         refused = [edit for edit in edits if edit.pending and not edit.settle()]
         if not refused:
             return ""

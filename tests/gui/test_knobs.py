@@ -130,7 +130,7 @@ def test_undo_sets_the_light_of_before(window, panel, session):
 def test_light_that_would_lose_a_particle_asks_first(window, panel, session, answer):
     session.untrapped = NotTrappedError("no equilibrium at 2 mW per tweezer")
     asked = []
-    panel.sender.ask = lambda parent, why: asked.append(why) or answer
+    panel.light_sender.ask = lambda parent, why: asked.append(why) or answer
     panel.rows["total_power"].commit(4e-3)
     for _ in range(3):
         window.bridge.tick()
@@ -153,7 +153,7 @@ def test_while_a_run_holds_the_light_nothing_is_undone(window, panel, session):
 
 def test_a_refused_change_leaves_the_other_knobs_as_they_are(window, panel, session):
     session.light_error = NotTrappedError("no")
-    panel.sender.ask = lambda *_: False
+    panel.light_sender.ask = lambda *_: False
     QTest.keyClick(panel.rows["phi"].slider, Qt.Key.Key_Right)
     window.bridge.tick()
     session.light_error = None

@@ -58,8 +58,8 @@ def test_a_row_keeps_its_unit_from_fit_to_fit():
     held = HeldPrefixes()
     units = [value_with_error(v, 5.0, "Hz", held, "g_a")[1] for v in (950.0, 1003.0, 998.0, 1010.0)]
     assert units == ["Hz"] * 4
-    assert value_with_error(1003.0, 5.0, "Hz", held, "g_a")[0] == "1003 ± 5"
-    assert value_with_error(75e3, 5.0, "Hz", held, "g_a") == ("75.000 ± 0.005", "kHz")
+    assert value_with_error(1003.0, 5.0, "Hz", held, "g_a")[0] == "1003.0 ± 5.0"
+    assert value_with_error(75e3, 5.0, "Hz", held, "g_a") == ("75.0000 ± 0.0050", "kHz")
 
 
 @pytest.mark.slow
