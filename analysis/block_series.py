@@ -225,7 +225,7 @@ def follow_releases(
     >>> import optobind as ob
     >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
     >>> series = ob.follow_releases(record, 20)
-    >>> series.values("D11").min() > 0.0
+    >>> bool(series.values("D11").min() > 0.0)
     True
     """
     whole = analyse_reheating(record, release_index=release_index, channels=channels).result

@@ -36,6 +36,8 @@ __all__ = [
 
 # Samples of all releases for which intervals of the exact likelihood take seconds.
 _QUICK_SAMPLES = 500_000
+# Samples that a Fourier coefficient of a steady fit takes as long as.
+_PER_COEFFICIENT = 300
 
 
 @dataclass(frozen=True)
@@ -190,10 +192,12 @@ def _with_intervals(result: FitResult, wanted: bool | None = None) -> FitResult:
     from ..models.inference.profiles import with_intervals
 
     samples = result.statistics.get("samples", 0)
+    if "stretches" in result.statistics:  # a steady fit reads its coefficients alone
+        samples = _PER_COEFFICIENT * int(result.statistics["bins"])
     many = isinstance(samples, int | float) and samples > _QUICK_SAMPLES
     if wanted is False or (wanted is None and many):
         if wanted is None:
-            warn([f"intervals of {samples:.3g} samples take minutes: --intervals makes them"])
+            warn(["intervals of so many samples take minutes: --intervals makes them"])
         return result
     with progress_bar("intervals") as progress:
         return with_intervals(result, progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,10 +87,12 @@ def allan_deviation(values: Sequence[float] | _Array, interval: float) -> AllanD
         raise InputError(f"the interval must be positive, got {interval!r} s")
     total = np.concatenate([[0.0], np.cumsum(series)])
     widths = 2 ** np.arange(int(np.log2(len(series) // _FEWEST)) + 1)
-    found, errors = [], []
-    for width in widths:
+    found: list[float] = []
+    errors: list[float] = []
+    for width in widths.tolist():
         means = (total[width:] - total[:-width]) / width
         apart = means[width:] - means[:-width]
         found.append(float(np.sqrt(0.5 * np.mean(apart**2))))
-        errors.append(found[-1] / np.sqrt(2.0 * max(len(series) // width - 1, 1)))
-    return AllanDeviation(widths * float(interval), np.array(found), np.array(errors))
+        errors.append(found[-1] / math.sqrt(2.0 * max(len(series) // width - 1, 1)))
+    times = np.asarray(widths * float(interval), dtype=np.float64)
+    return AllanDeviation(times, np.array(found), np.array(errors))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +32,7 @@ def test_a_line_that_nothing_resolves_is_fitted_exactly_by_default(tmp_path):
     result = ob.analyse_spectrum(record, band=(900.0, 1100.0)).result
     assert result.statistics["estimator"] == "exact"
     assert set(result.statistics) <= set(STATISTICS)
+    assert json.loads(json.dumps(result.to_dict()))["statistics"]["samples"] == 5000
     for name, value in NARROW.items():
         assert abs(ob.signed_root(result, name, value)) < 4.0, name
     asked = ob.analyse_spectrum(record, band=(900.0, 1100.0), estimator="wishart").result

@@ -45,7 +45,9 @@ class _Outline:
     @cached_property
     def left(self) -> _Array:
         """(1 + JG)⁻¹."""
-        return np.linalg.inv(np.eye(len(self.gram)) + self.ends.matrix @ self.gram)
+        return np.asarray(
+            np.linalg.inv(np.eye(len(self.gram)) + self.ends.matrix @ self.gram), dtype=np.float64
+        )
 
     @cached_property
     def inner(self) -> _Array:

@@ -144,7 +144,7 @@ def stretches_of(
     InputError
         If no stretch has a bin there, or all together have more than ``MAX_COEFFICIENTS``.
     """
-    wanted = list(lengths)
+    wanted = [int(length) for length in lengths]
     if len(set(wanted)) > _MOST_LENGTHS:
         wanted = [n >> s << s for n in wanted for s in [max(n.bit_length() - 7, 0)]]
     found, total = [], 0
