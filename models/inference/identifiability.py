@@ -286,7 +286,7 @@ def _degenerate(result: FitResult) -> list[Degeneracy]:
 
 def _statements(result: FitResult) -> list[str]:
     """Near lines, dark particles, signs."""
-    found = []
+    found: list[str] = []
     known = {n: p.value for n, p in result.parameters.items()}
     if not set(NAMES["pair"][:9]) <= set(known):
         return found
