@@ -35,7 +35,7 @@ def beyond_rails(x: NDArray[Any], period: float | None) -> tuple[float, float]:
     Returns
     -------
     low, high : float
-        About 0 … 0.3 for an honest extreme, 0.5 and more for a rail.
+        Less than 0.1 for honest extremes that are often reached, 0.15 and more for a rail.
     """
     codes = np.asarray(x, np.float64)
     low, high = float(codes.min()), float(codes.max())

@@ -38,7 +38,7 @@ _WORDS = ((512.0, 64), (16.0, 1024), (0.0, 4096))
 _PROBE = 1 << 17  # samples that are kept for a second look
 # Steps up to which crests that rest at the last code are told from rails by the wave itself, and
 # the share of the samples at the last code that must be missing beyond it.
-_FEW_STEPS, _MISSING = 64.0, 0.4
+_FEW_STEPS, _MISSING = 64.0, 0.12
 _ROW = _HELD // 2
 # So many samples are looked at without a gap, of later blocks one in so many, for rails: that look
 # costs as much as half the spectrum.
