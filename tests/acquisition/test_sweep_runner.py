@@ -19,7 +19,6 @@ from optobind.models.errors import DeviceError, FileError, InputError
 
 from .sweeping import connected, new_sweep, phase_sweep, powers, samples_of, small_rig
 
-
 PLAN = phase_sweep(3, reference_every=3, order="random")
 
 
