@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from ..instruments.protocols import AppliedLight
 from ..instruments.rig import Rig
 from ..models.errors import InputError
-from ..models.inference.result import FitResult
 from ..models.light import TweezerState
 from . import commands, exclusions
 from .apparatus import Listeners
-from .devices import disconnect, remarks_of
+from .devices import disconnect
 from .estimates import RunEstimate, estimate_run
 from .events import Event, EventKind
 from .live import LiveAnalysis
@@ -36,20 +35,10 @@ from .plans import Plan, ReheatingPlan
 from .prediction import LightPrediction
 from .releases import Release
 from .runner import Runner
-from .session_status import DiskLeft, status_of
+from .session_status import DiskLeft
+from .session_views import SessionViews
 from .slots import LogBook
 from .slow_pace import Pace
-from .snapshots import (
-    FitSnapshot,
-    LightPreview,
-    LightSnapshot,
-    LogEntry,
-    ReheatingSnapshot,
-    SessionStatus,
-    SpectrumSnapshot,
-    TraceSnapshot,
-    TrackSnapshot,
-)
 from .stream import Stream
 
 __all__ = ["RELEASE_PHRASE", "Session", "new_run_path"]
@@ -69,7 +58,7 @@ def new_run_path(directory: Path, kind: str) -> Path:
     raise InputError(f"{directory} holds a thousand runs of this second: choose another folder")
 
 
-class Session:
+class Session(SessionViews):
     """An experiment on one rig.
 
     Parameters
@@ -321,80 +310,6 @@ class Session:
         leaving.join(timeout)
         if leaving.is_alive():
             self._log.add("error", f"a device did not disconnect within {timeout:g} s")
-
-    # -- snapshots ------------------------------------------------------------------------------
-
-    def status(self) -> SessionStatus:
-        """Newest state of everything in the status bar."""
-        known = self._runner.state()
-        growth = self._prediction.growth(known.light)
-        live = self._live
-        return status_of(self.rig.mode, known, live.skipped, growth, self._disk, live.basis)
-
-    def trace(self) -> TraceSnapshot | None:
-        """Newest stretch of voltages."""
-        return self._live.trace.get()
-
-    def track(self) -> TrackSnapshot | None:
-        """Newest live trajectories; None while they are switched off or there is no fit."""
-        return self._tracker.snapshot.get()
-
-    def spectrum(self) -> SpectrumSnapshot | None:
-        """Newest averaged cross-spectra."""
-        return self._live.spectrum.get()
-
-    def fit(self) -> FitSnapshot | None:
-        """Newest live fit."""
-        return self._live.fit.get()
-
-    def reheating(self) -> ReheatingSnapshot | None:
-        """Newest reheating curves."""
-        return self._reheating.snapshot.get()
-
-    def prediction(self) -> Mapping[str, float] | None:
-        """Parameters that the pair fit should find at the light read back, rad/s; None if unknown.
-
-        From first principles; computed in the background when the light has changed.
-        """
-        known = self._runner.state()
-        feedback = self.rig.gate is not None and known.gate.closed is not False
-        return self._prediction.at(known.light, feedback)
-
-    def preview(self, light: TweezerState) -> LightPreview | None:
-        """What the rig's model expects of a light before it is set; None if not known yet."""
-        return self._preview.preview(light)
-
-    def light(self) -> LightSnapshot:
-        """Requested light and the light read back."""
-        known = self._runner.state()
-        return LightSnapshot(known.requested, known.applied)
-
-    def take_log(self) -> list[LogEntry]:
-        """Remove and return the new lines of the log."""
-        return self._log.take()
-
-    def take_events(self) -> list[Event]:
-        """Remove and return the new events."""
-        events = []
-        while self._events:
-            events.append(self._events.popleft())
-        return events
-
-    def remarks(self) -> list[str]:
-        """What the user of the connected devices should know, a line each."""
-        return remarks_of(self.rig)
-
-    def slow_troubles(self) -> list[str]:
-        """What is wrong with slow devices (the gauge) at this moment, a line each."""
-        return list(self._runner.state().slow_troubles)
-
-    def slow_summary(self) -> list[str]:
-        """What slow devices left out since the latest run began, a line each; none if nothing."""
-        return list(self._runner.state().slow_summary)
-
-    def fit_history(self) -> list[tuple[float, FitResult]]:
-        """Times (s since epoch) and results of the latest live fits."""
-        return list(self._live.history)
 
     # -- wiring ---------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import contextlib
 import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -31,6 +31,7 @@ from .fit_app import fit_app
 from .instruments_app import instruments_app
 from .plan_app import plan_app
 from .runs_app import add_run_commands
+from .theory_app import add_theory_commands
 
 __all__ = ["app", "invoke"]
 
@@ -49,6 +50,7 @@ app.add_typer(instruments_app, name="instruments")
 app.add_typer(config_app, name="config")
 app.add_typer(plan_app, name="plan")
 add_run_commands(app)
+add_theory_commands(app)
 
 
 def _version(show: bool) -> None:
@@ -195,66 +197,6 @@ def recover(
     from .files import recover_file
 
     recover_file(file)
-
-
-@app.command()
-def couplings(
-    rig: RigOption,
-    settings: SetOption = None,
-    at: Annotated[
-        Literal["equilibrium", "focus"], typer.Option("--at", help="Where to evaluate.")
-    ] = "equilibrium",
-    as_json: JsonOption = False,
-) -> None:
-    """Predict the couplings of a pair from first principles and in the far field."""
-    from .couplings import show_couplings
-
-    show_couplings(rig, settings or [], at, as_json)
-
-
-@app.command()
-def phases(
-    rig: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--rig", help="Shipped rig or a TOML file; ideal constants without."),
-    ] = None,
-    settings: SetOption = None,
-    out: OutOption = None,
-    at: Annotated[
-        Literal["equilibrium", "focus"], typer.Option("--at", help="Where to evaluate.")
-    ] = "equilibrium",
-    grid: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--grid", metavar="N", help="Points a side."),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Draw the phase diagrams of the Letter's Fig. 3, ideal or of a rig."""
-    from .output import require_makeable
-
-    require_makeable(out)
-    from .phases import show_phases
-
-    show_phases(rig, settings or [], out, at, grid, as_json)
-
-
-@app.command()
-def predict(
-    rig: RigOption,
-    settings: SetOption = None,
-    at: Annotated[
-        Literal["equilibrium", "focus"], typer.Option("--at", help="Where to evaluate.")
-    ] = "equilibrium",
-    efficiency: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--efficiency", metavar="ETA", help="Detection efficiency, 1e-6 … 1."),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Predict what an experiment would see: occupations, heating, thresholds."""
-    from .predict import show_prediction
-
-    show_prediction(rig, settings or [], at, efficiency, as_json)
 
 
 @config_app.command("check")

@@ -52,7 +52,8 @@ def amplitudes(
     turn = np.exp(-1j * np.outer(np.arange(size), np.asarray(frequencies)) / sample_rate)
     begin = np.exp(-1j * np.outer(np.arange(windows) * size, np.asarray(frequencies)) / sample_rate)
     mean = used.mean(axis=(1, 2), keepdims=True)
-    return np.einsum("mwsc,sc->mwc", used - mean, turn) * begin / size
+    found: NDArray[np.complex128] = np.einsum("mwsc,sc->mwc", used - mean, turn) * begin / size
+    return found
 
 
 def outliers(amplitude: NDArray[np.complex128]) -> NDArray[np.bool_]:
@@ -188,7 +189,7 @@ def onset_of(energy: NDArray[np.float64], before: int, size: int) -> Onset | Non
     covariance = centred.T @ centred / count / (count - 1.0)
     covariance += 1e-6 * np.trace(covariance) / end * np.eye(end)
     inverse = np.linalg.inv(covariance) * (count - end - 2.0) / (count - 1.0)
-    time = np.arange(end) + 0.5 - before
+    time = np.arange(end, dtype=np.float64) + (0.5 - before)
     places = np.arange(2 * _STEPS, (end - 4) * _STEPS + 1) / _STEPS - before
     fits = [_kinked(mean, time, place, inverse) for place in places]
     chi = np.array([fit[0] for fit in fits])

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ...models.errors import InputError
 from ..release_setting import Setting, require_one_setting
 from .array_source import ArraySource, array_record
-from .record import Ranges, Record, SampleSource
+from .record import Ranges, Record
+from .source import SampleSource
 
 __all__ = ["joined_record"]
 

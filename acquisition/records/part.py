@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import InputError
-from .record import Ranges, Record, SampleSource
+from .record import Ranges, Record
+from .source import SampleSource
 
 __all__ = ["blocks_of", "part_of"]
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...models.blocks import Block, BlockStatus
 from ...models.errors import FileError, InputError
-from ...models.inference.notebook import package
 from ..ranges import Ranges
 from ..release_setting import Setting
 from ..worth import RunWorth
+from . import labelled
+from .source import SampleSource
 
-__all__ = ["Ranges", "Record", "SampleSource", "checked_rate"]
+__all__ = ["Ranges", "Record", "checked_rate"]
 
 _BLOCK_ROWS = 1 << 16
 # Samples of all channels that one batch of releases holds at most: 32 MB as float64.
@@ -27,49 +27,6 @@ _BATCH_VALUES = 1 << 22
 # Times the samples of a batch that are read at most to have them in one piece.
 _MOST_BETWEEN = 4
 _SLOWEST, _FASTEST = 0.1, 1e12  # Hz
-
-
-class SampleSource(Protocol):
-    """Where the samples of a record lie: a run file that is read on demand, or an array."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the stored samples."""
-        ...
-
-    @property
-    def jumps(self) -> bool:
-        """Whether the indices between two ranges are of samples that are missing."""
-        ...
-
-    @property
-    def release_index(self) -> int | None:
-        """First sample of each repetition with feedback off, where the file states it."""
-        ...
-
-    def recorded(self) -> Ranges:
-        """Everything recorded, in order."""
-        ...
-
-    def steady(self) -> Ranges:
-        """What may be read as a steady record; raises InputError if there is none."""
-        ...
-
-    def releases(self, release_index: int | None) -> Ranges:
-        """Usable stretches with feedback off; raises InputError if there are none."""
-        ...
-
-    def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
-        """Stored values of a range within one stretch, shape (stop − start, columns)."""
-        ...
-
-    def held(self) -> AbstractContextManager[object]:
-        """Keep the file open meanwhile."""
-        ...
-
-    def close(self) -> None:
-        """Close the file."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -234,36 +191,14 @@ class Record:
         InputError
             If xarray is not installed (extra ``tables``), or the range lies in several stretches.
         """
-        xarray = package("xarray")
-        low, high = self._one_stretch(start, stop)
-        values = self.read(low, high)
-        time = ("time", np.arange(low, high) / self.sample_rate, {"units": "s"})
-        data = {n: ("time", values[:, j], {"units": self.unit}) for j, n in enumerate(self.names)}
-        about = {"source": self.path.name, "sample_rate": self.sample_rate, "unit": self.unit}
-        return xarray.Dataset(data, coords={"time": time}, attrs=about)
+        return labelled.to_xarray(self, start, stop)
 
     def to_pandas(self, start: int | None = None, stop: int | None = None) -> Any:
         """Return samples as a ``pandas.DataFrame`` by time (s); units are in ``attrs``.
 
         Parameters and errors as of :meth:`to_xarray`.
         """
-        low, high = self._one_stretch(start, stop)
-        pandas = package("pandas")
-        time = pandas.Index(np.arange(low, high) / self.sample_rate, name="time (s)")
-        frame = pandas.DataFrame(self.read(low, high), index=time, columns=list(self.names))
-        frame.attrs.update(unit=self.unit, sample_rate=self.sample_rate, source=self.path.name)
-        return frame
-
-    def _one_stretch(self, start: int | None, stop: int | None) -> tuple[int, int]:
-        """Range of samples that is asked for."""
-        ranges = self.recorded()
-        if (start is None or stop is None) and len(ranges) != 1:
-            raise InputError(
-                f"{self.path} holds {len(ranges)} stretches: give start and stop within one of "
-                "record.recorded()"
-            )
-        low, high = ranges[0]
-        return low if start is None else start, high if stop is None else stop
+        return labelled.to_pandas(self, start, stop)
 
     def recorded(self) -> Ranges:
         """Return the ranges of sample indices that hold everything recorded."""

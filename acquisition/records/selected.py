@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import InputError
-from .record import Ranges, Record, SampleSource
+from .record import Ranges, Record
+from .source import SampleSource
 
 __all__ = ["ChosenSource", "SelectedSource", "with_steady"]
 

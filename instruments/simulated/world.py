@@ -397,5 +397,4 @@ class SimulatedWorld(Stage):
 
 
 def _switch_generator(seed: int) -> np.random.Generator:
-    """Generator of the gate's jitter."""
     return np.random.default_rng((seed, _SWITCH_STREAM))
