@@ -208,7 +208,7 @@ class Frame:
         p, others = jacobian.shape[1] - _RECORD - 1 - _LIGHT, self.slots.others[i]
         places, kept = self._places(i, p)
         names = self.names[i]
-        rows = [SEEN.index(n) for n in names if n in SEEN]
+        rows = np.array([SEEN.index(n) for n in names if n in SEEN])
         chain = np.zeros((len(names), len(places) + len(others)))
         chain[: len(rows), : len(kept)] = jacobian[np.ix_(rows, kept)]
         chain[len(rows) :, len(kept) :] = np.eye(len(others))
