@@ -152,7 +152,7 @@ def fit_global(
         Wavelength and optics; those of the first run file's rig by default.
     share : sequence of str, optional
         What is shared and fitted besides G: "kd", "phase", "equilibria", "lines", "mixing",
-        "gains", "delay", "power". By default what the records can tell.
+        "gains", "delay", "common", "power". By default what the records can tell.
     block : int, optional
         Repetitions of a block of releases with a drift of φ of its own.
     delay : float, optional

@@ -185,7 +185,7 @@ def fit_global(
         typer.Option(
             "--share",
             metavar="A,B",
-            help="Fitted besides G: kd, phase, equilibria, lines, mixing, gains, delay, power.",
+            help="Besides G: kd, phase, equilibria, lines, mixing, gains, delay, common, power.",
         ),
     ] = None,
     block: Annotated[

@@ -98,10 +98,13 @@ def _unmixed(
     analysis: GlobalAnalysis, one: Measured
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """g_r, g_a, Re D_12 of a record with the detectors' mixing taken off, and their errors."""
-    m12, m21, first, second, _ = (analysis.result.value(n) for n in DETECTION)
+    m12, m21, first, second, _, common = (analysis.result.value(n) for n in DETECTION)
     det = first * second - m12 * m21
     back = (-m12 / det, -m21 / det, second / det, first / det)
-    motion = Motion(*(np.array([one.result.value(n)]) for n in _RATES))
+    common = common if one.result.model == "pair" else 0.0
+    motion = Motion(
+        *(np.array([one.result.value(n) - (common if n == "re_D12" else 0.0)]) for n in _RATES)
+    )
     plain = mixed(motion, back)[0]
     errors = [one.result.stderr(n) or 0.0 for n in _SHOWN]
     return plain[[_RATES.index(n) for n in _SHOWN]], np.array(errors)

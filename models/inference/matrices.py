@@ -77,6 +77,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         "gain_1",
         "gain_2",
         "delay_12",
+        "common_D",
     ),
 }
 """Parameters of every fit, in the order of its values and covariance; "detection" are those that an

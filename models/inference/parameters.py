@@ -118,6 +118,7 @@ def _table() -> dict[str, Parameter]:
         Parameter("delay_12", "τ₂−τ₁", r"$\tau_2-\tau_1$", "delay"),
         Parameter("gain_1", "T₁₁", "$T_{11}$", "number", positive=True),
         Parameter("gain_2", "T₂₂", "$T_{22}$", "number", positive=True),
+        Parameter("common_D", "D_c", "$D_c$", "diffusion", both),
         Parameter("G", "G", "$G$", "coupling", positive=True),
         Parameter("kd_0", "kd₀", "$kd_0$", "phase"),
         Parameter("phi_0", "φ₀", r"$\varphi_0$", "phase"),

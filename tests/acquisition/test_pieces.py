@@ -34,7 +34,7 @@ def test_steady_and_both_phases_are_pieces_of_their_light(record: ob.Record) -> 
     assert turned.state.relative_phase - plain.state.relative_phase == pytest.approx(math.pi)
     assert plain.state.separation == pytest.approx(2.45e-6, abs=1e-10)
     assert len(plain.record.releases()) == len(turned.record.releases()) == 20
-    assert plain.group == turned.group != plain.name
+    assert plain.group == turned.group != turned.name
     assert steady.pressure == pytest.approx(1e-6, rel=0.1)
     with pytest.raises(ob.InputError, match="no releases in this part"):
         steady.record.releases()

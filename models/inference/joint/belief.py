@@ -155,18 +155,18 @@ class Belief:
             Some of g_r, g_a, re_D12, omega_1, omega_2.
         """
         rows = [FORESEEN.index(n) for n in names]
-        noise = np.linalg.inv(covariance + self._lacking[np.ix_(rows, rows)])
+        noise = _inverse(covariance + self._lacking[np.ix_(rows, rows)])
         record = _Record(setting, np.asarray(measured, np.float64), noise, tuple(rows))
         first = self.first if self.first is not None else self
         learnt = replace(self, records=(*self.records, record), first=first)
         values, information = learnt.maximum()
-        return replace(learnt, values=values, covariance=np.linalg.inv(information))
+        return replace(learnt, values=values, covariance=_inverse(information))
 
     def maximum(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Values (7,) where all records and what was known first agree best; information (p, p)."""
         first = self.first or self
         places = [LAW.index(n) for n in self.names]
-        prior = np.linalg.inv(first.covariance)
+        prior = _inverse(first.covariance)
         kept, damping, best = self.values.copy(), 0.0, np.inf
         values, information, slope = kept, prior, np.zeros(len(places))
         for _ in range(_ITERATIONS):
@@ -197,3 +197,7 @@ class Belief:
             bend += j.T @ record.precision @ j
             rise += j.T @ record.precision @ apart
         return cost, bend, rise
+
+
+def _inverse(matrix: _Array) -> _Array:
+    return np.asarray(np.linalg.inv(matrix), np.float64)

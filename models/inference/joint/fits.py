@@ -39,6 +39,7 @@ SHARES: dict[str, tuple[str, ...]] = {
     "mixing": ("mix_12", "mix_21"),
     "gains": ("gain_1", "gain_2"),
     "delay": ("delay_12",),
+    "common": ("common_D",),
     "power": ("omega_slope",),
 }
 """What records may share besides G, by name: its parameters. What is not shared stays at its
@@ -190,8 +191,9 @@ def fit_joint(measured: Sequence[Measured], law: PairLaw, options: JointOptions)
             options.phase_drift,
         )
         likelihood = JointLikelihood(
-            law, settings, parts, _groups(measured), tolerances, priors, [m.raw for m in measured]
-        )
+            law, settings, parts, _groups(measured), tolerances, priors,
+            [m.raw for m in measured], [m.result.model == "pair" for m in measured],
+        )  # fmt: skip
         starts = (
             scanned_starts(law, settings, plain, tolerances, options.distance_error, shared)
             if best is None
@@ -229,6 +231,8 @@ def _shared(
         phases = {round(math.remainder(s.phi, math.tau), 2) for s in settings}
         if reversed_pairs(settings) or len(phases) >= _LEAST_PHASES:
             names |= set(SHARES["mixing"])
+            if any(m.result.model == "pair" for m in measured):
+                names |= set(SHARES["common"])
         else:
             said.append(
                 "no two records at φ and φ + π, and fewer than three phases: cross-talk of the "

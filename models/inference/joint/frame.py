@@ -74,6 +74,7 @@ class Frame:
     names: tuple[tuple[str, ...], ...]
     starts: tuple[_Array, ...]
     raw: NDArray[np.bool_]
+    steady: NDArray[np.bool_]
     size: int
 
     @classmethod
@@ -85,6 +86,7 @@ class Frame:
         groups: Sequence[int],
         tolerances: Tolerances,
         raw: Sequence[bool] = (),
+        steady: Sequence[bool] = (),
     ) -> Frame:
         """Lay out the parameters of these records."""
         n = len(parts)
@@ -107,7 +109,7 @@ class Frame:
             tuple(settings[i] for i in first), light_of, count,
             _Slots(record, tuple(others), turn, light),
             tuple(part.names for part in parts), tuple(part.start for part in parts),
-            np.array(raw or [False] * n), at + len(keys) * _LIGHT,
+            np.array(raw or [False] * n), np.array(steady or [False] * n), at + len(keys) * _LIGHT,
         )  # fmt: skip
 
     @property
@@ -159,8 +161,9 @@ class Frame:
             own[..., self.slots.record[:, 3]],
             np.where(self.raw, raw, 1.0) * (law.re_D12 + t.coupling * light[..., 2]),
         )
-        m12, m21, one, two, delay = (values[..., len(LAW) + j, None] for j in range(5))
+        m12, m21, one, two, delay, common = (values[..., len(LAW) + j, None] for j in range(6))
         found = mixed(motion, (m12, m21, one, two))
+        found[..., 6] += np.where(self.steady, common, 0.0)
         late = np.broadcast_to(delay, found.shape[:-1])[..., None]
         foreseen = np.stack([law.omega_1, law.omega_2], axis=-1) + t.line * light[..., 3:]
         return np.concatenate([found, late], axis=-1), (own_lines - foreseen) / t.jitter
@@ -205,7 +208,7 @@ class Frame:
         p, others = jacobian.shape[1] - _RECORD - 1 - _LIGHT, self.slots.others[i]
         places, kept = self._places(i, p)
         names = self.names[i]
-        rows = [SEEN.index(n) for n in names if n in SEEN]
+        rows = np.array([SEEN.index(n) for n in names if n in SEEN])
         chain = np.zeros((len(names), len(places) + len(others)))
         chain[: len(rows), : len(kept)] = jacobian[np.ix_(rows, kept)]
         chain[len(rows) :, len(kept) :] = np.eye(len(others))

@@ -82,6 +82,8 @@ class JointLikelihood:
         What is known of shared parameters: value and standard error.
     raw : sequence of bool
         Which records were in quanta of ω before they were fitted.
+    steady : sequence of bool
+        Which were taken with feedback on, whose noise may be common to both particles.
     """
 
     def __init__(
@@ -93,8 +95,9 @@ class JointLikelihood:
         tolerances: Tolerances,
         priors: Mapping[str, tuple[float, float]],
         raw: Sequence[bool] = (),
+        steady: Sequence[bool] = (),
     ) -> None:
-        self.frame = Frame.of(law, settings, parts, groups, tolerances, raw)
+        self.frame = Frame.of(law, settings, parts, groups, tolerances, raw, steady)
         self.parts, self.priors = tuple(parts), dict(priors)
         self._last = self.frame.start()
 

@@ -20,7 +20,8 @@ __all__ = ["DETECTION", "SEEN", "Motion", "mixed"]
 _Array = NDArray[np.float64]
 
 DETECTION = NAMES["global"][7:]
-"""Parameters of the detectors, shared by all records: T, and the delay of channel 2."""
+"""Parameters of the detectors, shared by all records: T, the delay of channel 2, and what feedback
+that sees both particles, or common noise, adds to Re D_12 of steady records: it does not flip."""
 
 SEEN = ("omega_1", "omega_2", "g_r", "g_a", "D11", "D22", "re_D12", "delay_12")
 """Parameters of single fits that a global fit explains."""

@@ -32,7 +32,7 @@ def pull(fit: JointFit, name: str, truth: float) -> float:
 
 
 def truths() -> dict[str, float]:
-    return {**TRUTH, "mix_12": 0.05, "mix_21": 0.05}
+    return {**TRUTH, "mix_12": 0.05, "mix_21": 0.05, "common_D": 0.0}
 
 
 def test_exact_records_give_the_law_back_exactly() -> None:
