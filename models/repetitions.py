@@ -52,7 +52,7 @@ def amplitudes(
     turn = np.exp(-1j * np.outer(np.arange(size), np.asarray(frequencies)) / sample_rate)
     begin = np.exp(-1j * np.outer(np.arange(windows) * size, np.asarray(frequencies)) / sample_rate)
     mean = used.mean(axis=(1, 2), keepdims=True)
-    return np.einsum("mwsc,sc->mwc", used - mean, turn) * begin / size
+    return np.asarray(np.einsum("mwsc,sc->mwc", used - mean, turn) * begin / size, np.complex128)
 
 
 def outliers(amplitude: NDArray[np.complex128]) -> NDArray[np.bool_]:
@@ -184,11 +184,12 @@ def onset_of(energy: NDArray[np.float64], before: int, size: int) -> Onset | Non
     mean = energy.mean(axis=0)
     end = int(np.argmax(mean)) + 1
     end = windows if end < before + 6 else max(end, before + 6)
-    mean, centred = mean[:end], energy[:, :end] - mean[:end]
+    mean = np.asarray(mean[:end], np.float64)
+    centred = energy[:, :end] - mean
     covariance = centred.T @ centred / count / (count - 1.0)
     covariance += 1e-6 * np.trace(covariance) / end * np.eye(end)
     inverse = np.linalg.inv(covariance) * (count - end - 2.0) / (count - 1.0)
-    time = np.arange(end) + 0.5 - before
+    time = np.arange(end, dtype=np.float64) + (0.5 - before)
     places = np.arange(2 * _STEPS, (end - 4) * _STEPS + 1) / _STEPS - before
     fits = [_kinked(mean, time, place, inverse) for place in places]
     chi = np.array([fit[0] for fit in fits])
