@@ -73,7 +73,8 @@ def _signs(result: FitResult, expected: Mapping[str, float]) -> tuple[str, ...]:
     """A detector whose polarity is reversed, by the signs of all couplings."""
     known = {name: expected[name] for name in _COUPLINGS if name in expected}
     largest = max(map(abs, known.values()), default=0.0)
-    agree, against = [], []
+    agree: list[str] = []
+    against: list[str] = []
     for name, value in known.items():
         if name not in result.parameters or abs(value) < _SMALL * largest:
             continue

@@ -185,7 +185,8 @@ def onset_of(energy: NDArray[np.float64], before: int, size: int) -> Onset | Non
     mean = energy.mean(axis=0)
     end = int(np.argmax(mean)) + 1
     end = windows if end < before + 6 else max(end, before + 6)
-    mean, centred = mean[:end], energy[:, :end] - mean[:end]
+    mean = np.asarray(mean[:end], np.float64)
+    centred = energy[:, :end] - mean
     covariance = centred.T @ centred / count / (count - 1.0)
     covariance += 1e-6 * np.trace(covariance) / end * np.eye(end)
     inverse = np.linalg.inv(covariance) * (count - end - 2.0) / (count - 1.0)
