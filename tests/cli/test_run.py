@@ -124,7 +124,7 @@ def test_unstable_light_is_refused_unless_allowed(optobind, tmp_path):
         (["devices.digitizer.driver=replay"], "devices.digitizer"),
         (["detectors.1.particle=2"], "there are 2, counted from 0"),
         (["plan.durations=1 s"], "--set plan.durations: unknown key"),
-        (["plan.kind=sweep"], "known: monitor, reheating, sequence"),
+        (["plan.kind=scan"], "known: monitor, reheating, sequence"),
         (["tweezers.0.power=1 uW"], "no equilibrium"),
         (["gas.pressure=-1 mbar"], "gas.pressure"),
     ],
