@@ -191,7 +191,7 @@ def test_config_check_tells_where_particles_are(optobind, tmp_path):
         ('wavelenght = "1064 nm"', "did you mean wavelength?"),
         ("a = [", "not valid TOML"),
         ('kind = "monitor"\nduration = "5 kg"', "unit 'kg'"),
-        ('kind = "sweep"', "known: monitor"),
+        ('kind = "scan"', "known: monitor"),
         ("[[steps]]", "lacks kind"),
     ],
 )
