@@ -123,12 +123,13 @@ _INNER: Any = Annotated[
     Union[(*_STEP_TABLES.values(), _SEQUENCE)],
     Field(discriminator="kind"),
 ]
+_SUSPEND: Any = create_model("SuspendTable", __base__=Table, **_keys(SuspendRules))
 _SWEEP = _table(
     "sweep",
     axes=(Annotated[list[AxisTable], Field(min_length=1, max_length=9)], ...),
     inner=(_INNER, ...),
     reference=(Annotated[Any, BeforeValidator(_reference)], {}),
-    suspend=(create_model("SuspendTable", __base__=Table, **_keys(SuspendRules)), Field({})),
+    suspend=(_SUSPEND, Field(default_factory=_SUSPEND)),
     **_keys(SweepPlan),
 )
 

@@ -124,7 +124,7 @@ def test_unstable_light_is_refused_unless_allowed(optobind, tmp_path):
         (["devices.digitizer.driver=replay"], "devices.digitizer"),
         (["detectors.1.particle=2"], "there are 2, counted from 0"),
         (["plan.durations=1 s"], "--set plan.durations: unknown key"),
-        (["plan.kind=sweep"], "known: monitor, reheating, sequence"),
+        (["plan.kind=scan"], "known: monitor, reheating, sequence"),
         (["tweezers.0.power=1 uW"], "no equilibrium"),
         (["gas.pressure=-1 mbar"], "gas.pressure"),
     ],
@@ -191,7 +191,7 @@ def test_config_check_tells_where_particles_are(optobind, tmp_path):
         ('wavelenght = "1064 nm"', "did you mean wavelength?"),
         ("a = [", "not valid TOML"),
         ('kind = "monitor"\nduration = "5 kg"', "unit 'kg'"),
-        ('kind = "sweep"', "known: monitor"),
+        ('kind = "scan"', "known: monitor"),
         ("[[steps]]", "lacks kind"),
     ],
 )

@@ -86,7 +86,7 @@ def test_shipped_rig_loads_and_traps_its_particles(name):
 
 @pytest.mark.parametrize("name", shipped("plans"))
 def test_shipped_plan_loads(name):
-    assert read_plan(name).plan.kind in {"monitor", "reheating", "sequence"}
+    assert read_plan(name).plan.kind in {"monitor", "reheating", "sequence", "sweep"}
 
 
 def test_measured_axial_frequency_overrides_the_computed_one(rig_file):
@@ -250,10 +250,10 @@ def test_plans_become_frozen_data():
         ("monitor", "duration=-1 s", "duration must lie in 1 µs … 10 Ms"),
         ("monitor", "duration=5", "needs a unit"),
         ("monitor", "repetitions=5", "unknown key 'repetitions'.*known keys: .*duration"),
-        ("monitor", "kind=sweep", "unknown kind 'sweep'; known: monitor, reheating, sequence"),
+        ("monitor", "kind=scan", "unknown kind 'scan'; known: monitor, reheating, sequence, sweep"),
         ("reheating", "repetitions=0", "repetitions must lie in 1 … 1e\\+07, got 0"),
         ("demo", "steps.7.duration=1 s", "steps has 2 entries, 0 … 1"),
-        ("demo", "steps.0.kind=sweep", "unknown kind 'sweep' of steps.0"),
+        ("demo", "steps.0.kind=scan", "unknown kind 'scan' of steps.0"),
     ],
 )
 def test_bad_plan_names_the_key(name, setting, message):
