@@ -91,11 +91,11 @@ def sound_releases(
 
 def _lines(
     samples: NDArray[np.float64], sample_rate: float, band: tuple[float, float] | None
-) -> list[float]:
+) -> tuple[float, ...]:
     """Line of each channel, rad/s; releases of one particle are looked at two by two."""
     if samples.shape[2] == 1:
-        return [float(np.mean(line_frequencies(paired(samples), sample_rate, band)))]
-    return list(line_frequencies(samples, sample_rate, band))
+        return (float(np.mean(line_frequencies(paired(samples), sample_rate, band))),)
+    return line_frequencies(samples, sample_rate, band)
 
 
 def _left_out(
@@ -132,7 +132,7 @@ def _onset(
     record: Record,
     ranges: Ranges,
     columns: tuple[int, ...],
-    lines: tuple[float, float],
+    lines: tuple[float, ...],
     period: float,
 ) -> tuple[Onset | None, int]:
     """Where the energy begins to rise, and the samples of a window."""
