@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any
 
 from ...models.errors import InputError
@@ -40,18 +41,23 @@ def on_cluster(tasks: Sequence[Task], address: str) -> Iterator[tuple[Task, Outc
         client.close(timeout=2.0)
 
 
-def _connected(address: str) -> Any:
-    """A client of a scheduler that has a worker."""
+def _distributed() -> Any:
+    """The package, which has no types."""
     try:
-        from distributed import Client
+        return import_module("distributed")
     except ImportError:
         raise InputError(
             "a cluster needs dask: install with: pip install 'optobind[dask]'"
         ) from None
+
+
+def _connected(address: str) -> Any:
+    """A client of a scheduler that has a worker."""
+    distributed = _distributed()
     # Its own log would tell the user of every try to connect; what matters is said once, here.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        client = Client(address, timeout=_CONNECT, set_as_default=False)
+        client = distributed.Client(address, timeout=_CONNECT, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(
             f"no Dask scheduler answers at {address} ({type(error).__name__}): start one with "
@@ -68,11 +74,9 @@ def _connected(address: str) -> Any:
 
 
 def _results(client: Any, tasks: Sequence[Task], address: str) -> Iterator[tuple[Task, Outcome]]:
-    from distributed import as_completed
-
     waiting, known = deque(tasks), {}
     threads = sum(client.nthreads().values())
-    ended = as_completed(loop=client.loop)
+    ended = _distributed().as_completed(loop=client.loop)
 
     def submit() -> None:
         task = waiting.popleft()
