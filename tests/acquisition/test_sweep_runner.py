@@ -341,8 +341,12 @@ def test_a_full_disk_ends_the_sweep_even_where_failing_points_are_left_out(tmp_p
 
 def test_a_journal_with_strange_events_is_damaged_and_says_so(undisturbed, tmp_path):
     path = tmp_path / "s"
-    for strange in ('{"event": "measured"}', '{"event": "measured", "row": {"number": 6, "x": 1}}',
-                    '{"event": "fitted", "point": "one"}', '{"event": "measured", "row": 3}'):  # fmt: skip
+    for strange in (
+        '{"event": "measured"}',
+        '{"event": "measured", "row": 3}',
+        '{"event": "measured", "row": {"number": 6, "x": 1}}',
+        '{"event": "fitted", "point": "one"}',
+    ):
         shutil.copytree(undisturbed, path, dirs_exist_ok=True)
         with (path / "journal.jsonl").open("a") as file:
             file.write(strange + "\n")
