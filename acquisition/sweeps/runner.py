@@ -132,7 +132,10 @@ class SweepRunner:
             if next_point(self._plan, rows) is None:
                 self._publish(rows)
                 return SweepOutcome(self._folder.path, "complete", "", tuple(rows))
-            self._refused = self._check(rows)
+            try:
+                self._refused = self._check(rows)
+            except Ended as ended:  # a device that does not answer, and somebody who lost patience
+                return SweepOutcome(self._folder.path, ended.state, ended.reason, tuple(rows))
             self._folder.journal.write(
                 "opened",
                 light=self._light_now(),
