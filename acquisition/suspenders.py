@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ..models.prefixes import engineering
-from ..models.units import Number, Quantity
+from ..models.units import Quantity
 from .plan_keys import WithKeys, documented, key
 
 __all__ = ["NO_RULES", "Picture", "SuspendRules", "lines_out", "troubles"]
 
 _PRESSURE = Quantity("Pa", 1e-10, 2e5, "1e-8 mbar", ("mbar", "Pa", "hPa"))
 _TIME = Quantity("s", 0.0, 1e7, "10 min", ("s", "min", "hour"))
+_SIZE = Quantity("B", 0.0, 1e15, "2 GB", ("kB", "MB", "GB", "TB"))
 _LINE = Quantity("Hz", 0.0, 1e8, "50 kHz", ("Hz", "kHz", "MHz"))
 
 
@@ -45,7 +46,7 @@ class SuspendRules(WithKeys):
     gauge_silent: bool = key(False, "gauge silent", "Wait while the gauge tells no pressure.")
     disk_free: float = key(
         50e6, "disk free", "Wait while fewer bytes are free than this, after the next point.",
-        Number(0.0, 1e15),
+        _SIZE,
     )  # fmt: skip
     monitors: bool = key(
         True, "monitors", "Wait while a monitor channel is out of the limits of the rig's file."

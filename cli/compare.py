@@ -16,7 +16,7 @@ from .runs import has_releases, run_file_of
 if TYPE_CHECKING:
     from ..acquisition.sweeps.rows import Measured, PointFit
 
-__all__ = ["compare_runs"]
+__all__ = ["compare_runs", "differences"]
 
 
 def compare_runs(one: Path, other: Path, as_json: bool) -> None:
@@ -27,7 +27,7 @@ def compare_runs(one: Path, other: Path, as_json: bool) -> None:
     if sweeps[0] != sweeps[1]:
         raise InputError(f"{one} and {other}: one is a sweep and the other is none")
     known = [_sweep(path) if sweeps[0] else _run(path) for path in (one, other)]
-    differing = _differences(known[0][0], known[1][0])
+    differing = differences(known[0][0], known[1][0])
     values = _side_by_side(known[0][1], known[1][1])
     if as_json:
         print_json({"a": str(one), "b": str(other), "settings": differing, "values": values})
@@ -107,7 +107,8 @@ def _flat(value: Any, path: str = "") -> dict[str, Any]:
     return found
 
 
-def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return what two documents hold differently, by key path: [in one, in the other]."""
     a, b = _flat(one), _flat(other)
     return {
         key: [a.get(key), b.get(key)] for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key)

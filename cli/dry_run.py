@@ -131,7 +131,7 @@ def _lines(plan: Plan | SweepPlan, values: dict[str, Any]) -> list[Any]:
 
     rows = values["set_points"]
     table = Table(title="set-points (SI)", title_justify="left")
-    names = list(rows[0]["setting"]) if rows else []
+    names = [_with_unit(name) for name in rows[0]["setting"]] if rows else []
     for head in ("point", "kind", *names, "remarks"):
         table.add_column(head, justify="left" if head in ("kind", "remarks") else "right")
     for row in rows[:_SHOWN]:
@@ -154,6 +154,14 @@ def _lines(plan: Plan | SweepPlan, values: dict[str, Any]) -> list[Any]:
         )
     parts.append("nothing was sent: this is a dry run")
     return parts
+
+
+def _with_unit(knob: str) -> str:
+    """Head of a column of set-points."""
+    from ..acquisition.sweeps.knobs import knob_of
+
+    unit = knob_of(knob).holds.unit
+    return f"{knob} ({unit})" if unit else knob
 
 
 def _time(seconds: float) -> str:

@@ -82,10 +82,14 @@ def run_file_of(path: Path) -> Path:
     FileError
         If there is none.
     """
+    from ..acquisition.sweeps.folder import is_sweep_folder
+
     if path.is_dir():
         inside = path / "run.h5"
         if inside.is_file():
             return inside
+        if is_sweep_folder(path):
+            raise FileError(f"{path} is a sweep: name one of its points, {path / 'points/0001.h5'}")
         raise FileError(f"{path} holds neither run.h5 nor a sweep")
     if not path.exists():
         raise FileError(f"{path} does not exist")

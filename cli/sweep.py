@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..acquisition.sweeps.plan import SweepPlan
     from ..acquisition.sweeps.rows import Row
     from ..acquisition.sweeps.runner import SweepOutcome, SweepRunner
+    from ..config.load import LoadedRig
     from ..instruments.rig import Rig
 
 __all__ = ["resume_sweep", "run_sweep"]
@@ -64,9 +65,16 @@ def run_sweep(
             )
         config, created = rig.config, time.time()
         header = SweepHeader(plan, rig.mode, config, applied.state, origin, created)
-        return SweepFolder.create(path, header)
+        made.append(SweepFolder.create(path, header))
+        return made[0]
 
-    return _carry_out(rig, begin, notifier, as_json)
+    made: list[SweepFolder] = []
+    try:
+        return _carry_out(rig, begin, notifier, as_json)
+    except OptobindError:
+        for folder in made:
+            folder.discard()  # refused before anything was sent: free for a better plan
+        raise
 
 
 def resume_sweep(
@@ -87,6 +95,7 @@ def resume_sweep(
         loaded = LoadedRig(name, rig_from_dict(document, f"rig of {path}"), document)
     else:
         loaded = read_rig(rig)
+        _compare_rigs(loaded, folder)
     built = build_rig(loaded, watched=False)
     if built.mode != folder.header.mode:
         raise InputError(
@@ -99,6 +108,24 @@ def resume_sweep(
         return folder
 
     return _carry_out(built, begin, notifier, as_json)
+
+
+def _compare_rigs(rig: LoadedRig, folder: SweepFolder) -> None:
+    """Refuse another simulated rig than that of the beginning; say what of a real one differs."""
+    from .compare import differences
+
+    found = differences(folder.header.config.get("rig") or {}, rig.source)
+    if not found:
+        return
+    keys = ", ".join(list(found)[:5]) + (", …" if len(found) > 5 else "")
+    if folder.header.mode == "SIM":
+        raise InputError(
+            f"rig {rig.name} is not that of {folder.path}, they differ in {keys}: one sweep does "
+            "not mix them; leave out --rig"
+        )
+    text = f"rig {rig.name} is not as it was when the sweep began: {keys} differ"
+    warn([text])
+    folder.journal.write("note", text=text)
 
 
 def _compare_light(session: Session, folder: SweepFolder, accepted: bool) -> None:

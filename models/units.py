@@ -71,6 +71,11 @@ _COMMON: dict[str, tuple[str, int]] = {
     "Pa": ("Pa", 0),
     "mbar": ("Pa", 2),
     "kg/m^3": ("kg/m^3", 0),
+    "B": ("B", 0),
+    "kB": ("B", 3),
+    "MB": ("B", 6),
+    "GB": ("B", 9),
+    "TB": ("B", 12),
 }
 # Factors that are no powers of ten and are read without pint, too.
 _OTHERS: dict[str, tuple[str, float]] = {

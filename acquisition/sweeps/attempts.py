@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...models.errors import DeviceError, InputError
+from ...models.errors import DeviceError, FileError, InputError
 from ...models.light import TweezerState
 from ..origin import RunOrigin
 from ..outcome import RunOutcome
@@ -109,6 +109,8 @@ class Attempts:
             )
         except DeviceError as error:
             raise Failed(str(error)) from None
+        except FileError:
+            raise  # a disk that is full or gone is no property of this point
         except InputError as error:
             raise Failed(str(error), transient=False, exit_code=error.exit_code) from None
         _judge(outcome)
@@ -192,5 +194,7 @@ def _judge(outcome: RunOutcome) -> None:
         lost = run.digest().counts.get("particle_lost", 0)
     if lost or (outcome.outcome == "failed" and "lost" in outcome.reason):
         raise Failed(outcome.reason or "a particle was lost", lost=True)
+    if outcome.exit_code == FileError.exit_code:
+        raise FileError(outcome.reason)  # the disk is full: no other point would do better
     if outcome.outcome != "complete":
         raise Failed(outcome.reason, exit_code=outcome.exit_code)

@@ -8,10 +8,11 @@ the journal and are written anew after each point. Only one program at a time ha
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ...models.light import TweezerState
 from ..origin import light_from_dict, light_to_dict
 from .journal import Journal
 from .plan import SweepPlan, any_plan_from_dict, any_plan_to_dict
+from .points import planned_points
 from .rows import PointFit, Row
 from .table import conditions_text, replace_text, table_text
 
@@ -100,7 +102,7 @@ class SweepFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.header = _read_header(self.path)
+        self.header, self._fingerprint = _read_header(self.path)
         self.journal = Journal(self.path / _JOURNAL)
 
     @classmethod
@@ -110,7 +112,7 @@ class SweepFolder:
         Raises
         ------
         FileError
-            If it holds a sweep already, or cannot be made.
+            If it holds a sweep already, or files of points, or cannot be made.
         """
         path = Path(path)
         if is_sweep_folder(path):
@@ -118,14 +120,34 @@ class SweepFolder:
                 f"{path} holds a sweep already: go on with it (optobind resume {path}) or choose "
                 "another folder"
             )
+        points = path / _POINTS
         try:
-            (path / _POINTS).mkdir(parents=True, exist_ok=True)
+            points.mkdir(parents=True, exist_ok=True)
+            strangers = sorted(entry.name for entry in points.iterdir())
         except OSError as error:
             raise FileError(f"cannot make the folder {path}: {error.strerror or error}") from None
+        # Files of points are renamed to their final names: nothing that lies there may be lost.
+        if strangers or (path / _JOURNAL).exists():
+            lies = points / strangers[0] if strangers else path / _JOURNAL
+            raise FileError(f"{path} is not empty, {lies} lies there: choose another folder")
         text = json_text(header.to_dict(), indent=2) + "\n"
         replace_text(path / _HEADER, text, durable=True)
         _sync(path)
         return cls(path)
+
+    def discard(self) -> None:
+        """Remove the folder again if nothing was begun in it and nothing else lies there."""
+        if self.journal.path.exists():
+            return
+        with contextlib.suppress(OSError):
+            (self.path / _POINTS).rmdir()
+            (self.path / _HEADER).unlink()
+            self.path.rmdir()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the header: what was measured under one is not gone on with under another."""
+        return self._fingerprint
 
     @property
     def plan(self) -> SweepPlan:
@@ -194,6 +216,15 @@ class SweepFolder:
         FileError
             If the journal is damaged.
         """
+        try:
+            return self._rows()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, FileError):
+                raise
+            raise FileError(f"{self.journal.path} is damaged: {str(error)[:120]}") from None
+
+    def _rows(self) -> list[Row]:
+        """Rows of a journal whose events hold what they should."""
         found: dict[int, dict[str, Any]] = {}
         fits: dict[int, PointFit] = {}
         for event in self.journal.read():
@@ -213,6 +244,22 @@ class SweepFolder:
             rows.append(_row(event["row"], fits.get(number)))
         return rows
 
+    def require_unchanged(self, rows: Sequence[Row]) -> None:
+        """Refuse to go on under a header that is not the one under which points were measured.
+
+        Raises
+        ------
+        FileError
+            If ``sweep.json`` was changed since.
+        """
+        opened = (e.get("header") for e in self.journal.read() if e["event"] == "opened")
+        before = next(filter(None, opened), self.fingerprint)
+        if before != self.fingerprint or not _as_planned(self.plan, rows):
+            raise FileError(
+                f"{self.path / _HEADER} was changed after the sweep had begun: points of two plans "
+                "do not make one sweep; undo the change, or begin a new sweep"
+            )
+
     def last_light(self) -> TweezerState | None:
         """Light that the sweep left, as far as it is known."""
         light = None
@@ -227,22 +274,32 @@ class SweepFolder:
         replace_text(self.path / "conditions.csv", conditions_text(rows))
 
 
+def _as_planned(plan: SweepPlan, rows: Sequence[Row]) -> bool:
+    """Whether the points that were measured are those that the plan begins with."""
+    return all(
+        row.kind == point.kind and (not point.setting or row.setting == point.setting)
+        for row, point in zip(rows, planned_points(plan), strict=False)
+    )
+
+
 def _row(values: Mapping[str, Any], fit: PointFit | None) -> Row:
     """Row as the journal holds it."""
     known = dict(values)
     for name in ("setting", "read"):
-        known[name] = tuple(known.get(name, ()))
+        known[name] = tuple(float("nan") if v is None else v for v in known.get(name, ()))
     return Row(**known, fit=fit)
 
 
-def _read_header(folder: Path) -> SweepHeader:
+def _read_header(folder: Path) -> tuple[SweepHeader, str]:
+    """Read what a sweep is, and the SHA-256 of the file that says so."""
     path = folder / _HEADER
     if not path.is_file():
         raise FileError(f"{folder} holds no sweep: there is no {path}")
     try:
         if path.stat().st_size > _LARGEST:
             raise FileError(f"{path} is damaged: it is larger than {_LARGEST >> 20} MiB")
-        data = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        data = json.loads(content)
         if not isinstance(data, dict) or data.get("schema") != _SCHEMA:
             raise FileError(f"{path} is not the header of a sweep")
         if int(data["schema_version"]) > _VERSION:
@@ -253,7 +310,7 @@ def _read_header(folder: Path) -> SweepHeader:
         plan = any_plan_from_dict(data["plan"])
         if not isinstance(plan, SweepPlan):
             raise FileError(f"{path} is damaged: its plan is no sweep")
-        return SweepHeader(
+        header = SweepHeader(
             plan=plan,
             mode=str(data["mode"]),
             config=dict(data["config"]),
@@ -262,6 +319,7 @@ def _read_header(folder: Path) -> SweepHeader:
             created=float(data["created"]),
             identity=str(data["identity"]),
         )
+        return header, hashlib.sha256(content).hexdigest()
     except FileError:
         raise
     except OSError as error:

@@ -126,12 +126,22 @@ class SweepRunner:
             If the folder cannot be read or written.
         """
         with self._folder.owned():
-            rows = [self._fitted(row) for row in self._folder.rows()]
+            rows = self._folder.rows()
+            self._folder.require_unchanged(rows)
+            rows = [self._fitted(row) for row in rows]
             if next_point(self._plan, rows) is None:
                 self._publish(rows)
                 return SweepOutcome(self._folder.path, "complete", "", tuple(rows))
-            self._refused = self._check(rows)
-            self._folder.journal.write("opened", light=self._light_now(), points=len(rows))
+            try:
+                self._refused = self._check(rows)
+            except Ended as ended:  # a device that does not answer, and somebody who lost patience
+                return SweepOutcome(self._folder.path, ended.state, ended.reason, tuple(rows))
+            self._folder.journal.write(
+                "opened",
+                light=self._light_now(),
+                points=len(rows),
+                header=self._folder.fingerprint,
+            )
             end = Ended("failed", "internal error", 1)
             try:
                 self._measure(rows)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ...acquisition.sweeps.folder import SweepFolder
 from ...acquisition.sweeps.knobs import knob_of
-from ...acquisition.sweeps.plan import SweepPlan, any_plan_to_dict
+from ...acquisition.sweeps.plan import Axis, SweepPlan, any_plan_to_dict
 from ...acquisition.sweeps.points import planned_points
 from ...acquisition.sweeps.rows import Row
 from ...acquisition.sweeps.table import replace_text
@@ -24,6 +24,7 @@ __all__ = ["render_sweep_report", "write_sweep_report"]
 
 _SHOWN = ("g_r", "g_a", "re_D12", "gap", "omega", "gamma", "D")
 _MOST_EVENTS = 100
+_LISTED = 12  # values of an axis that are written out
 
 
 def write_sweep_report(folder: SweepFolder, rows: Sequence[Row], path: Path | None = None) -> Path:
@@ -51,6 +52,11 @@ def render_sweep_report(folder: SweepFolder, rows: Sequence[Row]) -> str:
         if row.fit is not None and not row.fit.converged
     ]
     skipped = [f"point {row.number}: {row.reason}" for row in rows if row.outcome == "skipped"]
+    doubtful = [
+        f"point {row.number}: {'; '.join(row.fit.warnings)}"
+        for row in rows
+        if row.fit is not None and row.fit.converged and row.fit.warnings
+    ]
     picture = figure(
         data_uri(sweep_figure(plan, rows)),
         "Fitted parameters over the set-points",
@@ -64,6 +70,7 @@ def render_sweep_report(folder: SweepFolder, rows: Sequence[Row]) -> str:
             picture,
             warning_list("Left out", skipped),
             warning_list("Not fitted", failed),
+            warning_list("Before these are quoted", doubtful),
         ),
         section("Points", _points_table(plan, rows)),
         section("Plan", _plan_table(plan)),
@@ -116,8 +123,30 @@ def _cell(row: Row, name: str) -> str:
 
 
 def _plan_table(plan: SweepPlan) -> str:
+    """Every key with its value; tables within it key by key, as ``--set`` names them."""
     values = any_plan_to_dict(plan)
-    return definition([(name.replace("_", " "), str(value)) for name, value in values.items()])
+    values["axes"] = {axis.knob: _axis_words(axis) for axis in plan.axes}
+    return definition([(name.replace("_", " "), text) for name, text in _flat(values)])
+
+
+def _axis_words(axis: Axis) -> str:
+    """Values of an axis: "9 points, 0 rad … 3.142 rad", or all of a short list."""
+    unit = knob_of(axis.knob).holds.unit
+    words = [engineering(value, unit).strip() for value in axis.settings]
+    if axis.values and len(words) <= _LISTED:
+        return ", ".join(words)
+    return f"{len(words)} points, {words[0]} … {words[-1]}"
+
+
+def _flat(values: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+    """Keys and values in words, tables within tables one after the other."""
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        elif isinstance(value, list | tuple):
+            yield from _flat({str(n): entry for n, entry in enumerate(value)}, f"{above}{name}.")
+        else:
+            yield above + name, "–" if value is None else str(value)
 
 
 def _events(folder: SweepFolder) -> str:
@@ -131,7 +160,7 @@ def _events(folder: SweepFolder) -> str:
         said = [
             f"{k} {v}"
             for k, v in event.items()
-            if k not in ("event", "time", "light", "row") and v not in ("", None)
+            if k not in ("event", "time", "light", "row", "header") and v not in ("", None)
         ]
         rows.append((when, event["event"], ", ".join(said)))
     more = len(rows) - _MOST_EVENTS

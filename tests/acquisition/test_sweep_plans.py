@@ -28,6 +28,7 @@ from optobind.acquisition.sweeps.points import next_point, planned_points, seed_
 from optobind.acquisition.sweeps.rows import Measured, PointFit, Row
 from optobind.acquisition.sweeps.settling import agree, power_of
 from optobind.acquisition.sweeps.table import table_text
+from optobind.config.load import read_plan
 from optobind.instruments.protocols import DigitizerInfo
 from optobind.models.errors import FileError, InputError
 from optobind.models.light import Site, TweezerState
@@ -316,3 +317,16 @@ def test_what_does_not_fit_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"disk full: the plan writes .* MB are free"):
         require_room(estimate(MonitorPlan(1e7), info), tmp_path / "new" / "deep")
     require_room(estimate(MonitorPlan(None), info), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("2 GB", 2e9), ("50 MB", 5e7), ("0.1 TB", 1e11), ("1 GiB", 2.0**30)]
+)
+def test_bytes_that_stay_free_are_given_with_a_unit(text, size):
+    plan = read_plan("sweep-phase", [f"suspend.disk_free={text}"]).plan
+    assert plan.suspend.disk_free == pytest.approx(size)
+
+
+def test_bytes_that_stay_free_without_a_unit_are_refused():
+    with pytest.raises(InputError, match=r'suspend.disk_free needs a unit, such as "2 GB"'):
+        read_plan("sweep-phase", ["suspend.disk_free=5e7"])

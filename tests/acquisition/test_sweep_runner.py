@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from optobind.acquisition import recorder
 from optobind.acquisition.plans import MonitorPlan, ReheatingPlan
 from optobind.acquisition.runfile import RunFile
+from optobind.acquisition.suspenders import SuspendRules
 from optobind.acquisition.sweeps.folder import SweepFolder
 from optobind.acquisition.sweeps.plan import Axis, SweepPlan
 from optobind.acquisition.sweeps.runner import SweepRunner
@@ -287,3 +290,65 @@ def test_repeats_go_on_until_the_error_is_small_enough(tmp_path):
     # One point has a relative error of √(200/5000) = 0.2: twelve would be needed, four are allowed.
     assert [sum(r.setting == s for r in rows) for s in {row.setting for row in rows}] == [4, 4]
     assert {row.kind for row in rows} == {"point", "repeat"}
+
+
+def test_a_sweep_whose_plan_was_changed_is_not_gone_on_with(undisturbed, tmp_path):
+    """Points of two plans in one table would be a silent wrong number."""
+    path, session = tmp_path / "s", connected(small_rig())
+    shutil.copytree(undisturbed, path)
+    header = json.loads((path / "sweep.json").read_text())
+    header["plan"]["axes"][0]["points"] = 4
+    (path / "sweep.json").write_text(json.dumps(header))
+    with pytest.raises(FileError, match=r"sweep.json was changed after the sweep had begun"):
+        carry_out(path, session)
+    lines = [json.loads(line) for line in (path / "journal.jsonl").read_text().splitlines()]
+    for line in lines:  # as an older version wrote it: the points themselves do not fit the plan
+        line.pop("header", None)
+    (path / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with pytest.raises(FileError, match=r"sweep.json was changed after the sweep had begun"):
+        carry_out(path, session)
+    session.close()
+
+
+def test_files_that_lie_where_points_would_go_are_never_overwritten(tmp_path):
+    path, session = tmp_path / "s", connected(small_rig())
+    (path / "points").mkdir(parents=True)
+    (path / "points/0001.h5").write_text("last year's data")
+    with pytest.raises(FileError, match=r"0001.h5 lies there: choose another folder"):
+        new_sweep(path, session, PLAN)
+    session.close()
+    assert (path / "points/0001.h5").read_text() == "last year's data"
+
+
+def test_a_full_disk_ends_the_sweep_even_where_failing_points_are_left_out(tmp_path, monkeypatch):
+    path, session = tmp_path / "s", connected(small_rig())
+    rules = SuspendRules(disk_free=0.0)
+    plan = phase_sweep(3, on_failure="skip", on_refused="skip", retries=0, suspend=rules)
+    new_sweep(path, session, plan)
+
+    def fill(rows):
+        monkeypatch.setattr(recorder, "free_bytes", lambda path: 0)
+
+    outcome = carry_out(path, session, on_row=fill)
+    session.close()
+    assert (outcome.state, outcome.exit_code, len(outcome.rows)) == ("failed", 2, 1)
+    assert "disk full" in outcome.reason
+    monkeypatch.undo()
+    session = connected(small_rig())
+    assert carry_out(path, session).state == "complete"
+    session.close()
+
+
+def test_a_journal_with_strange_events_is_damaged_and_says_so(undisturbed, tmp_path):
+    path = tmp_path / "s"
+    for strange in (
+        '{"event": "measured"}',
+        '{"event": "measured", "row": 3}',
+        '{"event": "measured", "row": {"number": 6, "x": 1}}',
+        '{"event": "fitted", "point": "one"}',
+    ):
+        shutil.copytree(undisturbed, path, dirs_exist_ok=True)
+        with (path / "journal.jsonl").open("a") as file:
+            file.write(strange + "\n")
+        with pytest.raises(FileError, match=r"journal.jsonl is damaged"):
+            SweepFolder(path).rows()

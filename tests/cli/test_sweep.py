@@ -188,7 +188,7 @@ def test_a_dry_run_says_everything_and_writes_nothing(place, tmp_path, optobind)
         (["plan.inner.duration=until stopped"], "plan.inner.duration must be a time"),
         (["plan.reference.phi=2 m"], "reference has the unit 'm'"),
         (["plan.suspend.pressure_high=3 W"], "suspend.pressure_high has the unit 'W'"),
-        (["plan.axes.0.start=-3 rad"], "to leave such points out, set plan.on_refused=skip"),
+        (["plan.axes.0.start=-1.5 rad"], "to leave such points out, set plan.on_refused=skip"),
         (["plan.inner.duration=1e6 s"], "disk full: the plan writes"),
     ],
 )
@@ -197,14 +197,14 @@ def test_a_wrong_sweep_is_one_line_and_leaves_nothing(
     place, tmp_path, optobind, settings, said, dry
 ):
     out = tmp_path / "never"
-    if "-3 rad" in settings[0]:
+    if "-1.5 rad" in settings[0]:
         settings = [*settings, "devices.gate.damping=0.5 kHz"]
     changes = [word for text in settings for word in ("--set", text)]
     command = ["run", place / "plan.toml", "--rig", place / "rig.toml", "--out", out, *changes]
     answer = optobind(*command, *(["--dry-run"] if dry else []))
     assert answer.is_one_line_error(2), answer
     assert said in answer.err
-    assert not list(out.glob("points/*"))
+    assert not out.exists()
 
 
 def test_folders_that_are_no_sweeps_are_named(place, tmp_path, optobind):
@@ -215,6 +215,7 @@ def test_folders_that_are_no_sweeps_are_named(place, tmp_path, optobind):
         (("report", tmp_path), "holds neither run.h5 nor a sweep"),
         (("compare", place / "whole", place / "whole/points/0001.h5"), "one is a sweep"),
         (("rerun", place / "plan.toml"), "is not a run file"),
+        (("rerun", place / "whole"), "is a sweep: name one of its points"),
         (("run", place / "plan.toml", "--rig", place / "rig.toml", "--out", place / "whole"),
          "holds a sweep already"),
     ):  # fmt: skip
@@ -226,6 +227,16 @@ def test_folders_that_are_no_sweeps_are_named(place, tmp_path, optobind):
     for text in ("{", "[]", '{"schema": "optobind-sweep"}', '{"schema": "x"}'):
         (damaged / "sweep.json").write_text(text)
         assert optobind("resume", damaged).is_one_line_error(2)
+
+
+def test_another_simulated_rig_is_not_mixed_into_a_sweep(place, tmp_path, optobind):
+    other = (place / "rig.toml").read_text().replace('"60 nm"', '"80 nm"')
+    assert other != (place / "rig.toml").read_text()
+    (tmp_path / "rig.toml").write_text(other)
+    answer = optobind("resume", place / "whole", "--rig", tmp_path / "rig.toml")
+    assert answer.is_one_line_error(2), answer
+    assert "they differ in particles." in answer.err
+    assert optobind("resume", place / "whole", "--rig", place / "rig.toml").code == 0
 
 
 def test_runs_are_listed_filtered_and_tagged(place, optobind):
