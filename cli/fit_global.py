@@ -32,6 +32,7 @@ class GlobalOptions:
     phase_drift: float = 0.0
     gain_error: float | None = None
     intervals: bool = False
+    keep_doubtful: bool = False
 
 
 def fit_global_files(
@@ -54,6 +55,7 @@ def fit_global_files(
             distance_error=options.distance_error,
             phase_drift=options.phase_drift,
             gain_error=options.gain_error,
+            keep_doubtful=options.keep_doubtful,
             progress=progress,
         )
     require_converged(analysis.result)
