@@ -103,7 +103,8 @@ def _light_table(points: Sequence[LightPoint]) -> Any:
     table = Table(title="lights (rates/2π in Hz)", title_justify="left")
     heads = ("φ (rad)", "d (µm)", "P (mW)", "gᵣ", "gₐ", "Re D₁₂", "δω", "δω swept meets", "at δω")
     for head in (*heads, "at balance"):
-        table.add_column(head, justify="right")
+        # The longest word there is "exceptional": narrower columns cut it.
+        table.add_column(head, justify="right", min_width=11 if "meets" in head else None)
     for p in points:
         s = p.setting
         if p.exceptional is None:

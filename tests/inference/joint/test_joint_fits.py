@@ -271,7 +271,7 @@ def test_a_record_that_its_own_fit_does_not_describe_is_left_out_and_named() -> 
 
 def test_where_all_records_are_doubtful_nothing_is_fitted() -> None:
     records = [doubted(one, 1e-8) for one in measured(LIGHTS[:2], 3)]
-    with pytest.raises(ob.InputError, match="no record is left.*keep_doubtful"):
+    with pytest.raises(ob.InputError, match=r"no record is left.*keep_doubtful"):
         fit_joint(records, LAW, JointOptions())
 
 
