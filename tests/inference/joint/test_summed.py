@@ -61,7 +61,8 @@ def test_a_likelihood_has_the_maximum_and_the_errors_of_its_result(
         step = np.zeros(len(errors))
         step[at] = 1e-2 * errors[at]
         ends = [part.terms(away + s * step) for s in (1.0, -1.0)]
-        assert ends[0] is not None and ends[1] is not None
+        assert ends[0] is not None
+        assert ends[1] is not None
         slope = (ends[0].log_likelihood - ends[1].log_likelihood) / 2e-2
         assert here.score[at] * errors[at] == pytest.approx(slope, abs=0.02), name
 
