@@ -132,6 +132,7 @@ def fit_global(
     phase_drift: float = 0.0,
     gain_error: float | None = None,
     priors: Mapping[str, tuple[float, float]] | None = None,
+    keep_doubtful: bool = False,
     progress: Progress | None = None,
 ) -> GlobalAnalysis:
     """Fit records of one pair that were taken at different light, with shared constants.
@@ -168,6 +169,9 @@ def fit_global(
         Relative error of each detector's calibration.
     priors : mapping, optional
         Shared parameter to value and standard error.
+    keep_doubtful : bool
+        Use records that their own fits do not describe (p < 1e-6) all the same. By default they
+        are left out, which a warning says: their errors are too small, and one of them decides.
     progress : callable, optional
         Called with the share of the work that is done.
 
@@ -198,6 +202,7 @@ def fit_global(
         phase_drift,
         gain_error,
         priors,
+        keep_doubtful,
     )
     if not records:
         raise InputError("a global fit needs records, got none")
@@ -221,7 +226,7 @@ def fit_global(
     if progress is not None:
         progress(1.0)
     return GlobalAnalysis(
-        fit, tuple(light_points(fit)), tuple(_reversals(fit)), tuple(zero_pressure(measured))
+        fit, tuple(light_points(fit)), tuple(_reversals(fit)), tuple(zero_pressure(fit.measured))
     )
 
 

@@ -212,6 +212,9 @@ def fit_global(
     intervals: Annotated[
         bool, typer.Option("--intervals", help="Intervals by profile likelihoods.")
     ] = False,
+    keep_doubtful: Annotated[
+        bool, typer.Option("--keep-doubtful", help="Use runs whose own fits are bad (p < 1e-6).")
+    ] = False,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -233,5 +236,6 @@ def fit_global(
         sure("--phase-drift", phase_drift, "rad"),
         None if gain_error is None else share_option("--gain-error", gain_error),
         intervals,
+        keep_doubtful,
     )
     fit_global_files(runs, options, out, as_json)

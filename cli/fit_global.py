@@ -32,6 +32,7 @@ class GlobalOptions:
     phase_drift: float = 0.0
     gain_error: float | None = None
     intervals: bool = False
+    keep_doubtful: bool = False
 
 
 def fit_global_files(
@@ -54,6 +55,7 @@ def fit_global_files(
             distance_error=options.distance_error,
             phase_drift=options.phase_drift,
             gain_error=options.gain_error,
+            keep_doubtful=options.keep_doubtful,
             progress=progress,
         )
     require_converged(analysis.result)
@@ -101,7 +103,8 @@ def _light_table(points: Sequence[LightPoint]) -> Any:
     table = Table(title="lights (rates/2π in Hz)", title_justify="left")
     heads = ("φ (rad)", "d (µm)", "P (mW)", "gᵣ", "gₐ", "Re D₁₂", "δω", "δω swept meets", "at δω")
     for head in (*heads, "at balance"):
-        table.add_column(head, justify="right")
+        # The longest word there is "exceptional": narrower columns cut it.
+        table.add_column(head, justify="right", min_width=11 if "meets" in head else None)
     for p in points:
         s = p.setting
         if p.exceptional is None:

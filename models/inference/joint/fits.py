@@ -20,6 +20,7 @@ from ..optimiser import Optimum, maximise
 from ..result import MIN_DOF, FitResult, fitted_parameters
 from ..space import Space
 from ..steps import invert
+from .doubtful import described, left_out
 from .frame import Tolerances
 from .law import PairLaw
 from .likelihood import SHARED, JointLikelihood, JointPoint
@@ -52,7 +53,6 @@ _COUPLING, _LINE = 0.008, 0.08  # of G/ρ: what the law lacks
 _JITTER = 1.0 / 3.0  # of what the law lacks of the lines
 _MIX, _GAIN, _SLOPE = 0.3, 0.1, 0.1  # largest mixing; usual errors of gains and of the slope
 _LEAST_PHASES = 3  # different phases that tell mixing from physics without a reversal
-_DOUBTFUL = 1e-6  # p-value of a record's own fit
 _PASSES = 2  # the tolerance of the law is a share of the fitted G
 
 
@@ -75,6 +75,8 @@ class JointOptions:
         Relative error of each detector's calibration: frees the gains with that prior.
     priors : mapping of str to (float, float)
         Value and standard error of shared parameters.
+    keep_doubtful : bool
+        Whether records that their own fits do not describe (p < 1e-6) are used all the same.
     coupling_tolerance, line_tolerance : float
         What the law lacks, as a share of G/kd.
     """
@@ -85,6 +87,7 @@ class JointOptions:
     phase_drift: float = 0.0
     gain_error: float | None = None
     priors: Mapping[str, tuple[float, float]] | None = None
+    keep_doubtful: bool = False
     coupling_tolerance: float = _COUPLING
     line_tolerance: float = _LINE
 
@@ -176,11 +179,12 @@ def fit_joint(measured: Sequence[Measured], law: PairLaw, options: JointOptions)
     """
     if not measured:
         raise InputError("a global fit needs records, got none")
+    every, (measured, said) = measured, described(measured, keep=options.keep_doubtful)
     gaussians = [part_of(m) for m in measured]
     plain = [g for g in gaussians if isinstance(g, GaussianPart)]
     settings = [m.setting for m in measured]
     parts: list[Part] = [part_of(m, summed=True) for m in measured] if options.summed else [*plain]
-    shared, said = _shared(measured, plain, options)
+    shared, of_choice = _shared(measured, plain, options)
     priors = _priors(law, options, shared)
     size, best = typical_coupling(plain), None
     for _ in range(_PASSES):
@@ -202,7 +206,8 @@ def fit_joint(measured: Sequence[Measured], law: PairLaw, options: JointOptions)
         best = _best(likelihood, [_parameters(start, shared) for start in starts])
         size = _size(law, settings, best)
     assert best is not None
-    return _dressed(measured, likelihood, best, options, said)
+    omitted = [] if options.keep_doubtful else left_out(every)
+    return _dressed(measured, likelihood, best, options, [*said, *of_choice], omitted)
 
 
 def _size(law: PairLaw, settings: Sequence[Any], best: Optimum[JointPoint]) -> float:
@@ -296,6 +301,7 @@ def _dressed(
     optimum: Optimum[JointPoint],
     options: JointOptions,
     said: Sequence[str],
+    omitted: Sequence[Mapping[str, Any]],
 ) -> JointFit:
     covariance, determined = invert(optimum.fisher)
     table = fitted_parameters(
@@ -306,7 +312,7 @@ def _dressed(
         "quanta",
     )
     statistics = _statistics(likelihood, optimum)
-    warnings = [*said, *_doubtful(measured), *_warnings(statistics, optimum, determined)]
+    warnings = [*said, *_warnings(statistics, optimum, determined)]
     result = FitResult(
         model="global",
         parameters=table,
@@ -316,6 +322,7 @@ def _dressed(
         input={
             "unit": "quanta",
             "records": [m.name for m in measured],
+            "left_out": list(omitted),
             "wavelength": likelihood.frame.law.wavelength,
             "summed_likelihoods": options.summed,
             "distance_error": options.distance_error,
@@ -329,21 +336,6 @@ def _dressed(
         fitted=FittedLikelihood(likelihood, _guard(), optimum),
     )
     return JointFit(result, tuple(measured), likelihood, optimum.point, optimum.free)
-
-
-def _doubtful(measured: Sequence[Measured]) -> list[str]:
-    """Records that their own model does not describe: their errors are too small."""
-    doubtful = []
-    for one in measured:
-        p_value = one.result.statistics.get("p_value")
-        if p_value is not None and p_value < _DOUBTFUL:
-            doubtful.append(f"{one.name} (p = {p_value:.1e})")
-    if not doubtful:
-        return []
-    return [
-        f"not described by their own fits: {', '.join(doubtful)}; their errors are too small, "
-        "leave them out"
-    ]
 
 
 def _statistics(likelihood: JointLikelihood, optimum: Optimum[JointPoint]) -> dict[str, Any]:

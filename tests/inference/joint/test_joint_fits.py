@@ -16,6 +16,7 @@ from optobind.models.inference.joint.frame import Tolerances
 from optobind.models.inference.joint.likelihood import SHARED
 from optobind.models.inference.joint.points import light_points, predicted
 from optobind.models.inference.joint.pressure import zero_pressure
+from optobind.models.inference.joint.reversal import half_differences
 from optobind.models.regimes import radicand
 
 
@@ -240,3 +241,62 @@ def test_what_cannot_be_fitted_together_is_refused() -> None:
         fit_joint([one], LAW, JointOptions(summed=True))
     with pytest.raises(ob.InputError, match="phase_drift must lie"):
         JointOptions(phase_drift=-1.0)
+
+
+def doubted(one: ob.Measured, p_value: float) -> ob.Measured:
+    """The same record, far off, with a p-value of its own fit."""
+    table = dict(one.result.parameters)
+    table["re_D12"] = replace(table["re_D12"], value=table["re_D12"].value + 8e4)
+    statistics = {"p_value": p_value}
+    return replace(one, result=replace(one.result, parameters=table, statistics=statistics))
+
+
+def test_a_record_that_its_own_fit_does_not_describe_is_left_out_and_named() -> None:
+    records = measured(LIGHTS, 3)
+    records.append(replace(doubted(records[0], 1e-9), name="the grown one"))
+    found = fit_joint(records, LAW, JointOptions())
+    clean = fit_joint(records[:-1], LAW, JointOptions())
+    assert found.result.value("G") == clean.result.value("G")
+    assert "the grown one" not in [m.name for m in found.measured]
+    assert found.result.input["left_out"] == [{"name": "the grown one", "p_value": 1e-9}]
+    assert any("left out" in t and "the grown one" in t for t in found.result.warnings)
+    assert clean.result.input["left_out"] == []
+    forced = fit_joint(records, LAW, JointOptions(keep_doubtful=True))
+    assert len(forced.measured) == len(records)
+    assert forced.result.input["left_out"] == []
+    assert any("used all the same" in t for t in forced.result.warnings)
+    # One such record decides: what is left out matters.
+    assert forced.result.statistics["chi2"] > found.result.statistics["chi2"] + 100.0
+
+
+def test_where_all_records_are_doubtful_nothing_is_fitted() -> None:
+    records = [doubted(one, 1e-8) for one in measured(LIGHTS[:2], 3)]
+    with pytest.raises(ob.InputError, match=r"no record is left.*keep_doubtful"):
+        fit_joint(records, LAW, JointOptions())
+
+
+def test_half_differences_are_those_without_drift() -> None:
+    rng, sigma, blocks = np.random.default_rng(4), 0.5, 6
+    light, back = LIGHTS[0], LIGHTS[1]
+    groups = [block for block in range(blocks) for _ in range(2)]
+    up, down = (LAW.foresee(TRUTH, [light], turn) for turn in (1e-4, -1e-4))
+    names = ("g_r", "g_a", "re_D12")
+    here = LAW.foresee({**TRUTH, "kappa": 0.0}, [light])
+    truth = np.array([getattr(here, n)[0] for n in names])
+    slope = np.array([(getattr(up, n) - getattr(down, n))[0] / 2e-4 for n in names])
+    found, errors = [], []
+    for _ in range(400):
+        estimates = []
+        for turn in sigma * rng.standard_normal(blocks):
+            for one in (light, back):
+                at = LAW.foresee({**TRUTH, "kappa": 0.0}, [one], turn)
+                estimates.append(np.array([getattr(at, n)[0] for n in names]))
+        (half,) = half_differences(
+            [light, back] * blocks, estimates, [1e-6 * np.eye(3)] * (2 * blocks),
+            [3.4e5] * (2 * blocks), groups, [slope] * (2 * blocks), sigma,
+        )  # fmt: skip
+        found.append(half.values)
+        errors.append(half.stderr)
+    spread = np.std(found, axis=0)
+    assert (abs(np.mean(found, axis=0) - truth) < 3.5 * spread / math.sqrt(400)).all()
+    assert np.mean(errors, axis=0) == pytest.approx(spread, rel=0.12)
