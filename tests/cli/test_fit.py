@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from numba import njit
 from optobind.acquisition.records.opening import open_record
 from optobind.analysis.reheating import analyse_reheating
 from optobind.analysis.spectrum import analyse_spectrum
-from optobind.cli import fit as fit_command
 from optobind.config.build import build_rig
 from optobind.config.load import read_rig
 from optobind.models.inference.convention import fit_convention
@@ -207,34 +205,6 @@ def test_three_estimators_stand_side_by_side(optobind, folder):
     answer = optobind("fit", "reheating", folder / "reheating.npz")
     for word in ("exact", "curves", "transitions", "agreement_p_value", "±"):
         assert word in answer.out
-
-
-@pytest.mark.parametrize(
-    ("statistics", "made"),
-    [
-        ({"stretches": 1, "bins": 600, "samples": 10_000_000}, True),
-        ({"stretches": 3, "bins": 20_000, "samples": 60_000}, False),
-        ({"samples": 120_000}, True),
-        ({"samples": 2_000_000}, False),
-    ],
-)
-def test_intervals_are_made_where_they_are_cheap_or_asked_for(
-    monkeypatch, capsys, statistics, made
-):
-    """A steady exact fit reads its coefficients, one of releases all of their samples."""
-    asked = []
-    monkeypatch.setattr(
-        "optobind.models.inference.profiles.with_intervals",
-        lambda result, progress=None: asked.append(result) or result,
-    )
-    result = SimpleNamespace(statistics=statistics)
-    assert fit_command._with_intervals(result) is result
-    assert len(asked) == made
-    assert ("--intervals makes them" in capsys.readouterr().err) is not made
-    fit_command._with_intervals(result, True)
-    assert len(asked) == made + 1
-    fit_command._with_intervals(result, False)
-    assert len(asked) == made + 1
 
 
 @pytest.mark.parametrize("chosen", ["curves", "transitions"])
