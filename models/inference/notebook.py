@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,11 @@ def uncertain_values(result: FitResult) -> dict[str, Any]:
     values = [result.value(name) for name in names]
     made = dict(zip(names, uncertainties.correlated_values(values, covariance), strict=True))
     for name, p in result.parameters.items():
-        made.setdefault(name, uncertainties.ufloat(p.value, p.stderr or 0.0))
+        if name not in made:
+            # Fixed: without an error, of which the package warns in general.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                made[name] = uncertainties.ufloat(p.value, p.stderr or 0.0)
     return {name: made[name] for name in result.parameters}
 
 

@@ -316,13 +316,13 @@ def named_in_steady(x: np.ndarray) -> str:
     from pathlib import Path
 
     from optobind.acquisition.records.array_source import array_record
-    from optobind.analysis.spectrum import _sound_csd
+    from optobind.analysis.averaging import sound_csd
     from optobind.models.errors import InputError
 
     data = x[:, None] if x.dtype.kind == "i" else x[:, None].astype(np.float32)
     record = array_record("npz", Path("a.npz"), RATE, ("z1",), "V", np.ones(1), data)
     try:
-        return "; ".join(_sound_csd(record, (0,), None, None, (), None)[2])
+        return "; ".join(sound_csd(record, (0,), None, None, (), None)[2])
     except InputError as error:
         return str(error)
 
