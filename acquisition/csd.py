@@ -32,7 +32,7 @@ _BATCH_VALUES = 1 << 20
 _MAX_BATCH = 64
 # Rows kept beyond a segment, so that it is seldom moved; a long one leaves little room for them.
 _MAX_AHEAD = 1 << 20
-_MIN_SEGMENT = 8
+MIN_SEGMENT = 8
 
 
 class CsdEstimator:
@@ -377,8 +377,8 @@ def _check_geometry(channels: int, segment: int, sample_rate: float, overlap: in
     """Raise InputError for values out of range."""
     if channels < 1:
         raise InputError(f"channels must be at least 1, got {channels}")
-    if segment < _MIN_SEGMENT:
-        raise InputError(f"segment must be at least {_MIN_SEGMENT} samples, got {segment}")
+    if segment < MIN_SEGMENT:
+        raise InputError(f"segment must be at least {MIN_SEGMENT} samples, got {segment}")
     if not (math.isfinite(sample_rate) and sample_rate > 0.0):
         raise InputError(f"sample_rate must be positive and finite, got {sample_rate!r} Hz")
     if not 0 <= overlap < segment:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acquisition.csd import CsdEstimator
+from ..acquisition.csd import MIN_SEGMENT, CsdEstimator
 from ..acquisition.records.record import Record
 from ..models.errors import InputError
 from ..models.inference.spectral.choose import choose_segment
@@ -79,6 +79,8 @@ def _segment(
     if segment is None:
         probe = notched(probe_of(record, columns), record.sample_rate, exclude)
         return choose_segment(probe, record.sample_rate, band)
+    if segment < MIN_SEGMENT:
+        raise InputError(f"segment must be at least {MIN_SEGMENT} samples, got {segment}")
     if segment > (longest := record.longest()):
         # Asked before the estimator makes room for such a segment.
         raise InputError(

@@ -261,10 +261,22 @@ def measured_pieces(
     progress : callable, optional
         Called with the share that is done.
 
+    Returns
+    -------
+    list of Measured
+        A fit with its light for each piece: steady stretches and releases, each light by itself.
+
     Raises
     ------
     InputError
         If the light is not known, or nothing can be fitted.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> len(ob.measured_pieces(record))
+    2
     """
     if record.kind == "run":
         pieces = pieces_of(record, block)

@@ -85,10 +85,10 @@ def test_the_table_of_commands_is_complete_and_true() -> None:
         for usage in re.findall(r"`([^`]+)`", row):
             words = usage.removeprefix("optobind ").split()
             plain = [w for w in words if w.isascii() and w.replace("-", "").islower()]
-            candidates = (" ".join(plain[:2]), plain[0], f"{prefix} {plain[0]}")
+            candidates = (" ".join(plain[:3]), " ".join(plain[:2]), plain[0], f"{prefix} {plain[0]}")
             name = next((words for words in candidates if words in commands), "")
             assert name, f"{usage!r} is no command"
-            prefix = name.split()[0]
+            prefix = name.rpartition(" ")[0] or name
             seen.add(name)
             options = {o for p in commands[name].params for o in p.opts}
             assert set(re.findall(r"--[a-z-]+", usage)) <= options, usage

@@ -111,6 +111,14 @@ class Identifiability:
         Combinations of fitted parameters that are hardly determined, the worst first.
     statements : tuple of str
         Lines too near each other, dark particles, signs: in words.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> report = ob.analyse_spectrum(record).result.identifiability()
+    >>> report.presupposed[0].nuisance[:3]
+    'mix'
     """
 
     presupposed: tuple[Presupposed, ...] = ()

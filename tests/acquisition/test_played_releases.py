@@ -270,7 +270,7 @@ def test_a_pause_halts_after_the_repetition_and_goes_on_with_a_fresh_pattern(beg
 def test_a_lost_particle_halts_the_pattern_within_a_tenth_of_a_second(begin, release_time):
     rig = played_rig()
     session = begin(rig)
-    future = session.start(ReheatingPlan(100_000, cool_time=1e-3, release_time=release_time))
+    future = session.start(ReheatingPlan(1000, cool_time=1e-3, release_time=release_time))
     world, lost = rig.world, [0]
     advance = world.advance
 

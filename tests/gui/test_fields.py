@@ -123,10 +123,10 @@ def test_start_waits_for_refused_text_anywhere(window, session):
 def test_what_a_run_takes_is_shown_before_start_and_follows_the_fields(window, session):
     panel = window.panels["run"]
     assert "500" in panel.edits["repetitions"].text()
-    for words in ("1 s", "2 MS per channel", "8 MB", "free"):
+    for words in ("1 s", "2 MS per channel", "9.54 MB", "free"):
         assert words in panel.estimate.text()
     type_into(panel.edits["repetitions"], "1000", None)
-    assert "16 MB" in panel.estimate.text()
+    assert "18.7 MB" in panel.estimate.text()
     type_into(panel.edits["release_time"], "1 h")
     assert "too long" in panel.estimate.text()
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import chdtrc
 
 from ..optimiser import Optimum
 from ..result import MIN_DOF
@@ -243,5 +243,5 @@ def _judged(
         chi2, dof = float(pulls @ pulls), dof - float(np.trace(absorbed))
     else:
         chi2 = float(pulls @ np.linalg.solve(np.eye(len(pulls)) + absorbed, pulls))
-    p_value = float(stats.chi2.sf(chi2, dof)) if dof >= MIN_DOF else None
+    p_value = float(chdtrc(dof, chi2)) if dof >= MIN_DOF else None
     return Whiteness(chi2, dof, p_value, lags, found)

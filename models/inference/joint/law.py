@@ -127,6 +127,12 @@ class PairLaw:
         (ω_z/ω_x)², by how much softer the traps are along z.
     power : float
         W: G and omega_0 are those of two traps of this power.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> round(ob.PairLaw(wavelength=1064e-9).k * 1e-6, 3)
+    5.905
     """
 
     wavelength: float

@@ -42,6 +42,14 @@ class Measured:
         a drift of its own.
     raw : bool
         Whether the record itself was in quanta of ω, so that D scales as q² rather than q.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> result = ob.analyse_spectrum(record).result
+    >>> ob.Measured(ob.PairSetting(phi=0.4, distance=2.45e-6), result, "first").setting.phi
+    0.4
     """
 
     setting: PairSetting
