@@ -25,7 +25,7 @@ from ..models.inference.parameters import require_unit
 from ..models.spectra import CsdEstimate
 from .csd_kernels import accumulate, hann, kept_share, lag_correlations, taper, work_dtypes
 
-__all__ = ["CsdEstimator", "estimate_csd"]
+__all__ = ["MIN_SEGMENT", "CsdEstimator", "estimate_csd"]
 
 # Values tapered before they are transformed and summed together (4 MB of float32).
 _BATCH_VALUES = 1 << 20
@@ -33,6 +33,7 @@ _MAX_BATCH = 64
 # Rows kept beyond a segment, so that it is seldom moved; a long one leaves little room for them.
 _MAX_AHEAD = 1 << 20
 MIN_SEGMENT = 8
+"""Fewest samples of a segment."""
 
 
 class CsdEstimator:
