@@ -85,7 +85,8 @@ def test_the_table_of_commands_is_complete_and_true() -> None:
         for usage in re.findall(r"`([^`]+)`", row):
             words = usage.removeprefix("optobind ").split()
             plain = [w for w in words if w.isascii() and w.replace("-", "").islower()]
-            candidates = (" ".join(plain[:3]), " ".join(plain[:2]), plain[0], f"{prefix} {plain[0]}")
+            pairs = (" ".join(plain[:3]), " ".join(plain[:2]))
+            candidates = (*pairs, plain[0], f"{prefix} {plain[0]}")
             name = next((words for words in candidates if words in commands), "")
             assert name, f"{usage!r} is no command"
             prefix = name.rpartition(" ")[0] or name
