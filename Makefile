@@ -13,7 +13,7 @@ export OPENBLAS_NUM_THREADS := 1
 # Compiled modules are kept: tests start some hundred programs that import the same ones.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo gui test test-slow test-drivers bench docs lint wheel versions clean
+.PHONY: help demo gui test test-slow test-drivers studies bench docs lint wheel versions clean
 
 help:
 	@echo "make demo       measure and fit a simulated pair, write a report (no Qt needed)"
@@ -21,6 +21,7 @@ help:
 	@echo "make test       all tests but the slow ones;  make test-slow: the slow ones"
 	@echo "make bench      measured ratios against peers;  make lint: ruff, mypy, layers"
 	@echo "make docs       redraw the pictures of README and docs;  make wheel: build and check the wheel"
+	@echo "make studies    long simulation studies, kills and fault campaigns; by hand, not in CI"
 	@echo "make test-drivers  drivers that others wrote against the virtual laboratory"
 	@echo "make versions   tests with the lowest and the newest versions of what is depended on"
 
@@ -48,11 +49,14 @@ gui: $(VENV)/.gui
 	$(BIN)/python -m optobind gui
 
 test: $(VENV)/.dev
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not slow" -n auto --dist worksteal
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not slow and not study" -n auto --dist worksteal
 
 test-slow: $(VENV)/.dev
 	@sh .ci/x-server
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow -n auto --dist worksteal --timeout 1800
+
+studies: $(VENV)/.dev
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m study -n auto --dist worksteal --timeout 1800
 
 test-drivers: $(BIN)/python
 	sh .ci/drivers "$(PYTHON)"

@@ -168,7 +168,7 @@ def test_an_alternation_of_the_power_needs_a_power():
         ReheatingPlan(4, power_alternation="block")
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_one_fit_does_not_mix_powers_and_each_finds_the_constants_of_its_own(tmp_path):
     """Rates scale with the power: g and D by the share, the frequency by its root."""
     rig = ob.load_rig("simulated-unidirectional", ["simulation.seed=5", "simulation.clock=fast"])

@@ -22,7 +22,7 @@ def carried_out(folder: Path, seed: int, kills: int) -> list[int]:
     return [int(word) for word in run.stdout.split()]
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.realtime
 @pytest.mark.skipif(sys.platform != "linux", reason="forks")
 def test_twenty_kills_lose_nothing_acknowledged_and_leave_the_same_table(tmp_path):

@@ -33,14 +33,14 @@ def test_faults_of_releases_are_named(kind):
     assert share_named(kind, range(2, 4)) == 1.0
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.parametrize("kind", list(FAULTS))
 def test_nearly_every_fault_is_named(kind):
     """The full table, 100 cases of each, is printed by ``python -m bench.bad_data``."""
     assert share_named(kind, range(12)) >= 11 / 12
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_clean_records_raise_no_alarm():
     for seed in range(24):
         rng = np.random.default_rng([seed, 78])

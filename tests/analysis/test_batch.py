@@ -200,7 +200,7 @@ def test_blocks_are_lines_and_agree_with_the_fit_of_the_block_alone(files, tmp_p
     assert float(found[1]["D [rad/s]"]) == alone.value("D")
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_numbers_are_the_same_to_the_last_digit_in_one_process_and_in_two(files, tmp_path):
     here, beside = tmp_path / "a.csv", tmp_path / "b.csv"
     tasks = fit_tasks("spectrum", files, {}, blocks=0.06)

@@ -70,7 +70,7 @@ def cluster():
             process.stderr.close()
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_a_killed_worker_leaves_its_tasks_to_the_other(cluster, tmp_path):
     address, workers = cluster
     folder = tmp_path / "seen"
@@ -97,7 +97,7 @@ def test_a_killed_worker_leaves_its_tasks_to_the_other(cluster, tmp_path):
     assert {str(worker.pid) for worker in workers} == set(by)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_a_local_cluster_gives_the_same_bytes_as_this_process(tmp_path):
     paths = [record(tmp_path / f"{k}.npz", k, 30_000) for k in range(3)]
     (tmp_path / "bad.npz").write_bytes(b"nothing")

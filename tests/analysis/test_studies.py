@@ -56,7 +56,7 @@ def test_a_longer_study_goes_on_with_the_sets_that_it_has(tmp_path):
     assert len({line["D11 [rad/s]"] for line in read(table)}) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_pulls_are_normal_and_the_null_distribution_is_that_of_one_degree(tmp_path):
     table, under = tmp_path / "study.csv", {**SETUP, "hypothesis": {"re_D12": 0.0}}
     outcome = run_batch(study_tasks(spectrum_set, 40, 11, under), table, jobs=0)

@@ -105,7 +105,7 @@ def test_what_a_kill_leaves_at_any_line_of_the_journal_is_gone_on_with(place, tm
         assert all((folder / f"points/{n:04d}.h5").exists() for n in range(1, 7))
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.realtime
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_a_sweep_killed_at_random_moments_ends_with_the_same_table(place, tmp_path):

@@ -23,7 +23,7 @@ from .proxy import KINDS
 pytestmark = pytest.mark.realtime
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.parametrize(("bench", "seed"), [(0, 3), (5, 5), (6, 7)])
 def test_faults_change_no_output_and_leave_feedback_on(bench, seed):
     acts = list(acts_of(BENCHES[bench], seed, 4 * seed, 8))
@@ -32,7 +32,7 @@ def test_faults_change_no_output_and_leave_feedback_on(bench, seed):
     assert [(one.family, one.act, one.wrong) for one in found if one.wrong] == []
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_without_faults_nothing_is_complained_about():
     acts = list(acts_of(BENCHES[1], 1, 0, 32))[::4]
     quiet = [replace(act, strike=replace(act.strike, kind="none")) for act in acts]
@@ -48,7 +48,7 @@ def test_the_whole_campaign_has_every_kind_in_every_phase():
     assert kills.VICTIMS["terminal"] >= 20
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.parametrize("victim", ["program", "guardian", "terminal"])
 def test_a_kill_in_a_release_leaves_feedback_on_and_nothing_behind(victim, tmp_path: Path):
     laboratory = ProxiedLaboratory("keysight", "pfeiffer-tpg")

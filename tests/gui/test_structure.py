@@ -62,7 +62,7 @@ def test_a_row_keeps_its_unit_from_fit_to_fit():
     assert value_with_error(75e3, 5.0, "Hz", held, "g_a") == ("75.0000 ± 0.0050", "kHz")
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.parametrize("scale", ["1", "1.5", "2"])
 @pytest.mark.parametrize("screen", ["1366x768", "1920x1080"])
 def test_nothing_is_cut_on_a_screen_at_a_scale(scale, screen):

@@ -54,7 +54,7 @@ def test_a_noisy_set_is_recovered_within_its_errors(fit: JointFit) -> None:
     assert fit.result.statistics["dof"] == 5 * len(LIGHTS) + 2 - len(fit.free)
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_pulls_of_many_sets_are_normal() -> None:
     rows, chi2 = [], []
     for seed in range(60):

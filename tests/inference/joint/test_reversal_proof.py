@@ -84,7 +84,7 @@ def test_one_table_with_all_faults_is_told_apart(tmp_path: Path) -> None:
     assert abs(found["delay"]) < 4.0
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_forty_tables_leave_re_d12_unbiased_within_its_error() -> None:
     table = Table()
     found = [one_set(table, by_likelihood(table), 100 + seed, blocks=4) for seed in range(40)]

@@ -67,7 +67,7 @@ def test_a_likelihood_has_the_maximum_and_the_errors_of_its_result(
         assert here.score[at] * errors[at] == pytest.approx(slope, abs=0.02), name
 
 
-@pytest.mark.slow
+@pytest.mark.study
 def test_summed_likelihoods_agree_with_their_results() -> None:
     records = [released(0.0, 1), released(math.pi, 2)]
     law = Table().law

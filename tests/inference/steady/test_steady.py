@@ -160,7 +160,7 @@ def test_a_line_narrower_than_a_bin_has_honest_errors():
     assert 0.05 < np.median(found[:, 4]) < 0.95
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.parametrize(
     "values", [NARROW, {**NARROW, "noise": 4 * NARROW["D"] / NARROW["gamma"] ** 2}]
 )

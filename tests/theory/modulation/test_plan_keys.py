@@ -42,7 +42,7 @@ def test_light_that_no_plan_plays_is_refused(drive):
         other.plan_keys()
 
 
-@pytest.mark.slow
+@pytest.mark.study
 @pytest.mark.parametrize(("beside", "lost"), [(1.0, True), (0.95, False), (1.05, False)])
 def test_the_simulated_pair_is_amplified_at_the_working_point_and_not_beside_it(
     found, beside, lost
