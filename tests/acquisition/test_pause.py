@@ -154,7 +154,7 @@ def test_a_paused_monitor_records_on_and_its_pause_does_not_count(begin):
     (paused, first), (resumed, last) = notes_of(outcome.path)
     assert (paused, resumed) == ("paused", "resumed")
     assert outcome.samples == round(3.0 * RATE) + last - first
-    assert last - first > 0.3 * RATE
+    assert last - first > 0.2 * RATE  # the recorder lags where it began to be counted
 
 
 def test_what_was_played_in_a_pause_is_missing_from_a_monitor_of_the_whole_record(begin):

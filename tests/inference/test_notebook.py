@@ -117,5 +117,5 @@ def test_samples_come_with_time_unit_and_name(stored):
     assert data["left"].attrs["units"] == "V"
     assert data["time"].attrs["units"] == "s"
     assert len(stored.to_pandas()) == 1 << 16
-    with pytest.raises(InputError, match="are not recorded without a gap"):
+    with pytest.raises(InputError, match="do not lie within one stretch"):
         stored.to_pandas(-5, 10)
