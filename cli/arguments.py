@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Literal, Optional
 
 import typer
 
 __all__ = [
     "BandOption",
+    "BlockOption",
     "ChannelsOption",
     "ColumnsOption",
+    "CommonNoiseOption",
+    "DelayOption",
+    "ExcludeOption",
     "FileArgument",
     "FilesArgument",
     "IntervalsOption",
     "JsonOption",
     "KeyOption",
+    "MixingOption",
+    "ModelOption",
     "NoteOption",
     "NotifyOption",
     "OutOption",
+    "PhaseOption",
+    "PowerOption",
     "RateOption",
+    "ReheatingEstimatorOption",
+    "ReleaseIndexOption",
     "RigArgument",
     "RigOption",
+    "SegmentOption",
     "SetOption",
+    "SpectrumEstimatorOption",
 ]
 
 RigOption = Annotated[str, typer.Option("--rig", help="Shipped rig or a TOML file.")]
@@ -87,4 +99,55 @@ RateOption = Annotated[
     typer.Option(
         "--rate", metavar="RATE", help='Sample rate where a file states none: Hz, or "2 MHz".'
     ),
+]
+ModelOption = Annotated[
+    Optional[Literal["single", "pair"]],  # noqa: UP045
+    typer.Option("--model", help="Default: pair if two channels are chosen, else single."),
+]
+SegmentOption = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--segment", metavar="N", help="Samples per segment."),
+]
+ExcludeOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--exclude", metavar="LO HI", help="Frequencies to leave out, such as a tone. Repeats."
+    ),
+]
+DelayOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--delay", metavar="TIME", help='Channel 2 after channel 1: s, or "1 us".'),
+]
+MixingOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--mixing", metavar="E[,E]", help="Known cross-talk: 5 %, or T12,T21."),
+]
+SpectrumEstimatorOption = Annotated[
+    Optional[Literal["wishart", "exact"]],  # noqa: UP045
+    typer.Option(
+        "--estimator", help="wishart: averaged spectra; exact: also for lines under 1.5 bins."
+    ),
+]
+ReheatingEstimatorOption = Annotated[
+    Literal["exact", "transitions", "curves"],
+    typer.Option("--estimator", help="Whose numbers count."),
+]
+ReleaseIndexOption = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--release-index", metavar="N", help="Sample of the release in each row."),
+]
+PhaseOption = Annotated[
+    Optional[Literal["as-set", "reversed"]],  # noqa: UP045
+    typer.Option("--phase", help="Releases of a reversed phase."),
+]
+PowerOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--power", metavar="SHARE", help="Releases at one power; 1 is as it was set."),
+]
+CommonNoiseOption = Annotated[
+    bool, typer.Option("--common-noise", help="Fit the detectors' common noise, too (exact).")
+]
+BlockOption = Annotated[
+    Optional[int],  # noqa: UP045
+    typer.Option("--block", metavar="N", help="Constants of their own for every N releases."),
 ]

@@ -7,11 +7,30 @@ record, and ``--out`` is a folder. Here each file is a record, and ``--out`` is 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Optional
 
 import typer
 
-from .arguments import BandOption, ChannelsOption, ColumnsOption, JsonOption, KeyOption, RateOption
+from .arguments import (
+    BandOption,
+    BlockOption,
+    ChannelsOption,
+    ColumnsOption,
+    CommonNoiseOption,
+    DelayOption,
+    ExcludeOption,
+    JsonOption,
+    KeyOption,
+    MixingOption,
+    ModelOption,
+    PhaseOption,
+    PowerOption,
+    RateOption,
+    ReheatingEstimatorOption,
+    ReleaseIndexOption,
+    SegmentOption,
+    SpectrumEstimatorOption,
+)
 
 __all__ = ["batch_app"]
 
@@ -45,28 +64,14 @@ _Retry = Annotated[bool, typer.Option("--retry", help="Try again what failed bef
 def batch_spectrum(
     files: _Files,
     out: _Table,
-    model: Annotated[
-        Optional[Literal["single", "pair"]],  # noqa: UP045
-        typer.Option("--model", help="Default: pair if two channels are chosen, else single."),
-    ] = None,
+    model: ModelOption = None,
     band: BandOption = None,
     channels: ChannelsOption = None,
-    segment: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--segment", metavar="N", help="Samples per segment."),
-    ] = None,
-    exclude: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option("--exclude", metavar="LO HI", help="Frequencies to leave out. Repeats."),
-    ] = None,
-    delay: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--delay", metavar="TIME", help='Channel 2 after channel 1: s, or "1 us".'),
-    ] = None,
-    mixing: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--mixing", metavar="E[,E]", help="Known cross-talk: 5 %, or T12,T21."),
-    ] = None,
+    segment: SegmentOption = None,
+    exclude: ExcludeOption = None,
+    delay: DelayOption = None,
+    mixing: MixingOption = None,
+    estimator: SpectrumEstimatorOption = None,
     blocks: _Blocks = None,
     jobs: _Jobs = None,
     scheduler: _Scheduler = None,
@@ -94,6 +99,7 @@ def batch_spectrum(
         "exclude": exclude_option(exclude),
         "delay": quantity_option("--delay", delay, "s", signed=True),
         "mixing": mixing_option(mixing),
+        "estimator": estimator,
     }
     how = BatchOptions(quantity_option("--blocks", blocks, "s"), jobs, scheduler, retry)
     reading = reading_options(rate, key, columns)
@@ -105,19 +111,15 @@ def batch_reheating(
     files: _Files,
     out: _Table,
     band: BandOption = None,
-    release_index: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--release-index", metavar="N", help="Sample of the release in each row."),
-    ] = None,
-    phase: Annotated[
-        Optional[Literal["as-set", "reversed"]],  # noqa: UP045
-        typer.Option("--phase", help="Releases of a reversed phase."),
-    ] = None,
+    release_index: ReleaseIndexOption = None,
+    phase: PhaseOption = None,
+    power: PowerOption = None,
     channels: ChannelsOption = None,
-    estimator: Annotated[
-        Literal["exact", "transitions", "curves"],
-        typer.Option("--estimator", help="Whose numbers are in the table."),
-    ] = "exact",
+    estimator: ReheatingEstimatorOption = "exact",
+    delay: DelayOption = None,
+    mixing: MixingOption = None,
+    common_noise: CommonNoiseOption = False,
+    block: BlockOption = None,
     blocks: _Blocks = None,
     jobs: _Jobs = None,
     scheduler: _Scheduler = None,
@@ -129,14 +131,19 @@ def batch_reheating(
 ) -> None:
     """Fit the releases of many files, a line of the table each."""
     from .batch import BatchOptions, fit_batch
-    from .options import band_option, quantity_option, reading_options
+    from .options import band_option, mixing_option, quantity_option, reading_options
 
     options = {
         "band": band_option(band),
         "release_index": release_index,
         "phase": phase,
         "channels": None if channels is None else channels.split(","),
+        "power": power,
         "estimator": estimator,
+        "delay": quantity_option("--delay", delay, "s", signed=True),
+        "mixing": mixing_option(mixing),
+        "common_noise": common_noise or None,
+        "block": block,
     }
     how = BatchOptions(quantity_option("--blocks", blocks, "s"), jobs, scheduler, retry)
     reading = reading_options(rate, key, columns)

@@ -66,7 +66,7 @@ class ReheatingOptions:
     trigger: str | None = None
     inverted: bool = False
     duration: float | None = None
-    phase: str | None = None
+    phase: Literal["as-set", "reversed"] | None = None
     power: float | None = None
     estimator: Estimator = "exact"
     intervals: bool | None = None
@@ -137,9 +137,7 @@ def fit_reheating_file(
     record = _gated(_opened(paths, reading), options)
     columns = channels_option(options.channels, record)
     if options.phase is not None:
-        if options.phase not in ("as-set", "reversed"):
-            raise InputError(f"--phase must be as-set or reversed, got {options.phase!r}")
-        record = record.at_phase("reversed" if options.phase == "reversed" else "as-set")
+        record = record.at_phase(options.phase)
     if options.power is not None:
         record = record.at_power(options.power)
     with progress_bar("fitting releases") as progress:

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Optional
+from typing import Annotated, Optional
 
 import typer
 
 from .arguments import (
     BandOption,
+    BlockOption,
     ChannelsOption,
     ColumnsOption,
+    CommonNoiseOption,
+    DelayOption,
+    ExcludeOption,
     FilesArgument,
     IntervalsOption,
     JsonOption,
     KeyOption,
+    MixingOption,
+    ModelOption,
     OutOption,
+    PhaseOption,
+    PowerOption,
     RateOption,
+    ReheatingEstimatorOption,
+    ReleaseIndexOption,
+    SegmentOption,
+    SpectrumEstimatorOption,
 )
 from .batch_app import batch_app
 
 __all__ = ["fit_app"]
-
-DelayOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--delay", metavar="TIME", help='Channel 2 after channel 1: s, or "1 us".'),
-]
-MixingOption = Annotated[
-    Optional[str],  # noqa: UP045
-    typer.Option("--mixing", metavar="E[,E]", help="Known cross-talk: 5 %, or T12,T21."),
-]
 
 fit_app = typer.Typer(help="Fit recorded data.", no_args_is_help=False)
 fit_app.add_typer(batch_app, name="batch")
@@ -38,31 +41,15 @@ fit_app.add_typer(batch_app, name="batch")
 @fit_app.command("spectrum")
 def fit_spectrum(
     files: FilesArgument,
-    model: Annotated[
-        Optional[Literal["single", "pair"]],  # noqa: UP045
-        typer.Option("--model", help="Default: pair if two channels are chosen, else single."),
-    ] = None,
+    model: ModelOption = None,
     band: BandOption = None,
     channels: ChannelsOption = None,
-    segment: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--segment", metavar="N", help="Samples per segment."),
-    ] = None,
+    segment: SegmentOption = None,
     rate: RateOption = None,
-    exclude: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option(
-            "--exclude", metavar="LO HI", help="Frequencies to leave out, such as a tone. Repeats."
-        ),
-    ] = None,
+    exclude: ExcludeOption = None,
     delay: DelayOption = None,
     mixing: MixingOption = None,
-    estimator: Annotated[
-        Optional[Literal["wishart", "exact"]],  # noqa: UP045
-        typer.Option(
-            "--estimator", help="wishart: averaged spectra; exact: also for lines under 1.5 bins."
-        ),
-    ] = None,
+    estimator: SpectrumEstimatorOption = None,
     intervals: IntervalsOption = None,
     key: KeyOption = None,
     columns: ColumnsOption = None,
@@ -100,23 +87,11 @@ def fit_spectrum(
 def fit_reheating(
     files: FilesArgument,
     band: BandOption = None,
-    release_index: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--release-index", metavar="N", help="Sample of the release in each row."),
-    ] = None,
-    phase: Annotated[
-        Optional[str],  # noqa: UP045
-        typer.Option("--phase", help="Releases of a reversed phase: as-set or reversed."),
-    ] = None,
-    power: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--power", metavar="SHARE", help="Releases at one power; 1 is as it was set."),
-    ] = None,
+    release_index: ReleaseIndexOption = None,
+    phase: PhaseOption = None,
+    power: PowerOption = None,
     channels: ChannelsOption = None,
-    estimator: Annotated[
-        Literal["exact", "transitions", "curves"],
-        typer.Option("--estimator", help="Whose numbers count; all are shown."),
-    ] = "exact",
+    estimator: ReheatingEstimatorOption = "exact",
     intervals: IntervalsOption = None,
     rate: RateOption = None,
     key: KeyOption = None,
@@ -138,13 +113,8 @@ def fit_reheating(
     ] = None,
     delay: DelayOption = None,
     mixing: MixingOption = None,
-    common_noise: Annotated[
-        bool, typer.Option("--common-noise", help="Fit the detectors' common noise, too (exact).")
-    ] = False,
-    block: Annotated[
-        Optional[int],  # noqa: UP045
-        typer.Option("--block", metavar="N", help="Constants of their own for every N releases."),
-    ] = None,
+    common_noise: CommonNoiseOption = False,
+    block: BlockOption = None,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:

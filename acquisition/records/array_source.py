@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import InputError
+from ..release_setting import Setting
 from .record import Ranges, Record
 
 __all__ = ["ArraySource", "array_record"]
@@ -85,6 +86,15 @@ class ArraySource:
             raise InputError(f"release index must lie in 0 … {length - 1}, got {index}")
         whole = self.recorded()
         return Ranges.of(whole.starts + index, whole.stops)
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Not told."""
+        return ()
+
+    def released_in(self, light: Callable[[Setting], bool], words: str) -> Self:
+        """Refuse: the light is not told."""
+        raise InputError(f"{self._path} does not tell in which light it was released")
 
     def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
         """Stored values of a range within one stretch."""

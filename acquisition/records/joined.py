@@ -156,8 +156,7 @@ class _Sequence:
     @property
     def settings(self) -> tuple[Setting, ...]:
         """Light of the usable releases of all files, each once."""
-        sources: list[Any] = self._sources
-        return tuple(sorted({one for source in sources for one in source.settings}))
+        return tuple(sorted({one for source in self._sources for one in source.settings}))
 
     def releases(self, release_index: int | None) -> Ranges:
         """Releases of those files that have some.
@@ -173,8 +172,7 @@ class _Sequence:
     def released_in(self, light: Callable[[Setting], bool], words: str) -> _Sequence:
         """Return the same with the releases in some light alone; ``words`` say which."""
         one = copy(self)
-        sources: list[Any] = self._sources
-        vars(one)["_sources"] = [source.released_in(light, words) for source in sources]
+        vars(one)["_sources"] = [source.released_in(light, words) for source in self._sources]
         return one
 
     def _shifted(self, of: Callable[[SampleSource], Ranges]) -> Ranges:

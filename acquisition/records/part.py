@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...models.errors import InputError
 from .record import Ranges, Record
-from .source import SampleSource
+from .selected import SelectedSource
 
 __all__ = ["blocks_of", "part_of"]
 
@@ -69,43 +65,23 @@ def blocks_of(record: Record, seconds: float) -> list[tuple[int, int]]:
     return [(low, high) for low, high in itertools.pairwise(edges) if ranges.within(low, high)]
 
 
-class _PartSource:
+class _PartSource(SelectedSource):
     """The samples of another source between two indices."""
 
     def __init__(self, record: Record, start: int, stop: int) -> None:
-        self._path, self._inner = record.path, record.source
-        self._start, self._stop = start, stop
+        super().__init__(record.source, Ranges())
+        self._path, self._start, self._stop = record.path, start, stop
 
     def _cut(self, ranges: Ranges) -> Ranges:
         return ranges.cut_to(Ranges(np.array([[self._start, self._stop]], np.int64)))
 
-    @property
-    def inner(self) -> SampleSource:
-        """Where the samples come from."""
-        return self._inner
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the stored samples."""
-        return self._inner.dtype
-
-    @property
-    def jumps(self) -> bool:
-        """As of the record."""
-        return self._inner.jumps
-
-    @property
-    def release_index(self) -> int | None:
-        """As of the record."""
-        return self._inner.release_index
-
     def recorded(self) -> Ranges:
         """What was recorded in the part."""
-        return self._cut(self._inner.recorded())
+        return self._cut(super().recorded())
 
     def steady(self) -> Ranges:
         """Steady stretches of the part."""
-        found = self._cut(self._inner.steady())
+        found = self._cut(self.inner.steady())
         if not len(found):
             raise InputError(
                 f"{self._path} holds no usable steady record in samples {self._start} … "
@@ -115,22 +91,10 @@ class _PartSource:
 
     def releases(self, release_index: int | None) -> Ranges:
         """Releases that begin and end in the part."""
-        found = self._inner.releases(release_index)
+        found = super().releases(release_index)
         inside = (found.starts >= self._start) & (found.stops <= self._stop)
         if not inside.any():
             raise InputError(
                 f"{self._path} holds no usable release in samples {self._start} … {self._stop}"
             )
         return Ranges(found.array[inside])
-
-    def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
-        """Stored values of a range within one stretch."""
-        return self._inner.counts(start, stop, columns)
-
-    def held(self) -> AbstractContextManager[object]:
-        """As of the record."""
-        return self._inner.held()
-
-    def close(self) -> None:
-        """As of the record."""
-        self._inner.close()

@@ -19,6 +19,7 @@ from ...models.inference.reheating.estimate import MIN_REPETITIONS
 from ...models.light import TweezerState
 from ...models.units import to_si
 from ..ranges import NO_END
+from ..release_setting import Setting
 from ..run_digest import LightSpan, RunDigest
 from ..runfile import RunFile
 from .record import Ranges, Record
@@ -117,7 +118,8 @@ def pieces_of(record: Record, block: int | None = None) -> list[Piece]:
     Returns
     -------
     list of Piece
-        In the order of time; what is too short to be fitted is left out.
+        In the order of time; left out is what is too short to be fitted, and releases while φ
+        turned.
 
     Raises
     ------
@@ -175,18 +177,29 @@ def _released(
         low = number * (block or 0)
         high = math.inf if number == blocks - 1 else low + (block or 0)
         own = [r for r in usable if low <= r.repetition < high]
-        for phase in sorted({r.phase for r in own}):
+        for setting in sorted({r.setting for r in own}):
             ranges = Ranges(
-                np.array([(r.first_sample, r.end_sample) for r in own if r.phase == phase])
+                np.array([(r.first_sample, r.end_sample) for r in own if r.setting == setting])
             )
-            if len(ranges) < MIN_REPETITIONS:
+            if len(ranges) < MIN_REPETITIONS or setting.phase_rate:
                 continue
             group = label if blocks == 1 else f"{label}, block {number}"
-            name = group + (", reversed" if phase else "")
-            first = span.state.sites[0]
-            state = span.state.with_site(0, phase=first.phase + phase)
+            name = group + (", reversed" if setting.phase else "")
+            if setting.power != 1.0:
+                # A drift of φ is shared by what is released in turns, at one power.
+                group, name = (f"{text}, power × {setting.power:g}" for text in (group, name))
+            state = _light_in(span.state, setting)
             found.append(_piece(record, "released", state, pressure, (group, name), ranges))
     return found
+
+
+def _light_in(state: TweezerState, setting: Setting) -> TweezerState:
+    """Light of releases: as it was set, φ turned and the power stepped."""
+    state = state.with_site(0, phase=state.sites[0].phase + setting.phase)
+    for number, site in enumerate(state.sites):
+        if setting.trap in ("all", str(number + 1)):
+            state = state.with_site(number, power=site.power * setting.power)
+    return state
 
 
 def _piece(

@@ -284,13 +284,10 @@ class Record:
     @property
     def settings(self) -> tuple[Setting, ...]:
         """Light of the usable releases, each once; empty for records that do not tell."""
-        return tuple(getattr(self.source, "settings", ()))
+        return self.source.settings
 
     def _released_in(self, light: Callable[[Setting], bool], words: str) -> Record:
-        choose = getattr(self.source, "released_in", None)
-        if choose is None:
-            raise InputError(f"{self.path} does not tell in which light it was released")
-        return replace(self, source=choose(light, words))
+        return replace(self, source=self.source.released_in(light, words))
 
     def releases(self, release_index: int | None = None) -> Ranges:
         """Return the usable stretches with feedback off, all as long as the shortest.

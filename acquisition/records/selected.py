@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import InputError
+from ..release_setting import Setting
 from .record import Ranges, Record
 from .source import SampleSource
 
@@ -64,6 +66,17 @@ class SelectedSource:
         """As of the record."""
         return self._inner.releases(release_index)
 
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """As of the record."""
+        return self._inner.settings
+
+    def released_in(self, light: Callable[[Setting], bool], words: str) -> Self:
+        """Return the same with the releases in some light alone."""
+        one = copy(self)
+        vars(one)["_inner"] = self._inner.released_in(light, words)
+        return one
+
     def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:
         """Stored values of a range within one stretch."""
         return self._inner.counts(start, stop, columns)
@@ -98,6 +111,15 @@ class ChosenSource(SelectedSource):
     def release_index(self) -> int | None:
         """Each release was told by itself."""
         return None
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Whoever chose the releases knows their light."""
+        return ()
+
+    def released_in(self, light: Callable[[Setting], bool], words: str) -> Self:
+        """Refuse: the releases are chosen already."""
+        raise InputError(f"the releases of {self._path} are told already, not by their light")
 
     def steady(self) -> Ranges:
         """The chosen steady stretches."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..ranges import Ranges
+from ..release_setting import Setting
 
 __all__ = ["SampleSource"]
 
@@ -42,6 +43,15 @@ class SampleSource(Protocol):
 
     def releases(self, release_index: int | None) -> Ranges:
         """Usable stretches with feedback off; raises InputError if there are none."""
+        ...
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """Light of the usable releases, each once; empty where it is not told."""
+        ...
+
+    def released_in(self, light: Callable[[Setting], bool], words: str) -> SampleSource:
+        """Return the same with the releases in some light alone; InputError if it is not told."""
         ...
 
     def counts(self, start: int, stop: int, columns: Sequence[int] | None = None) -> NDArray[Any]:

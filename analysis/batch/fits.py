@@ -125,6 +125,9 @@ def _fitted(analysis: Analysis, record: Record, options: dict[str, Any]) -> FitR
     phase = options.pop("phase", None)
     if phase is not None:
         record = record.at_phase(phase)
+    power = options.pop("power", None)
+    if power is not None:
+        record = record.at_power(power)
     if analysis == "spectrum":
         from ..spectrum import analyse_spectrum
 

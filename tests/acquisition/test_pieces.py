@@ -10,6 +10,7 @@ import pytest
 
 import optobind as ob
 from optobind.acquisition.events import Event, EventKind
+from optobind.acquisition.records.part import part_of
 from optobind.acquisition.records.pieces import optics_of, pieces_of
 from optobind.acquisition.run_digest import digest_of
 
@@ -77,3 +78,27 @@ def test_every_change_of_light_begins_a_span() -> None:
     assert (second.begin, second.start) == (800, 900)
     assert second.state.relative_phase == pytest.approx(0.7)
     assert damaged.state.sites == ()
+
+
+def test_pieces_of_stepped_releases_have_the_power_that_they_were_released_at(tmp_path) -> None:
+    plan = ob.ReheatingPlan(
+        repetitions=40, cool_time=1e-3, release_time=2e-4, presence_factor=1e3, release_power=0.98,
+        stepped_trap="2", power_alternation="repetition", reversal_settling=1e-4,
+    )  # fmt: skip
+    record = ob.simulate("simulated-pair", plan, out=tmp_path)
+    stepped, plain = pieces_of(record)
+    assert len(stepped.record.releases()) == len(plain.record.releases()) == 20
+    powers = [[site.power for site in piece.state.sites] for piece in (stepped, plain)]
+    assert powers[1] == pytest.approx([0.2, 0.19], rel=1e-3)
+    assert powers[0] == pytest.approx([0.2, 0.98 * 0.19], rel=1e-3)
+    assert stepped.group != plain.group
+
+
+def test_a_part_of_a_run_still_tells_the_light_of_its_releases(record: ob.Record) -> None:
+    _start, stop = record.at_phase("as-set").releases()[9]
+    part = part_of(record, 0, stop)
+    assert part.settings == record.settings
+    with pytest.raises(ob.InputError, match="different light"):
+        part.releases()
+    assert len(part.at_phase("as-set").releases()) == 10
+    assert len(part.at_phase("reversed").releases()) in (9, 10)

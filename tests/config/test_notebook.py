@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 import optobind as ob
+from optobind.acquisition.outcome import RunOutcome
 from optobind.config import notebook
 
 RIG = "simulated-pair"
@@ -57,11 +59,12 @@ def test_ctrl_c_ends_a_simulated_run_in_good_order(
     """The run is aborted, its file closed and the session's threads gone."""
     path, real_wait, pressed = tmp_path / "run.h5", notebook.wait, []
 
-    def wait(futures: list[object], timeout: float) -> object:
+    def wait(futures: list[Future[RunOutcome]], timeout: float) -> object:
         """As if the key were pressed while the run is under way."""
         deadline = time.monotonic() + 60.0
         while not pressed:
             assert time.monotonic() < deadline
+            assert not any(future.done() for future in futures)  # refused, say
             time.sleep(0.01)
             if path.exists():
                 pressed.append(True)
@@ -71,7 +74,7 @@ def test_ctrl_c_ends_a_simulated_run_in_good_order(
     monkeypatch.setattr(notebook, "wait", wait)
     before = threading.active_count()
     with pytest.raises(KeyboardInterrupt):
-        ob.simulate(RIG, ob.MonitorPlan(duration=1e4), out=tmp_path)
+        ob.simulate(RIG, ob.MonitorPlan(duration=300.0), out=tmp_path)
     assert threading.active_count() <= before
     with ob.RunFile.open(path) as run:
         assert run.manifest["outcome"] == "aborted"

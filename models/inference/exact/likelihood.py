@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..priors import Priors
 from .gains import TIGHT, Gains, NoFilterError, gains_of
 from .model import FilterModel
 from .passes import Pass
@@ -91,7 +92,7 @@ class ExactPoint:
     @cached_property
     def information(self) -> _Array:
         """Expected Fisher information, shape (P, P)."""
-        total = np.diag(self.likelihood.prior_weight)
+        total = np.diag(self.likelihood.prior.weight)
         whole = {key[0]: (g, n) for key, (g, n) in self.passes.items() if not key[1]}
         for key, (gains, count) in self.passes.items():
             if key[1]:
@@ -171,13 +172,10 @@ class ExactLikelihood:
         """Parameters in the order of values, score and Fisher information."""
         return self.model.names
 
-    @cached_property
-    def prior_weight(self) -> _Array:
-        """1/σ² of the prior of every parameter, shape (P,)."""
-        weight = np.zeros(len(self.names))
-        for name, (_, error) in self.priors.items():
-            weight[self.names.index(name)] = error**-2
-        return weight
+    @property
+    def prior(self) -> Priors:
+        """What is known of the parameters beforehand."""
+        return Priors(self.names, self.priors)
 
     def space(self, values: _Array) -> StateSpace | None:
         """One step of the model; None where there is none."""
@@ -207,7 +205,7 @@ class ExactLikelihood:
                     self.tick(len(batch))
         except NoFilterError:
             return nothing
-        total, slope = self._prior(values)
+        total, slope = self.prior.at(values)
         for one in passes.values():
             total += one.log_likelihood
             slope = slope + one.score()
@@ -215,13 +213,3 @@ class ExactLikelihood:
             return nothing
         kinds = {key: (one.gains, one.records) for key, one in passes.items()}
         return ExactPoint(self, values, model, total, slope, kinds)
-
-    def _prior(self, values: _Array) -> tuple[float, _Array]:
-        """Logarithm of the priors and its derivatives."""
-        total, slope = 0.0, np.zeros(len(values))
-        for name, (value, error) in self.priors.items():
-            at = self.names.index(name)
-            distance = (value - values[at]) / error
-            total -= 0.5 * distance**2
-            slope[at] = distance / error
-        return total, slope

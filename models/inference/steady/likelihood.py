@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..exact.model import FilterModel
 from ..exact.statespace import StateSpace, discretised, stationary
+from ..priors import Priors
 from .bins import BinModel, Ends
 from .transform import Stretches
 
@@ -93,8 +94,8 @@ class SteadyPoint:
 
     @cached_property
     def _equations(self) -> tuple[_Array, _Array]:
-        slope = self.likelihood.prior_slope(self.values)
-        fisher = np.diag(self.likelihood.prior_weight)
+        slope = self.likelihood.prior.at(self.values)[1]
+        fisher = np.diag(self.likelihood.prior.weight)
         if self.model is None:
             return slope, fisher
         for outline in self.outlines:
@@ -131,20 +132,10 @@ class SteadyLikelihood:
         """Parameters in the order of values, score and information."""
         return self.model.names
 
-    @cached_property
-    def prior_weight(self) -> _Array:
-        """1/σ² of the prior of every parameter, shape (P,)."""
-        weight = np.zeros(len(self.names))
-        for name, (_, error) in self.priors.items():
-            weight[self.names.index(name)] = error**-2
-        return weight
-
-    def prior_slope(self, values: _Array) -> _Array:
-        """Derivatives of the logarithm of the priors, shape (P,)."""
-        centre = np.zeros(len(values))
-        for name, (value, _) in self.priors.items():
-            centre[self.names.index(name)] = value
-        return self.prior_weight * (centre - values)
+    @property
+    def prior(self) -> Priors:
+        """What is known of the parameters beforehand."""
+        return Priors(self.names, self.priors)
 
     def space(self, values: _Array) -> StateSpace | None:
         """One step of the model; None where there is none, or it has no stationary state."""
@@ -167,12 +158,7 @@ class SteadyLikelihood:
             return nothing
         outlines = [_outlined(model, data) for data in self.data]
         total = sum(outline.log_likelihood for outline in outlines)
-        # −½ Σ (θ − c)²/σ², whose slope is (c − θ)/σ².
-        weight = self.prior_weight
-        away = np.divide(
-            self.prior_slope(values), weight, out=np.zeros(len(weight)), where=weight > 0.0
-        )
-        total -= 0.5 * float(weight @ away**2)
+        total += self.prior.at(values)[0]
         if not np.isfinite(total):
             return nothing
         return SteadyPoint(self, values, model, float(total), outlines)
