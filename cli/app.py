@@ -21,11 +21,13 @@ from .arguments import (
     NoteOption,
     NotifyOption,
     OutOption,
+    PlanArgument,
     RateOption,
     RigArgument,
     RigOption,
     SetOption,
 )
+from .config_app import add_file_commands
 from .export_app import export
 from .fit_app import fit_app
 from .instruments_app import instruments_app
@@ -38,16 +40,16 @@ __all__ = ["app", "invoke"]
 app = typer.Typer(
     name="optobind",
     help="Run optical-binding experiments with levitated nanoparticles and explain their data.",
-    add_completion=False,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-config_app = typer.Typer(help="Work on rig and plan files.", no_args_is_help=False)
 app.add_typer(fit_app, name="fit")
 app.command()(export)
 app.add_typer(instruments_app, name="instruments")
-app.add_typer(config_app, name="config")
+add_file_commands(app)
 app.add_typer(plan_app, name="plan")
 add_run_commands(app)
 add_theory_commands(app)
@@ -89,7 +91,7 @@ def demo(
 
 @app.command()
 def run(
-    plan: Annotated[str, typer.Argument(metavar="PLAN", help="Shipped plan or a TOML file.")],
+    plan: PlanArgument,
     rig: RigOption,
     out: OutOption = None,
     settings: SetOption = None,
@@ -197,16 +199,6 @@ def recover(
     from .files import recover_file
 
     recover_file(file)
-
-
-@config_app.command("check")
-def config_check(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A rig or plan file.")],
-) -> None:
-    """Validate a rig or plan file."""
-    from .check import check_file
-
-    check_file(file)
 
 
 @app.command("virtual-lab")
@@ -346,7 +338,9 @@ def invoke(arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     try:
         result = command.main(
-            args=with_pairs(arguments, "--exclude"), prog_name="optobind", standalone_mode=False
+            args=with_pairs(arguments, "--exclude") or ["--help"],
+            prog_name="optobind",
+            standalone_mode=False,
         )
     except parser_error as error:
         raise InputError(_usage_text(error)) from None

@@ -26,6 +26,7 @@ __all__ = [
     "NotifyOption",
     "OutOption",
     "PhaseOption",
+    "PlanArgument",
     "PowerOption",
     "RateOption",
     "ReheatingEstimatorOption",
@@ -37,7 +38,28 @@ __all__ = [
     "SpectrumEstimatorOption",
 ]
 
-RigOption = Annotated[str, typer.Option("--rig", help="Shipped rig or a TOML file.")]
+
+def _rigs() -> list[str]:
+    """Names that a shell proposes for a rig."""
+    from ..config.load import shipped
+
+    return list(shipped("rigs"))
+
+
+def _plans() -> list[str]:
+    """Names that a shell proposes for a plan."""
+    from ..config.load import shipped
+
+    return list(shipped("plans"))
+
+
+RigOption = Annotated[
+    str, typer.Option("--rig", help="Shipped rig or a TOML file.", autocompletion=_rigs)
+]
+PlanArgument = Annotated[
+    str,
+    typer.Argument(metavar="PLAN", help="Shipped plan or a TOML file.", autocompletion=_plans),
+]
 SetOption = Annotated[
     Optional[list[str]],  # noqa: UP045 - the parser needs the spelled-out form
     typer.Option(
@@ -89,7 +111,9 @@ ColumnsOption = Annotated[
         "--columns", metavar="1,2", help="Columns of samples, numbers or names; t=0 is time."
     ),
 ]
-RigArgument = Annotated[str, typer.Argument(metavar="RIG", help="Shipped rig or a TOML file.")]
+RigArgument = Annotated[
+    str, typer.Argument(metavar="RIG", help="Shipped rig or a TOML file.", autocompletion=_rigs)
+]
 IntervalsOption = Annotated[
     Optional[bool],  # noqa: UP045
     typer.Option("--intervals/--no-intervals", help="Intervals by profile likelihoods."),

@@ -7,20 +7,41 @@ import math
 from ..config.build import build_rig, build_trap
 from ..config.live import real_devices
 from ..config.load import LoadedRig, kind_of_file, read_plan, read_rig
+from ..config.messages import SchemaError
+from ..models.errors import InputError
 from ..models.prefixes import engineering
 from .output import print_result, warn
 
 __all__ = ["check_file"]
 
 
-def check_file(path: str) -> None:
+def check_file(path: str, every: bool = False) -> None:
     """Validate a file; a rig's particles must be trapped.
+
+    Parameters
+    ----------
+    path : str
+        File or shipped name.
+    every : bool
+        Say every problem that can be seen, a line each.
 
     Raises
     ------
     InputError
         For what the schema refuses, and for a rig without an equilibrium.
     """
+    try:
+        _check(path)
+    except SchemaError as error:
+        if not every or len(error.problems) == 1:
+            raise
+        lines = (f"{path}: {problem}" for problem in error.problems[:-1])
+        warn(lines)
+        raise InputError(f"{path}: {error.problems[-1]}") from None
+
+
+def _check(path: str) -> None:
+    """Validate a file and say what it describes."""
     if kind_of_file(path) == "plan":
         plan = read_plan(path).plan
         print_result(f"{path}: plan of kind {plan.kind}, valid")

@@ -6,8 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..config.documents import to_toml
 from ..config.load import LoadedRig
-from ..config.toml_writer import to_toml
 from ..instruments.digitizers.loopback import LoopbackReport
 from ..instruments.digitizers.loopback_pattern import PatternReport
 from ..instruments.digitizers.skew import SkewReport

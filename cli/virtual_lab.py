@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..config.build import build_rig
+from ..config.documents import to_toml
 from ..config.load import LoadedRig, read_rig, rig_from_dict
-from ..config.toml_writer import to_toml
 from ..instruments.virtual.laboratory import VirtualLaboratory
 from .output import console_for_progress, print_text, warn, write_text
 from .signals import Endings, collected_endings

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import cmath
 import math
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -66,6 +67,7 @@ __all__ = [
     "Voltage",
     "Waist",
     "Wavelength",
+    "quantity_of",
 ]
 
 
@@ -75,13 +77,27 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+def _read(quantity: Quantity, value: object) -> object:
+    """Turn a string with a unit into an SI float."""
+    return value if value is None else parse_quantity(value, quantity)
+
+
 def _quantity(*args: Any, **kwargs: Any) -> BeforeValidator:
-    """Make a validator that turns a string with a unit into an SI float."""
-    quantity = Quantity(*args, **kwargs)
+    """Make the validator of a quantity, which :func:`quantity_of` finds again."""
     return BeforeValidator(
-        lambda value: value if value is None else parse_quantity(value, quantity),
+        partial(_read, Quantity(*args, **kwargs)),
         json_schema_input_type=str,
     )
+
+
+def quantity_of(annotation: Any) -> Quantity | None:
+    """Quantity that a key, or each entry of a key, of this type holds; None for another kind."""
+    for part in getattr(annotation, "__metadata__", ()):
+        read = getattr(part, "func", None)
+        if isinstance(read, partial) and read.func is _read:
+            return read.args[0] if isinstance(read.args[0], Quantity) else None
+    inner = (quantity_of(arm) for arm in get_args(annotation))
+    return next((found for found in inner if found is not None), None)
 
 
 _LENGTHS = ("nm", "um", "mm", "m")

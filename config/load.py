@@ -16,7 +16,7 @@ from ..acquisition.plans import Plan
 from ..acquisition.sweeps.plan import SweepPlan
 from ..models.errors import FileError, InputError
 from ..models.units import shorten
-from .messages import explain, suggest
+from .messages import SchemaError, suggest
 from .overrides import apply_overrides
 from .plan_schema import PLAN_TABLES
 from .schema import RigConfig
@@ -24,11 +24,13 @@ from .schema import RigConfig
 __all__ = [
     "LoadedPlan",
     "LoadedRig",
+    "described",
     "kind_of_file",
     "read_plan",
     "read_rig",
     "rig_from_dict",
     "shipped",
+    "shipped_text",
 ]
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -72,12 +74,50 @@ def shipped(kind: Literal["rigs", "plans"]) -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
 
 
+def shipped_text(kind: Literal["rigs", "plans"], name: str) -> str:
+    """Return the file of a shipped rig or plan."""
+    return resources.files(__package__).joinpath(kind, f"{name}.toml").read_text(encoding="utf-8")
+
+
+# What tells a rig and a plan from other TOML files.
+_KEYS = {"rigs": {"wavelength", "particles", "tweezers"}, "plans": {"kind", "steps"}}
+
+
+def described(
+    kind: Literal["rigs", "plans"], folder: Path | None = None
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return names and descriptions of shipped files, and of those in a directory.
+
+    Parameters
+    ----------
+    kind : {"rigs", "plans"}
+    folder : Path, optional
+        Its TOML files are told by their paths.
+
+    Returns
+    -------
+    found : list of tuple of str
+        Name or path, and description.
+    damaged : list of str
+        What could not be read, a line each.
+    """
+    found = [(n, str(_parse(shipped_text(kind, n), n)["description"])) for n in shipped(kind)]
+    damaged = []
+    for path in sorted(folder.glob("*.toml")) if folder is not None else ():
+        try:
+            document = _parse(_text_of(path, "config"), str(path))
+            if _KEYS[kind] & document.keys():
+                found.append((str(path), str(document.get("description", ""))))
+        except InputError as error:
+            damaged.append(str(error))
+    return found, damaged
+
+
 def _read(name_or_path: str, kind: Literal["rigs", "plans"]) -> tuple[str, str, Path | None]:
     """Return the name, the text and the folder (None for a shipped file)."""
     what = kind.removesuffix("s")
     if name_or_path in shipped(kind):
-        entry = resources.files(__package__).joinpath(kind, f"{name_or_path}.toml")
-        return name_or_path, entry.read_text(encoding="utf-8"), None
+        return name_or_path, shipped_text(kind, name_or_path), None
     path = Path(name_or_path)
     looks_like_path = path.suffix.lower() == ".toml" or len(path.parts) > 1 or path.is_file()
     if not looks_like_path:
@@ -122,7 +162,7 @@ def _validate(model: type[_M], data: dict[str, Any], label: str, what: str) -> _
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise InputError(f"{label}: {explain(error, model, what)}") from None
+        raise SchemaError(error, model, label, what) from None
 
 
 def rig_from_dict(data: dict[str, Any], label: str = "rig") -> RigConfig:
@@ -217,7 +257,7 @@ def kind_of_file(path: str) -> Literal["rig", "plan"]:
         if path in shipped(kind):
             return "rig" if kind == "rigs" else "plan"
     document = _parse(_text_of(Path(path), "config"), f"config {path}")
-    if "kind" in document or "steps" in document:
+    if _KEYS["plans"] & document.keys():
         return "plan"
     if not document:
         raise InputError(f"config {path} is empty: a rig needs wavelength, particles and tweezers")

@@ -1,4 +1,4 @@
-"""One line of text out of a failed validation: the key's path, the value, what would be right."""
+"""Lines of text out of a failed validation: the key's path, the value, what would be right."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from ..models.errors import InputError
 from ..models.units import shorten
 
-__all__ = ["PLUGIN", "explain", "known_keys", "suggest", "takes_any_key"]
+__all__ = ["PLUGIN", "SchemaError", "known_keys", "suggest", "takes_any_key"]
 
 PLUGIN = "plugin"
 """Tag of the table of a driver that the schema does not describe."""
@@ -91,8 +92,8 @@ def _choices(allowed: Iterable[object]) -> str:
     return ", ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in allowed)
 
 
-def explain(error: ValidationError, model: type[BaseModel], what: str) -> str:
-    """Describe the first failure of a validation in one line.
+class SchemaError(InputError):
+    """A document that the schema refuses (exit code 2).
 
     Parameters
     ----------
@@ -100,17 +101,27 @@ def explain(error: ValidationError, model: type[BaseModel], what: str) -> str:
         Of ``model``.
     model : type
         Root of the schema.
+    label : str
+        Name of the file.
     what : str
         Name of the root in messages, such as "the rig".
+
+    Attributes
+    ----------
+    problems : tuple of str
+        A line each; the text of the error is the first one and how many more there are.
     """
-    failures = error.errors(include_url=False)
-    # An unknown key explains a missing one beside it (a typo), not the other way round.
-    first = next((f for f in failures if f["type"] == "extra_forbidden"), failures[0])
-    text = _sentence(dict(first), model, what)
-    more = len(failures) - 1
-    if more == 0:
-        return text
-    return f"{text} ({more} more {'problem' if more == 1 else 'problems'})"
+
+    def __init__(
+        self, error: ValidationError, model: type[BaseModel], label: str, what: str
+    ) -> None:
+        failures = error.errors(include_url=False)
+        # An unknown key explains a missing one beside it (a typo), not the other way round.
+        failures.sort(key=lambda failure: failure["type"] != "extra_forbidden")
+        self.problems = tuple(_sentence(dict(failure), model, what) for failure in failures)
+        more = len(failures) - 1
+        others = f" ({more} more {'problem' if more == 1 else 'problems'})" if more else ""
+        super().__init__(f"{label}: {self.problems[0]}{others}")
 
 
 def _sentence(failure: dict[str, Any], model: type[BaseModel], what: str) -> str:

@@ -23,7 +23,6 @@ COMMAND = [sys.executable, "-m", "optobind"]
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["nonsense"],
         ["couplings"],
         ["couplings", "--rig"],
@@ -58,6 +57,18 @@ COMMAND = [sys.executable, "-m", "optobind"]
         ["recover", ""],
         ["recover", "/"],
         ["config"],
+        ["config", "new"],
+        ["config", "new", "rigg"],
+        ["config", "new", "rig", "--radius", "1 km"],
+        ["config", "new", "rig", "--particles", "0"],
+        ["config", "new", "rig", "--pressure", "low"],
+        ["config", "new", "rig", "--device", "gate"],
+        ["config", "new", "rig", "--device", "gate=nl"],
+        ["config", "new", "rig", "--ask"],
+        ["config", "new", "rig", "--out", "nowhere/at/all/rig.toml"],
+        ["config", "new", "monitor", "--radius", "70 nm"],
+        ["rigs", "nowhere"],
+        ["plans", "nowhere"],
         ["instruments"],
         ["instruments", "check"],
         ["instruments", "check", "nowhere"],
@@ -206,6 +217,9 @@ def test_large_seed_leaves_no_folder(optobind, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+_SAMPLES_BYTES = 4_000_000  # a second of samples
+
+
 def start_endless_run(folder):
     """Start a run in a process of its own and wait until it records."""
     process = subprocess.Popen(
@@ -216,10 +230,11 @@ def start_endless_run(folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    deadline = time.monotonic() + 60.0
-    while not (folder / "run.h5").exists() and time.monotonic() < deadline:
+    path, deadline = folder / "run.h5", time.monotonic() + 240.0
+    while not path.exists() or path.stat().st_size < _SAMPLES_BYTES:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(1.0)
     return process
 
 

@@ -6,8 +6,8 @@ from importlib import metadata
 
 import pytest
 
+from optobind.config.documents import to_toml
 from optobind.config.load import read_rig
-from optobind.config.toml_writer import to_toml
 from optobind.instruments.catalogue import drivers
 from optobind.instruments.fakes import FakeRFSource
 from optobind.instruments.protocols import RFTone

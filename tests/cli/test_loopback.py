@@ -8,8 +8,8 @@ import tomllib
 import pytest
 
 from optobind.config.build import build_rig
+from optobind.config.documents import to_toml
 from optobind.config.load import read_rig
-from optobind.config.toml_writer import to_toml
 
 pytestmark = pytest.mark.realtime
 

@@ -14,8 +14,8 @@ import pytest
 
 from optobind.cli.virtual_lab import client_rig
 from optobind.config.build import build_rig
+from optobind.config.documents import to_toml
 from optobind.config.load import read_rig
-from optobind.config.toml_writer import to_toml
 from optobind.instruments.digitizers.ni_gate import NiGate
 from optobind.instruments.virtual.laboratory import VirtualLaboratory
 

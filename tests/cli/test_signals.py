@@ -236,7 +236,7 @@ def test_a_trigger_that_never_comes_obeys_signals(terminals, tmp_path, number, c
 
 def rig_on(server, source: dict) -> str:
     """A rig on a served card that waits for its trigger."""
-    from optobind.config.toml_writer import to_toml
+    from optobind.config.documents import to_toml
 
     document = {k: v for k, v in source.items() if k not in ("simulation", "devices")}
     options = server.digitizer_options

@@ -18,8 +18,8 @@ import pytest
 
 from optobind.acquisition.notify import Notifier
 from optobind.acquisition.runfile import RunFile
+from optobind.config.documents import to_toml
 from optobind.config.load import read_rig
-from optobind.config.toml_writer import to_toml
 
 # A pair as shipped, sampled slowly and cooled strongly: a point takes a blink.
 RIG = ["devices.digitizer.sample_rate=250 kHz", "devices.gate.damping=4 kHz"]

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from optobind.acquisition.recover import recover
 from optobind.acquisition.runfile import RunFile
-from optobind.config.toml_writer import to_toml
+from optobind.config.documents import to_toml
 from optobind.models.errors import OptobindError
 
 from ..cli.terminal import Terminal
