@@ -8,6 +8,7 @@ included, says where heating begins, and whether there is any.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ def sound_releases(
     Raises
     ------
     InputError
-        If more than half of them cannot be used, or a channel holds no signal.
+        If more than half of them cannot be used, copies aside, or a channel holds no signal.
     """
     names = [record.names[column] for column in columns]
     probe = ranges[:: max(1, len(ranges) // _PROBE)]
@@ -73,9 +74,10 @@ def sound_releases(
     for batch in record.released_batches(columns, ranges):
         watch.add(batch)
         parts.append(amplitudes(batch, lines, record.sample_rate, windows))
+    copies = _touched(watch.copies(), length, len(ranges))
     left, why = _left_out(np.concatenate(parts), watch, length, names)
     said = [text for text in watch.findings() if "clipped" in text]
-    if left.mean() > _MOST_LEFT_OUT:
+    if left[~copies].mean() > _MOST_LEFT_OUT:  # what is copied is there once, and sound
         raise InputError(
             f"{record.path}: too few releases are sound, {int((~left).sum())} of {len(left)}: "
             f"{'; '.join(why)}"
@@ -98,14 +100,20 @@ def _lines(
     return line_frequencies(samples, sample_rate, band)
 
 
+def _touched(stretches: Sequence[tuple[int, int]], length: int, count: int) -> NDArray[np.bool_]:
+    """Releases of a length in which stretches of their samples, laid end to end, lie."""
+    touched = np.zeros(count, bool)
+    for start, stop in stretches:
+        # A copy begins where its words can be told, up to some samples early or late.
+        touched[max(0, (start + length // 4) // length) : -(-(stop - length // 4) // length)] = True
+    return touched
+
+
 def _left_out(
     amplitude: NDArray[np.complex128], watch: SampleWatch, length: int, names: list[str]
 ) -> tuple[NDArray[np.bool_], list[str]]:
     """Releases that cannot be used, and why."""
-    left, why = np.zeros(len(amplitude), bool), []
-    for start, stop in watch.bad():
-        # A copy begins where its words can be told, up to some samples early or late.
-        left[max(0, (start + length // 4) // length) : -(-(stop - length // 4) // length)] = True
+    left, why = _touched(watch.bad(), length, len(amplitude)), []
     if left.any():
         why += [text for text in watch.findings() if "clipped" not in text]
     late = (np.abs(amplitude[:, amplitude.shape[1] // 2 :]) ** 2).mean(axis=1)

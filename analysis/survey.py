@@ -21,8 +21,7 @@ from ..models.tones import find_tones
 
 __all__ = ["SteadySurvey", "tones_beside", "without_stretches"]
 
-_LEAST_SHARE = 0.02  # of a record that must be sound to be fitted
-_LEAST_SAMPLES = 4096
+_LEAST_SAMPLES = 4096  # that must be sound, of a longer record
 _LINE_SAMPLES = 1 << 20  # of the probe, from which lines are read
 _BROADEST = 0.3  # linewidth over frequency of lines whose power is followed
 _MOST_TONES = 3
@@ -145,7 +144,7 @@ def without_stretches(record: Record, bad: Ranges, why: tuple[str, ...]) -> Reco
     """
     steady = record.steady()
     sound = steady.without(bad)
-    if sound.samples < max(_LEAST_SHARE * steady.samples, min(_LEAST_SAMPLES, steady.samples)):
+    if sound.samples < min(_LEAST_SAMPLES, steady.samples):
         raise InputError(
             f"{record.path}: too little of the record is sound, {sound.samples} of "
             f"{steady.samples} samples: {'; '.join(why)}"

@@ -163,11 +163,12 @@ class _Channel:
     def bad(self) -> list[tuple[int, int]]:
         """Stretches (start, stop) that are held, dead or copies, in any order."""
         still = self._resting if not 0.0 < self.steps <= _RESTS else []
-        found = [*self.stretches, *still]
+        return [*self.stretches, *still, *self.copies()]
+
+    def copies(self) -> list[tuple[int, int]]:
+        """Stretches (start, stop) that repeat earlier ones."""
         stretches, share = self.copied()
-        if share > _REPEATED_SHARE:
-            found += [(int(low), int(high)) for low, high in stretches]
-        return found
+        return [(int(a), int(b)) for a, b in stretches] if share > _REPEATED_SHARE else []
 
     def clipped(self) -> int:
         """Samples at either rail, of all; none where the signal spans too few steps to tell."""
@@ -271,6 +272,10 @@ class SampleWatch:
     def bad(self) -> list[tuple[int, int]]:
         """Stretches that are held, dead or copies in some channel, (start, stop) in any order."""
         return [stretch for channel in self._channels for stretch in channel.bad()]
+
+    def copies(self) -> list[tuple[int, int]]:
+        """Those of them that repeat earlier ones, which are sound."""
+        return [stretch for channel in self._channels for stretch in channel.copies()]
 
     def findings(self) -> tuple[str, ...]:
         """What is wrong, one line each; empty for sound samples."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import prev_fast_len, rfft
 
 __all__ = ["Tone", "find_tones"]
 
@@ -73,30 +74,46 @@ def find_tones(
     list of Tone
         Strongest first.
     """
-    n = len(samples)
-    x = np.asarray(samples, np.float64)
-    taper = np.sin(math.pi * np.arange(n) / n) ** 2
-    power = np.abs(np.fft.rfft((x - x.mean()) * taper)) ** 2
+    n = _fast_length(len(samples))
     resolution = sample_rate / n
     near = int(min(_MOST_NEAR, width / resolution / 4.0))
-    if near < _LEAST_NEAR or len(power) < 4 * (near + _MAIN_LOBE):
-        return []
-    total = np.concatenate([[0.0], np.cumsum(power)])
     inner, outer = _MAIN_LOBE, _MAIN_LOBE + near
+    bins = n // 2 + 1
+    first = max(outer, math.ceil(band[0] / resolution))
+    last = min(bins - outer - 2, math.floor(band[1] / resolution))
+    if near < _LEAST_NEAR or last < first:
+        return []
+    # Of the band and what lies beside it only: a long record has millions of bins.
+    low = first - outer
+    power = _power(samples[:n])[low : last + outer + 2]
+    total = np.concatenate([[0.0], np.cumsum(power)])
     k = np.arange(outer, len(power) - outer - 1)
     beside = total[k + outer + 1] - total[k + inner] + total[k - inner + 1] - total[k - outer]
     count = 2 * near
     # Of the ratio r of a bin to the mean of N others, P(> r) = (1 + r/N)^−N.
-    chance = _CHANCE / len(power)
+    chance = _CHANCE / bins
     least = count * (chance ** (-1.0 / count) - 1.0)
     ratio = power[k] * (count + 2) / np.maximum(beside, 1e-300)
     peak = (power[k] >= power[k - 1]) & (power[k] > power[k + 1])
-    inside = (k * resolution >= band[0]) & (k * resolution <= band[1])
-    found = k[peak & inside & (ratio > 2.0 * least)]
+    found = k[peak & (ratio > 2.0 * least)]
     tones = []
     for bin_number in found.tolist():
         lobe = power[bin_number - 2 : bin_number + 3]
         amplitude = math.sqrt(float(lobe.sum()) / (0.375 * n) / n) * 2.0
         place = float((lobe * np.arange(-2, 3)).sum() / lobe.sum())
-        tones.append(Tone((bin_number + place) * resolution, amplitude, resolution))
+        tones.append(Tone((low + bin_number + place) * resolution, amplitude, resolution))
     return sorted(tones, key=lambda tone: -tone.amplitude)
+
+
+def _fast_length(n: int) -> int:
+    """Length, hardly shorter, of which a Fourier transform needs neither time nor room."""
+    return prev_fast_len(n, real=True) if n else 0
+
+
+def _power(samples: NDArray[Any]) -> NDArray[np.float64]:
+    """Periodogram with a Hann taper, in the samples' unit squared."""
+    n = len(samples)
+    x = samples - samples.mean()
+    x *= np.sin((math.pi / n) * np.arange(n)) ** 2
+    spectrum = rfft(x, overwrite_x=True)
+    return np.asarray(spectrum.real**2 + spectrum.imag**2, np.float64)

@@ -98,9 +98,9 @@ def test_a_fit_needs_as_much_memory_for_long_runs_as_for_short_ones(
         fits.append(answer["parameters"]["D11"])
     assert peaks[1] < 1.25 * peaks[0]
     assert peaks[1] < PEAK
-    # The same samples again and again: the same number, with less and less of an error.
+    # The same samples again and again count once.
     assert fits[1]["value"] == pytest.approx(fits[0]["value"], rel=0.02)
-    assert fits[1]["stderr"] < 0.5 * fits[0]["stderr"]
+    assert fits[1]["stderr"] == pytest.approx(fits[0]["stderr"], rel=0.1)
 
 
 @pytest.mark.slow
