@@ -13,14 +13,15 @@ export OPENBLAS_NUM_THREADS := 1
 # Compiled modules are kept: tests start some hundred programs that import the same ones.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo gui test test-slow test-drivers studies bench docs lint wheel versions clean
+.PHONY: help demo gui test test-slow test-drivers studies bench docs pictures lint wheel versions clean
 
 help:
 	@echo "make demo       measure and fit a simulated pair, write a report (no Qt needed)"
 	@echo "make gui        open the window on the simulated laboratory"
 	@echo "make test       all tests but the slow ones;  make test-slow: the slow ones"
 	@echo "make bench      measured ratios against peers;  make lint: ruff, mypy, layers"
-	@echo "make docs       redraw the pictures of README and docs;  make wheel: build and check the wheel"
+	@echo "make docs       the documentation's site, tutorials executed;  make pictures: redraw its pictures"
+	@echo "make wheel      build and check the wheel"
 	@echo "make studies    long simulation studies, kills and fault campaigns; by hand, not in CI"
 	@echo "make test-drivers  drivers that others wrote against the virtual laboratory"
 	@echo "make versions   tests with the lowest and the newest versions of what is depended on"
@@ -40,6 +41,10 @@ $(VENV)/.gui: $(VENV)/.base
 $(VENV)/.dev: $(VENV)/.base
 	$(PIP) -e ".[dev]"
 	@sh .ci/qt-libraries $(BIN)/python
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.base
+	$(PIP) -e ".[docs]"
 	@touch $@
 
 demo: $(VENV)/.base
@@ -64,7 +69,11 @@ test-drivers: $(BIN)/python
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
 
-docs: $(VENV)/.dev
+docs: $(VENV)/.docs
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+pictures: $(VENV)/.dev
 	QT_QPA_PLATFORM=offscreen $(BIN)/python docs/make_pictures.py
 
 lint: $(VENV)/.dev
@@ -81,5 +90,5 @@ versions: $(BIN)/python
 	bash .ci/versions
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist docs/_build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

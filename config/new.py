@@ -32,7 +32,16 @@ from .load import rig_from_dict, shipped_text
 from .messages import suggest
 from .schema import GasConfig, ParticleConfig, RigConfig, TweezerConfig
 
-__all__ = ["FAMILIES", "NEW", "RigChoices", "drivers_of", "new_plan", "new_rig"]
+__all__ = [
+    "FAMILIES",
+    "NEW",
+    "RigChoices",
+    "drivers_of",
+    "key_rows",
+    "new_plan",
+    "new_rig",
+    "range_text",
+]
 
 FAMILIES = ("digitizer", "gate", "pattern", "slm", "rf", "gauge", "light")
 """Families of devices, in the order of a file."""
@@ -286,6 +295,32 @@ def _keys(
             table.add(tomlkit.comment(line))
 
 
+def key_rows(model: type[BaseModel]) -> list[tuple[str, str, str]]:
+    """Keys of a table of the schema: name, what it holds, default as a file has it.
+
+    A key without a default is "needed".
+    """
+    rows = []
+    for key, info in model.model_fields.items():
+        holds = quantity_of(_whole(info))
+        what = _words(info)
+        if holds is not None:
+            what = f"{holds.describe_range()} ({', '.join(holds.units)})"
+        if info.is_required():
+            rows.append((key, what or _kind(info), "needed"))
+        elif isinstance(info.get_default(call_default_factory=True), BaseModel | tuple):
+            rows.append((key, what, ""))
+        else:
+            rows.append((key, what or _kind(info), _shown(info, holds) or ""))
+    return rows
+
+
+def _kind(info: FieldInfo) -> str:
+    """Name of a plain type; nothing for tables and what speaks for itself."""
+    names = {bool: "true, false", int: "a whole number", float: "a number", str: "text"}
+    return next((names[t] for t in (*get_args(info.annotation), info.annotation) if t in names), "")
+
+
 def _whole(info: FieldInfo) -> Any:
     """Type of a key with what its own annotation says of it."""
     return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
@@ -347,7 +382,7 @@ def _step(table: Any, kind: str) -> Any:
     for declared in keys_of(STEPS[kind]):
         for line in _wrapped(declared):
             table.add(tomlkit.comment(line))
-        _add(table, declared.name, _file_value(declared), _range(declared))
+        _add(table, declared.name, _file_value(declared), range_text(declared))
     return table
 
 
@@ -364,7 +399,8 @@ def _file_value(declared: PlanKey) -> object:
     return declared.default
 
 
-def _range(declared: PlanKey) -> str:
+def range_text(declared: PlanKey) -> str:
+    """Units or words that a key of a plan takes."""
     holds = declared.holds
     if holds is None:
         return "true, false"
