@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..config.load import described
-from ..config.new import FAMILIES, NEW, RigChoices, drivers_of, new_plan, new_rig
+from ..config.new_plan import NEW_PLANS, new_plan
+from ..config.new_rig import RigChoices, new_rig
+from ..config.tables import FAMILIES, drivers_of
 from ..models.errors import FileError, InputError
 from ..models.shown import one_line
 from .output import print_json, print_result, print_text, warn, write_text
@@ -60,8 +62,8 @@ def new_file(
     FileError
         If the file is there already, or cannot be written.
     """
-    if what not in NEW:
-        raise InputError(f"no file of kind {what!r}; known: {', '.join(NEW)}")
+    if what not in ("rig", *NEW_PLANS):
+        raise InputError(f"no file of kind {what!r}; known: {', '.join(('rig', *NEW_PLANS))}")
     if what != "rig" and (given or devices or ask):
         raise InputError(f"a plan of kind {what} takes no options of a rig; edit its keys")
     if out is not None and out.exists():

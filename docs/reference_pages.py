@@ -13,15 +13,8 @@ import optobind
 from optobind.acquisition.plan_keys import keys_of
 from optobind.acquisition.plans import STEPS
 from optobind.cli.app import app
-from optobind.config.new import (
-    FAMILIES,
-    RigChoices,
-    drivers_of,
-    key_rows,
-    new_plan,
-    new_rig,
-    range_text,
-)
+from optobind.config.new_plan import new_plan, range_text
+from optobind.config.new_rig import RigChoices, new_rig
 from optobind.config.schema import (
     DetectorConfig,
     GasConfig,
@@ -29,6 +22,7 @@ from optobind.config.schema import (
     RigConfig,
     TweezerConfig,
 )
+from optobind.config.tables import FAMILIES, drivers_of, key_rows
 
 __all__ = ["write_reference"]
 
