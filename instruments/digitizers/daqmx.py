@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
@@ -18,6 +18,7 @@ from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
 from ..driver import Driver, ReservedError
 from ..links.base import LinkError
+from .ni_leases import TaskLease, clear_left
 
 __all__ = [
     "INPUT_OVERWRITTEN",
@@ -170,10 +171,23 @@ class DaqSystem:
     def _session(self, name: str) -> Any:
         return self._nidaqmx.GrpcSessionOptions(self._calls, name)
 
+    def fresh_task(self, session: str) -> Any:
+        """Make an empty task of a name, without what an earlier connection has left of it."""
+        task = self.task(session)
+        if task.number_of_channels:
+            task.close()
+            task = self.task(session)
+        return task
+
     @property
     def remote(self) -> bool:
         """Whether the card is behind a gRPC device server."""
         return self._address is not None
+
+    @property
+    def address(self) -> str:
+        """``host:port`` of the gRPC device server; empty without one."""
+        return self._address or ""
 
     def device(self, name: str) -> Any:
         """Return a nidaqmx.system.Device."""
@@ -267,7 +281,8 @@ class NamedTasks(Driver):
     """A driver whose tasks on a gRPC server have names, so that they survive a broken link.
 
     Whoever has this driver, or a copy of it, finds the tasks again that a broken link has left on
-    the server with the lines reserved. Nobody else does.
+    the server with the lines reserved. So does, once this process has ended, whoever uses the card
+    next from this computer: it clears them. Nobody else does.
 
     Parameters
     ----------
@@ -281,15 +296,28 @@ class NamedTasks(Driver):
         ``host:port`` of an NI gRPC device server.
     timeout : float
         Longest wait of a call, s.
+    parts : sequence of str
+        What the names of the tasks add to that of the driver; "" for nothing.
     """
 
-    def __init__(self, name: str, kind: str, device: str, grpc: str | None, timeout: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        device: str,
+        grpc: str | None,
+        timeout: float,
+        parts: Sequence[str] = ("",),
+    ) -> None:
         super().__init__(name)
-        self._device = device
+        self._device, self._kind = device, kind
         self._timeout = require_range("timeout", timeout, 0.01, 60.0, "s")
         self._system = DaqSystem(name, grpc, timeout)
         self._session = f"optobind-{kind}-{uuid.uuid4().hex}"
+        self._task_names = tuple(f"{self._session}{part}" for part in parts)
         self._broken = False
+        self._lease: TaskLease | None = None
+        self._orphans: tuple[str, ...] = ()  # own names that a lost copy may have left
 
     def abandon(self) -> None:
         """Break off a call that hangs, from another thread; the tasks stay with the server."""
@@ -297,17 +325,64 @@ class NamedTasks(Driver):
         if self._system.remote:
             self._system.close()
 
+    def _reach(self, kinds: Collection[str]) -> None:
+        """Reach the card; clear what processes that are gone have left reserved on its server.
+
+        Parameters
+        ----------
+        kinds : collection of str
+            Kinds of drivers whose tasks would be in the way.
+        """
+        self._system.open()
+        if not self._system.remote:
+            return
+        with suppress(Exception):  # then it is left to the next, and in the way where it is
+            if self._lease is None:
+                self._lease = TaskLease(
+                    self._system.address, self._device, self._kind, self._task_names
+                )
+            self._orphans = clear_left(self._lease, kinds, self._clear_task)
+
+    def _clear_task(self, name: str) -> None:
+        with self._system.errors():
+            self._system.task(name).close()
+
+    def _leave(self, *, kept: bool) -> None:
+        """Drop the connection, and the names with it unless their tasks are ``kept``. Never raises.
+
+        Parameters
+        ----------
+        kept : bool
+            Whether tasks are left on the server because the link is broken.
+        """
+        try:
+            while self._orphans and not kept:
+                self._clear_task(self._orphans[0])
+                self._orphans = self._orphans[1:]
+        except Exception:
+            kept = True
+        lease, self._lease, self._orphans = self._lease, None, ()
+        if lease is not None:
+            lease.end(kept=kept)
+        self._system.close()
+
     def _take_broken(self) -> bool:
         """Whether nothing can be cleared, over a broken link: the next connection does it."""
         broken, self._broken = self._broken, False
         return broken and self._system.remote
 
     @contextmanager
-    def _using(self) -> Iterator[None]:
-        """Talk to the card; remember a broken link."""
+    def _talking(self) -> Iterator[None]:
+        """Use the link; remember that it is broken."""
         try:
-            with self._talking(), self._system.errors():
+            with super()._talking():
                 yield
         except LinkError:
             self._broken = True
             raise
+
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """Talk to the card."""
+        with self._talking(), self._system.errors():
+            yield

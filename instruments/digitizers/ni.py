@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -21,11 +20,10 @@ from ...models.blocks import BlockStatus
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_choice, require_range
 from ..capabilities import DigitizerCapabilities
-from ..driver import Driver
 from ..links.base import LinkError
 from ..protocols import DeviceState, DigitizerInfo, ReadResult
 from .clock_watch import ClockWatch
-from .daqmx import INPUT_OVERWRITTEN, NOT_YET_AVAILABLE, DaqSystem, code_of
+from .daqmx import INPUT_OVERWRITTEN, NOT_YET_AVAILABLE, NamedTasks, code_of
 from .ni_capabilities import InputPlan, input_doubts, read_capabilities
 from .ni_input import Reader, configured_input, input_facts
 from .patience import LONGEST_SILENCE, Patience
@@ -38,7 +36,7 @@ _LOOKS = (0.0005, 0.02)  # shortest and longest time between two looks whether s
 _TERMINALS = ("default", "RSE", "NRSE", "Diff", "PseudoDiff")
 
 
-class NiDigitizer(Driver):
+class NiDigitizer(NamedTasks):
     """Analogue inputs of an NI card, sampled together.
 
     ``connect`` asks the card what it can do and lets the driver verify the description of the task,
@@ -108,7 +106,7 @@ class NiDigitizer(Driver):
         real_time: bool = True,
         latency: float = 0.0,
     ) -> None:
-        super().__init__(name)
+        super().__init__(name, "input", device, grpc, timeout)
         require_choice("terminal", terminal, _TERMINALS)
         require_choice("trigger_edge", trigger_edge, ("rising", "falling"))
         require_choice("transfer", transfer, ("auto", "binary", "bytes"))
@@ -124,17 +122,15 @@ class NiDigitizer(Driver):
         self._names = tuple(names) if names is not None else self._plan.channels
         if len(self._names) != len(self._plan.channels):
             raise InputError(f"names must hold {len(self._plan.channels)}, got {len(self._names)}")
-        self._device, self._terminal, self._edge = device, terminal, trigger_edge
+        self._terminal, self._edge = terminal, trigger_edge
         seconds = require_range("buffer_seconds", buffer_seconds, _LEAST_BUFFER, 600.0, "s")
         self._buffer = round(seconds * self._plan.sample_rate)
         self._finite = None if samples is None else int(require_range("samples", samples, 2, 2**31))
-        self._timeout = require_range("timeout", timeout, 0.01, 60.0, "s")
         self._raw, self._real_time = raw, real_time
         self._latency = require_range("latency", latency, 0.0, 1.0, "s")
         bytewise = grpc is not None if transfer == "auto" else transfer == "bytes"
         self._mode = ("bytes" if bytewise else "binary") if raw else "scaled"
         self._patience = Patience(self._timeout)
-        self._system = DaqSystem(name, grpc, timeout)
         self._info: DigitizerInfo | None = None
         self._capabilities: DigitizerCapabilities | None = None
         self._doubts: tuple[str, ...] = ()
@@ -169,7 +165,7 @@ class NiDigitizer(Driver):
 
     def _open(self) -> str:
         self._close()  # what a fault has left
-        self._system.open()
+        self._reach(("input",))
         with self._system.errors():
             device = self._system.device(self._device)
             identity = self._system.identity(self._device)
@@ -203,19 +199,22 @@ class NiDigitizer(Driver):
 
     def _close(self) -> None:
         self._clear()
-        self._system.close()
+        self._leave(kept=self._take_broken())
 
     def _clear(self) -> None:
-        """End the task. Whatever it answers, there is nothing more to be done."""
+        """End the task; one that cannot be cleared is left to the next connection."""
         task, self._task, self._reader = self._task, None, None
-        if task is not None:
-            with suppress(Exception):
+        try:
+            if task is not None:
                 task.close()
+        except Exception:
+            self._broken = True
 
     def _describe(self) -> Any:
         """Make the task, not started."""
         return configured_input(
             self._system,
+            self._session,
             self._device,
             self._plan,
             terminal=self._terminal,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -59,7 +58,7 @@ class NiGate(NamedTasks):
         grpc: str | None = None,
         timeout: float = 5.0,
     ) -> None:
-        super().__init__(name, "gate", device, grpc, timeout)
+        super().__init__(name, "gate", device, grpc, timeout, ("", "-watchdog"))
         self._lines = (line,) if isinstance(line, str) else tuple(line)
         if not self._lines:
             raise InputError("line must name at least one digital line")
@@ -82,7 +81,7 @@ class NiGate(NamedTasks):
 
     def _open(self) -> str:
         self._close()  # what a fault has left
-        self._system.open()
+        self._reach(("gate", "pattern"))
         with self._system.errors():
             known = self._system.device(self._device).do_lines.channel_names
             require_channels(known, self._lines, self._device, "digital output line")
@@ -93,11 +92,16 @@ class NiGate(NamedTasks):
     def _close(self) -> None:
         task, self._task = self._task, None
         kept = self._take_broken()
-        (self._watchdog.forget if kept else self._watchdog.close)()
-        if task is not None and not kept:
-            with suppress(Exception):  # the line keeps its level whether this succeeds or not
-                task.close()
-        self._system.close()
+        if kept:
+            self._watchdog.forget()
+        else:
+            kept = not self._watchdog.close()
+            try:
+                if task is not None:
+                    task.close()
+            except Exception:  # the line keeps its level whether this succeeds or not
+                kept = True
+        self._leave(kept=kept)
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from .ni_pattern_tasks import PatternTasks
 
 __all__ = ["NiPatternPlayer"]
 
+_TASKS = ("-line", "-counter", "-output", "-static")
 _MOST_SAMPLES = 50_000_000  # in the memory of this computer, 4 bytes a sample of a line
 
 
@@ -90,7 +91,7 @@ class NiPatternPlayer(NamedTasks):
         grpc: str | None = None,
         timeout: float = 5.0,
     ) -> None:
-        super().__init__(name, "pattern", device, grpc, timeout)
+        super().__init__(name, "pattern", device, grpc, timeout, _TASKS)
         if (feedback_line is None) == (feedback_counter is None):
             raise InputError(
                 "the feedback is switched by feedback_line or by feedback_counter: give one of them"
@@ -151,7 +152,7 @@ class NiPatternPlayer(NamedTasks):
 
     def _open(self) -> str:
         self._close()  # what a fault has left
-        self._system.open()
+        self._reach(("pattern",))
         with self._system.errors():
             self._limits = read_limits(self._system, self._device, self._wires)
             identity = self._system.identity(self._device)
@@ -159,13 +160,16 @@ class NiPatternPlayer(NamedTasks):
         return f"{identity}, plays {', '.join(wire for wire in wires if wire)}"
 
     def _close(self) -> None:
-        if self._take_broken():
+        kept = self._take_broken()
+        if kept:
             self._tasks.forget()
             self._left = True
         else:
-            with suppress(Exception):
+            try:
                 self._end()
-        self._system.close()
+            except Exception:
+                kept = True
+        self._leave(kept=kept)
 
     # -- checked ----------------------------------------------------------------------------------
 
