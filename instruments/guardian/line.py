@@ -163,6 +163,7 @@ class GuardianLine:
         ended = not self._process.is_alive()
         if not ended:  # our exit must not wait for it
             getattr(processes, "_children", set()).discard(self._process)
+            threading.Thread(target=self._process.join, name="guardian-end", daemon=True).start()
         return ended
 
     # -- threads --------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ class Guardian:
         self._duty = ""  # why it has to be closed
         self._attempts = 0
         self._alone = False
-        self._leaving = self._broken = False
+        self._leaving = self._broken = self._linked = False
         self._beat = self._looked = 0.0
         self._wary_until = 0.0
         self._since = 0.0
@@ -104,7 +104,7 @@ class Guardian:
     def _free(self) -> None:
         """Disconnect; over a fresh link if this one is broken, so that nothing stays reserved."""
         until = time.monotonic() + _FREE_SECONDS
-        while self._hand is not None or self._broken:
+        while self._hand is not None or (self._broken and self._linked):
             try:
                 if self._broken:
                     self._connect()
@@ -214,7 +214,7 @@ class Guardian:
 
     def _connect(self) -> str:
         identity = str(self._call(lambda device: device.connect(), _CONNECT_SECONDS))
-        self._broken = False
+        self._broken, self._linked = False, True
         return identity
 
     def _disconnect(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pickle
 import signal
@@ -18,6 +19,7 @@ from optobind.instruments.digitizers.ni_pattern import NiPatternPlayer
 from optobind.instruments.driver import ReservedError
 from optobind.instruments.guardian.gate import GuardedGate
 from optobind.instruments.guardian.played import PlayedGate
+from optobind.instruments.guardian.process import Guardian
 from optobind.instruments.links import claim
 from optobind.instruments.virtual import ni_server_calls
 from optobind.models.errors import DeviceError
@@ -52,7 +54,24 @@ def test_the_line_of_a_guardian_that_was_killed_with_feedback_on_is_free_for_the
     assert other.read() is True
 
 
-def test_a_guardian_whose_link_broke_frees_the_line_before_it_leaves(serve, gates, monkeypatch):
+def test_a_guardian_whose_link_broke_frees_the_line_before_it_leaves(serve):
+    server = serve(make_rig())
+    ours, theirs = multiprocessing.Pipe()
+    packed = pickle.dumps(NiGate("gate", **server.gate_options))
+    guardian = Guardian(theirs, packed, os.getpid())
+    guardian._connect()
+    guardian._call(lambda gate: gate.set(True), 60.0)
+    assert server._calls._tasks
+    lost = guardian._hand
+    guardian._let_go()
+    wait_for(lambda: lost.device._lease is None)  # its thread lets the link go
+    guardian._free()
+    assert server._calls._tasks == {}
+    ours.close()
+    theirs.close()
+
+
+def test_a_copy_of_a_gate_whose_link_broke_frees_the_line_with_its_own(serve, gates):
     server = serve(make_rig())
     gate = NiGate("gate", **server.gate_options)
     packed = pickle.dumps(gate)
