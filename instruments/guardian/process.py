@@ -257,8 +257,8 @@ class Guardian:
             raise LinkError(f"the gate has to be closed first: {self._duty}")
         if arming and not self._lent:
             raise DeviceError("the gate has not lent its line to the player: close and lend it")
-        if method == "played" and not self._lent:
-            raise DeviceError("nothing is played any more: the guardian has closed the gate")
+        if method == "played":
+            self._require_playing()
         seconds = _ARM_SECONDS if method in ("arm", "check") else _CALL_SECONDS
         seconds = _CONNECT_SECONDS if method == "connect" else seconds
         try:
@@ -273,6 +273,13 @@ class Guardian:
             if arming:
                 self._duty = f"a pattern could not be armed ({error})"
             raise
+
+    def _require_playing(self) -> None:
+        """Raise if the pattern has been ended, by this guardian or by the card's watchdog."""
+        self._looked = -math.inf
+        self._look_after()
+        if self._duty or not self._lent:
+            raise DeviceError(f"nothing is played any more: {self._duty or 'the gate was closed'}")
 
     def _close_gate(self) -> None:
         """Close once; if that fails the guardian goes on by itself."""

@@ -381,6 +381,33 @@ def test_a_player_that_dies_while_it_plays_ends_the_run_with_feedback_on(begin, 
     assert rig.world.gate_closed
 
 
+def test_releases_since_the_card_was_last_seen_to_play_are_left_out(begin, monkeypatch):
+    """Its guardian may have ended the pattern: feedback acts, and nothing in the record says so."""
+    seen = []
+
+    def gone() -> None:
+        if seen:
+            raise DeviceError("gate: nothing is played any more: no sign of life")
+        seen.append(True)
+
+    faults: dict[str, Callable[[], None]] = {"played": gone}
+    looks = iter([*[False] * 19, True, *[False] * 15, True])
+    look = pattern_line.PatternLine.require_playing
+
+    def now_and_then(line: pattern_line.PatternLine, sample: int) -> bool:
+        line._looked = -1e9 if next(looks) else 1e9
+        return look(line, sample)
+
+    monkeypatch.setattr(pattern_line.PatternLine, "require_playing", now_and_then)
+    outcome = begin(hostile_rig(faults)).start(LONG).result(60)
+    assert outcome.outcome == "failed"
+    with RunFile.open(outcome.path) as run:
+        why = [release.excluded for release in run.all_releases()]
+    assert len(why) == 18, "two edges each"
+    assert why[:10] == [None] * 10
+    assert all("nothing is played any more" in str(text) for text in why[10:]), why
+
+
 def test_a_player_that_stands_still_is_found_out(begin, monkeypatch):
     monkeypatch.setattr(pattern_line, "_LOOK_SECONDS", 0.0)
     rig = hostile_rig({})
