@@ -7,25 +7,22 @@ or a LinkError if the card or the server is gone.
 
 from __future__ import annotations
 
-import uuid
 from collections import namedtuple
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
-from ..driver import Driver, ReservedError
+from ..driver import ReservedError
 from ..links.base import LinkError
-from .ni_leases import TaskLease, clear_left
 
 __all__ = [
     "INPUT_OVERWRITTEN",
     "NOT_YET_AVAILABLE",
     "WATCHDOG_EXPIRED",
     "DaqSystem",
-    "NamedTasks",
     "code_of",
 ]
 
@@ -275,114 +272,3 @@ def _deadlines(grpc: Any) -> Any:
 
     base = grpc.UnaryUnaryClientInterceptor
     return type("_Deadlines", (base,), {"intercept_unary_unary": intercept})()
-
-
-class NamedTasks(Driver):
-    """A driver whose tasks on a gRPC server have names, so that they survive a broken link.
-
-    Whoever has this driver, or a copy of it, finds the tasks again that a broken link has left on
-    the server with the lines reserved. So does, once this process has ended, whoever uses the card
-    next from this computer: it clears them. Nobody else does.
-
-    Parameters
-    ----------
-    name : str
-        Name in the rig.
-    kind : str
-        Of device, part of the tasks' names.
-    device : str
-        Name of the card.
-    grpc : str or None
-        ``host:port`` of an NI gRPC device server.
-    timeout : float
-        Longest wait of a call, s.
-    parts : sequence of str
-        What the names of the tasks add to that of the driver; "" for nothing.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        kind: str,
-        device: str,
-        grpc: str | None,
-        timeout: float,
-        parts: Sequence[str] = ("",),
-    ) -> None:
-        super().__init__(name)
-        self._device, self._kind = device, kind
-        self._timeout = require_range("timeout", timeout, 0.01, 60.0, "s")
-        self._system = DaqSystem(name, grpc, timeout)
-        self._session = f"optobind-{kind}-{uuid.uuid4().hex}"
-        self._task_names = tuple(f"{self._session}{part}" for part in parts)
-        self._broken = False
-        self._lease: TaskLease | None = None
-        self._orphans: tuple[str, ...] = ()  # own names that a lost copy may have left
-
-    def abandon(self) -> None:
-        """Break off a call that hangs, from another thread; the tasks stay with the server."""
-        self._broken = True
-        if self._system.remote:
-            self._system.close()
-
-    def _reach(self, kinds: Collection[str]) -> None:
-        """Reach the card; clear what processes that are gone have left reserved on its server.
-
-        Parameters
-        ----------
-        kinds : collection of str
-            Kinds of drivers whose tasks would be in the way.
-        """
-        self._system.open()
-        if not self._system.remote:
-            return
-        with suppress(Exception):  # then it is left to the next, and in the way where it is
-            if self._lease is None:
-                self._lease = TaskLease(
-                    self._system.address, self._device, self._kind, self._task_names
-                )
-            self._orphans = clear_left(self._lease, kinds, self._clear_task)
-
-    def _clear_task(self, name: str) -> None:
-        with self._system.errors():
-            self._system.task(name).close()
-
-    def _leave(self, *, kept: bool) -> None:
-        """Drop the connection, and the names with it unless their tasks are ``kept``. Never raises.
-
-        Parameters
-        ----------
-        kept : bool
-            Whether tasks are left on the server because the link is broken.
-        """
-        try:
-            while self._orphans and not kept:
-                self._clear_task(self._orphans[0])
-                self._orphans = self._orphans[1:]
-        except Exception:
-            kept = True
-        lease, self._lease, self._orphans = self._lease, None, ()
-        if lease is not None:
-            lease.end(kept=kept)
-        self._system.close()
-
-    def _take_broken(self) -> bool:
-        """Whether nothing can be cleared, over a broken link: the next connection does it."""
-        broken, self._broken = self._broken, False
-        return broken and self._system.remote
-
-    @contextmanager
-    def _talking(self) -> Iterator[None]:
-        """Use the link; remember that it is broken."""
-        try:
-            with super()._talking():
-                yield
-        except LinkError:
-            self._broken = True
-            raise
-
-    @contextmanager
-    def _using(self) -> Iterator[None]:
-        """Talk to the card."""
-        with self._talking(), self._system.errors():
-            yield

@@ -23,7 +23,8 @@ from ..capabilities import DigitizerCapabilities
 from ..links.base import LinkError
 from ..protocols import DeviceState, DigitizerInfo, ReadResult
 from .clock_watch import ClockWatch
-from .daqmx import INPUT_OVERWRITTEN, NOT_YET_AVAILABLE, NamedTasks, code_of
+from .daqmx import INPUT_OVERWRITTEN, NOT_YET_AVAILABLE, code_of
+from .named_tasks import NamedTasks
 from .ni_capabilities import InputPlan, input_doubts, read_capabilities
 from .ni_input import Reader, configured_input, input_facts
 from .patience import LONGEST_SILENCE, Patience
@@ -165,7 +166,7 @@ class NiDigitizer(NamedTasks):
 
     def _open(self) -> str:
         self._close()  # what a fault has left
-        self._reach(("input",))
+        self._reach()
         with self._system.errors():
             device = self._system.device(self._device)
             identity = self._system.identity(self._device)
@@ -233,20 +234,22 @@ class NiDigitizer(NamedTasks):
         """
         if self._state is DeviceState.RUNNING:
             raise DeviceError(f"{self._name} is running already: stop it first")
+        self._whoever_is_dead(self._begin)
+        clock = self._plan.sample_clock if self._real_time else None
+        self._watch = ClockWatch(clock, self.info.sample_rate)
+        self._index, self._acquired, self._on_demand = 0, 0, not self._real_time
+        self._patience.start(self._plan.awaited)
+        self._state = DeviceState.RUNNING
+
+    def _begin(self) -> None:
         try:
-            with self._talking(), self._system.errors():
+            with self._using():
                 self._task = self._describe()
                 self._reader = Reader(self._system, self._task, len(self._names), self._mode)
                 self._task.start()
         except DeviceError:
             self._clear()
             raise
-        clock = self._plan.sample_clock if self._real_time else None
-        self._watch = ClockWatch(clock, self.info.sample_rate)
-        self._index = self._acquired = 0
-        self._on_demand = not self._real_time
-        self._patience.start(self._plan.awaited)
-        self._state = DeviceState.RUNNING
 
     def stop(self) -> None:
         """Stop sampling; what the driver still holds is thrown away."""
@@ -351,8 +354,7 @@ class NiDigitizer(NamedTasks):
                     return (rows, LONGEST_SILENCE) if idle else (there, self._timeout)
             except DeviceError:
                 return rows, 0.0  # the card itself is to say what is wrong
-            missing = (rows - there) / self.info.sample_rate
-            time.sleep(min(max(missing, _LOOKS[0]), _LOOKS[1]))
+            time.sleep(min(max((rows - there) / self.info.sample_rate, _LOOKS[0]), _LOOKS[1]))
         return rows, self._timeout
 
     def _read(self, reader: Reader, view: NDArray[Any], wait: float) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
 from ..capabilities import GateCapabilities
-from .daqmx import WATCHDOG_EXPIRED, NamedTasks, code_of
+from .daqmx import WATCHDOG_EXPIRED, code_of
+from .named_tasks import NamedTasks
 from .ni_capabilities import require_channels
 from .ni_watchdog import WATCHDOG_SECONDS, NiWatchdog
 
@@ -58,7 +59,7 @@ class NiGate(NamedTasks):
         grpc: str | None = None,
         timeout: float = 5.0,
     ) -> None:
-        super().__init__(name, "gate", device, grpc, timeout, ("", "-watchdog"))
+        super().__init__(name, "gate", device, grpc, timeout, ("", "-watchdog"), ("pattern",))
         self._lines = (line,) if isinstance(line, str) else tuple(line)
         if not self._lines:
             raise InputError("line must name at least one digital line")
@@ -81,7 +82,7 @@ class NiGate(NamedTasks):
 
     def _open(self) -> str:
         self._close()  # what a fault has left
-        self._reach(("gate", "pattern"))
+        self._reach()
         with self._system.errors():
             known = self._system.device(self._device).do_lines.channel_names
             require_channels(known, self._lines, self._device, "digital output line")
@@ -168,6 +169,9 @@ class NiGate(NamedTasks):
         DeviceError
             If the card refuses, or does not show the level that was set.
         """
+        self._whoever_is_dead(lambda: self._set(closed))
+
+    def _set(self, closed: bool) -> None:
         with self._using():
             writer = self._system.module("stream_writers").DigitalMultiChannelWriter(
                 self._channel().out_stream, auto_start=True
@@ -202,6 +206,9 @@ class NiGate(NamedTasks):
         DeviceError
             If the lines disagree.
         """
+        return self._whoever_is_dead(self._read)
+
+    def _read(self) -> bool:
         with self._using():
             return self._read_closed()
 

@@ -22,11 +22,12 @@ from typing import Any
 
 from ..links.claim import canonical, lock, runtime_folder
 
-__all__ = ["TaskLease", "clear_left"]
+__all__ = ["TaskLease", "adopt", "clear_left"]
 
 _GLANCE = 1.0  # s that somebody else may look at a file that is being made
 _OLD = 30.0 * 86400.0  # s after which a lease that nobody has taken over is forgotten
 _HELD: weakref.WeakValueDictionary[Path, TaskLease] = weakref.WeakValueDictionary()
+_TAKEN: set[Path] = set()  # what the dead have left, and a thread of this process clears
 _LOCK = threading.RLock()  # a file that is opened twice and closed once is locked no longer
 
 
@@ -86,9 +87,26 @@ class TaskLease:
             self._file.close()
 
 
-def clear_left(
-    lease: TaskLease, kinds: Collection[str], clear: Callable[[str], None]
-) -> tuple[str, ...]:
+def adopt(lease: TaskLease) -> tuple[str, ...]:
+    """Take over the names of a lease that a lost copy of its driver has left; asks no server.
+
+    Returns
+    -------
+    tuple of str
+        Names whose tasks may be on the server.
+    """
+    own, found = set(lease.written.names), set[str]()
+    with _LOCK:
+        dead, _ = _sorted()
+        for path, (file, written) in dead.items():
+            if own.issuperset(written.names):
+                found |= set(written.names)
+                _remove(path, file)
+            file.close()
+    return tuple(sorted(found))
+
+
+def clear_left(lease: TaskLease, kinds: Collection[str], clear: Callable[[str], None]) -> int:
     """Clear the tasks of processes that are gone, on the server and card of a lease.
 
     Parameters
@@ -102,47 +120,58 @@ def clear_left(
 
     Returns
     -------
-    tuple of str
-        Names in them that belong to the lease itself; those it clears with its own.
+    int
+        How many were cleared.
     """
-    own, found = set(lease.written.names), set[str]()
-    with _LOCK:
-        dead, living = _sorted(lease, kinds)
-        try:
-            for path, (file, names) in dead.items():
-                found |= own & names
-                for name in sorted(names - living):
-                    clear(name)
-                _remove(path, file)
-        finally:
-            for file, _ in dead.values():
+    with _LOCK:  # not while the server is asked: it may be slow
+        found, living = _sorted()
+        dead = {}
+        for path, (file, written) in found.items():
+            if _same(written, lease.written, kinds):
+                dead[path] = file, [name for name in written.names if name not in living]
+                _TAKEN.add(path)
+            else:
                 file.close()
-    return tuple(sorted(found))
+    count = 0
+    try:
+        for path, (file, names) in dead.items():
+            for name in names:
+                clear(name)
+                count += 1
+            _remove(path, file)
+    finally:
+        with _LOCK:
+            for path, (file, _) in dead.items():
+                file.close()
+                _TAKEN.discard(path)
+    return count
 
 
-def _sorted(
-    lease: TaskLease, kinds: Collection[str]
-) -> tuple[dict[Path, tuple[Any, set[str]]], set[str]]:
-    """Files that the dead have left, open and locked, with their names; names of the living."""
-    dead: dict[Path, tuple[Any, set[str]]] = {}
+def _sorted() -> tuple[dict[Path, tuple[Any, _Written]], set[str]]:
+    """Files that the dead have left, open and locked; and the names of the living."""
+    dead: dict[Path, tuple[Any, _Written]] = {}
     living = {name for held in _HELD.values() for name in held.written.names}
     for path in runtime_folder().glob("*.lease"):
-        if path in _HELD:
+        if path in _HELD or path in _TAKEN:
             continue
         try:
             file = path.open("r+b", buffering=0)
         except OSError:  # its owner has just removed it
             continue
         free, written = lock(file), _read(file)
-        if written is not None and not free:
-            living |= set(written.names)
-        mine = written is not None and free and _same(written, lease.written, kinds)
-        if written is not None and mine:
-            dead[path] = file, set(written.names)
+        if free and written is not None:
+            dead[path] = file, written
             continue
-        if free and time.time() - os.fstat(file.fileno()).st_mtime > _OLD:
+        if written is not None:
+            living |= set(written.names)
+        elif free and time.time() - os.fstat(file.fileno()).st_mtime > _OLD:
             _remove(path, file)
         file.close()
+    for path, (file, _) in list(dead.items()):
+        if time.time() - os.fstat(file.fileno()).st_mtime > _OLD:
+            _remove(path, file)
+            file.close()
+            del dead[path]
     return dead, living
 
 

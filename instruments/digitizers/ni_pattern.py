@@ -18,7 +18,7 @@ from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_count, require_range
 from ..patterns import FEEDBACK, PHASE, POWER, Pattern, PatternCapabilities, power_of
 from ..protocols import DeviceState
-from .daqmx import NamedTasks
+from .named_tasks import NamedTasks
 from .ni_pattern_limits import PatternLimits, PatternWires, read_limits
 from .ni_pattern_plan import (
     Buffered,
@@ -91,7 +91,7 @@ class NiPatternPlayer(NamedTasks):
         grpc: str | None = None,
         timeout: float = 5.0,
     ) -> None:
-        super().__init__(name, "pattern", device, grpc, timeout, _TASKS)
+        super().__init__(name, "pattern", device, grpc, timeout, _TASKS, ("gate",))
         if (feedback_line is None) == (feedback_counter is None):
             raise InputError(
                 "the feedback is switched by feedback_line or by feedback_counter: give one of them"
@@ -152,7 +152,7 @@ class NiPatternPlayer(NamedTasks):
 
     def _open(self) -> str:
         self._close()  # what a fault has left
-        self._reach(("pattern",))
+        self._reach()
         with self._system.errors():
             self._limits = read_limits(self._system, self._device, self._wires)
             identity = self._system.identity(self._device)
@@ -236,6 +236,9 @@ class NiPatternPlayer(NamedTasks):
         self._require_link()
         self.check(pattern, sample_rate)
         self._release_left()
+        self._whoever_is_dead(lambda: self._arm(pattern, sample_rate))
+
+    def _arm(self, pattern: Pattern, sample_rate: float) -> None:
         with self._using():
             self._end()
             try:

@@ -36,7 +36,7 @@ _ARM_SECONDS = 15.0  # a long pattern takes its time on the way to the card
 _ATTEMPTS = (1.0, 0.5, 0.5, 2.0, 0.5, 0.5, 5.0, 0.5, 0.5, 15.0)
 _ORDERED_SECONDS = 2.0
 _WARY_SECONDS = 30.0  # a frozen link may deliver an opening that was given up, that much later
-_FREE_SECONDS = 5.0  # for a card behind a broken link to let go of lines and tasks
+_FREE_SECONDS = 3.0  # for a card behind a broken link to let go of lines and tasks
 _LAST_SECONDS = 3600.0  # after which a guardian whose program is gone gives up
 
 
@@ -107,7 +107,7 @@ class Guardian:
         while self._hand is not None or (self._broken and self._linked):
             try:
                 if self._broken:
-                    self._connect()
+                    self._call(lambda device: device.connect(), _CALL_SECONDS)
                 self._call(lambda device: device.disconnect(), _CALL_SECONDS)
                 return
             except Exception:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from optobind.instruments.digitizers.ni_gate import NiGate
-from optobind.instruments.digitizers.ni_leases import TaskLease, clear_left
+from optobind.instruments.digitizers.ni_leases import TaskLease, adopt, clear_left
 from optobind.instruments.digitizers.ni_pattern import NiPatternPlayer
 from optobind.instruments.driver import ReservedError
 from optobind.instruments.guardian.gate import GuardedGate
@@ -197,14 +197,23 @@ def test_what_cannot_be_cleared_is_left_to_the_next(folder):
     assert cleared == ["optobind-gate-a"]
 
 
-def test_names_that_a_living_driver_shares_are_not_cleared_but_told(folder):
+def test_names_that_a_living_driver_shares_are_not_cleared(folder):
     TaskLease("127.0.0.1:5", "Dev1", "gate", ["optobind-gate-a"]).end(kept=True)
     copy = TaskLease("127.0.0.1:5", "Dev1", "gate", ["optobind-gate-a"])
-    assert clear_left(copy, ("gate",), pytest.fail) == ("optobind-gate-a",)
+    assert clear_left(copy, ("gate",), pytest.fail) == 0
+
+
+def test_a_copy_takes_over_what_a_lost_one_has_left_and_nothing_else(folder):
+    TaskLease("127.0.0.1:5", "Dev1", "gate", ["optobind-gate-a"]).end(kept=True)
+    TaskLease("127.0.0.1:5", "Dev1", "gate", ["optobind-gate-b"]).end(kept=True)
+    copy = TaskLease("127.0.0.1:5", "Dev1", "gate", ["optobind-gate-a", "optobind-gate-a-watchdog"])
+    assert adopt(copy) == ("optobind-gate-a",)
+    copy.end(kept=False)
+    assert [path.read_text().count("gate-b") for path in folder.iterdir()] == [1]
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"names": ["x"]}', b"\xff"])
 def test_a_file_that_is_no_lease_disturbs_nobody(folder, text):
     (folder / "strange.lease").write_bytes(text)
     lease = TaskLease("127.0.0.1:5", "Dev1", "gate", ["optobind-gate-a"])
-    assert clear_left(lease, ("gate",), pytest.fail) == ()
+    assert clear_left(lease, ("gate",), pytest.fail) == 0
