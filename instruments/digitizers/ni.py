@@ -171,8 +171,7 @@ class NiDigitizer(NamedTasks):
             device = self._system.device(self._device)
             identity = self._system.identity(self._device)
             simulated = bool(device.is_simulated)
-            limits = read_capabilities(device, self._device, self._plan)
-            task = self._describe()
+            limits, task = read_capabilities(device, self._device, self._plan), self._describe()
             try:
                 facts = input_facts(task, self._raw, limits.simultaneous)
             finally:
@@ -235,8 +234,8 @@ class NiDigitizer(NamedTasks):
         if self._state is DeviceState.RUNNING:
             raise DeviceError(f"{self._name} is running already: stop it first")
         self._whoever_is_dead(self._begin)
-        clock = self._plan.sample_clock if self._real_time else None
-        self._watch = ClockWatch(clock, self.info.sample_rate)
+        clock = self._plan.sample_clock
+        self._watch = ClockWatch(clock if self._real_time else None, self.info.sample_rate)
         self._index, self._acquired, self._on_demand = 0, 0, not self._real_time
         self._patience.start(self._plan.awaited)
         self._state = DeviceState.RUNNING
