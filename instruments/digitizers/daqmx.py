@@ -241,6 +241,8 @@ class DaqSystem:
             return self._rpc_error(error)
         if isinstance(error, ValueError) and "closed channel" in str(error):
             return LinkError(f"the connection to {self._address} is closed: reconnect")
+        if self.remote and _inside_client(error):
+            return LinkError(f"{self.where} answers what nobody can read ({error!r}): reconnect")
         return None
 
     def _rpc_error(self, error: Any) -> DeviceError:
@@ -251,6 +253,15 @@ class DaqSystem:
             f"{self.where} failed ({getattr(error.rpc_code, 'name', error.rpc_code)}: "
             f"{error.description}): check that it runs, then reconnect"
         )
+
+
+def _inside_client(error: Exception) -> bool:
+    """Whether the client itself raised it: it does not expect answers that a line has garbled."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    module = "" if place is None else str(place.tb_frame.f_globals.get("__name__", ""))
+    return module.partition(".")[0] in ("nidaqmx", "grpc", "google")
 
 
 def _deadlines(grpc: Any) -> Any:

@@ -70,10 +70,20 @@ class NamedTasks(Driver):
         self._broken = True
         if self._system.remote:
             self._system.close()
+            self._end_lease(kept=True)  # the next copy of this driver is to know at once
+
+    def left_behind(self) -> bool:
+        """Whether a lost copy of this driver may have left tasks; asks no server."""
+        self._register()
+        return not self._system.remote or self._lease is None or bool(self._orphans)
 
     def _reach(self) -> None:
         """Reach the card; on a server, write down what this process may hold there from now on."""
         self._system.open()
+        self._register()
+
+    def _register(self) -> None:
+        """Write the names of the tasks down; see which of them a lost copy has left."""
         if self._system.remote and self._lease is None:
             with suppress(OSError):  # a folder that cannot be written: nobody will know
                 address, names = self._system.address, self._task_names
@@ -114,10 +124,14 @@ class NamedTasks(Driver):
                 self._orphans = self._orphans[1:]
         except Exception:
             kept = True
-        lease, self._lease, self._orphans = self._lease, None, ()
+        self._orphans = ()
+        self._end_lease(kept=kept)
+        self._system.close()
+
+    def _end_lease(self, *, kept: bool) -> None:
+        lease, self._lease = self._lease, None
         if lease is not None:
             lease.end(kept=kept)
-        self._system.close()
 
     def _take_broken(self) -> bool:
         """Whether nothing can be cleared, over a broken link: the next connection does it."""

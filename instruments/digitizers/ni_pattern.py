@@ -153,6 +153,7 @@ class NiPatternPlayer(NamedTasks):
     def _open(self) -> str:
         self._close()  # what a fault has left
         self._reach()
+        self._left = self.left_behind()
         with self._system.errors():
             self._limits = read_limits(self._system, self._device, self._wires)
             identity = self._system.identity(self._device)

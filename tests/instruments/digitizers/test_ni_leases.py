@@ -21,6 +21,8 @@ from optobind.instruments.guardian.gate import GuardedGate
 from optobind.instruments.guardian.played import PlayedGate
 from optobind.instruments.guardian.process import Guardian
 from optobind.instruments.links import claim
+from optobind.instruments.links.base import LinkError
+from optobind.instruments.protocols import DeviceState
 from optobind.instruments.virtual import ni_server_calls
 from optobind.models.errors import DeviceError
 
@@ -62,9 +64,7 @@ def test_a_guardian_whose_link_broke_frees_the_line_before_it_leaves(serve):
     guardian._connect()
     guardian._call(lambda gate: gate.set(True), 60.0)
     assert server._calls._tasks
-    lost = guardian._hand
     guardian._let_go()
-    wait_for(lambda: lost.device._lease is None)  # its thread lets the link go
     guardian._free()
     assert server._calls._tasks == {}
     ours.close()
@@ -217,3 +217,37 @@ def test_a_file_that_is_no_lease_disturbs_nobody(folder, text):
     (folder / "strange.lease").write_bytes(text)
     lease = TaskLease("127.0.0.1:5", "Dev1", "gate", ["optobind-gate-a"])
     assert clear_left(lease, ("gate",), pytest.fail) == 0
+
+
+def test_a_gate_closes_without_asking_a_player_that_has_nothing_on_the_card(serve):
+    server = serve(make_rig())
+    player = NiPatternPlayer("pattern", feedback_line=LINE, grpc=server.address)
+    packed = pickle.dumps(PlayedGate(NiGate("gate", line=LINE, grpc=server.address), player))
+    played = pickle.loads(packed)
+    played.connect()
+    played.set(True)
+    assert played._player.state is DeviceState.DISCONNECTED
+    played.lend()
+    played.player_call("arm", (releases(), RATE))
+    played.abandon()
+    again = pickle.loads(packed)  # though the lost one has not been disconnected
+    again.connect()
+    again.set(True)
+    assert again.read() is True
+    assert again._player.state is DeviceState.READY
+    again.disconnect()
+    assert server._calls._tasks == {}
+    played.disconnect()
+
+
+def test_an_answer_that_the_client_cannot_read_is_a_broken_link(serve, gates):
+    gate = gates(serve(make_rig()))
+    gate.connect()
+    client = {"__name__": "nidaqmx._grpc_interpreter"}
+    exec("def answer(): return None.value", client)
+    with pytest.raises(LinkError, match="answers what nobody can read"), gate._using():
+        client["answer"]()
+    gate.disconnect()
+    gate.connect()
+    with pytest.raises(AttributeError), gate._using():
+        gate.what_it_has_not()
