@@ -106,7 +106,7 @@ class PlayedGate:
             left = getattr(self._player, "left_behind", None)
             self._busy = left is None or left()
         if self._busy:
-            if closed:
+            if closed and self._player.state is not DeviceState.RUNNING:
                 with contextlib.suppress(DeviceError):
                     self._gate.set(True)
             try:
