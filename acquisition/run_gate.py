@@ -172,8 +172,9 @@ class RunGate:
             self._watch.ends(self._step(), judge=judge, played=True)
         if self._playing is None:
             return
+        read = self._stream.position - self._playing.origin  # a gap may reach beyond its end
         try:
-            looked = self._gate.line.require_playing(self._stream.position - self._playing.origin)
+            looked = self._gate.line.require_playing(min(read, self._playing.samples))
         except OptobindError as error:
             self._watch.stopped_playing(self._step(), str(error))
             raise
