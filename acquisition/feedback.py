@@ -236,6 +236,7 @@ class FeedbackGate:
         except BaseException:
             self.close()
             raise
+        self._tell_remarks()
 
     def played(self, closed: bool) -> None:
         """Note a level that the pattern has."""

@@ -81,13 +81,18 @@ class PatternLine:
         self._within(_HALT_SECONDS, "be halted", player.halt)
         self.in_use = False
 
-    def require_playing(self, sample: int) -> None:
+    def require_playing(self, sample: int) -> bool:
         """See now and then that the card has played as far as the record has come.
 
         Parameters
         ----------
         sample : int
             Sample of the pattern that has been read.
+
+        Returns
+        -------
+        bool
+            Whether it was looked: the card plays, and what has been read was played.
 
         Raises
         ------
@@ -96,7 +101,7 @@ class PatternLine:
         """
         now, player = self._clock(), self._player
         if player is None or now - self._looked < _LOOK_SECONDS:
-            return
+            return False
         self._looked = now
         played = self._within(_HALT_SECONDS, "say what it has played", player.played)
         if played is not None and played < sample - _SLACK_SECONDS * self._rate:
@@ -104,6 +109,7 @@ class PatternLine:
                 f"{player.name} stands still: it has played {played} samples where the record has "
                 f"{sample}; feedback is not switched as planned"
             )
+        return True
 
     def _within(self, seconds: float, what: str, call: Callable[[], _T]) -> _T:
         """Call on a thread of its own, which is left behind if it takes longer."""

@@ -17,12 +17,18 @@ class PlayedReleases:
         What is played.
     origin : int
         Sample of the record at which the pattern's sample 0 acts.
+
+    Attributes
+    ----------
+    samples : int
+        Length of the pattern.
     """
 
     def __init__(self, pattern: Pattern, origin: int) -> None:
         self._period, self._repetitions = pattern.period, pattern.repetitions
         self.origin = origin
         self._first = origin + pattern.lead
+        self.samples = pattern.lead + pattern.period * pattern.repetitions
         self._free: list[Range] = []
         track = pattern.levels.get(FEEDBACK)
         begin: int | None = None

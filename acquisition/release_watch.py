@@ -34,6 +34,7 @@ class ReleaseWatch:
         self._number: int | None = None
         self._spoiled = self._failure = ""
         self._lost = 0
+        self._unsure: list[int] = []  # played releases since the card was last seen to play
 
     def begins(self, number: int) -> None:
         """A RELEASE event has been written for repetition ``number`` (from 0)."""
@@ -58,8 +59,18 @@ class ReleaseWatch:
         reason = f"the feedback gate failed: {why}"
         self._write(EventKind.EXCLUDED, step=step, repetition=number, reason=reason, cause="gate")
 
-    def ends(self, step: int, *, judge: bool) -> None:
-        """The gate has been closed, after a release or not.
+    def seen_playing(self) -> None:
+        """The card still plays: the releases in the record so far were as planned."""
+        self._unsure.clear()
+
+    def stopped_playing(self, step: int, why: str) -> None:
+        """Nobody knows since when nothing was played: leave out the releases that are not sure."""
+        for number in self._unsure:
+            self._leave_out(step, number, why)
+        self._unsure.clear()
+
+    def ends(self, step: int, *, judge: bool, played: bool = False) -> None:
+        """The gate has been closed, after a release or not; by the pattern if ``played``.
 
         Raises
         ------
@@ -74,6 +85,8 @@ class ReleaseWatch:
         self._lost = self._lost + 1 if spoiled else 0
         if spoiled:
             self._leave_out(step, number, spoiled)
+        elif played:
+            self._unsure.append(number)
         if not judge:
             return
         self._require_guardian()

@@ -104,12 +104,16 @@ class RunGate:
             done, incident = self._switch(closed, longest)
         except OptobindError as error:
             self._watch.failed(str(error), before, self._step())
+            self._watch.stopped_playing(self._step(), str(error))
             raise
         first = before + self._earliest
         last = max(before, self._present(sure=done and not closed)) + self._latest
         played, self._playing = self._playing, None
         if played is not None:
             self._cut(played, before, last)
+            if incident:
+                self._watch.stopped_playing(self._step(), incident)
+            self._watch.seen_playing()
         at = first if closed else last
         if closed or not done:
             self._stream.feedback_on(last)
@@ -165,9 +169,17 @@ class RunGate:
         self._gate.played(closed)
         self._write(EventKind.GATE, at=at, closed=closed, spread=0)
         if closed:
-            self._watch.ends(self._step(), judge=judge)
-        if self._playing is not None:
-            self._gate.line.require_playing(self._stream.position - self._playing.origin)
+            self._watch.ends(self._step(), judge=judge, played=True)
+        if self._playing is None:
+            return
+        read = self._stream.position - self._playing.origin  # a gap may reach beyond its end
+        try:
+            looked = self._gate.line.require_playing(min(read, self._playing.samples))
+        except OptobindError as error:
+            self._watch.stopped_playing(self._step(), str(error))
+            raise
+        if looked:
+            self._watch.seen_playing()
 
     def _cut(self, played: PlayedReleases, before: int, after: int) -> None:
         """Write what the pattern has done since its last edge in the record, until it was halted.

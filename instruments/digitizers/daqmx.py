@@ -7,7 +7,6 @@ or a LinkError if the card or the server is gone.
 
 from __future__ import annotations
 
-import uuid
 from collections import namedtuple
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +15,7 @@ from typing import Any
 
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
-from ..driver import Driver, ReservedError
+from ..driver import ReservedError
 from ..links.base import LinkError
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "NOT_YET_AVAILABLE",
     "WATCHDOG_EXPIRED",
     "DaqSystem",
-    "NamedTasks",
     "code_of",
 ]
 
@@ -170,10 +168,23 @@ class DaqSystem:
     def _session(self, name: str) -> Any:
         return self._nidaqmx.GrpcSessionOptions(self._calls, name)
 
+    def fresh_task(self, session: str) -> Any:
+        """Make an empty task of a name, without what an earlier connection has left of it."""
+        task = self.task(session)
+        if task.number_of_channels:
+            task.close()
+            task = self.task(session)
+        return task
+
     @property
     def remote(self) -> bool:
         """Whether the card is behind a gRPC device server."""
         return self._address is not None
+
+    @property
+    def address(self) -> str:
+        """``host:port`` of the gRPC device server; empty without one."""
+        return self._address or ""
 
     def device(self, name: str) -> Any:
         """Return a nidaqmx.system.Device."""
@@ -230,6 +241,8 @@ class DaqSystem:
             return self._rpc_error(error)
         if isinstance(error, ValueError) and "closed channel" in str(error):
             return LinkError(f"the connection to {self._address} is closed: reconnect")
+        if self.remote and _inside_client(error):
+            return LinkError(f"{self.where} answers what nobody can read ({error!r}): reconnect")
         return None
 
     def _rpc_error(self, error: Any) -> DeviceError:
@@ -240,6 +253,15 @@ class DaqSystem:
             f"{self.where} failed ({getattr(error.rpc_code, 'name', error.rpc_code)}: "
             f"{error.description}): check that it runs, then reconnect"
         )
+
+
+def _inside_client(error: Exception) -> bool:
+    """Whether the client itself raised it: it does not expect answers that a line has garbled."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    module = "" if place is None else str(place.tb_frame.f_globals.get("__name__", ""))
+    return module.partition(".")[0] in ("nidaqmx", "grpc", "google")
 
 
 def _deadlines(grpc: Any) -> Any:
@@ -261,53 +283,3 @@ def _deadlines(grpc: Any) -> Any:
 
     base = grpc.UnaryUnaryClientInterceptor
     return type("_Deadlines", (base,), {"intercept_unary_unary": intercept})()
-
-
-class NamedTasks(Driver):
-    """A driver whose tasks on a gRPC server have names, so that they survive a broken link.
-
-    Whoever has this driver, or a copy of it, finds the tasks again that a broken link has left on
-    the server with the lines reserved. Nobody else does.
-
-    Parameters
-    ----------
-    name : str
-        Name in the rig.
-    kind : str
-        Of device, part of the tasks' names.
-    device : str
-        Name of the card.
-    grpc : str or None
-        ``host:port`` of an NI gRPC device server.
-    timeout : float
-        Longest wait of a call, s.
-    """
-
-    def __init__(self, name: str, kind: str, device: str, grpc: str | None, timeout: float) -> None:
-        super().__init__(name)
-        self._device = device
-        self._timeout = require_range("timeout", timeout, 0.01, 60.0, "s")
-        self._system = DaqSystem(name, grpc, timeout)
-        self._session = f"optobind-{kind}-{uuid.uuid4().hex}"
-        self._broken = False
-
-    def abandon(self) -> None:
-        """Break off a call that hangs, from another thread; the tasks stay with the server."""
-        self._broken = True
-        if self._system.remote:
-            self._system.close()
-
-    def _take_broken(self) -> bool:
-        """Whether nothing can be cleared, over a broken link: the next connection does it."""
-        broken, self._broken = self._broken, False
-        return broken and self._system.remote
-
-    @contextmanager
-    def _using(self) -> Iterator[None]:
-        """Talk to the card; remember a broken link."""
-        try:
-            with self._talking(), self._system.errors():
-                yield
-        except LinkError:
-            self._broken = True
-            raise

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -21,11 +20,11 @@ from ...models.blocks import BlockStatus
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_choice, require_range
 from ..capabilities import DigitizerCapabilities
-from ..driver import Driver
 from ..links.base import LinkError
 from ..protocols import DeviceState, DigitizerInfo, ReadResult
 from .clock_watch import ClockWatch
-from .daqmx import INPUT_OVERWRITTEN, NOT_YET_AVAILABLE, DaqSystem, code_of
+from .daqmx import INPUT_OVERWRITTEN, NOT_YET_AVAILABLE, code_of
+from .named_tasks import NamedTasks
 from .ni_capabilities import InputPlan, input_doubts, read_capabilities
 from .ni_input import Reader, configured_input, input_facts
 from .patience import LONGEST_SILENCE, Patience
@@ -38,7 +37,7 @@ _LOOKS = (0.0005, 0.02)  # shortest and longest time between two looks whether s
 _TERMINALS = ("default", "RSE", "NRSE", "Diff", "PseudoDiff")
 
 
-class NiDigitizer(Driver):
+class NiDigitizer(NamedTasks):
     """Analogue inputs of an NI card, sampled together.
 
     ``connect`` asks the card what it can do and lets the driver verify the description of the task,
@@ -108,7 +107,7 @@ class NiDigitizer(Driver):
         real_time: bool = True,
         latency: float = 0.0,
     ) -> None:
-        super().__init__(name)
+        super().__init__(name, "input", device, grpc, timeout)
         require_choice("terminal", terminal, _TERMINALS)
         require_choice("trigger_edge", trigger_edge, ("rising", "falling"))
         require_choice("transfer", transfer, ("auto", "binary", "bytes"))
@@ -124,17 +123,15 @@ class NiDigitizer(Driver):
         self._names = tuple(names) if names is not None else self._plan.channels
         if len(self._names) != len(self._plan.channels):
             raise InputError(f"names must hold {len(self._plan.channels)}, got {len(self._names)}")
-        self._device, self._terminal, self._edge = device, terminal, trigger_edge
+        self._terminal, self._edge = terminal, trigger_edge
         seconds = require_range("buffer_seconds", buffer_seconds, _LEAST_BUFFER, 600.0, "s")
         self._buffer = round(seconds * self._plan.sample_rate)
         self._finite = None if samples is None else int(require_range("samples", samples, 2, 2**31))
-        self._timeout = require_range("timeout", timeout, 0.01, 60.0, "s")
         self._raw, self._real_time = raw, real_time
         self._latency = require_range("latency", latency, 0.0, 1.0, "s")
         bytewise = grpc is not None if transfer == "auto" else transfer == "bytes"
         self._mode = ("bytes" if bytewise else "binary") if raw else "scaled"
         self._patience = Patience(self._timeout)
-        self._system = DaqSystem(name, grpc, timeout)
         self._info: DigitizerInfo | None = None
         self._capabilities: DigitizerCapabilities | None = None
         self._doubts: tuple[str, ...] = ()
@@ -169,13 +166,12 @@ class NiDigitizer(Driver):
 
     def _open(self) -> str:
         self._close()  # what a fault has left
-        self._system.open()
+        self._reach()
         with self._system.errors():
             device = self._system.device(self._device)
             identity = self._system.identity(self._device)
             simulated = bool(device.is_simulated)
-            limits = read_capabilities(device, self._device, self._plan)
-            task = self._describe()
+            limits, task = read_capabilities(device, self._device, self._plan), self._describe()
             try:
                 facts = input_facts(task, self._raw, limits.simultaneous)
             finally:
@@ -203,19 +199,22 @@ class NiDigitizer(Driver):
 
     def _close(self) -> None:
         self._clear()
-        self._system.close()
+        self._leave(kept=self._take_broken())
 
     def _clear(self) -> None:
-        """End the task. Whatever it answers, there is nothing more to be done."""
+        """End the task; one that cannot be cleared is left to the next connection."""
         task, self._task, self._reader = self._task, None, None
-        if task is not None:
-            with suppress(Exception):
+        try:
+            if task is not None:
                 task.close()
+        except Exception:
+            self._broken = True
 
     def _describe(self) -> Any:
         """Make the task, not started."""
         return configured_input(
             self._system,
+            self._session,
             self._device,
             self._plan,
             terminal=self._terminal,
@@ -234,20 +233,22 @@ class NiDigitizer(Driver):
         """
         if self._state is DeviceState.RUNNING:
             raise DeviceError(f"{self._name} is running already: stop it first")
+        self._whoever_is_dead(self._begin)
+        clock = self._plan.sample_clock
+        self._watch = ClockWatch(clock if self._real_time else None, self.info.sample_rate)
+        self._index, self._acquired, self._on_demand = 0, 0, not self._real_time
+        self._patience.start(self._plan.awaited)
+        self._state = DeviceState.RUNNING
+
+    def _begin(self) -> None:
         try:
-            with self._talking(), self._system.errors():
+            with self._using():
                 self._task = self._describe()
                 self._reader = Reader(self._system, self._task, len(self._names), self._mode)
                 self._task.start()
         except DeviceError:
             self._clear()
             raise
-        clock = self._plan.sample_clock if self._real_time else None
-        self._watch = ClockWatch(clock, self.info.sample_rate)
-        self._index = self._acquired = 0
-        self._on_demand = not self._real_time
-        self._patience.start(self._plan.awaited)
-        self._state = DeviceState.RUNNING
 
     def stop(self) -> None:
         """Stop sampling; what the driver still holds is thrown away."""
@@ -352,8 +353,7 @@ class NiDigitizer(Driver):
                     return (rows, LONGEST_SILENCE) if idle else (there, self._timeout)
             except DeviceError:
                 return rows, 0.0  # the card itself is to say what is wrong
-            missing = (rows - there) / self.info.sample_rate
-            time.sleep(min(max(missing, _LOOKS[0]), _LOOKS[1]))
+            time.sleep(min(max((rows - there) / self.info.sample_rate, _LOOKS[0]), _LOOKS[1]))
         return rows, self._timeout
 
     def _read(self, reader: Reader, view: NDArray[Any], wait: float) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,8 @@ import numpy as np
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
 from ..capabilities import GateCapabilities
-from .daqmx import WATCHDOG_EXPIRED, NamedTasks, code_of
+from .daqmx import WATCHDOG_EXPIRED, code_of
+from .named_tasks import NamedTasks
 from .ni_capabilities import require_channels
 from .ni_watchdog import WATCHDOG_SECONDS, NiWatchdog
 
@@ -59,7 +59,7 @@ class NiGate(NamedTasks):
         grpc: str | None = None,
         timeout: float = 5.0,
     ) -> None:
-        super().__init__(name, "gate", device, grpc, timeout)
+        super().__init__(name, "gate", device, grpc, timeout, ("", "-watchdog"), ("pattern",))
         self._lines = (line,) if isinstance(line, str) else tuple(line)
         if not self._lines:
             raise InputError("line must name at least one digital line")
@@ -82,7 +82,7 @@ class NiGate(NamedTasks):
 
     def _open(self) -> str:
         self._close()  # what a fault has left
-        self._system.open()
+        self._reach()
         with self._system.errors():
             known = self._system.device(self._device).do_lines.channel_names
             require_channels(known, self._lines, self._device, "digital output line")
@@ -93,11 +93,16 @@ class NiGate(NamedTasks):
     def _close(self) -> None:
         task, self._task = self._task, None
         kept = self._take_broken()
-        (self._watchdog.forget if kept else self._watchdog.close)()
-        if task is not None and not kept:
-            with suppress(Exception):  # the line keeps its level whether this succeeds or not
-                task.close()
-        self._system.close()
+        if kept:
+            self._watchdog.forget()
+        else:
+            kept = not self._watchdog.close()
+            try:
+                if task is not None:
+                    task.close()
+            except Exception:  # the line keeps its level whether this succeeds or not
+                kept = True
+        self._leave(kept=kept)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -164,6 +169,9 @@ class NiGate(NamedTasks):
         DeviceError
             If the card refuses, or does not show the level that was set.
         """
+        self._whoever_is_dead(lambda: self._set(closed))
+
+    def _set(self, closed: bool) -> None:
         with self._using():
             writer = self._system.module("stream_writers").DigitalMultiChannelWriter(
                 self._channel().out_stream, auto_start=True
@@ -198,6 +206,9 @@ class NiGate(NamedTasks):
         DeviceError
             If the lines disagree.
         """
+        return self._whoever_is_dead(self._read)
+
+    def _read(self) -> bool:
         with self._using():
             return self._read_closed()
 

@@ -50,6 +50,7 @@ class InputFacts:
 
 def configured_input(
     system: DaqSystem,
+    session: str,
     device: str,
     plan: InputPlan,
     *,
@@ -64,6 +65,8 @@ def configured_input(
     ----------
     system : DaqSystem
         Open.
+    session : str
+        Name of the task on a gRPC server; what a broken connection has left of it is cleared.
     device : str
         Name of the card.
     plan : InputPlan
@@ -76,7 +79,7 @@ def configured_input(
         Samples of a finite acquisition.
     """
     constants = system.module("constants")
-    task = system.task()
+    task = system.fresh_task(session)
     try:
         for channel in plan.channels:
             task.ai_channels.add_ai_voltage_chan(

@@ -18,7 +18,7 @@ from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_count, require_range
 from ..patterns import FEEDBACK, PHASE, POWER, Pattern, PatternCapabilities, power_of
 from ..protocols import DeviceState
-from .daqmx import NamedTasks
+from .named_tasks import NamedTasks
 from .ni_pattern_limits import PatternLimits, PatternWires, read_limits
 from .ni_pattern_plan import (
     Buffered,
@@ -32,6 +32,7 @@ from .ni_pattern_tasks import PatternTasks
 
 __all__ = ["NiPatternPlayer"]
 
+_TASKS = ("-line", "-counter", "-output", "-static")
 _MOST_SAMPLES = 50_000_000  # in the memory of this computer, 4 bytes a sample of a line
 
 
@@ -90,7 +91,7 @@ class NiPatternPlayer(NamedTasks):
         grpc: str | None = None,
         timeout: float = 5.0,
     ) -> None:
-        super().__init__(name, "pattern", device, grpc, timeout)
+        super().__init__(name, "pattern", device, grpc, timeout, _TASKS, ("gate",))
         if (feedback_line is None) == (feedback_counter is None):
             raise InputError(
                 "the feedback is switched by feedback_line or by feedback_counter: give one of them"
@@ -151,7 +152,8 @@ class NiPatternPlayer(NamedTasks):
 
     def _open(self) -> str:
         self._close()  # what a fault has left
-        self._system.open()
+        self._reach()
+        self._left = self.left_behind()
         with self._system.errors():
             self._limits = read_limits(self._system, self._device, self._wires)
             identity = self._system.identity(self._device)
@@ -159,13 +161,16 @@ class NiPatternPlayer(NamedTasks):
         return f"{identity}, plays {', '.join(wire for wire in wires if wire)}"
 
     def _close(self) -> None:
-        if self._take_broken():
+        kept = self._take_broken()
+        if kept:
             self._tasks.forget()
             self._left = True
         else:
-            with suppress(Exception):
+            try:
                 self._end()
-        self._system.close()
+            except Exception:
+                kept = True
+        self._leave(kept=kept)
 
     # -- checked ----------------------------------------------------------------------------------
 
@@ -232,6 +237,9 @@ class NiPatternPlayer(NamedTasks):
         self._require_link()
         self.check(pattern, sample_rate)
         self._release_left()
+        self._whoever_is_dead(lambda: self._arm(pattern, sample_rate))
+
+    def _arm(self, pattern: Pattern, sample_rate: float) -> None:
         with self._using():
             self._end()
             try:

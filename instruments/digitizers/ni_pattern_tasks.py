@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -46,11 +45,7 @@ class PatternTasks:
 
     def _new(self, kind: str) -> Any:
         """Make a task, without what an earlier one of this name has left."""
-        task = self._system.task(f"{self._session}-{kind}")
-        if task.number_of_channels:
-            task.close()
-            task = self._system.task(f"{self._session}-{kind}")
-        self._tasks[kind] = task
+        self._tasks[kind] = task = self._system.fresh_task(f"{self._session}-{kind}")
         return task
 
     # -- described and filled ---------------------------------------------------------------------
@@ -156,12 +151,11 @@ class PatternTasks:
         failed: Exception | None = None
         for kind in list(self._tasks):
             task = self._tasks.pop(kind)
-            try:
-                task.stop()
-            except Exception as error:
-                failed = failed or error
-            with suppress(Exception):
-                task.close()
+            for step in (task.stop, task.close):
+                try:
+                    step()
+                except Exception as error:
+                    failed = failed or error
         if failed is not None:
             raise failed
 

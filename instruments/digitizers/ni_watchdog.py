@@ -1,7 +1,7 @@
 """The watchdog timer of an NI card: it puts the gate's lines to the safe level by itself.
 
-It runs while the gate is open and is fed by the guardian. It covers what no process can: a computer
-that stops or loses its power.
+It runs while the gate is open or a pattern is played on its line, and is fed by the guardian. It
+covers what no process can: a computer that stops or loses its power.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class NiWatchdog:
     present : bool
         Whether the card has one that it starts.
     refusal : str
-        Why the card did not start the one that it has; empty if it did.
+        Why it has none, or did not start the one that it has; empty if it did.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class NiWatchdog:
                 task.close()
         except LinkError:
             raise
-        except DeviceError:  # the card's own no
-            self.present = False
+        except DeviceError as error:  # the card's own no
+            self.present, self.refusal = False, str(error)
         return self.present
 
     def _described(self) -> Any:
@@ -111,8 +111,8 @@ class NiWatchdog:
         self._running = True
 
     def feed(self) -> None:
-        """Give it its whole time again."""
-        if self._task is not None:
+        """Give it its whole time again, if it runs."""
+        if self._running:
             with self._system.errors():
                 self._task.reset_timer()
 
@@ -159,13 +159,16 @@ class NiWatchdog:
                 self._task.stop()
             self._running = False
 
-    def close(self) -> None:
-        """Clear the task. Never raises."""
+    def close(self) -> bool:
+        """Clear the task; False if it is left to the next connection. Never raises."""
         task = self._task
         self.forget()
-        if task is not None:
-            with suppress(Exception):  # it is cleared with the next connection
+        try:
+            if task is not None:
                 task.close()
+        except Exception:
+            return False
+        return True
 
     def forget(self) -> None:
         """Leave it to the server: the link is broken."""

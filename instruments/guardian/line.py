@@ -28,6 +28,8 @@ _SPARED = ("SIGINT", "SIGHUP", "SIGQUIT", "SIGTERM")
 _EXIT_SECONDS = 2.0
 _lines: weakref.WeakSet[GuardianLine] = weakref.WeakSet()
 _starting: set[Connection] = set()
+_ending = threading.Event()  # the program has hung up all of them: none is to be started any more
+_change = threading.Lock()
 
 
 class GuardianLine:
@@ -62,7 +64,12 @@ class GuardianLine:
         self._over = threading.Event()
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        _starting.add(self._pipe)
+        with _change:
+            if _ending.is_set():
+                self._pipe.close()
+                theirs.close()
+                raise DeviceError("the program is ending: no guardian of the gate is started")
+            _starting.add(self._pipe)
         self._process = context.Process(
             target=guard, args=(theirs, packed, os.getpid()), name="gate-guardian", daemon=False
         )
@@ -163,6 +170,7 @@ class GuardianLine:
         ended = not self._process.is_alive()
         if not ended:  # our exit must not wait for it
             getattr(processes, "_children", set()).discard(self._process)
+            threading.Thread(target=self._process.join, name="guardian-end", daemon=True).start()
         return ended
 
     # -- threads --------------------------------------------------------------------------------
@@ -226,8 +234,10 @@ def _signals_wait() -> Iterator[None]:
 def _hang_up_all() -> None:
     """Before multiprocessing joins its children: a guardian waits for the end of its pipe.
 
-    A program may end while another thread is starting one.
+    A program may end while another thread is starting one, or is about to.
     """
+    with _change:
+        _ending.set()
     for pipe in list(_starting):
         with contextlib.suppress(OSError):
             pipe.close()

@@ -36,7 +36,8 @@ class PlayedGate:
 
     def __init__(self, gate: Gate, player: Any) -> None:
         self._gate, self._player = gate, player
-        self._busy = True  # whether the player, or a lost copy of it, may hold the line
+        # Whether the player, or a lost copy of it, may hold the line; None: it is yet to be asked.
+        self._busy: bool | None = None
 
     @property
     def name(self) -> str:
@@ -84,6 +85,7 @@ class PlayedGate:
 
     def inherit(self) -> None:
         """A copy that was lost has played patterns: what it has left on outputs is not known."""
+        self._busy = True
         self._player.inherit()
 
     # -- the gate ---------------------------------------------------------------------------------
@@ -91,6 +93,7 @@ class PlayedGate:
     def set(self, closed: bool) -> None:
         """End what is played, switch and read back; then the light is as it is set again.
 
+        Closing is tried at once: where no pattern holds the line it has not to wait for the player.
         A player that cannot be reached keeps nobody from trying the gate itself.
 
         Raises
@@ -99,7 +102,13 @@ class PlayedGate:
             If the gate is not as asked, or the player has not let go of the line or the light.
         """
         failed: DeviceError | None = None
+        if self._busy is None:
+            left = getattr(self._player, "left_behind", None)
+            self._busy = left is None or left()
         if self._busy:
+            if closed and self._player.state is not DeviceState.RUNNING:
+                with contextlib.suppress(DeviceError):
+                    self._gate.set(True)
             try:
                 self._ready().release()
             except InputError:  # a card without these wires has never been armed

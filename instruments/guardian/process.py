@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 from ...models.errors import DeviceError, InputError
 from ..links.base import LinkError
 from ..protocols import DeviceState
+from .apart import stand_apart, watch_of
 from .hand import Hand
 from .messages import MOST_SILENCE, Answer, Order, Report, kind_of
 
@@ -36,6 +36,7 @@ _ARM_SECONDS = 15.0  # a long pattern takes its time on the way to the card
 _ATTEMPTS = (1.0, 0.5, 0.5, 2.0, 0.5, 0.5, 5.0, 0.5, 0.5, 15.0)
 _ORDERED_SECONDS = 2.0
 _WARY_SECONDS = 30.0  # a frozen link may deliver an opening that was given up, that much later
+_FREE_SECONDS = 3.0  # for a card behind a broken link to let go of lines and tasks
 _LAST_SECONDS = 3600.0  # after which a guardian whose program is gone gives up
 
 
@@ -51,45 +52,11 @@ def guard(pipe: Connection, packed: bytes, parent: int) -> None:
     parent : int
         Process id of the program.
     """
-    _stand_apart()
+    stand_apart()
     try:
         Guardian(pipe, packed, parent).run()
     finally:
         os._exit(0)  # a driver's thread that hangs must not keep the process
-
-
-def _stand_apart() -> None:
-    """Leave the group and the console of the program: what is sent to all spares the guardian."""
-    for name in ("SIGINT", "SIGHUP", "SIGQUIT", "SIGTERM", "SIGTSTP", "SIGBREAK", "SIGPIPE"):
-        number = getattr(signal, name, None)
-        if number is not None:
-            with contextlib.suppress(OSError, ValueError):
-                signal.signal(number, signal.SIG_IGN)
-    if sys.platform == "win32":
-        import ctypes
-
-        ctypes.windll.kernel32.FreeConsole()
-    else:
-        with contextlib.suppress(OSError):
-            os.setsid()
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    # Whoever reads the program's output must not wait for the guardian; a terminal may hear it.
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        with contextlib.suppress(OSError):
-            if number < 2 or not os.isatty(2):
-                os.dup2(null, number)
-    os.close(null)
-
-
-def _watch_of(parent: int) -> int | None:
-    """A descriptor that becomes readable when the program ends; None where there is none."""
-    if sys.platform != "linux" or not hasattr(os, "pidfd_open"):
-        return None
-    try:
-        return os.pidfd_open(parent)
-    except OSError:
-        return None
 
 
 class Guardian:
@@ -110,7 +77,7 @@ class Guardian:
         self._duty = ""  # why it has to be closed
         self._attempts = 0
         self._alone = False
-        self._leaving = self._broken = False
+        self._leaving = self._broken = self._linked = False
         self._beat = self._looked = 0.0
         self._wary_until = 0.0
         self._since = 0.0
@@ -118,7 +85,7 @@ class Guardian:
     def run(self) -> None:
         """Serve until told to leave or alone, and until the gate has been closed."""
         sources: list[Any] = [self._pipe]
-        if (watch := _watch_of(self._parent)) is not None:
+        if (watch := watch_of(self._parent)) is not None:
             sources.append(watch)
         while not (self._duty == "" and (self._leaving or self._alone)):
             if self._alone:
@@ -132,9 +99,22 @@ class Guardian:
                 self._look_after()
             if self._alone and time.monotonic() - self._since > _LAST_SECONDS:
                 break
-        if self._hand is not None:
-            with contextlib.suppress(Exception):
-                self._hand.call(self._hand.device.disconnect, _CALL_SECONDS)
+        self._free()
+
+    def _free(self) -> None:
+        """Disconnect; over a fresh link if this one is broken, so that nothing stays reserved."""
+        until = time.monotonic() + _FREE_SECONDS
+        while self._hand is not None or (self._broken and self._linked):
+            try:
+                if self._broken:
+                    self._call(lambda device: device.connect(), _CALL_SECONDS)
+                self._call(lambda device: device.disconnect(), _CALL_SECONDS)
+                return
+            except Exception:
+                self._let_go()
+            if time.monotonic() > until:
+                return
+            time.sleep(_TICK)
 
     # -- the program ----------------------------------------------------------------------------
 
@@ -234,7 +214,7 @@ class Guardian:
 
     def _connect(self) -> str:
         identity = str(self._call(lambda device: device.connect(), _CONNECT_SECONDS))
-        self._broken = False
+        self._broken, self._linked = False, True
         return identity
 
     def _disconnect(self) -> bool:
@@ -277,16 +257,29 @@ class Guardian:
             raise LinkError(f"the gate has to be closed first: {self._duty}")
         if arming and not self._lent:
             raise DeviceError("the gate has not lent its line to the player: close and lend it")
+        if method == "played":
+            self._require_playing()
         seconds = _ARM_SECONDS if method in ("arm", "check") else _CALL_SECONDS
         seconds = _CONNECT_SECONDS if method == "connect" else seconds
         try:
-            return self._call(lambda device: device.player_call(method, arguments), seconds)
+            value = self._call(lambda device: device.player_call(method, arguments), seconds)
+            if arming:  # it is not fed while a long pattern is on its way to the card
+                self._looked = time.monotonic()
+                self._call(_watched, _CALL_SECONDS)
+            return value
         except InputError:  # nothing has been sent
             raise
         except Exception as error:
             if arming:
                 self._duty = f"a pattern could not be armed ({error})"
             raise
+
+    def _require_playing(self) -> None:
+        """Raise if the pattern has been ended, by this guardian or by the card's watchdog."""
+        self._looked = -math.inf
+        self._look_after()
+        if self._duty or not self._lent:
+            raise DeviceError(f"nothing is played any more: {self._duty or 'the gate was closed'}")
 
     def _close_gate(self) -> None:
         """Close once; if that fails the guardian goes on by itself."""
@@ -338,7 +331,7 @@ class Guardian:
     def _look_after(self) -> None:
         """Feed the card's watchdog; see that an opening that was given up has not come after."""
         now = time.monotonic()
-        if now - self._looked < _LOOK or self._hand is None or self._alone or self._lent:
+        if now - self._looked < _LOOK or self._hand is None or self._alone:
             return
         self._looked = now
         if self._open:
@@ -353,10 +346,14 @@ class Guardian:
 
 
 def _opened(device: Any) -> None:
+    _watched(device)
+    device.set(False)
+
+
+def _watched(device: Any) -> None:
     watch = getattr(device, "arm_watchdog", None)
     if watch is not None:
         watch()
-    device.set(False)
 
 
 def _lent(device: Any) -> None:

@@ -259,7 +259,7 @@ class Card:
                 self.volts[name] = value
                 if self._light is not None and name in self._light.wires:
                     self._light.hold(self.volts)
-            elif self.levels[name] is not bool(value):
+            elif self.levels[name] is not bool(value) and name not in self.locked:
                 self.levels[name] = bool(value)
                 self.history.append((time.monotonic(), sample, name, bool(value)))
                 if name == self.gate_line and self._gate is not None:

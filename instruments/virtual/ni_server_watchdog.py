@@ -1,4 +1,8 @@
-"""The watchdog of the virtual NI card: lines go to a state of their own unless it is reset."""
+"""The watchdog of the virtual NI card: lines go to a state of their own unless it is reset.
+
+From then on, as NI's X series manual has it, the card ignores what is written to them or played on
+them until the expiration is cleared.
+"""
 
 from __future__ import annotations
 

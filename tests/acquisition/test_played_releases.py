@@ -182,6 +182,34 @@ def test_samples_that_a_late_reader_loses_move_no_release(begin):
     assert_exact(outcome.path, made=400 + outcome.worth.releases.repeated)
 
 
+def test_samples_lost_beyond_the_end_of_a_pattern_are_repeated(begin, monkeypatch):
+    """A finite pattern ends while the reader stands still: the card does not stand still."""
+    monkeypatch.setattr(pattern_line, "_LOOK_SECONDS", 0.0)
+    rig = played_rig(real_time=True)
+    world, plan = rig.world, ReheatingPlan(20, **QUICK, max_extra=3.0)
+    world._settings = replace(world.settings, driver_buffer=0.02)
+    session = begin(rig)
+    read, arm, played = rig.digitizer.read_into, rig.pattern.arm, rig.pattern.played
+    ends, slept = [0], []
+
+    def armed(pattern: Pattern, sample_rate: float) -> None:
+        ends[0] = pattern.lead + pattern.period * pattern.repetitions
+        arm(pattern, sample_rate)
+
+    def sleepy(buffer: Any) -> Any:
+        if ends[0] and not slept:
+            slept.append(True)
+            time.sleep(0.5)
+        return read(buffer)
+
+    rig.digitizer.read_into, rig.pattern.arm = sleepy, armed
+    rig.pattern.played = lambda: min(played() or 0, ends[0])
+    outcome = session.start(plan).result(120)
+    assert outcome.worth.lost_samples > 200_000
+    assert outcome.outcome in ("complete", "incomplete"), outcome.reason
+    assert outcome.worth.releases.repeated > 0
+
+
 def test_blocks_are_marked_where_and_only_where_feedback_is_off(begin, monkeypatch):
     from optobind.acquisition.ring import Ring
 
@@ -379,6 +407,33 @@ def test_a_player_that_dies_while_it_plays_ends_the_run_with_feedback_on(begin, 
     assert (outcome.outcome, outcome.exit_code) == ("failed", 4)
     assert "was aborted" in outcome.reason
     assert rig.world.gate_closed
+
+
+def test_releases_since_the_card_was_last_seen_to_play_are_left_out(begin, monkeypatch):
+    """Its guardian may have ended the pattern: feedback acts, and nothing in the record says so."""
+    seen = []
+
+    def gone() -> None:
+        if seen:
+            raise DeviceError("gate: nothing is played any more: no sign of life")
+        seen.append(True)
+
+    faults: dict[str, Callable[[], None]] = {"played": gone}
+    looks = iter([*[False] * 19, True, *[False] * 15, True])
+    look = pattern_line.PatternLine.require_playing
+
+    def now_and_then(line: pattern_line.PatternLine, sample: int) -> bool:
+        line._looked = -1e9 if next(looks) else 1e9
+        return look(line, sample)
+
+    monkeypatch.setattr(pattern_line.PatternLine, "require_playing", now_and_then)
+    outcome = begin(hostile_rig(faults)).start(LONG).result(60)
+    assert outcome.outcome == "failed"
+    with RunFile.open(outcome.path) as run:
+        why = [release.excluded for release in run.all_releases()]
+    assert len(why) == 18, "two edges each"
+    assert why[:10] == [None] * 10
+    assert all("nothing is played any more" in str(text) for text in why[10:]), why
 
 
 def test_a_player_that_stands_still_is_found_out(begin, monkeypatch):

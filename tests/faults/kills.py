@@ -166,9 +166,10 @@ def _approach(
     kill: Kill, victim: Victim, laboratory: ProxiedLaboratory, dice: random.Random
 ) -> list[str]:
     """Wait for the stage; what is wrong if it does not come."""
-    run = victim.process
+    run, said = victim.process, laboratory.lines["rf"].sent
     if kill.stage == "connect" and kill.victim in ("program", "group", "terminal"):
-        _wait(lambda: bool(laboratory.lines["rf"].sent), 60.0)
+        before = len(said)  # of those that were killed before
+        _wait(lambda: len(said) > before)
         time.sleep(dice.uniform(0.0, 1.0))
         return []
     there = _wait(lambda: run.poll() is not None or (victim.out / "run.h5").exists())

@@ -16,6 +16,7 @@ import pytest
 from optobind.instruments.contracts import check_contract
 from optobind.instruments.digitizers.ni_gate import NiGate
 from optobind.instruments.digitizers.ni_pattern import NiPatternPlayer
+from optobind.instruments.digitizers.ni_watchdog import WATCHDOG_SECONDS
 from optobind.instruments.guardian.gate import GuardedGate
 from optobind.instruments.guardian.played import PlayedGate
 from optobind.instruments.guardian.player import GuardedPlayer
@@ -24,6 +25,7 @@ from optobind.instruments.protocols import DeviceState
 from optobind.models.errors import DeviceError, InputError
 
 from .conftest import make_rig
+from .hand_timers import HandTimers
 from .test_ni_pattern import LINE, PIN, RATE, edges, record, release_edges, releases, wired
 
 pytestmark = pytest.mark.realtime
@@ -37,6 +39,19 @@ def wait_for(what, why):
     while not what():
         assert time.monotonic() < until, why
         time.sleep(0.005)
+
+
+def close(gate):
+    """Close it, however busy the computer is: the guardian goes on trying."""
+
+    def done():
+        try:
+            gate.set(True)
+        except DeviceError:
+            return False
+        return True
+
+    wait_for(done, "the gate is not closed")
 
 
 @pytest.fixture
@@ -222,3 +237,57 @@ def test_a_program_killed_in_the_middle_of_a_pattern_leaves_the_gate_closed(serv
         for task in list(server._calls._tasks.values()):  # what the dead program has left
             task.stop()
         server._calls._tasks.clear()
+
+
+@pytest.mark.parametrize(
+    ("line", "options"), [(LINE, {"feedback_line": LINE}), (PIN, {"feedback_counter": "ctr0"})]
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_pattern_that_plays_on_without_guardian_and_program_is_ended_by_the_cards_watchdog(
+    serve, digitizers, pair, line, options
+):
+    card = HandTimers()
+    server, digitizer = wired(serve, digitizers, line, make_timer=card)
+    gate, player = pair(server, line, **options)
+    assert "watchdog 2 s" in gate.connect()
+    gate.set(True)
+    player.connect()
+    gate.lend()
+    assert card.started == 0
+    player.arm(releases(repetitions=100_000), RATE)
+    digitizer.start()
+    for _ in range(2):
+        fed = card.started
+        wait_for(lambda fed=fed: card.started > fed, "the guardian feeds it")
+        card.advance(0.95 * WATCHDOG_SECONDS)
+    seen = record(digitizer, 2400)[:, 0]
+    assert edges(seen, 0.25) == release_edges(player.offset, repetitions=5)[:-1]
+    os.kill(gate.guardian, signal.SIGSTOP)  # as a computer that stands still
+    try:
+        card.advance(1.05 * WATCHDOG_SECONDS)
+        record(digitizer, 100)
+        seen = record(digitizer, 5000)[:, 0]
+        assert (seen > 0.25).all(), "what is still played on the line acts no more"
+    finally:
+        os.kill(gate.guardian, signal.SIGCONT)
+    wait_for(lambda: not gate.may_be_open, "the guardian sees it and ends the pattern")
+    assert "watchdog" in " ".join(gate.take_incidents())
+    with pytest.raises(DeviceError, match="nothing is played any more"):
+        player.played()  # or the run would go on
+    close(gate)
+    assert gate.read() is True
+    gate.lend()
+    player.arm(releases(), RATE)
+    close(gate)
+
+
+def test_a_card_without_a_watchdog_says_on_connect_that_it_does_not_watch(serve, pair):
+    server = serve(make_rig(), watchdog=False)
+    gate, player = pair(server)
+    assert "no watchdog" in gate.connect()
+    assert any("feedback stays off (" in remark for remark in gate.remarks), gate.remarks
+    player.connect()
+    gate.set(True)
+    gate.lend()
+    player.arm(releases(), RATE)
+    close(gate)
