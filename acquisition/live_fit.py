@@ -277,6 +277,10 @@ class FitProcess:
         """Submit reheating curves."""
         return self._submit(fit_reheating_curves, estimate)
 
+    def task(self, function: Callable[[A], R], argument: A) -> Future[R]:
+        """Submit a function of a module with its argument."""
+        return self._submit(function, argument)
+
     def _submit(self, function: Callable[[A], R], argument: A) -> Future[R]:
         """Submit, or return a future that fails: whoever analyses live data goes on without."""
         with self._lock:
