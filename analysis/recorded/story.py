@@ -30,7 +30,7 @@ _KINDS: dict[EventKind, MarkKind] = {
     EventKind.FAULT: "fault",
     EventKind.PARTICLE_LOST: "lost",
     EventKind.GAP: "gap",
-    EventKind.RESTART: "gap",
+    EventKind.RESTART: "note",
     EventKind.EXCLUDED: "note",
     EventKind.NOTE: "note",
 }

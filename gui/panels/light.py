@@ -150,6 +150,7 @@ class LightPanel(Panel):
         self.undo_button.setText("Undo")
         self.undo_button.setToolTip("set the light of before the last change (Ctrl+Z)")
         self.undo_button.clicked.connect(self.undo)
+        self.undo_button.setVisible(not bridge.recorded)
         grid.addWidget(self.undo_button, 0, 0)
         for column, text in ((2, "requested"), (3, "read back")):
             caption = PlainLabel(text)
@@ -184,7 +185,9 @@ class LightPanel(Panel):
     def show_light(self, light: LightSnapshot) -> None:
         """Show requested and applied light."""
         self._limit_once()
-        if not connected(self.bridge.status):  # what was read back then is not what is
+        if (
+            not connected(self.bridge.status) and not self.bridge.recorded
+        ):  # what was read back then is not what is
             light = LightSnapshot(None, None)
         self.model.update(light, self.bridge.status)
         for row in self.rows.values():
@@ -272,6 +275,9 @@ class LightPanel(Panel):
         if self._limited:
             return
         control = self.bridge.session.rig.light
+        if self.bridge.recorded:  # what was recorded lies within what the device could do
+            self._limited = True
+            return
         if control is None:
             self.model.limit(None)
             self._limited = True

@@ -37,6 +37,7 @@ class SpectraPanel(Panel):
     name = "spectra"
     title = "Spectra"
     period = 0.1
+    draws = True
     band_chosen = pyqtSignal(object)
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
@@ -164,7 +165,8 @@ class SpectraPanel(Panel):
             text = frozen_text(self.bridge.status)
             parts.append(f"<b style='color:{theme.color('warning')}'>{in_html(text)}</b>")
         elif snapshot.basis.light != self.bridge.status.basis.light:
-            parts.append(f"<span style='color:{theme.muted}'>of the light before</span>")
+            before = "stretch" if self.bridge.recorded else "light"
+            parts.append(f"<span style='color:{theme.muted}'>of the {before} before</span>")
         elif self._late:
             parts.append(
                 f"<span style='color:{theme.color('warning')}'>{in_html(self._late)}</span>"
@@ -174,7 +176,7 @@ class SpectraPanel(Panel):
     def _show_age(self) -> None:
         """Say how old the spectra are: saturated blocks and a lost particle give none."""
         snapshot = self.bridge.session.spectrum()
-        if snapshot is not None:
+        if snapshot is not None and not self.bridge.recorded:
             self._late = self._age.text(snapshot.sequence, self.bridge.clock())
             self._write_legend(self.model.spectrum or snapshot)
 

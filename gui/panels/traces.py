@@ -27,8 +27,9 @@ class TracesPanel(Panel):
     """One plot per channel, freezing, and a banner for what is wrong."""
 
     name = "traces"
-    title = "Live traces"
+    title = "Traces"
     period = 1.0 / 30.0
+    draws = True
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
@@ -68,6 +69,8 @@ class TracesPanel(Panel):
         self.tracked.setObjectName("hint")
         self.tracked.hide()
         self.banner = PlainLabel()
+        for live in (self.freeze, self.track):
+            live.setVisible(not self.bridge.recorded)
         line.addWidget(self.freeze)
         line.addWidget(self.window_box)
         line.addWidget(self.auto)
@@ -164,7 +167,7 @@ class TracesPanel(Panel):
     def show_status(self, status: SessionStatus) -> None:
         """Show the banner."""
         text, severity = self.model.banner(status)
-        if not text and not status.streaming and not self._names:
+        if not text and not status.streaming and not self._names and not self.bridge.recorded:
             text, severity = "connect the devices and press Stream to see the detectors", "info"
         self.banner.setText(text)
         weight = 600 if severity in ("warning", "error") else 400

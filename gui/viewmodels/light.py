@@ -120,6 +120,7 @@ class LightModel:
         self.applied: TweezerState | None = None
         self.phase_error = 0.0
         self.held_by: str | None = None
+        self.recorded = False
         self.available = True
         self.supported: dict[KnobName, bool] = {k.name: True for k in KNOBS}
         self.ghosts: dict[KnobName, float] = {}
@@ -133,6 +134,7 @@ class LightModel:
         self.applied = None if light.applied is None else light.applied.state
         self.phase_error = 0.0 if light.applied is None else light.applied.phase_error
         self.held_by = None if status is None else status.held_by
+        self.recorded = status is not None and status.mode == "RECORD"
         if self.held_by is not None:
             self.ghosts.clear()
 
@@ -168,6 +170,7 @@ class LightModel:
     def enabled(self, name: KnobName) -> bool:
         """Whether the user may turn a knob now."""
         ready = self.available and self.held_by is None and self.supported[name]
+        ready = ready and not self.recorded
         return ready and self.requested_value(name) is not None
 
     def differs(self, name: KnobName) -> bool:
@@ -223,6 +226,10 @@ class LightModel:
 
     def note(self) -> tuple[str, str]:
         """Line under the knobs, with its severity ("info" or "warning")."""
+        if self.recorded:
+            if self.base is None:
+                return "The record does not tell its light.", "info"
+            return "RECORD, read only: the light at the end of the stretch, as read back.", "info"
         if not self.available:
             return "This rig has no light control.", "info"
         if self.held_by is not None:
