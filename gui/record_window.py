@@ -17,6 +17,7 @@ from .panels.compare import ComparePanel
 from .panels.fit import FitPanel
 from .panels.light import LightPanel
 from .panels.log import LogPanel
+from .panels.phases import PhasesPanel
 from .panels.record import RecordPanel
 from .panels.reheating import ReheatingPanel
 from .panels.traces import TracesPanel
@@ -45,6 +46,7 @@ class RecordWindow(MainWindow):
         TracesPanel,
         FitPanel,
         ReheatingPanel,
+        PhasesPanel,
         ComparePanel,
         LogPanel,
     )

@@ -17,6 +17,7 @@ from .panels.base import Panel
 from .panels.fit import FitPanel
 from .panels.light import LightPanel
 from .panels.log import LogPanel
+from .panels.phases import PhasesPanel
 from .panels.reheating import ReheatingPanel
 from .panels.rig import RigPanel
 from .panels.run import RunPanel
@@ -42,6 +43,7 @@ _KINDS: tuple[type[Panel], ...] = (
     FitPanel,
     StripsPanel,
     ReheatingPanel,
+    PhasesPanel,
     LogPanel,
 )
 
@@ -153,6 +155,9 @@ class MainWindow(QMainWindow):
         fit = self.panels["fit"]
         if isinstance(fit, FitPanel):
             self.spectra.band_chosen.connect(fit.set_band)
+        phases, light = self.panels["phases"], self.panels["light"]
+        if isinstance(phases, PhasesPanel) and isinstance(light, LightPanel):
+            phases.attach(light)
 
     # -- layout and theme ---------------------------------------------------------------------
 

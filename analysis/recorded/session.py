@@ -297,6 +297,7 @@ class RecordedSession(ReadOnlyCommands):
     def status(self) -> SessionStatus:
         """What the status bar shows; nothing is connected."""
         worth, working = self.record.worth, self.working
+        self.prediction()  # known by the time that a fit is
         text = "" if working is None else f"{working[0]} … {working[1]:.0f} s"
         return SessionStatus(
             "RECORD",

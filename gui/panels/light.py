@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import Qt
@@ -110,7 +111,7 @@ class KnobRow:
         panel.light_sender.send(
             f"set {self.title.text()}",
             state,
-            python_line(self.name, value),
+            python_line({self.name: value}),
             lambda error: self._answered(error, typed),
         )
         self.refresh()  # the next key press goes on from here
@@ -198,14 +199,35 @@ class LightPanel(Panel):
 
     def show_note(self) -> None:
         """Show what the ghost would do while there is one; what there is to say otherwise."""
-        ghost = self.model.ghost_state()
-        if ghost is None:
+        text, severity = self.ghost_text()
+        if not text:
             text, severity = self.model.note()
-        else:
-            text, severity = preview_text(self.bridge.session.preview(ghost))
         self.note.setText(text)
         color = self.theme.muted if severity == "info" else self.theme.color(severity)
         restyle(self.note, f"color: {color}")
+
+    def ghost_text(self) -> tuple[str, str]:
+        """What the light of the ghosts would do, with its severity."""
+        ghost = self.model.ghost_state()
+        return ("", "info") if ghost is None else preview_text(self.bridge.session.preview(ghost))
+
+    def drag(self, values: Mapping[KnobName, float]) -> None:
+        """Move the ghosts of several knobs, as the phase diagram does."""
+        for name, value in values.items():
+            self.model.drag(name, value)
+            self.rows[name].edit.setText(self.model.knobs[name].text(self.model.ghosts[name]))
+        self.show_note()
+
+    def cancel(self, names: Iterable[KnobName]) -> None:
+        """Drop the ghosts of some knobs."""
+        for name in names:
+            self.model.cancel(name)
+            self.rows[name].edit.restore()
+        self.show_note()
+
+    def refresh(self) -> None:
+        """Show the light that the session has."""
+        self.show_light(self.bridge.session.light())
 
     def undo(self) -> None:
         """Set the light of before the last change."""

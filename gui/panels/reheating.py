@@ -288,8 +288,8 @@ class ReheatingPanel(Panel):
             high = max(float(np.max(c.y + c.stderr)) for c in curves)
             pad = 0.08 * (high - low) or 1.0
             plot.set_ranges(x_range, (min(0.0, low) if floor else low - pad, high + pad))
-        self.top.label("left", f"energy ({view.unit})")
-        self.bottom.label("left", f"C ({view.unit})")
+        self.top.label("left", f"energy ({view.unit})", "E")
+        self.bottom.label("left", f"C ({view.unit})", "C")
 
     def _switch(self) -> None:
         self.model.show_modes = self.modes.isChecked()

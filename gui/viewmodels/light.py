@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -107,9 +108,10 @@ def knob_value(state: TweezerState | None, name: KnobName) -> float | None:
     return state.sites[0].power + state.sites[1].power
 
 
-def python_line(name: KnobName, value: float) -> str:
+def python_line(values: Mapping[KnobName, float]) -> str:
     """Line of Python that repeats a command."""
-    return f"session.set_light(session.light().requested.with_pair({name}={value:.6g}))"
+    words = ", ".join(f"{name}={value:.6g}" for name, value in values.items())
+    return f"session.set_light(session.light().requested.with_pair({words}))"
 
 
 class LightModel:
@@ -198,14 +200,20 @@ class LightModel:
         InputError
             If the knobs are held by a run, or there is no pair of tweezers.
         """
-        self.cancel(name)
+        return self.commit_all({name: value})
+
+    def commit_all(self, values: Mapping[KnobName, float]) -> TweezerState:
+        """Return the state to set for new values of several knobs; errors as :meth:`commit`."""
+        for name in values:
+            self.cancel(name)
+        names = " and ".join(values)
         if self.held_by is not None:
-            raise InputError(f"{name} is held by {self.held_by}; stop the run to turn it")
+            raise InputError(f"{names} is held by {self.held_by}; stop the run to turn it")
         base = self.base
         if base is None or len(base.sites) < 2:
-            raise InputError(f"{name} needs a pair of tweezers; connect the devices first")
+            raise InputError(f"{names} needs a pair of tweezers; connect the devices first")
         self.remember()
-        self.sent[name] = value
+        self.sent.update(values)
         return base.with_pair(**self.sent)
 
     def remember(self) -> None:

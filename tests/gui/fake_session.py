@@ -96,6 +96,7 @@ class FakeSession:
             mode="SIM",
             light=FakeLightControl(),
             gate=object(),
+            trap=None,
             detectors=(
                 DetectorChannel(0, "z1 out", 0),
                 DetectorChannel(1, "z2 out", 1),
