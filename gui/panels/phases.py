@@ -38,6 +38,10 @@ from .phases_plots import DistancePlot, SymmetryPlot
 __all__ = ["PhasesPanel"]
 
 _MAPS = ("φ × distance", "δω × gₐ")
+_LEGENDS = (
+    "★ light   ● measured   ○ planned   ━ amplitudes begin to grow   ┄ last 60 s",
+    "● fit ± 1σ   · last 60 s   + predicted   ━ exceptional points   ╌ amplitudes begin to grow",
+)
 _POWER_SHARE = 0.02  # of the powers; a map is computed anew beyond
 
 
@@ -76,7 +80,7 @@ class PhasesPanel(Panel):
         self.stack.addWidget(self.distance)
         self.stack.addWidget(self.symmetry)
         self.body.addWidget(self.stack, 1)
-        self.legend = PlainLabel("★ light   ● measured   ○ planned   ━ amplitudes begin to grow   ┄ last 60 s")
+        self.legend = PlainLabel(_LEGENDS[0])
         self.legend.setObjectName("hint")
         self.legend.setWordWrap(True)
         self.body.addWidget(self.legend)
@@ -302,6 +306,7 @@ class PhasesPanel(Panel):
 
     def _switch(self, index: int) -> None:
         self.stack.setCurrentIndex(index)
+        self.legend.setText(_LEGENDS[index])
         self.repaint_soon()
 
     def set_theme(self, theme: Theme) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QRectF, Qt
-from PyQt6.QtGui import QColor
+from PyQt6.QtGui import QBrush, QColor
 
 from ..plots import LinePlot, PhaseAxis, add_curve, set_curve
 from ..theme import Theme
@@ -27,6 +27,7 @@ _COLORS = dict(
     )
 )
 _FARTHEST = 0.5  # of a turn: longer steps of φ go the other way round
+_WIDE = 1.04 * math.pi  # the labels of both ends are in sight
 
 
 class Ghost(pg.TargetItem):  # type: ignore[misc]
@@ -75,7 +76,7 @@ class DistancePlot(LinePlot):
         self.ghost = Ghost()
         self.ghost.setZValue(8)
         self.addItem(self.ghost, ignoreBounds=True)
-        self.set_ranges((-math.pi, math.pi), (1.5, 3.5))
+        self.set_ranges((-_WIDE, _WIDE), (1.5, 3.5))
 
     def show_map(self, found: PhaseMap, theme: Theme) -> None:
         """Draw the regimes and their names."""
@@ -84,7 +85,7 @@ class DistancePlot(LinePlot):
         self.image.setImage(picture(found, _COLORS, line), autoLevels=False)
         low, high = 1e6 * float(found.separation[0]), 1e6 * float(found.separation[-1])
         self.image.setRect(QRectF(-math.pi, low, 2.0 * math.pi, high - low))
-        self.set_ranges((-math.pi, math.pi), (low, high))
+        self.set_ranges((-_WIDE, _WIDE), (low, high))
         for name in self.names:
             self.removeItem(name)
         self.names = []
@@ -147,7 +148,11 @@ class SymmetryPlot(LinePlot):
         self.label("left", "gₐ/2π (kHz)", "gₐ")
         self.broken = [_region(self) for _ in range(2)]
         self.growth = [add_curve(self, z=1) for _ in range(2)]
-        self.levels = [pg.InfiniteLine(0.0, angle=0) for _ in range(2)]
+        words = {"position": 0.02, "anchors": [(0.0, 1.0), (0.0, 0.0)]}
+        self.levels = [
+            pg.InfiniteLine(0.0, angle=0, label=text, labelOpts=words)
+            for text in ("antireciprocal", "")
+        ]
         for line in self.levels:
             self.addItem(line, ignoreBounds=True)
         self.path = _dots(self, 2, size=4)
@@ -166,10 +171,8 @@ class SymmetryPlot(LinePlot):
     def show_view(self, view: SymmetryView) -> None:
         """Draw the borders; the phase between the exceptional points is filled."""
         for item, curve, sign in zip(self.broken, (view.upper, view.lower), (1, -1), strict=True):
-            top = sign * view.span[1]
-            x = np.concatenate([curve.x, curve.x[-1:], curve.x[:1]])
-            y = np.concatenate([curve.y, [top], [top]])
-            item.setData(1e-3 * x, 1e-3 * y)
+            item.setFillLevel(sign * 1e-3 * view.span[1])
+            item.setData(1e-3 * curve.x, 1e-3 * curve.y)
         for item, sign in zip(self.growth, (1.0, -1.0), strict=True):
             set_curve(item, Curve(1e-3 * view.growth.x, sign * 1e-3 * view.growth.y))
         for line, sign in zip(self.levels, (1.0, -1.0), strict=True):
@@ -199,12 +202,12 @@ class SymmetryPlot(LinePlot):
         tone.setAlpha(70)
         for item in self.broken:
             item.setPen(theme.pen(theme.particles[1]))
-            item.setBrush(pg.mkBrush(tone))
-            item.setFillLevel(None)
+            item.setBrush(QBrush(tone, Qt.BrushStyle.BDiagPattern))
         for item in self.growth:
             item.setPen(theme.pen(theme.text, style=Qt.PenStyle.DashLine))
         for line in self.levels:
             line.setPen(theme.pen(theme.muted, style=Qt.PenStyle.DotLine))
+            line.label.setColor(theme.muted)
         self.path.setBrush(pg.mkBrush(theme.muted))
         self.path.setPen(None)
         self.outline.setPen(theme.pen(theme.text, width=1.4))
