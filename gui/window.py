@@ -155,6 +155,7 @@ class MainWindow(QMainWindow):
         fit = self.panels["fit"]
         if isinstance(fit, FitPanel):
             self.spectra.band_chosen.connect(fit.set_band)
+            self.spectra.exclusion_chosen.connect(fit.set_exclude)
         phases, light = self.panels["phases"], self.panels["light"]
         if isinstance(phases, PhasesPanel) and isinstance(light, LightPanel):
             phases.attach(light)

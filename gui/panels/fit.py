@@ -40,6 +40,7 @@ class FitPanel(Panel):
         self._vary_of: dict[str, dict[str, bool]] = {}
         self.vary = self._vary_of.setdefault("pair", {})
         self.band: tuple[float, float] | None = None
+        self.exclude: tuple[tuple[float, float], ...] = ()
         self._names: tuple[str, ...] = ()
         self._filling, self._none = False, True
         self._suited = False
@@ -218,11 +219,17 @@ class FitPanel(Panel):
         self.band = band
         self.send()
 
+    def set_exclude(self, ranges: list[tuple[float, float]]) -> None:
+        """Leave ranges (Hz) out of the fit."""
+        self.exclude = tuple(ranges)
+        self.send()
+
     def send(self) -> None:
         """Tell the session what to fit."""
         model = self.model_box.currentText()
-        band, vary = self.band, dict(self.vary)
-        line = f"session.set_fit(model={model!r}, band={band!r}, channels=None, vary={vary!r})"
+        band, vary, exclude = self.band, dict(self.vary), self.exclude
+        words = f"model={model!r}, band={band!r}, channels=None, vary={vary!r}"
+        line = f"session.set_fit({words}{f', exclude={exclude!r}' if exclude else ''})"
 
         def command() -> None:
             self.bridge.session.set_fit(
@@ -230,6 +237,7 @@ class FitPanel(Panel):
                 band=band,
                 channels=None,
                 vary=vary,
+                exclude=exclude,
             )
 
         self.bridge.submit("set the fit", command, line=line)

@@ -171,7 +171,8 @@ class FakeSession:
     def resume(self):
         self.calls.append(("resume",))
 
-    def set_fit(self, *, model, band, channels, vary):
+    def set_fit(self, *, model, band, channels, vary, exclude=()):
+        self.excluded = exclude
         self.calls.append(("set_fit", model, band, channels, dict(vary)))
 
     def exclude_repetition(self, number, reason):

@@ -162,9 +162,7 @@ def tick(window, times=3):
 
 def mouse(plot, kind, place, buttons=Qt.MouseButton.LeftButton):
     point = QPointF(plot.mapFromScene(plot.box.mapViewToScene(place)))
-    button = (
-        Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else Qt.MouseButton.LeftButton
-    )
+    button = Qt.MouseButton.NoButton if kind == QEvent.Type.MouseMove else Qt.MouseButton.LeftButton
     viewport = plot.viewport()
     event = QMouseEvent(
         kind, point, QPointF(viewport.mapToGlobal(point)), button, buttons,
