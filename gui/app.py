@@ -155,7 +155,7 @@ def make_window(session: SessionPort, services: Services | None = None) -> MainW
     from .window import MainWindow
 
     settings = QSettings()
-    theme = theme_named(str(settings.value("layout/theme", "dark")))
+    theme = theme_named(str(settings.value("layout/theme", "system")))
     if session.rig.mode != "RECORD":
         return MainWindow(session, settings, theme, services)
     from ..analysis.recorded.session import RecordedSession

@@ -213,7 +213,7 @@ def save_layout(window: MainWindow, settings: QSettings) -> None:
     settings.setValue(f"{key}/version", LAYOUT_VERSION)
     settings.setValue(f"{key}/geometry", window.saveGeometry())
     settings.setValue(f"{key}/state", window.saveState(LAYOUT_VERSION))
-    settings.setValue("layout/theme", window.theme.name)
+    settings.setValue("layout/theme", window.colours)
 
 
 def restore_layout(window: MainWindow, settings: QSettings) -> bool:

@@ -9,6 +9,7 @@ from PyQt6.QtGui import QAction, QKeySequence
 from PyQt6.QtWidgets import QInputDialog, QMenu
 
 from . import layout
+from .palette import HelpDialog, Palette, show_about
 from .panels.light import LightPanel
 from .panels.traces import TracesPanel
 
@@ -42,6 +43,9 @@ class Menus:
         self.fill_layouts()
         self._fill_session()
         self._fill_view()
+        self.action(self.help, "Keys", lambda: HelpDialog(window).exec(), "F1")
+        self.action(self.help, "Commands …", lambda: Palette(window).exec(), "Ctrl+K")
+        self.action(self.help, "About optobind", lambda: show_about(window))
 
     def action(
         self,
@@ -104,6 +108,7 @@ class Menus:
             menu.addAction(dock.toggleViewAction())
         menu.addSeparator()
         self.action(menu, "Dark / light colours", window.toggle_theme, "Ctrl+T")
+        self.action(menu, "Colours of the system", window.follow_system)
         traces = window.panels["traces"]
         if isinstance(traces, TracesPanel) and window.controls is not None:
             text = "Freeze traces and spectra"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from PyQt6.QtCore import QSettings, QSize, Qt, QTimer
-from PyQt6.QtGui import QCloseEvent, QShowEvent
+from PyQt6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
 from PyQt6.QtWidgets import QApplication, QDockWidget, QMainWindow, QScrollArea
 
 from ..acquisition.snapshots import SessionStatus
@@ -28,7 +30,7 @@ from .records import Records
 from .releasing import ask_release
 from .services import Services
 from .statusbar import StatusBar
-from .theme import DARK, LIGHT, Theme
+from .theme import DARK, LIGHT, Theme, system_theme
 from .viewmodels.log import LogModel
 from .viewmodels.port import SessionPort
 from .widgets.toasts import Toasts
@@ -87,6 +89,7 @@ class MainWindow(QMainWindow):
         self.records = Records(self, services)
         self.controls: Controls | None = None
         self._fresh = True
+        self.colours = str(settings.value("layout/theme", "system"))
         self._style(theme)  # before there are widgets that would be styled twice
         self.setObjectName("optobind-window")
         self.setWindowTitle(f"optobind – {self.title}")
@@ -221,8 +224,30 @@ class MainWindow(QMainWindow):
             theme.apply(app)
 
     def toggle_theme(self) -> None:
-        """Switch between dark and light."""
+        """Switch between dark and light, whatever the system has."""
         self.apply_theme(LIGHT if self.theme.name == "dark" else DARK)
+        self.colours = self.theme.name
+
+    def follow_system(self) -> None:
+        """Take the colours of the system."""
+        self.colours = "system"
+        self.apply_theme(system_theme())
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Take the keys that no panel took."""
+        if event is None or event.modifiers() != Qt.KeyboardModifier.NoModifier:
+            super().keyPressEvent(event)
+        elif event.key() == Qt.Key.Key_M:
+            self.mark()
+        elif not self.spectra.press(event.key()):
+            super().keyPressEvent(event)
+
+    def mark(self) -> None:
+        """Mark this moment in the log and over time."""
+        self.log.write("info", "marked")
+        strips = self.panels.get("strips")
+        if isinstance(strips, StripsPanel):
+            strips.marks.append(time.time())
 
     # -- running ------------------------------------------------------------------------------
 

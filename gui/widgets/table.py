@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QGuiApplication
+from PyQt6.QtGui import QAction, QGuiApplication
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget
 
 __all__ = ["copy_table", "plain_table", "table_text"]
@@ -35,6 +35,10 @@ def plain_table(*columns: str) -> QTableWidget:
     table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     table.setShowGrid(False)
     table.setMinimumHeight(64)
+    copy = QAction("Copy the table", table)
+    copy.triggered.connect(lambda: copy_table(table))
+    table.addAction(copy)
+    table.setContextMenuPolicy(Qt.ContextMenuPolicy.ActionsContextMenu)
     return table
 
 
