@@ -89,7 +89,9 @@ class Menus:
         """What lowers the trap light stands last, away from what is used every day."""
         window, menu = self.window, self.session
         if window.controls is None:  # a record: there is nothing to switch
-            menu.menuAction().setVisible(False)
+            entry = menu.menuAction()
+            if entry is not None:
+                entry.setVisible(False)
             return
         window.controls.fill(menu)
         light = window.panels["light"]

@@ -62,7 +62,7 @@ class ComparePanel(Panel):
         """Show what ``optobind compare`` found."""
         view = comparison_view(found)
         self._say(view.verdict, "warning" if any(r.far for r in view.rows) else "good")
-        rows = [(r.symbol, r.one, r.other, r.deviation) for r in view.rows]
+        rows: list[tuple[str, ...]] = [(r.symbol, r.one, r.other, r.deviation) for r in view.rows]
         self._fill(self.values, rows, [r.far for r in view.rows])
         self._fill(self.settings, list(view.settings), [False] * len(view.settings))
 

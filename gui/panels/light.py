@@ -151,7 +151,8 @@ class LightPanel(Panel):
         self.undo_button.setText("Undo")
         self.undo_button.setToolTip("set the light of before the last change (Ctrl+Z)")
         self.undo_button.clicked.connect(self.undo)
-        self.undo_button.setVisible(not bridge.recorded)
+        if bridge.recorded:
+            self.undo_button.hide()
         grid.addWidget(self.undo_button, 0, 0)
         for column, text in ((2, "requested"), (3, "read back")):
             caption = PlainLabel(text)

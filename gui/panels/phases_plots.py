@@ -170,7 +170,8 @@ class SymmetryPlot(LinePlot):
 
     def show_view(self, view: SymmetryView) -> None:
         """Draw the borders; the phase between the exceptional points is filled."""
-        for item, curve, sign in zip(self.broken, (view.upper, view.lower), (1, -1), strict=True):
+        borders = (view.upper, 1.0), (view.lower, -1.0)
+        for item, (curve, sign) in zip(self.broken, borders, strict=True):
             item.setFillLevel(sign * 1e-3 * view.span[1])
             item.setData(1e-3 * curve.x, 1e-3 * curve.y)
         for item, sign in zip(self.growth, (1.0, -1.0), strict=True):

@@ -99,7 +99,8 @@ class RecordPanel(Panel):
         self.settings = QComboBox()
         self.settings.setToolTip("light of the releases that are fitted")
         self.settings.addItems(self.session.release_settings)
-        self.settings.setVisible(self.settings.count() > 1)
+        if self.settings.count() < 2:
+            self.settings.hide()
         self.stop = _button("Give up", "end what is being computed")
         self.report = _button("Report", "write the report of this run beside its file")
         self.compare = _button("Compare …", "set another run beside this one")

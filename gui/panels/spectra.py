@@ -89,14 +89,14 @@ class SpectraPanel(Panel):
         tools.cursors.toggled.connect(self.show_cursors)
         tools.pulls.toggled.connect(self._toggle_pulls)
         for button, action in (
-            (tools.band_all, self.clear_band),
+            (tools.band_all, lambda: self.set_band(None)),
             (tools.fit, self.press_f),
             (tools.store, self.store_reference),
             (tools.clear, self.clear_references),
             (tools.full, self.zoom_full),
             (tools.auto, self.zoom_default),
         ):
-            button.clicked.connect(action)
+            button.clicked.connect(lambda _=False, act=action: act())
         tools.linear.toggled.connect(self.show_linear)
         tools.peaks.toggled.connect(self._toggle_peaks)
         tools.unit.activated.connect(lambda _: self._choose_unit())
@@ -235,10 +235,6 @@ class SpectraPanel(Panel):
         self._show_band()
         self.band_chosen.emit(clipped)
 
-    def clear_band(self) -> None:
-        """Let the fit find its band."""
-        self.set_band(None)
-
     def _show_band(self) -> None:
         band = self.model.band
         self.plots.region.setVisible(band is not None)
@@ -263,7 +259,7 @@ class SpectraPanel(Panel):
 
     def _band_typed(self, value: object) -> None:
         if value is None:  # emptied
-            self.clear_band()
+            self.set_band(None)
             return
         low, high = self.band_low.value, self.band_high.value
         now = self.model.band

@@ -56,11 +56,11 @@ class SpectraTools(QWidget):
         caption.setObjectName("hint")
         band = (caption, self.band_low, PlainLabel("…"), self.band_high, self.band_all)
         buttons = (self.fit, self.pulls, self.cursors, self.peaks, self.store, self.clear)
-        buttons += (self.full, self.auto, self.linear, self.unit)
+        views = (self.full, self.auto, self.linear, self.unit)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(3)
-        box.addWidget(FlowBox(*band, *buttons))
+        box.addWidget(FlowBox(*band, *buttons, *views))
         for edit in (self.band_low, self.band_high):
             box.addWidget(edit.reason)
         box.addWidget(self.legend)
@@ -83,6 +83,9 @@ class SpectraTools(QWidget):
     def _keep_legend(self) -> None:
         height = self.legend.heightForWidth(max(1, self.legend.width()))
         self.legend.setMinimumHeight(max(0, height))
+        box = self.layout()
+        if box is not None:
+            box.activate()  # now: until the next event the legend would lie over the tools
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Keep the height of the legend."""

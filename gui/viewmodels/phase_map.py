@@ -93,7 +93,7 @@ def phase_map(trap: TrapArray, low: float, high: float) -> PhaseMap:
         regime[fine.flags[name]] = number
     regime[~fine.valid] = _NOT_HELD
     separation = fine.kd / trap.k
-    grows = _finer(found.unstable, regime.shape[0], regime.shape[1], found.onset)
+    grows = _finer(found.unstable, fine.phi.size, fine.kd.size, found.onset)
     return PhaseMap(fine.phi, separation, regime, grows, _labels(fine.phi, separation, regime))
 
 
@@ -126,7 +126,8 @@ def _labels(
             region = regions == index
             if region.mean() < _SMALLEST:
                 continue
-            depth = distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
+            depth: NDArray[np.float64] = np.asarray(distance_transform_edt(np.pad(region, 1)))
+            depth = depth[1:-1, 1:-1]
             row, column = np.unravel_index(int(depth.argmax()), depth.shape)
             places.append((float(depth.max()), text, row / phi.size, column / separation.size))
     found: list[tuple[str, float, float]] = []

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _MOST_PEAKS = 8
+_MOST_MAXIMA = 100
 _PROMINENCE = 0.8  # decades by which a peak stands out of what surrounds it
 _SMOOTH = 1.5  # the prominence that single bins of few averages need is larger by this / sqrt(ν)
 
@@ -148,8 +149,6 @@ def _floors(result: FitResult | None, csd: CsdEstimate) -> tuple[float, ...] | N
 
 def peaks_of(csd: CsdEstimate, low: float, high: float) -> list[Peak]:
     """Lines that stand out between two frequencies (Hz), the highest first, eight at most."""
-    from scipy.signal import find_peaks, peak_widths
-
     inside = (csd.frequencies >= low) & (csd.frequencies <= high) & (csd.frequencies > 0.0)
     places = np.flatnonzero(inside)
     if places.size < 5:
@@ -160,14 +159,42 @@ def peaks_of(csd: CsdEstimate, low: float, high: float) -> list[Peak]:
     for j in range(csd.channels):
         density: NDArray[np.float64] = csd.matrix[places, j, j].real
         level = np.log10(np.maximum(density, 1e-300))
-        indices, _ = find_peaks(level, prominence=prominence)
-        if not indices.size:
-            continue
-        widths = peak_widths(density, indices, rel_height=0.5)[0] * csd.bin_width
-        for index, width in zip(indices, widths, strict=True):
+        for index in _prominent(level, prominence):
             frequency = float(csd.frequencies[places[index]])
-            found.append(Peak(frequency, float(density[index]), j + 1, float(width)))
+            width = _half_width(density, index) * csd.bin_width
+            found.append(Peak(frequency, float(density[index]), j + 1, width))
     return _without_twins(found, csd.bin_width)[:_MOST_PEAKS]
+
+
+def _prominent(level: NDArray[np.float64], need: float) -> list[int]:
+    """Maxima that stand so far above the lowest points between them and higher ones."""
+    inner = level[1:-1]
+    maxima = np.flatnonzero((inner > level[:-2]) & (inner >= level[2:])) + 1
+    maxima = maxima[level[maxima] > np.median(level) + need]
+    highest = maxima[np.argsort(-level[maxima])][:_MOST_MAXIMA]
+    found = []
+    for index in highest.tolist():
+        higher = np.flatnonzero(level > level[index])
+        left, right = higher[higher < index], higher[higher > index]
+        start = int(left[-1]) if left.size else 0
+        stop = int(right[0]) + 1 if right.size else level.size
+        base = max(level[start : index + 1].min(), level[index:stop].min())
+        if level[index] - base >= need:
+            found.append(index)
+    return found
+
+
+def _half_width(density: NDArray[np.float64], index: int) -> float:
+    """Full width at half of the height, in bins; NaN where a side does not fall so far."""
+    half = 0.5 * density[index]
+    below = np.flatnonzero(density < half)
+    left, right = below[below < index], below[below > index]
+    if not left.size or not right.size:
+        return math.nan
+    a, b = int(left[-1]), int(right[0])
+    start = a + (half - density[a]) / (density[a + 1] - density[a])
+    stop = b - (half - density[b]) / (density[b - 1] - density[b])
+    return float(stop - start)
 
 
 def _without_twins(peaks: list[Peak], bin_width: float) -> list[Peak]:

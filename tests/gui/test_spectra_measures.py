@@ -197,3 +197,33 @@ def test_a_click_on_a_peak_picks_it(window, session):
     assert panel.model.peak == pytest.approx(frequency)
     tick(window)
     assert panel.legend.text().count("RBW") == 1
+
+
+def test_a_unit_that_is_chosen_is_drawn_and_stays(window, session):
+    import optobind as ob
+
+    session.rig.trap = ob.load_trap("simulated-pair")
+    session.rig.detectors = (
+        DetectorChannel(0, "z1 out", 0, "out_of_loop", 1e6, 1),
+        DetectorChannel(1, "z2 out", 1, "out_of_loop", 1e6, -1),
+    )
+    session.publish()
+    tick(window)
+    panel = window.spectra
+    held = panel.model.unit
+    box = panel.tools.unit
+    assert box.count() == 3
+    other = next(k for k in range(3) if box.itemText(k) != held)
+    box.setCurrentIndex(other)
+    box.activated.emit(other)
+    for _ in range(2):
+        session.publish()
+        tick(window)
+        assert panel.model.unit == box.currentText() == box.itemText(other) != held
+        assert held not in panel.plots.top.getPlotItem().getAxis("left").labelText
+    low, high = panel.plots.top.box.viewRange()[1]
+    y = panel.plots.autos[0].getData()[1]
+    assert low <= y.min()
+    assert y.max() <= high
+    fit = panel.plots.fit_autos[0].getData()[1]
+    assert abs(fit.max() - y.max()) < 1.0
