@@ -129,6 +129,7 @@ class LiveAnalysis:
         band: tuple[float, float] | None,
         channels: tuple[int, ...] | None,
         vary: Mapping[str, bool],
+        exclude: tuple[tuple[float, float], ...] = (),
     ) -> None:
         """Choose what is fitted.
 
@@ -145,7 +146,7 @@ class LiveAnalysis:
                 raise InputError(f"channel {channel} does not exist; known: {sorted(known)}")
         with self._lock:
             held = self.held.choose(model, vary)
-            self._settings = FitSettings(model, band, dict(vary), held)
+            self._settings = FitSettings(model, band, dict(vary), held, exclude)
             self._basis = replace(self._basis, settings=self._basis.settings + 1)
         if channels != self._chosen:
             self._chosen = channels

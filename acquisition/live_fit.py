@@ -50,13 +50,14 @@ _LAST_BREATH = 0.5  # s between asking the worker to end and ending it
 class FitSettings:
     """What the live fit does: model, band (Hz), which parameters vary, and values of the others.
 
-    ``held`` is in the unit of the spectrum.
+    ``held`` is in the unit of the spectrum; ``exclude`` are ranges (Hz) that are left out.
     """
 
     model: str = "pair"
     band: tuple[float, float] | None = None
     vary: Mapping[str, bool] = field(default_factory=dict)
     held: Mapping[str, float] = field(default_factory=dict)
+    exclude: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,8 @@ def _fit_spectrum(task: FitTask) -> FittedCurve:
     settings, warm = task.settings, task.warm
     pair = settings.model == "pair"
     csd = task.csd if pair else task.csd.select((0,))
+    for excluded in settings.exclude:
+        csd = csd.without(*excluded)
     masses = None
     if pair and csd.unit == "m" and task.masses is not None and len(task.masses) == 2:
         masses = (task.masses[0], task.masses[1])
@@ -276,6 +279,10 @@ class FitProcess:
     def reheating(self, estimate: ReheatingEstimate) -> Future[tuple[FitResult | None, str]]:
         """Submit reheating curves."""
         return self._submit(fit_reheating_curves, estimate)
+
+    def task(self, function: Callable[[A], R], argument: A) -> Future[R]:
+        """Submit a function of a module with its argument."""
+        return self._submit(function, argument)
 
     def _submit(self, function: Callable[[A], R], argument: A) -> Future[R]:
         """Submit, or return a future that fails: whoever analyses live data goes on without."""

@@ -277,9 +277,15 @@ class Session(SessionViews):
         band: tuple[float, float] | None = None,
         channels: tuple[int, ...] | None = None,
         vary: Mapping[str, bool] | None = None,
+        exclude: tuple[tuple[float, float], ...] = (),
     ) -> None:
-        """Choose what the live fit does: model, band (Hz), columns, and which parameters vary."""
-        self._live.configure(model=model, band=band, channels=channels, vary=vary or {})
+        """Choose what the live fit does: model, band (Hz), columns, and which parameters vary.
+
+        ``exclude`` are ranges (Hz) that it leaves out, such as that of a tone.
+        """
+        self._live.configure(
+            model=model, band=band, channels=channels, vary=vary or {}, exclude=exclude
+        )
 
     def set_tracking(self, on: bool) -> None:
         """Switch the live trajectories."""

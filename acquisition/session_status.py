@@ -47,7 +47,7 @@ class DiskLeft:
 
 
 def status_of(
-    mode: Literal["LIVE", "SIM", "REPLAY"],
+    mode: Literal["LIVE", "SIM", "REPLAY", "RECORD"],
     known: RunnerState,
     skipped: int,
     open_loop_growth: float | None,
@@ -58,7 +58,7 @@ def status_of(
 
     Parameters
     ----------
-    mode : {"LIVE", "SIM", "REPLAY"}
+    mode : {"LIVE", "SIM", "REPLAY", "RECORD"}
         Of the rig.
     known : RunnerState
         The runner's picture.

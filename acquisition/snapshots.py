@@ -61,7 +61,7 @@ class SessionStatus:
 
     Attributes
     ----------
-    mode : {"LIVE", "SIM", "REPLAY"}
+    mode : {"LIVE", "SIM", "REPLAY", "RECORD"}
         Where the samples come from.
     state : RunState
         State of the runner; "idle" may still stream (``streaming``).
@@ -112,7 +112,7 @@ class SessionStatus:
         Of what is measured now: a spectrum or fit of another basis is of the time before.
     """
 
-    mode: Literal["LIVE", "SIM", "REPLAY"]
+    mode: Literal["LIVE", "SIM", "REPLAY", "RECORD"]
     state: RunState = "idle"
     streaming: bool = False
     recording: str | None = None

@@ -10,13 +10,19 @@ from ..models.constants import HBAR
 from ..models.inference.reheating.estimate import ReheatingEstimate
 from ..models.spectra import CsdEstimate
 
-__all__ = ["csd_in_quanta", "rescaled_estimate"]
+__all__ = ["csd_in_metres", "csd_in_quanta", "rescaled_estimate"]
 
 
 def csd_in_quanta(csd: CsdEstimate, masses: tuple[float, ...], omega: float) -> CsdEstimate:
     """Express a spectrum in m²/Hz in quanta²/Hz."""
     root = np.sqrt(np.array(masses) * omega / HBAR)
     return replace(csd, matrix=csd.matrix * np.outer(root, root), unit="quanta")
+
+
+def csd_in_metres(csd: CsdEstimate, masses: tuple[float, ...], omega: float) -> CsdEstimate:
+    """Express a spectrum in quanta²/Hz in m²/Hz again."""
+    root = np.sqrt(np.array(masses) * omega / HBAR)
+    return replace(csd, matrix=csd.matrix / np.outer(root, root), unit="m")
 
 
 def rescaled_estimate(estimate: ReheatingEstimate, ratio: float) -> ReheatingEstimate:

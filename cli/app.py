@@ -138,18 +138,34 @@ def resume(
 
 @app.command()
 def gui(
-    rig: RigOption = "simulated-pair",
+    run: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Argument(metavar="[RUN]", help="Look at a recorded run, or any other record."),
+    ] = None,
+    rig: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--rig", help="Shipped rig or a TOML file; simulated-pair by default."),
+    ] = None,
     settings: SetOption = None,
+    rate: RateOption = None,
+    key: KeyOption = None,
+    columns: ColumnsOption = None,
     shot: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--shot", metavar="PNG", help="Save a picture, then close.", hidden=True),
     ] = None,
 ) -> None:
-    """Open the window."""
-    from .window import open_window
+    """Open the window: on a rig, or on a recorded RUN that is looked at offline."""
+    from .options import reading_options
+    from .window import open_record_window, open_window, require_one_source
 
+    reading = reading_options(rate, key, columns)
+    require_one_source(run, rig, settings or [], reading)
     with _toolkit_named():
-        code = open_window(rig, settings or [], shot)
+        if run is not None:
+            code = open_record_window(run, reading, shot)
+        else:
+            code = open_window(rig or "simulated-pair", settings or [], shot)
     if code:
         raise typer.Exit(code)
 

@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..models.errors import DeviceError
+from ..models.errors import DeviceError, InputError
+from .options import ReadingOptions
 from .signals import collected_endings
 
 if TYPE_CHECKING:
-    pass
+    from ..analysis.recorded.session import RecordedSession
+    from ..gui.services import Services
+    from ..models.array import TrapArray
 
-__all__ = ["open_window"]
+__all__ = ["open_record_window", "open_window", "require_one_source"]
+
+
+def require_one_source(
+    run: Path | None, rig: str | None, settings: Sequence[str], reading: ReadingOptions
+) -> None:
+    """Refuse what belongs to a rig beside a RUN, and what belongs to a RUN without one.
+
+    Raises
+    ------
+    InputError
+        For a record and a rig at once, or reading options without a record.
+    """
+    if run is None:
+        if reading != ReadingOptions():
+            raise InputError("--rate, --key and --columns say how a RUN is read: name it as well")
+        return
+    if rig is not None or settings:
+        raise InputError(
+            f"{run} is looked at with the rig that it was recorded on: leave --rig and --set out"
+        )
+    if run.suffix.lower() == ".toml":
+        raise InputError(f"{run} is a rig or plan, not a record: optobind gui --rig {run}")
 
 
 def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> int:
@@ -57,9 +86,109 @@ def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> 
         background = None if built.mode == "LIVE" else begin
         try:
             # mypy checks here that a Session is all that the window asks.
-            code = run_window(session, shot=shot, begin=background, urgency=lambda: endings.urgency)
+            code = run_window(
+                session,
+                shot=shot,
+                begin=background,
+                services=_services(),
+                urgency=lambda: endings.urgency,
+            )
         finally:
             session.close()
     if session.gate_trouble:
         raise DeviceError(session.gate_trouble)
     return endings.exit_code or code
+
+
+def open_record_window(run: Path, reading: ReadingOptions, shot: Path | None = None) -> int:
+    """Open the window on a record and return its exit code; no device is touched.
+
+    Parameters
+    ----------
+    run : Path
+        A run file, the folder of one, or any other record.
+    reading : ReadingOptions
+        How a foreign file is to be read.
+    shot : path, optional
+        Save a picture of the window there, and close.
+
+    Raises
+    ------
+    FileError
+        If the file is missing, damaged or foreign.
+    InputError
+        Without PyQt6, pyqtgraph or a display.
+    """
+    from ..gui.check import begin_check
+
+    begin_check()
+    from .runs import run_file_of
+
+    path = run_file_of(run).resolve()
+    session = _opened(path, reading)
+    try:
+        from ..gui.app import run_window
+
+        with collected_endings() as endings:
+            code = run_window(
+                session, shot=shot, services=_services(), urgency=lambda: endings.urgency
+            )
+    finally:
+        session.close()
+    return endings.exit_code or code
+
+
+def _services() -> Services:
+    """What the window asks for files; the work itself is that of the commands."""
+    from ..gui.services import Services
+
+    return Services(open=_open_any, report=_report, compare=_compare)
+
+
+def _open_any(path: Path) -> RecordedSession:
+    from .runs import run_file_of
+
+    return _opened(run_file_of(path), ReadingOptions())
+
+
+def _opened(path: Path, reading: ReadingOptions) -> RecordedSession:
+    from ..analysis.recorded.session import open_recorded
+
+    return open_recorded(path, _trap_of, **asdict(reading))
+
+
+def _trap_of(document: Mapping[str, Any]) -> TrapArray | None:
+    """Particles and light of a rig; None of one that this version does not understand."""
+    from ..config.build import build_trap
+    from ..config.load import rig_from_dict
+
+    try:
+        return build_trap(rig_from_dict(dict(document)))
+    except (InputError, KeyError, TypeError, ValueError):
+        return None  # there is no prediction then; the samples are what they are
+
+
+def _report(path: Path) -> Path:
+    return Path(str(_answer("report", str(path))["report"]))
+
+
+def _compare(one: Path, other: Path) -> Mapping[str, Any]:
+    return _answer("compare", str(one), str(other))
+
+
+def _answer(*words: str) -> dict[str, Any]:
+    """Answer of a command that runs in a process of its own: its fits would slow the window."""
+    done = subprocess.run(
+        [sys.executable, "-m", __package__.partition(".")[0], *words, "--json"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise InputError(lines[-1] if lines else f"optobind {words[0]} ended {done.returncode}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer

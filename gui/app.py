@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from PyQt6.QtCore import QTimer
     from PyQt6.QtWidgets import QApplication
 
+    from .services import Services
     from .viewmodels.port import SessionPort
     from .window import MainWindow
 
@@ -33,6 +34,7 @@ def run_window(
     *,
     shot: Path | None = None,
     begin: Callable[[], object] | None = None,
+    services: Services | None = None,
     urgency: Callable[[], int] = lambda: 0,
 ) -> int:
     """Show the window until it is closed.
@@ -45,6 +47,8 @@ def run_window(
         Save a picture of the window there after a few seconds, and close.
     begin : callable, optional
         Called once the window can be seen: what works in the background would delay it.
+    services : Services, optional
+        What opens runs and works on them; without it no file can be opened.
     urgency : callable
         Asked all the time whether the window is to close unasked, as signals do: 0 no, 1 when the
         run has come to the end of its repetition, 2 at once.
@@ -70,7 +74,7 @@ def run_window(
     # OpenCV points Qt to its own plugins, which do not fit PyQt6.
     os.environ.pop("QT_QPA_PLATFORM_PLUGIN_PATH", None)
     app = make_application()
-    window = make_window(session)
+    window = make_window(session, services)
     window.open()
     if begin is not None:
         QTimer.singleShot(_BEGIN_DELAY_MS, lambda: None if window.closer.closing else begin())
@@ -83,8 +87,9 @@ def run_window(
             app.exec()
     finally:
         watch.stop()
-        window.bridge.stop()
-        session.close()
+        for one in _all_windows(window):
+            one.bridge.stop()
+            one.session.close()
     if shot is not None and not all(saved):
         raise FileError(f"the picture {str(shot)!r} cannot be written; choose a folder that exists")
     return 0
@@ -101,8 +106,9 @@ def _closing_unasked(app: QApplication, window: MainWindow, urgency: Callable[[]
         now = urgency()
         if now > asked:
             asked = now
-            window.close_unasked(at_once=now > 1)
-        if asked and window.closer.done:
+            for one in _all_windows(window):
+                one.close_unasked(at_once=now > 1)
+        if asked and all(one.closer.done for one in _all_windows(window)):
             app.quit()  # also where a hidden window would keep the loop
 
     watch = QTimer(window)
@@ -110,6 +116,13 @@ def _closing_unasked(app: QApplication, window: MainWindow, urgency: Callable[[]
     watch.start(_LOOK_MS)
     app.commitDataRequest.connect(lambda _: end_with_session(window))
     return watch
+
+
+def _all_windows(window: MainWindow) -> list[MainWindow]:
+    """The window, and those of the records that were opened from it."""
+    from .records import OPEN
+
+    return [window, *(one for one in OPEN if one is not window)]
 
 
 def end_with_session(window: MainWindow, seconds: float = _LOGOUT_SECONDS) -> None:
@@ -134,15 +147,22 @@ def make_application() -> QApplication:
     return app
 
 
-def make_window(session: SessionPort) -> MainWindow:
-    """Return the window with the user's layout and colours."""
+def make_window(session: SessionPort, services: Services | None = None) -> MainWindow:
+    """Return the window with the user's layout and colours: a record's for a record."""
     from PyQt6.QtCore import QSettings
 
     from .theme import theme_named
     from .window import MainWindow
 
     settings = QSettings()
-    return MainWindow(session, settings, theme_named(str(settings.value("layout/theme", "dark"))))
+    theme = theme_named(str(settings.value("layout/theme", "system")))
+    if session.rig.mode != "RECORD":
+        return MainWindow(session, settings, theme, services)
+    from ..analysis.recorded.session import RecordedSession
+    from .record_window import RecordWindow
+
+    assert isinstance(session, RecordedSession)
+    return RecordWindow(session, settings, theme, services)
 
 
 def _schedule_shot(window: MainWindow, shot: Path, saved: list[bool]) -> None:

@@ -109,6 +109,11 @@ class Bridge(QObject):
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self.tick)
 
+    @property
+    def recorded(self) -> bool:
+        """Whether a record is looked at: nothing of it changes by itself, nothing can be set."""
+        return self.status.mode == "RECORD"
+
     def start(self) -> None:
         """Start to tick."""
         self._timer.start()
@@ -200,7 +205,7 @@ class Bridge(QObject):
     def _pull_status(self, now: float) -> None:
         status = self.session.status()
         stood = self.standing.now
-        self.standing.update(self.session.fit(), status.basis, now)
+        self.standing.update(self.session.fit(), status, now)
         before = (self.status.state, self.status.held_by, self.status.lost, stood)
         urgent = (status.state, status.held_by, status.lost, self.standing.now) != before
         self.status = status

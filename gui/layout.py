@@ -10,9 +10,16 @@ from PyQt6.QtWidgets import QDockWidget, QTabBar
 if TYPE_CHECKING:
     from .window import MainWindow
 
-__all__ = ["LAYOUT_VERSION", "PRESETS", "apply_preset", "restore_layout", "save_layout"]
+__all__ = [
+    "LAYOUT_VERSION",
+    "PRESETS",
+    "RECORD_PRESETS",
+    "apply_preset",
+    "restore_layout",
+    "save_layout",
+]
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 # Height of a dock's title with the frame of its scroll area; of menu and bars together, px.
 _TITLE, _BARS = 30, 110
 # Below this the knobs have no room; below that height the strips go behind the fit table.
@@ -22,6 +29,7 @@ _SLIM, _CENTRE = 1100, 300
 # Below this height (a small screen at 150 % and more) docks lie behind one another, as tabs.
 _TINY = 620
 PRESETS = ("Run", "Analysis", "Reheating")
+RECORD_PRESETS = ("Record", "Record, spectra")
 _LEFT, _RIGHT = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
 _TOP, _BOTTOM = Qt.DockWidgetArea.TopDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
 
@@ -45,7 +53,21 @@ _PLACES: dict[str, tuple[tuple[Qt.DockWidgetArea, int, tuple[tuple[str, int], ..
         (_TOP, 0, ()),
         (_BOTTOM, 0, (("log", 9),)),
     ),
+    "Record": (
+        (_LEFT, 335, (("light", 0), ("traces", 50), ("log", 50))),
+        (_RIGHT, 430, (("fit", 50), ("reheating", 50))),
+        (_TOP, 0, (("record", 24),)),
+        (_BOTTOM, 0, ()),
+    ),
+    "Record, spectra": (
+        (_LEFT, 0, ()),
+        (_RIGHT, 430, (("fit", 100),)),
+        (_TOP, 0, (("record", 24),)),
+        (_BOTTOM, 0, ()),
+    ),
 }
+# Docks that lie behind another one, as tabs; shown where that one is.
+_BEHIND: dict[str, tuple[str, ...]] = {"reheating": ("phases", "compare")}
 
 
 def apply_preset(window: MainWindow, name: str) -> None:
@@ -59,6 +81,7 @@ def apply_preset(window: MainWindow, name: str) -> None:
     else:
         _split(window, name)
         _tab_narrow(window, name)
+    _tab_behind(window, name)
     resize_preset(window, name)
     QTimer.singleShot(0, window.whole_titles)  # a method: a window that is gone is not asked
 
@@ -80,13 +103,26 @@ def _split(window: MainWindow, name: str) -> None:
             previous = dock
 
 
+def _tab_behind(window: MainWindow, name: str) -> None:
+    """Put docks that are used now and then behind the one that they go with."""
+    for front, keys in _BEHIND.items():
+        if not any(front == key for _, _, entries in _PLACES[name] for key, _ in entries):
+            continue
+        for key in keys:
+            if key in window.docks:
+                window.tabifyDockWidget(window.docks[front], window.docks[key])
+                window.docks[key].show()
+        window.docks[front].raise_()
+
+
 def _tab_narrow(window: MainWindow, name: str) -> None:
     """Put docks behind others where the window is slim or low."""
     docks = window.docks
     if _PLACES[name][0][2] and window.width() < _SLIM:
+        front = _PLACES[name][0][2][-1][0]
         for key, _ in _PLACES[name][1][2]:
-            window.tabifyDockWidget(docks["run"], docks[key])
-        docks["run"].raise_()
+            window.tabifyDockWidget(docks[front], docks[key])
+        docks[front].raise_()
     if name == "Run" and window.height() < _LOW:
         window.tabifyDockWidget(docks["fit"], docks["strips"])
         docks["strips"].show()
@@ -114,7 +150,7 @@ def _stack(window: MainWindow, name: str) -> None:
             else:
                 window.tabifyDockWidget(window.docks[keys[0]], dock)
             dock.show()
-        front = next((k for k in ("light", "fit", "traces") if k in keys), None)
+        front = next((k for k in ("record", "light", "fit", "traces") if k in keys), None)
         if front is not None:
             window.docks[front].raise_()
 
@@ -173,10 +209,11 @@ def centre_is_squeezed(window: MainWindow) -> bool:
 
 def save_layout(window: MainWindow, settings: QSettings) -> None:
     """Remember geometry and docks."""
-    settings.setValue("layout/version", LAYOUT_VERSION)
-    settings.setValue("layout/geometry", window.saveGeometry())
-    settings.setValue("layout/state", window.saveState(LAYOUT_VERSION))
-    settings.setValue("layout/theme", window.theme.name)
+    key = window.layout_key
+    settings.setValue(f"{key}/version", LAYOUT_VERSION)
+    settings.setValue(f"{key}/geometry", window.saveGeometry())
+    settings.setValue(f"{key}/state", window.saveState(LAYOUT_VERSION))
+    settings.setValue("layout/theme", window.colours)
 
 
 def restore_layout(window: MainWindow, settings: QSettings) -> bool:
@@ -185,7 +222,8 @@ def restore_layout(window: MainWindow, settings: QSettings) -> bool:
     A layout that hides everything is refused; one that squeezes the centre is replaced once the
     window is shown (``centre_is_squeezed``).
     """
-    state, geometry = settings.value("layout/state"), settings.value("layout/geometry")
+    key = window.layout_key
+    state, geometry = settings.value(f"{key}/state"), settings.value(f"{key}/geometry")
     if not isinstance(state, QByteArray) or not isinstance(geometry, QByteArray):
         return False
     window.restoreGeometry(geometry)

@@ -35,16 +35,21 @@ class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
     def __init__(self, orientation: str, *, engineering: bool = False) -> None:
         super().__init__(orientation)
         self.engineering = engineering
+        self.linear = False  # the axis holds the values themselves
         self.enableAutoSIPrefix(False)
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[Any]:
         """Ticks at decades, or at round values within one."""
+        if self.linear:
+            return list(super().tickValues(minVal, maxVal, size))
         horizontal = self.orientation in ("bottom", "top")
         room = max(2, int(size / (_PIXELS_PER_LABEL if horizontal else 26)))
         return decade_ticks(minVal, maxVal, room)
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         """Labels of major ticks; minor ones stay bare."""
+        if self.linear:
+            return list(super().tickStrings(values, scale, spacing))
         if spacing == 0.1:
             return ["" for _ in values]
         return [decade_label(v, engineering=self.engineering) for v in values]

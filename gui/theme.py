@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor, QPalette, QPen
+from PyQt6.QtGui import QColor, QGuiApplication, QPalette, QPen
 from PyQt6.QtWidgets import QApplication
 
-__all__ = ["DARK", "LIGHT", "Theme", "theme_named"]
+__all__ = ["DARK", "LIGHT", "Theme", "system_theme", "theme_named"]
 
 
 @dataclass(frozen=True)
@@ -237,5 +237,14 @@ LIGHT = Theme(
 
 
 def theme_named(name: str) -> Theme:
-    """Return the theme of a name; the dark one for an unknown name."""
+    """Return the theme of a name; that of the system for "system", dark for an unknown name."""
+    if name == "system":
+        return system_theme()
     return LIGHT if name == "light" else DARK
+
+
+def system_theme() -> Theme:
+    """Return the theme that the desktop asks for; the dark one where it does not say."""
+    hints = QGuiApplication.styleHints()
+    light = hints is not None and hints.colorScheme() is Qt.ColorScheme.Light
+    return LIGHT if light else DARK

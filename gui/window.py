@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 
 from PyQt6.QtCore import QSettings, QSize, Qt, QTimer
-from PyQt6.QtGui import QAction, QCloseEvent, QKeySequence, QShowEvent
-from PyQt6.QtWidgets import (
-    QApplication,
-    QDockWidget,
-    QInputDialog,
-    QMainWindow,
-    QMenu,
-    QScrollArea,
-)
+from PyQt6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
+from PyQt6.QtWidgets import QApplication, QDockWidget, QMainWindow, QScrollArea
 
 from ..acquisition.snapshots import SessionStatus
 from ..models.shown import shown
@@ -21,26 +14,30 @@ from . import layout
 from .bridge import Bridge
 from .closing import CloseChoice, Closer, ask_close
 from .controls import Controls
+from .menus import Menus
 from .panels.base import Panel
 from .panels.fit import FitPanel
 from .panels.light import LightPanel
 from .panels.log import LogPanel
+from .panels.phases import PhasesPanel
 from .panels.reheating import ReheatingPanel
 from .panels.rig import RigPanel
 from .panels.run import RunPanel
 from .panels.spectra import SpectraPanel
 from .panels.strips import StripsPanel
 from .panels.traces import TracesPanel
+from .records import Records
 from .releasing import ask_release
+from .services import Services
 from .statusbar import StatusBar
-from .theme import DARK, LIGHT, Theme
+from .theme import DARK, LIGHT, Theme, system_theme
 from .viewmodels.log import LogModel
 from .viewmodels.port import SessionPort
 from .widgets.toasts import Toasts
 
 __all__ = ["MainWindow"]
 
-_DOCKS: tuple[type[Panel], ...] = (
+_KINDS: tuple[type[Panel], ...] = (
     RigPanel,
     LightPanel,
     RunPanel,
@@ -48,6 +45,7 @@ _DOCKS: tuple[type[Panel], ...] = (
     FitPanel,
     StripsPanel,
     ReheatingPanel,
+    PhasesPanel,
     LogPanel,
 )
 
@@ -63,9 +61,21 @@ class MainWindow(QMainWindow):
         Where layouts are kept.
     theme : Theme
         Colours to begin with.
+    services : Services, optional
+        What opens files; without it none can be opened.
     """
 
-    def __init__(self, session: SessionPort, settings: QSettings, theme: Theme = DARK) -> None:
+    kinds: tuple[type[Panel], ...] = _KINDS
+    presets: tuple[str, ...] = layout.PRESETS
+    layout_key = "layout"
+
+    def __init__(
+        self,
+        session: SessionPort,
+        settings: QSettings,
+        theme: Theme = DARK,
+        services: Services | None = None,
+    ) -> None:
         super().__init__()
         self.session = session
         self.settings = settings
@@ -75,11 +85,14 @@ class MainWindow(QMainWindow):
         self.closer = Closer(self.bridge, lambda s: self.ask_close(s), self.close)
         self.panels: dict[str, Panel] = {}
         self.docks: dict[str, QDockWidget] = {}
-        self.preset = layout.PRESETS[0]
+        self.preset = self.presets[0]
+        self.records = Records(self, services)
+        self.controls: Controls | None = None
         self._fresh = True
+        self.colours = str(settings.value("layout/theme", "system"))
         self._style(theme)  # before there are widgets that would be styled twice
         self.setObjectName("optobind-window")
-        self.setWindowTitle(f"optobind – {shown(session.rig.name)}")
+        self.setWindowTitle(f"optobind – {self.title}")
         self.setDockNestingEnabled(True)
         self.setAnimated(False)  # it would paint a dozen layouts on the way
         self._set_corners()
@@ -89,7 +102,7 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.bar)
         self.toasts = Toasts(theme)
         self.addToolBar(Qt.ToolBarArea.BottomToolBarArea, self.toasts)
-        self._add_menus()
+        self.menus = Menus(self)
         self._wire()
         self.bar.show_status(self.bridge.status)
         screen = self.screen()
@@ -109,7 +122,7 @@ class MainWindow(QMainWindow):
         self.spectra = SpectraPanel(self.bridge, self.theme)
         self.panels["spectra"] = self.spectra
         self.setCentralWidget(_scrolled(self.spectra))
-        for kind in _DOCKS:
+        for kind in self.kinds:
             panel = kind(self.bridge, self.theme)
             dock = QDockWidget(panel.title, self)
             dock.setObjectName(f"dock-{panel.name}")
@@ -117,10 +130,17 @@ class MainWindow(QMainWindow):
             self.panels[panel.name] = panel
             self.docks[panel.name] = dock
             self.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
-        for name in ("spectra", "traces", "fit", "strips", "reheating"):
-            self.bridge.register(self.panels[name])
+        for panel in self.panels.values():
+            if panel.draws:
+                self.bridge.register(panel)
+
+    @property
+    def title(self) -> str:
+        """What the window is of."""
+        return shown(self.session.rig.name)
 
     def _add_controls(self) -> None:
+        """Add the fixed toolbar."""
         rig, light, run = (self.panels[name] for name in ("rig", "light", "run"))
         assert isinstance(rig, RigPanel)
         assert isinstance(light, LightPanel)
@@ -131,71 +151,17 @@ class MainWindow(QMainWindow):
 
     def _wire(self) -> None:
         self.bridge.status_changed.connect(self._show_status)
-        self.bridge.status_changed.connect(self.controls.show_status)
+        if self.controls is not None:
+            self.bridge.status_changed.connect(self.controls.show_status)
         self.bridge.acted.connect(self.bar.show_action)
         self.bridge.logged.connect(self._show_toasts)
         fit = self.panels["fit"]
         if isinstance(fit, FitPanel):
             self.spectra.band_chosen.connect(fit.set_band)
-
-    def _add_menus(self) -> None:
-        bar = self.menuBar()
-        if bar is None:
-            return
-        session_menu, view_menu = bar.addMenu("&Session"), bar.addMenu("&View")
-        if session_menu is None or view_menu is None:
-            return
-        self._fill_session(session_menu)
-        self.layout_menu = view_menu.addMenu("Layout")
-        self._fill_layouts()
-        view_menu.addSeparator()
-        for dock in self.docks.values():
-            view_menu.addAction(dock.toggleViewAction())
-        view_menu.addSeparator()
-        self._action(view_menu, "Dark / light colours", self.toggle_theme, "Ctrl+T")
-        traces = self.panels["traces"]
-        if isinstance(traces, TracesPanel):
-            self._action(view_menu, "Freeze traces and spectra", traces.freeze.toggle, "Ctrl+Space")
-
-    def _fill_session(self, menu: QMenu) -> None:
-        """What lowers the trap light stands last, away from what is used every day."""
-        self.controls.fill(menu)
-        light = self.panels["light"]
-        menu.addSeparator()
-        if isinstance(light, LightPanel):
-            self._action(menu, "Undo the light", light.undo, "Ctrl+Z")
-        if self.session.rig.mode == "SIM":
-            self._action(menu, "Reload lost particles", self.reload_particles)
-        menu.addSeparator()
-        self._action(menu, "Close", self.close, QKeySequence.StandardKey.Quit)
-        menu.addSeparator()
-        self._action(menu, "Release particles …", self.release_particles)
-
-    def _fill_layouts(self) -> None:
-        menu = self.layout_menu
-        if menu is None:
-            return
-        menu.clear()
-        for index, name in enumerate(layout.PRESETS, start=1):
-            self._action(menu, name, lambda _=False, n=name: self.use_preset(n), f"Ctrl+{index}")
-        own = layout.named_layouts(self.settings)
-        menu.addSeparator()
-        for name in own:
-            self._action(menu, name, lambda _=False, n=name: self.use_named(n))
-        self._action(menu, "Keep this layout as …", self._keep_layout)
-
-    def _action(
-        self,
-        menu: QMenu,
-        text: str,
-        slot: Callable[..., object],
-        shortcut: QKeySequence.StandardKey | str | None = None,
-    ) -> None:
-        action = QAction(text, self)
-        action.triggered.connect(slot)
-        if shortcut is not None:
-            action.setShortcut(QKeySequence(shortcut))
-        menu.addAction(action)
+            self.spectra.exclusion_chosen.connect(fit.set_exclude)
+        phases, light = self.panels["phases"], self.panels["light"]
+        if isinstance(phases, PhasesPanel) and isinstance(light, LightPanel):
+            phases.attach(light)
 
     # -- layout and theme ---------------------------------------------------------------------
 
@@ -235,14 +201,9 @@ class MainWindow(QMainWindow):
 
     def _keep_bars(self) -> None:
         """No layout of the user's takes the controls away."""
-        self.controls.show()
+        if self.controls is not None:
+            self.controls.show()
         self.toasts.setVisible(bool(self.toasts.messages()))
-
-    def _keep_layout(self) -> None:
-        name, ok = QInputDialog.getText(self, "Keep this layout", "Name")
-        if ok and name.strip():
-            layout.save_named(self, self.settings, name.strip().replace("/", "-"))
-            self._fill_layouts()
 
     def apply_theme(self, theme: Theme) -> None:
         """Colour everything."""
@@ -251,7 +212,8 @@ class MainWindow(QMainWindow):
         for panel in self.panels.values():
             panel.set_theme(theme)
         self.bar.set_theme(theme)
-        self.controls.set_theme(theme)
+        if self.controls is not None:
+            self.controls.set_theme(theme)
         self.bar.show_status(self.bridge.status)
         self.toasts.set_theme(theme)
 
@@ -262,8 +224,30 @@ class MainWindow(QMainWindow):
             theme.apply(app)
 
     def toggle_theme(self) -> None:
-        """Switch between dark and light."""
+        """Switch between dark and light, whatever the system has."""
         self.apply_theme(LIGHT if self.theme.name == "dark" else DARK)
+        self.colours = self.theme.name
+
+    def follow_system(self) -> None:
+        """Take the colours of the system."""
+        self.colours = "system"
+        self.apply_theme(system_theme())
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Take the keys that no panel took."""
+        if event is None or event.modifiers() != Qt.KeyboardModifier.NoModifier:
+            super().keyPressEvent(event)
+        elif event.key() == Qt.Key.Key_M:
+            self.mark()
+        elif not self.spectra.press(event.key()):
+            super().keyPressEvent(event)
+
+    def mark(self) -> None:
+        """Mark this moment in the log and over time."""
+        self.log.write("info", "marked")
+        strips = self.panels.get("strips")
+        if isinstance(strips, StripsPanel):
+            strips.marks.append(time.time())
 
     # -- running ------------------------------------------------------------------------------
 

@@ -123,7 +123,7 @@ class Rig:
     ----------
     name : str
         Name of the rig.
-    mode : {"LIVE", "SIM", "REPLAY"}
+    mode : {"LIVE", "SIM", "REPLAY", "RECORD"}
         Where the samples come from.
     trap : TrapArray or None
         Particles, tweezers and gas as configured; None when replaying a foreign record.
@@ -148,7 +148,7 @@ class Rig:
     """
 
     name: str
-    mode: Literal["LIVE", "SIM", "REPLAY"]
+    mode: Literal["LIVE", "SIM", "REPLAY", "RECORD"]
     digitizer: Digitizer
     detectors: tuple[DetectorChannel, ...]
     trap: TrapArray | None = None

@@ -114,6 +114,32 @@ def regime_map(
     return RegimeMap(phi, kd, g_r, g_a, re_D12, valid=good, **flags)
 
 
+_SPLINE = 6  # fewer points a side make no cubic spline
+
+
+def finer_regimes(regimes: RegimeMap, points: int) -> RegimeMap:
+    """Interpolate smooth rates before they are compared: borders stay as sharp as they are.
+
+    Parameters
+    ----------
+    regimes : RegimeMap
+        Where it does not hold the pair everywhere, or has few points, it is returned as it is.
+    points : int
+        Points a side of the result.
+    """
+    if not regimes.valid.all() or min(regimes.g_r.shape) < _SPLINE:
+        return regimes
+    from scipy.interpolate import RectBivariateSpline
+
+    phi = np.linspace(regimes.phi[0], regimes.phi[-1], points)
+    kd = np.linspace(regimes.kd[0], regimes.kd[-1], points)
+    g_r, g_a, cross = (
+        RectBivariateSpline(regimes.phi, regimes.kd, rate)(phi, kd)
+        for rate in (regimes.g_r, regimes.g_a, regimes.re_D12)
+    )
+    return regime_map(phi, kd, g_r, g_a, cross)
+
+
 def ideal_regimes(phi: ArrayLike, kd: ArrayLike, G: float = 1.0) -> RegimeMap:
     """Fig. 3(a): regimes of Eqs. (6) and (8).
 

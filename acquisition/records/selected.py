@@ -17,7 +17,7 @@ from ..release_setting import Setting
 from .record import Ranges, Record
 from .source import SampleSource
 
-__all__ = ["ChosenSource", "SelectedSource", "with_steady"]
+__all__ = ["ChosenSource", "SelectedSource", "StretchSource", "stretch_of", "with_steady"]
 
 
 class SelectedSource:
@@ -136,6 +136,65 @@ class ChosenSource(SelectedSource):
         if not len(self._releases):
             raise InputError(f"{self._path}: there are no releases in this part")
         return self._releases
+
+
+class StretchSource(SelectedSource):
+    """The samples of another source between two indices.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    inner : SampleSource
+        Where the samples come from.
+    start, stop : int
+        The stretch, half-open; releases that lie in it only partly are left out.
+    """
+
+    def __init__(self, path: Path, inner: SampleSource, start: int, stop: int) -> None:
+        super().__init__(inner, Ranges())
+        self._path, self._stretch = path, Ranges([(start, stop)])
+
+    def recorded(self) -> Ranges:
+        """What was recorded of the stretch."""
+        return self._inner.recorded().cut_to(self._stretch)
+
+    def steady(self) -> Ranges:
+        """The steady part of the stretch."""
+        found = self._inner.steady().cut_to(self._stretch)
+        if not len(found):
+            raise InputError(
+                f"{self._path}: nothing of this stretch can be read as a steady record: choose "
+                "one with feedback on, without gaps"
+            )
+        return found
+
+    def releases(self, release_index: int | None) -> Ranges:
+        """The usable releases that lie within the stretch."""
+        found = self._inner.releases(release_index)
+        start, stop = self._stretch[0]
+        inside = (found.starts >= start) & (found.stops <= stop)
+        if not inside.any():
+            raise InputError(f"{self._path}: no usable release lies within this stretch")
+        return Ranges(found.array[inside])
+
+
+def stretch_of(record: Record, start: int, stop: int) -> Record:
+    """Return what a record holds between two sample indices, half-open.
+
+    What the whole run is worth says nothing of a part of it, and is left out.
+
+    Raises
+    ------
+    InputError
+        If the stretch is empty or holds no samples.
+    """
+    if not start < stop:
+        raise InputError(f"the stretch {start} … {stop} is empty: its end must be later")
+    if not record.recorded().within(start, stop):
+        raise InputError(f"{record.path} holds no samples in {start} … {stop}")
+    source = StretchSource(record.path, record.source, start, stop)
+    return replace(record, source=source, worth=None).with_provenance(stretch=[start, stop])
 
 
 def with_steady(record: Record, steady: Ranges) -> Record:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
 from ...models.array_phases import ArrayRegimes
-from ...models.phases import LETTER_POINTS, RegimeMap, regime_map
+from ...models.phases import LETTER_POINTS, RegimeMap, finer_regimes
 from .pictogram import Couple, pictogram
 from .style import (
     BLACK,
@@ -112,7 +112,7 @@ def pair_regimes_figure(
         axes = figure.add_subplot(grid[:, 0])
         axes.set_title(title, loc="right", fontsize=7.5)
         regimes = found.regimes
-        _regions(axes, _smooth(regimes))
+        _regions(axes, finer_regimes(regimes, _FINE))
         extra: list[Patch | Line2D] = []
         if not regimes.valid.all():
             _unheld(axes, regimes.phi / math.pi, regimes.kd / math.pi, regimes.valid)
@@ -175,19 +175,6 @@ def _onset(found: ArrayRegimes) -> tuple[Array, Array, Array]:
         fine = np.linspace(phi[0], phi[-1], _FINE), np.linspace(kd[0], kd[-1], _FINE)
         phi, kd, onset = *fine, RectBivariateSpline(phi, kd, onset)(*fine)
     return phi / math.pi, kd / math.pi, onset
-
-
-def _smooth(regimes: RegimeMap) -> RegimeMap:
-    """Interpolate smooth rates before they are compared: borders stay as sharp as they are."""
-    if not regimes.valid.all() or min(regimes.g_r.shape) < _SPLINE:
-        return regimes
-    phi = np.linspace(regimes.phi[0], regimes.phi[-1], _FINE)
-    kd = np.linspace(regimes.kd[0], regimes.kd[-1], _FINE)
-    g_r, g_a, cross = (
-        RectBivariateSpline(regimes.phi, regimes.kd, rate)(phi, kd)
-        for rate in (regimes.g_r, regimes.g_a, regimes.re_D12)
-    )
-    return regime_map(phi, kd, g_r, g_a, cross)
 
 
 def _unheld(axes: Axes, x: Array, y: Array, valid: NDArray[np.bool_]) -> None:

@@ -43,11 +43,14 @@ class Panel(QWidget):
         Title of the dock.
     period : float
         Shortest time between two drawings, s.
+    draws : bool
+        Whether it draws snapshots; others follow the signals of the bridge.
     """
 
     name = "panel"
     title = "Panel"
     period = 0.1
+    draws = False
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__()

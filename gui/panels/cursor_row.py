@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from ..plain import PlainLabel
 from ..viewmodels.units import FREQUENCY, format_quantity, parse_quantity
@@ -13,9 +13,15 @@ __all__ = ["CursorRow"]
 
 
 class CursorRow(QWidget):
-    """Two fields; ``moved`` tells which cursor (0 or 1) goes to which frequency (Hz)."""
+    """Two fields; ``moved`` tells which cursor (0 or 1) goes to which frequency (Hz).
+
+    ``exclude_wanted`` asks for what lies between them to be left out of fits, ``include_wanted``
+    for all exclusions to be taken back.
+    """
 
     moved = pyqtSignal(int, float)
+    exclude_wanted = pyqtSignal()
+    include_wanted = pyqtSignal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,6 +36,19 @@ class CursorRow(QWidget):
             caption.setObjectName("hint")
             line.addWidget(caption)
             line.addWidget(edit)
+        for text, tip, signal in (
+            (
+                "Exclude A … B",
+                "leave what lies between the cursors out of fits",
+                self.exclude_wanted,
+            ),
+            ("× Excl", "let fits use the whole band again", self.include_wanted),
+        ):
+            button = QToolButton()
+            button.setText(text)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, s=signal: s.emit())
+            line.addWidget(button)
         line.addStretch(1)
         box.addLayout(line)
         for edit in self.edits:

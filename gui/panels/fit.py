@@ -7,14 +7,7 @@ from typing import Any
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor, QResizeEvent
-from PyQt6.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QHBoxLayout,
-    QHeaderView,
-    QTableWidget,
-    QTableWidgetItem,
-)
+from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QTableWidget, QTableWidgetItem
 
 from ...acquisition.snapshots import FitSnapshot
 from ..bridge import Bridge
@@ -25,6 +18,7 @@ from ..viewmodels.port import SessionPort
 from ..viewmodels.standing import Standing
 from ..viewmodels.units import HeldPrefixes
 from ..widgets.restyle import restyle
+from ..widgets.table import plain_table
 from .base import Panel
 
 __all__ = ["FitPanel"]
@@ -39,12 +33,14 @@ class FitPanel(Panel):
     name = "fit"
     title = "Fit"
     period = 0.25
+    draws = True
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
         self._vary_of: dict[str, dict[str, bool]] = {}
         self.vary = self._vary_of.setdefault("pair", {})
         self.band: tuple[float, float] | None = None
+        self.exclude: tuple[tuple[float, float], ...] = ()
         self._names: tuple[str, ...] = ()
         self._filling, self._none = False, True
         self._suited = False
@@ -69,24 +65,7 @@ class FitPanel(Panel):
         bridge.status_changed.connect(lambda _: self._suit_channels())
 
     def _make_table(self) -> QTableWidget:
-        table = QTableWidget(0, len(_COLUMNS))
-        table.setHorizontalHeaderLabels(_COLUMNS)
-        header, rows = table.horizontalHeader(), table.verticalHeader()
-        if header is not None and rows is not None:
-            for column in range(len(_COLUMNS)):
-                header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-            header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight)
-            header.setMinimumSectionSize(16)
-            rows.hide()
-            rows.setDefaultSectionSize(21)
-        table.setTextElideMode(Qt.TextElideMode.ElideNone)  # a number is whole or not there
-        table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        table.setWordWrap(False)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        table.setShowGrid(False)
-        table.setMinimumHeight(64)
+        table = plain_table(*_COLUMNS)
         table.setToolTip("frequencies and rates are shown as value/2π in Hz")
         table.itemChanged.connect(self._toggled)
         return table
@@ -198,6 +177,9 @@ class FitPanel(Panel):
 
     def _show_vary(self, item: QTableWidgetItem, row: FitRow) -> None:
         """Tick what is fitted."""
+        if self.bridge.recorded:  # all parameters of a record vary
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled)
+            return
         item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
         wanted = self.vary.get(row.name, row.vary)
         item.setCheckState(Qt.CheckState.Checked if wanted else Qt.CheckState.Unchecked)
@@ -237,11 +219,17 @@ class FitPanel(Panel):
         self.band = band
         self.send()
 
+    def set_exclude(self, ranges: list[tuple[float, float]]) -> None:
+        """Leave ranges (Hz) out of the fit."""
+        self.exclude = tuple(ranges)
+        self.send()
+
     def send(self) -> None:
         """Tell the session what to fit."""
         model = self.model_box.currentText()
-        band, vary = self.band, dict(self.vary)
-        line = f"session.set_fit(model={model!r}, band={band!r}, channels=None, vary={vary!r})"
+        band, vary, exclude = self.band, dict(self.vary), self.exclude
+        words = f"model={model!r}, band={band!r}, channels=None, vary={vary!r}"
+        line = f"session.set_fit({words}{f', exclude={exclude!r}' if exclude else ''})"
 
         def command() -> None:
             self.bridge.session.set_fit(
@@ -249,6 +237,7 @@ class FitPanel(Panel):
                 band=band,
                 channels=None,
                 vary=vary,
+                exclude=exclude,
             )
 
         self.bridge.submit("set the fit", command, line=line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import Qt
@@ -110,7 +111,7 @@ class KnobRow:
         panel.light_sender.send(
             f"set {self.title.text()}",
             state,
-            python_line(self.name, value),
+            python_line({self.name: value}),
             lambda error: self._answered(error, typed),
         )
         self.refresh()  # the next key press goes on from here
@@ -150,6 +151,8 @@ class LightPanel(Panel):
         self.undo_button.setText("Undo")
         self.undo_button.setToolTip("set the light of before the last change (Ctrl+Z)")
         self.undo_button.clicked.connect(self.undo)
+        if bridge.recorded:
+            self.undo_button.hide()
         grid.addWidget(self.undo_button, 0, 0)
         for column, text in ((2, "requested"), (3, "read back")):
             caption = PlainLabel(text)
@@ -184,7 +187,9 @@ class LightPanel(Panel):
     def show_light(self, light: LightSnapshot) -> None:
         """Show requested and applied light."""
         self._limit_once()
-        if not connected(self.bridge.status):  # what was read back then is not what is
+        if (
+            not connected(self.bridge.status) and not self.bridge.recorded
+        ):  # what was read back then is not what is
             light = LightSnapshot(None, None)
         self.model.update(light, self.bridge.status)
         for row in self.rows.values():
@@ -195,14 +200,35 @@ class LightPanel(Panel):
 
     def show_note(self) -> None:
         """Show what the ghost would do while there is one; what there is to say otherwise."""
-        ghost = self.model.ghost_state()
-        if ghost is None:
+        text, severity = self.ghost_text()
+        if not text:
             text, severity = self.model.note()
-        else:
-            text, severity = preview_text(self.bridge.session.preview(ghost))
         self.note.setText(text)
         color = self.theme.muted if severity == "info" else self.theme.color(severity)
         restyle(self.note, f"color: {color}")
+
+    def ghost_text(self) -> tuple[str, str]:
+        """What the light of the ghosts would do, with its severity."""
+        ghost = self.model.ghost_state()
+        return ("", "info") if ghost is None else preview_text(self.bridge.session.preview(ghost))
+
+    def drag(self, values: Mapping[KnobName, float]) -> None:
+        """Move the ghosts of several knobs, as the phase diagram does."""
+        for name, value in values.items():
+            self.model.drag(name, value)
+            self.rows[name].edit.setText(self.model.knobs[name].text(self.model.ghosts[name]))
+        self.show_note()
+
+    def cancel(self, names: Iterable[KnobName]) -> None:
+        """Drop the ghosts of some knobs."""
+        for name in names:
+            self.model.cancel(name)
+            self.rows[name].edit.restore()
+        self.show_note()
+
+    def refresh(self) -> None:
+        """Show the light that the session has."""
+        self.show_light(self.bridge.session.light())
 
     def undo(self) -> None:
         """Set the light of before the last change."""
@@ -272,6 +298,9 @@ class LightPanel(Panel):
         if self._limited:
             return
         control = self.bridge.session.rig.light
+        if self.bridge.recorded:  # what was recorded lies within what the device could do
+            self._limited = True
+            return
         if control is None:
             self.model.limit(None)
             self._limited = True

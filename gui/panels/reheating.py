@@ -73,6 +73,7 @@ class ReheatingPanel(Panel):
     name = "reheating"
     title = "Reheating"
     period = 0.3
+    draws = True
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
@@ -81,7 +82,7 @@ class ReheatingPanel(Panel):
         self._singles: tuple[Single, ...] = ()
         self._done = 0
         self._by_hand: tuple[int, ...] = ()
-        self.counter = PlainLabel("no repetition yet")
+        self.counter = PlainLabel("" if bridge.recorded else "no repetition yet")
         self.counter.setWordWrap(True)
         self.modes = QCheckBox("E±")
         self.modes.setToolTip("common and differential mode instead of the particles")
@@ -103,6 +104,9 @@ class ReheatingPanel(Panel):
         self.include_button.clicked.connect(self._ask_inclusion)
         self.include_button.setEnabled(False)
         tools = (self.exclude_button, self.include_button, self.singles_box, self.modes)
+        if bridge.recorded:  # what was left out of a run stands in its file
+            for widget in tools[:3]:
+                widget.hide()
         self.body.addWidget(FlowBox(*tools))
         self.body.addWidget(self.counter)
         self.legend = QLabel()
@@ -115,7 +119,11 @@ class ReheatingPanel(Panel):
         self.bottom.label("bottom", "time after release (µs)")
         self.body.addWidget(self.top, 10)
         self.body.addWidget(self.bottom, 9)
-        self.note = hint("Curves fill in, repetition by repetition, during a reheating run.")
+        self.note = hint(
+            "Fit releases, in the record panel, draws the releases of the stretch."
+            if bridge.recorded
+            else "Curves fill in, repetition by repetition, during a reheating run."
+        )
         self.body.addWidget(self.note)
         self.parameters = PlainLabel()
         self.parameters.setWordWrap(True)
@@ -150,7 +158,7 @@ class ReheatingPanel(Panel):
         self.counter.setText(view.counter)
         self.counter.setToolTip("\n".join((view.counter, *left_out)))
         self._by_hand = snapshot.by_hand
-        self.exclude_button.setEnabled(bool(view.energies))
+        self.exclude_button.setEnabled(bool(view.energies) and not self.bridge.recorded)
         self.include_button.setEnabled(bool(snapshot.by_hand))
         self.note.setText(view.note)
         self.parameters.setText(view.parameters)
@@ -172,7 +180,7 @@ class ReheatingPanel(Panel):
         if single is not None and single.number in self._by_hand:
             event.accept()
             self.include(single.number)
-        elif single is not None and not single.excluded:
+        elif single is not None and not single.excluded and not self.bridge.recorded:
             event.accept()
             reason = self.ask_reason(single.number)
             if reason.strip():
@@ -280,8 +288,8 @@ class ReheatingPanel(Panel):
             high = max(float(np.max(c.y + c.stderr)) for c in curves)
             pad = 0.08 * (high - low) or 1.0
             plot.set_ranges(x_range, (min(0.0, low) if floor else low - pad, high + pad))
-        self.top.label("left", f"energy ({view.unit})")
-        self.bottom.label("left", f"C ({view.unit})")
+        self.top.label("left", f"energy ({view.unit})", "E")
+        self.bottom.label("left", f"C ({view.unit})", "C")
 
     def _switch(self) -> None:
         self.model.show_modes = self.modes.isChecked()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from PyQt6.QtCore import QPointF, Qt, pyqtSignal
@@ -11,16 +11,19 @@ from PyQt6.QtGui import QKeyEvent
 
 from ...acquisition.snapshots import FitSnapshot, SpectrumSnapshot
 from ..bridge import Bridge
-from ..plain import PlainLabel, in_html
+from ..plain import PlainLabel
 from ..theme import Theme
 from ..viewmodels.fit import Age
 from ..viewmodels.port import SessionPort
 from ..viewmodels.spectra import SpectraModel
+from ..viewmodels.spectra_units import scale_of, scales_of
 from ..viewmodels.standing import Standing
 from ..viewmodels.traces import frozen_text
-from ..viewmodels.units import FREQUENCY, format_quantity, parse_quantity
+from ..viewmodels.units import FREQUENCY, parse_quantity
 from .base import Panel
 from .cursor_row import CursorRow
+from .peak_table import PeakTable
+from .spectra_legend import LegendState, legend_html
 from .spectra_plots import CHANNELS, SpectraPlots
 from .spectra_tools import SpectraTools
 
@@ -37,7 +40,9 @@ class SpectraPanel(Panel):
     name = "spectra"
     title = "Spectra"
     period = 0.1
+    draws = True
     band_chosen = pyqtSignal(object)
+    exclusion_chosen = pyqtSignal(list)
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
@@ -57,7 +62,12 @@ class SpectraPanel(Panel):
         bridge.status_changed.connect(lambda _: self._show_age())
         self.cursor_row = CursorRow()
         self.cursor_row.moved.connect(lambda i, f: self._cursor_moved(i, math.log10(f)))
+        self.cursor_row.exclude_wanted.connect(self.exclude)
+        self.cursor_row.include_wanted.connect(self.include_all)
         self.body.addWidget(self.cursor_row)
+        self.peaks = PeakTable()
+        self.peaks.picked.connect(self.pick)
+        self.body.addWidget(self.peaks)
         self.read_out = PlainLabel()
         self.read_out.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.read_out.setWordWrap(True)
@@ -79,18 +89,21 @@ class SpectraPanel(Panel):
         tools.cursors.toggled.connect(self.show_cursors)
         tools.pulls.toggled.connect(self._toggle_pulls)
         for button, action in (
-            (tools.band_all, self.clear_band),
+            (tools.band_all, lambda: self.set_band(None)),
             (tools.fit, self.press_f),
             (tools.store, self.store_reference),
             (tools.clear, self.clear_references),
             (tools.full, self.zoom_full),
             (tools.auto, self.zoom_default),
         ):
-            button.clicked.connect(action)
+            button.clicked.connect(lambda _=False, act=action: act())
+        tools.linear.toggled.connect(self.show_linear)
+        tools.peaks.toggled.connect(self._toggle_peaks)
+        tools.unit.activated.connect(lambda _: self._choose_unit())
 
     def _parse_band(self, text: str) -> float | None:
         """Read an end of the band; what the spectrum does not hold is refused, not moved."""
-        if not text.strip() or text.strip() == "auto":
+        if text.strip() in ("", "auto"):
             return None
         high = self.model.nyquist
         return parse_quantity(text, FREQUENCY, default_unit="kHz", low=0.0, high=high, name="band")
@@ -125,56 +138,40 @@ class SpectraPanel(Panel):
     def draw(self, snapshot: SpectrumSnapshot) -> None:
         """Draw what is visible."""
         if self.model.spectrum is not snapshot:
+            if self.model.channels != snapshot.channels:
+                self.model.scales = scales_of(self.bridge.session.rig, snapshot.channels)
             self.model.set_spectrum(snapshot)
         held = self.bridge.frozen or self.bridge.standing.holds
+        result = None if self._fit is None or not held else self._fit.result
+        self.model.set_omega(scale_of(result, self.bridge.session.prediction()))
+        self.tools.offer_units(self.model.units(), self.model.unit)
         self.model.set_fit(self._fit if held else None)
         self.plots.show_stale(self.bridge.standing.now is Standing.STALE, self.theme)
         self._place_once()
         self.plots.draw(self.model.view(*self.plots.x_range, self.plots.top.columns))
-        lines = self.model.read_out()
+        self.peaks.show_peaks(self.model, self.plots.x_range, self.bridge.clock())
+        lines = self.model.read_out(result)
         self.read_out.setText("\n".join(lines))
         self.read_out.setVisible(bool(lines))
         self._write_legend(snapshot)
         self._mark_peak()
 
     def _write_legend(self, snapshot: SpectrumSnapshot) -> None:
-        theme, parts = self.theme, []
-        for index, name in enumerate(snapshot.channels[:CHANNELS]):
-            color, number = theme.channel(index), index + 1
-            parts.append(
-                f"<span style='color:{color}'>━ S<sub>{number}{number}</sub> {in_html(name)}</span>"
-            )
-        if len(snapshot.channels) > 1:
-            parts.append(f"<span style='color:{theme.cross}'>━ |S<sub>12</sub>|</span>")
-        if self.model.has_fit and self.model.show_fit:
-            stale = self.bridge.standing.now is Standing.STALE
-            color, name = (theme.muted, "old fit") if stale else (theme.fit, "fit")
-            parts.append(f"<span style='color:{color}'>╌ {name}</span>")
-        for index, reference in enumerate(self.model.references):
-            parts.append(
-                f"<span style='color:{theme.references[index]}'>┄ {in_html(reference.name)}</span>"
-            )
-        csd = snapshot.csd
-        averages = csd.effective_averages or csd.averages
-        parts.append(
-            f"<span style='color:{theme.muted}'>{averages:.0f} averages · "
-            f"bin {format_quantity(csd.bin_width, FREQUENCY, digits=3)}</span>"
-        )
-        if self.bridge.frozen:
-            text = frozen_text(self.bridge.status)
-            parts.append(f"<b style='color:{theme.color('warning')}'>{in_html(text)}</b>")
-        elif snapshot.basis.light != self.bridge.status.basis.light:
-            parts.append(f"<span style='color:{theme.muted}'>of the light before</span>")
-        elif self._late:
-            parts.append(
-                f"<span style='color:{theme.color('warning')}'>{in_html(self._late)}</span>"
-            )
-        self.tools.write_legend(" &nbsp; ".join(parts))
+        model, bridge, fit = self.model, self.bridge, ""
+        if model.has_fit and model.show_fit:
+            fit = "old fit" if bridge.standing.now is Standing.STALE else "fit"
+        warning, before = self._late, ""
+        if bridge.frozen:
+            warning = frozen_text(bridge.status)
+        elif snapshot.basis.light != bridge.status.basis.light:
+            before = "stretch" if bridge.recorded else "light"
+        state = LegendState(fit, [r.name for r in model.references], warning, before)
+        self.tools.write_legend(legend_html(snapshot, state, self.theme, CHANNELS))
 
     def _show_age(self) -> None:
         """Say how old the spectra are: saturated blocks and a lost particle give none."""
         snapshot = self.bridge.session.spectrum()
-        if snapshot is not None:
+        if snapshot is not None and not self.bridge.recorded:
             self._late = self._age.text(snapshot.sequence, self.bridge.clock())
             self._write_legend(self.model.spectrum or snapshot)
 
@@ -190,7 +187,7 @@ class SpectraPanel(Panel):
             self.plots.marker.clear()
             return
         x, y = math.log10(peak), math.log10(max(reading.densities))
-        self.plots.marker.setData(x=[x], y=[y])
+        self.plots.marker.setData(x=[x], y=[self.plots.height(y)])
 
     def _place_once(self) -> None:
         """Put cursors and band where the first data are."""
@@ -238,10 +235,6 @@ class SpectraPanel(Panel):
         self._show_band()
         self.band_chosen.emit(clipped)
 
-    def clear_band(self) -> None:
-        """Let the fit find its band."""
-        self.set_band(None)
-
     def _show_band(self) -> None:
         band = self.model.band
         self.plots.region.setVisible(band is not None)
@@ -266,7 +259,7 @@ class SpectraPanel(Panel):
 
     def _band_typed(self, value: object) -> None:
         if value is None:  # emptied
-            self.clear_band()
+            self.set_band(None)
             return
         low, high = self.band_low.value, self.band_high.value
         now = self.model.band
@@ -275,6 +268,46 @@ class SpectraPanel(Panel):
         if high is None:
             high = now[1] if now else min(10.0 ** _DEFAULT_VIEW[1], self.model.nyquist)
         self.set_band((low, high))
+
+    # -- units, exclusions, peaks --------------------------------------------------------------
+
+    def _choose_unit(self) -> None:
+        self.model.choose_unit(self.tools.unit.currentData())
+        self.plots.top.follow()
+        self._version += 1
+
+    def show_linear(self, on: bool) -> None:
+        """Show densities linear, or their logarithm."""
+        self.plots.linear = on
+        self._version += 1
+
+    def exclude(self) -> None:
+        """Leave what lies between the cursors out of fits."""
+        if self.model.exclude_between() is not None:
+            self._exclusions_changed()
+
+    def include_all(self) -> None:
+        """Let fits use the whole band again."""
+        if self.model.exclude:
+            self.model.exclude = []
+            self._exclusions_changed()
+
+    def _exclusions_changed(self) -> None:
+        self.plots.show_excluded(self.model.exclude, self.theme)
+        self.exclusion_chosen.emit(self.model.exclude)
+        self._version += 1
+
+    def _toggle_peaks(self, on: bool) -> None:
+        self.peaks.wanted = on
+        self._version += 1
+
+    def pick(self, frequency: float, reach: float = 0.0) -> None:
+        """Pick the highest line within reach of a frequency (both Hz)."""
+        peak = self.model.pick_peak(frequency, reach)
+        if peak is not None and self.cursor_button.isChecked():
+            self._cursor_moved(0, math.log10(peak))
+        self.setFocus()
+        self._version += 1
 
     # -- cursors, references, fit -------------------------------------------------------------
 
@@ -309,11 +342,7 @@ class SpectraPanel(Panel):
         low, high = self.plots.x_range
         reach = _PICK_PIXELS * (high - low) / self.plots.top.columns
         center = 10.0 ** position.x()
-        peak = self.model.pick_peak(center, center * (10.0**reach - 1.0))
-        self.setFocus()
-        if peak is not None and self.cursor_button.isChecked():
-            self._cursor_moved(0, math.log10(peak))
-        self._version += 1
+        self.pick(center, center * (10.0**reach - 1.0))
 
     def press_f(self) -> None:
         """Fit the picked line; without one, show or hide the fit."""
@@ -336,27 +365,34 @@ class SpectraPanel(Panel):
         self.model.clear_references()
         self._version += 1
 
+    def press(self, key: int) -> bool:
+        """F fits, A zooms to the lines, C cursors, L lin/log, R a reference, Escape lets go."""
+        keys: dict[int, Callable[[], object]] = {
+            Qt.Key.Key_F: self.press_f,
+            Qt.Key.Key_A: self.zoom_default,
+            Qt.Key.Key_C: self.cursor_button.toggle,
+            Qt.Key.Key_L: self.tools.linear.toggle,
+            Qt.Key.Key_R: self.store_reference,
+            Qt.Key.Key_Escape: self.let_go,
+        }
+        if key not in keys:
+            return False
+        keys[key]()
+        return True
+
+    def let_go(self) -> None:
+        """Forget the line that was picked."""
+        self.model.peak = None
+        self._version += 1
+
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """F fits, A zooms to the lines, C toggles cursors, R keeps a reference, Escape lets go."""
-        if event is None:
-            return
-        key = event.key()
-        if key == Qt.Key.Key_F:
-            self.press_f()
-        elif key == Qt.Key.Key_C:
-            self.cursor_button.toggle()
-        elif key == Qt.Key.Key_A:
-            self.zoom_default()
-        elif key == Qt.Key.Key_R:
-            self.store_reference()
-        elif key == Qt.Key.Key_Escape:
-            self.model.peak = None
-            self._version += 1
-        else:
+        """Act on the keys of the spectra."""
+        if event is not None and not self.press(event.key()):
             super().keyPressEvent(event)
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
         super().set_theme(theme)
         self.plots.set_theme(theme)
+        self.plots.show_excluded(self.model.exclude, theme)
         self._version += 1

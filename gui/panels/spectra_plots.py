@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pyqtgraph as pg
 from PyQt6.QtCore import Qt
+from PyQt6.QtGui import QBrush, QColor
 
 from ..plots import DecadeAxis, LinePlot, PhaseAxis, add_curve, dashes, set_curve
 from ..theme import Theme
 from ..viewmodels.curves import Curve
 from ..viewmodels.spectra import MAX_REFERENCES, SpectraView
+from ..viewmodels.ticks import SUPERSCRIPT
 
 __all__ = ["CHANNELS", "SpectraPlots"]
 
@@ -40,6 +43,8 @@ class SpectraPlots:
         self.pulls.hide()
         self.middle = LinePlot({"bottom": _frequency_axis()})
         self.bottom = LinePlot({"left": PhaseAxis("left"), "bottom": _frequency_axis()})
+        self.linear = False
+        self.power = 0  # of ten, that the linear axis counts in
         self._two: bool | None = None
         self._stale: bool | None = None
         self._arrange()
@@ -101,8 +106,16 @@ class SpectraPlots:
         self.region.setZValue(-9)
         self.top.addItem(self.region, ignoreBounds=True)
         self.cursors: list[list[Any]] = []
-        for index in range(2):
-            lines = [pg.InfiniteLine(4.9 + 0.1 * index, angle=90, movable=True) for _ in self.all]
+        self.excluded: list[Any] = []
+        for index, name in enumerate("AB"):
+            place = {"position": 0.93, "movable": False}
+            lines = [
+                pg.InfiniteLine(
+                    4.9 + 0.1 * index, angle=90, movable=True, labelOpts=place,
+                    label=name if plot is self.top else None,
+                )
+                for plot in self.all
+            ]  # fmt: skip
             for line, plot in zip(lines, self.all, strict=True):
                 plot.addItem(line, ignoreBounds=True)
                 line.setZValue(10)
@@ -113,15 +126,17 @@ class SpectraPlots:
 
     def draw(self, view: SpectraView) -> None:
         """Draw a view; without a cross spectrum the lower plots are hidden."""
+        y_range = self._choose_scale(view)
         for items, curves in (
             (self.autos, view.autos),
             (self.fit_autos, view.fit_autos),
-            (self.pull_curves, view.pulls),
         ):
             for index, item in enumerate(items):
-                set_curve(item, curves[index] if index < len(curves) else Curve.empty())
-        set_curve(self.cross, view.cross)
-        set_curve(self.fit_cross, view.fit_cross)
+                self._set_density(item, curves[index] if index < len(curves) else Curve.empty())
+        for index, item in enumerate(self.pull_curves):
+            set_curve(item, view.pulls[index] if index < len(view.pulls) else Curve.empty())
+        self._set_density(self.cross, view.cross)
+        self._set_density(self.fit_cross, view.fit_cross)
         set_curve(self.coherence, view.coherence)
         set_curve(self.fit_coherence, view.fit_coherence)
         low, high = self.x_range
@@ -134,14 +149,51 @@ class SpectraPlots:
         for index, items in enumerate(self.references):
             shown = view.references[index] if index < len(view.references) else ()
             for j, item in enumerate(items):
-                set_curve(item, shown[j] if j < len(shown) else Curve.empty())
+                self._set_density(item, shown[j] if j < len(shown) else Curve.empty())
         two = view.cross.x.size > 0
         if two is not self._two:
             self.middle.setVisible(two)
             self.bottom.setVisible(two)
         self._name_frequencies(two)
-        self.top.set_ranges(y=view.y_range)
-        self.top.label("left", f"S ({view.unit})")
+        self.top.set_ranges(y=y_range)
+        power = str(self.power).translate(SUPERSCRIPT)
+        unit = f"10{power} {view.unit}" if self.linear and self.power else view.unit
+        self.top.label("left", f"S ({unit})", "S")
+
+    def _choose_scale(self, view: SpectraView) -> tuple[float, float]:
+        """Vertical range: log10 of the densities, or these in a power of ten from zero on."""
+        axis = self.top.getPlotItem().getAxis("left")
+        if axis.linear is not self.linear:
+            axis.linear = self.linear
+            axis.picture = None
+            self.top.follow()
+        if not self.linear:
+            return view.y_range
+        top = max((float(c.y.max()) for c in view.autos if c.y.size), default=0.0)
+        self.power = 3 * math.floor(top / 3.0)
+        return 0.0, 1.08 * self.height(top)
+
+    def height(self, log_density: float) -> float:
+        """Place of a density on the vertical axis."""
+        return 10.0 ** (log_density - self.power) if self.linear else log_density
+
+    def _set_density(self, item: Any, curve: Curve) -> None:
+        if self.linear and curve.y.size:
+            curve = Curve(curve.x, 10.0 ** (curve.y - self.power))
+        set_curve(item, curve)
+
+    def show_excluded(self, ranges: list[tuple[float, float]], theme: Theme) -> None:
+        """Grey out what fits leave out (Hz)."""
+        for item in self.excluded:
+            self.top.removeItem(item)
+        brush = QBrush(QColor(theme.muted), Qt.BrushStyle.BDiagPattern)
+        self.excluded = []
+        for low, high in ranges:
+            place = (math.log10(low), math.log10(high))
+            item = pg.LinearRegionItem(place, movable=False, brush=brush)
+            item.setZValue(-8)
+            self.top.addItem(item, ignoreBounds=True)
+            self.excluded.append(item)
 
     def _name_frequencies(self, two: bool) -> None:
         """Label the axis of the lowest plot that is shown."""
@@ -208,6 +260,8 @@ class SpectraPlots:
         for line in (*self.region.lines, *self.cursors[0], *self.cursors[1]):
             is_band = line in self.region.lines
             line.setPen(theme.pen(theme.band if is_band else theme.text, style=dash))
+        for lines in self.cursors:
+            lines[0].label.setColor(theme.text)
         self.marker.setBrush(pg.mkBrush(theme.color("warning")))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QResizeEvent
-from PyQt6.QtWidgets import QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QComboBox, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from ..plain import PlainLabel
+from ..viewmodels.spectra_units import UNITS
 from ..viewmodels.units import FREQUENCY, format_quantity
 from ..widgets.flow import FlowBox
 from ..widgets.quantity_edit import QuantityEdit
@@ -35,6 +36,13 @@ class SpectraTools(QWidget):
         self.cursors = _button("Cursors", "two cursors with read-outs (C)", checkable=True)
         self.store = _button("+ Ref", "keep these spectra as a reference (R)")
         self.clear = _button("× Ref", "drop all references")
+        self.unit = QComboBox()
+        self.unit.setToolTip("unit of the densities; quanta take masses and a fit or a prediction")
+        self.unit.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.unit.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.unit.addItem("quanta²/Hz")  # as wide as the widest
+        self.linear = _button("Lin", "densities linear instead of logarithmic (L)", checkable=True)
+        self.peaks = _button("Peaks", "a table of the lines in sight", checkable=True)
         self.full = _button("Full", "show the whole spectrum")
         self.auto = _button("Auto", "zoom to the lines; ranges follow the data (A)")
         self.legend = QLabel()
@@ -47,14 +55,24 @@ class SpectraTools(QWidget):
         caption = PlainLabel("fit band")
         caption.setObjectName("hint")
         band = (caption, self.band_low, PlainLabel("…"), self.band_high, self.band_all)
-        buttons = (self.fit, self.pulls, self.cursors, self.store, self.clear, self.full, self.auto)
+        buttons = (self.fit, self.pulls, self.cursors, self.peaks, self.store, self.clear)
+        views = (self.full, self.auto, self.linear, self.unit)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(3)
-        box.addWidget(FlowBox(*band, *buttons))
+        box.addWidget(FlowBox(*band, *buttons, *views))
         for edit in (self.band_low, self.band_high):
             box.addWidget(edit.reason)
         box.addWidget(self.legend)
+
+    def offer_units(self, names: Sequence[str], shown: str) -> None:
+        """Offer units of samples; ``shown`` is the unit of the densities on screen."""
+        box = self.unit
+        if list(names) != [box.itemData(k) for k in range(box.count())]:
+            box.clear()
+            for name in names:
+                box.addItem(UNITS.get(name, f"{name}²/Hz"), name)
+        box.setCurrentIndex(max(0, box.findText(shown)))
 
     def write_legend(self, text: str) -> None:
         """Show the names of the curves; the plots give way to its lines."""
@@ -65,6 +83,9 @@ class SpectraTools(QWidget):
     def _keep_legend(self) -> None:
         height = self.legend.heightForWidth(max(1, self.legend.width()))
         self.legend.setMinimumHeight(max(0, height))
+        box = self.layout()
+        if box is not None:
+            box.activate()  # now: until the next event the legend would lie over the tools
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Keep the height of the legend."""

@@ -78,6 +78,7 @@ class StripsPanel(Panel):
     name = "strips"
     title = "Over time"
     period = 0.5
+    draws = True
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QWidget
+from PyQt6.QtWidgets import QComboBox, QToolButton, QWidget
 
 from ...acquisition.snapshots import SessionStatus, TraceSnapshot, TrackSnapshot
 from ..bridge import Bridge
@@ -15,6 +15,7 @@ from ..theme import Theme
 from ..viewmodels.curves import Curve
 from ..viewmodels.port import SessionPort
 from ..viewmodels.traces import WINDOWS, TracesModel
+from ..widgets.flow import FlowBox
 from ..widgets.restyle import restyle
 from .base import Panel
 
@@ -27,8 +28,9 @@ class TracesPanel(Panel):
     """One plot per channel, freezing, and a banner for what is wrong."""
 
     name = "traces"
-    title = "Live traces"
+    title = "Traces"
     period = 1.0 / 30.0
+    draws = True
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
@@ -37,14 +39,14 @@ class TracesPanel(Panel):
         self.curves: list[Any] = []
         self.overlays: list[Any] = []
         self._names: tuple[str, ...] = ()
-        self.body.addLayout(self._tools())
+        self.body.addWidget(self._tools())
+        self.body.addWidget(self.banner)
         self.room = QWidget()  # keeps the tools at the top while there are no plots
         self.body.addWidget(self.room, 1)
         bridge.status_changed.connect(self.show_status)
         self.show_status(bridge.status)
 
-    def _tools(self) -> QHBoxLayout:
-        line = QHBoxLayout()
+    def _tools(self) -> FlowBox:
         self.freeze = QToolButton()
         self.freeze.setText("Freeze")
         self.freeze.setCheckable(True)
@@ -68,16 +70,14 @@ class TracesPanel(Panel):
         self.tracked.setObjectName("hint")
         self.tracked.hide()
         self.banner = PlainLabel()
-        line.addWidget(self.freeze)
-        line.addWidget(self.window_box)
-        line.addWidget(self.auto)
-        line.addWidget(self.track)
-        line.addWidget(self.tracked)
-        line.addWidget(self.banner, 1)
+        if self.bridge.recorded:  # nothing of it moves
+            self.freeze.hide()
+            self.track.hide()
+        self.banner.setWordWrap(True)
         unit = PlainLabel("time in µs")
         unit.setObjectName("hint")
-        line.addWidget(unit)
-        return line
+        tools = (self.freeze, self.window_box, self.auto, self.track, unit, self.tracked)
+        return FlowBox(*tools)
 
     def pull(self, session: SessionPort) -> TraceSnapshot | TrackSnapshot | None:
         """Take the newest trace, with the tracked motion where it is asked for."""
@@ -164,9 +164,10 @@ class TracesPanel(Panel):
     def show_status(self, status: SessionStatus) -> None:
         """Show the banner."""
         text, severity = self.model.banner(status)
-        if not text and not status.streaming and not self._names:
+        if not text and not status.streaming and not self._names and not self.bridge.recorded:
             text, severity = "connect the devices and press Stream to see the detectors", "info"
         self.banner.setText(text)
+        self.banner.setVisible(bool(text))
         weight = 600 if severity in ("warning", "error") else 400
         restyle(self.banner, f"color: {self.theme.color(severity)}; font-weight: {weight}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -107,9 +108,10 @@ def knob_value(state: TweezerState | None, name: KnobName) -> float | None:
     return state.sites[0].power + state.sites[1].power
 
 
-def python_line(name: KnobName, value: float) -> str:
+def python_line(values: Mapping[KnobName, float]) -> str:
     """Line of Python that repeats a command."""
-    return f"session.set_light(session.light().requested.with_pair({name}={value:.6g}))"
+    words = ", ".join(f"{name}={value:.6g}" for name, value in values.items())
+    return f"session.set_light(session.light().requested.with_pair({words}))"
 
 
 class LightModel:
@@ -120,6 +122,7 @@ class LightModel:
         self.applied: TweezerState | None = None
         self.phase_error = 0.0
         self.held_by: str | None = None
+        self.recorded = False
         self.available = True
         self.supported: dict[KnobName, bool] = {k.name: True for k in KNOBS}
         self.ghosts: dict[KnobName, float] = {}
@@ -133,6 +136,7 @@ class LightModel:
         self.applied = None if light.applied is None else light.applied.state
         self.phase_error = 0.0 if light.applied is None else light.applied.phase_error
         self.held_by = None if status is None else status.held_by
+        self.recorded = status is not None and status.mode == "RECORD"
         if self.held_by is not None:
             self.ghosts.clear()
 
@@ -168,6 +172,7 @@ class LightModel:
     def enabled(self, name: KnobName) -> bool:
         """Whether the user may turn a knob now."""
         ready = self.available and self.held_by is None and self.supported[name]
+        ready = ready and not self.recorded
         return ready and self.requested_value(name) is not None
 
     def differs(self, name: KnobName) -> bool:
@@ -195,14 +200,20 @@ class LightModel:
         InputError
             If the knobs are held by a run, or there is no pair of tweezers.
         """
-        self.cancel(name)
+        return self.commit_all({name: value})
+
+    def commit_all(self, values: Mapping[KnobName, float]) -> TweezerState:
+        """Return the state to set for new values of several knobs; errors as :meth:`commit`."""
+        for name in values:
+            self.cancel(name)
+        names = " and ".join(values)
         if self.held_by is not None:
-            raise InputError(f"{name} is held by {self.held_by}; stop the run to turn it")
+            raise InputError(f"{names} is held by {self.held_by}; stop the run to turn it")
         base = self.base
         if base is None or len(base.sites) < 2:
-            raise InputError(f"{name} needs a pair of tweezers; connect the devices first")
+            raise InputError(f"{names} needs a pair of tweezers; connect the devices first")
         self.remember()
-        self.sent[name] = value
+        self.sent.update(values)
         return base.with_pair(**self.sent)
 
     def remember(self) -> None:
@@ -223,6 +234,10 @@ class LightModel:
 
     def note(self) -> tuple[str, str]:
         """Line under the knobs, with its severity ("info" or "warning")."""
+        if self.recorded:
+            if self.base is None:
+                return "The record does not tell its light.", "info"
+            return "RECORD, read only: the light at the end of the stretch, as read back.", "info"
         if not self.available:
             return "This rig has no light control.", "info"
         if self.held_by is not None:

@@ -95,8 +95,9 @@ class SessionPort(Protocol):
         band: tuple[float, float] | None,
         channels: tuple[int, ...] | None,
         vary: Mapping[str, bool],
+        exclude: tuple[tuple[float, float], ...] = (),
     ) -> None:
-        """Say what the live fit does."""
+        """Say what the live fit does; ``exclude`` are ranges (Hz) that it leaves out."""
         ...
 
     def exclude_repetition(self, number: int, reason: str) -> None:

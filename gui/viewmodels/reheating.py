@@ -218,10 +218,13 @@ def _note(snapshot: ReheatingSnapshot) -> str:
     fitted = snapshot.result.input.get("repetitions")
     of = f" – fit of the first {fitted} repetitions" if _stale(snapshot, fitted) else ""
     estimator = snapshot.result.statistics["estimator"]
-    return (
-        f"{failed}Re D₁₂/2π = {text} {unit}{sigma}{quality}{of}. By {estimator}; of the run file "
-        "optobind fit reheating takes the exact likelihood, unless told otherwise (--estimator)."
-    )
+    by = "By the exact likelihood of the samples."
+    if estimator != "exact":
+        by = (
+            f"By {estimator}; of the run file optobind fit reheating takes the exact likelihood, "
+            "unless told otherwise (--estimator)."
+        )
+    return f"{failed}Re D₁₂/2π = {text} {unit}{sigma}{quality}{of}. {by}"
 
 
 def _stale(snapshot: ReheatingSnapshot, fitted: object) -> bool:

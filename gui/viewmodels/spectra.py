@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .curves import Curve, averaged, peak_curve, thin
-from .units import format_si
+from .spectra_measures import (
+    CursorReading,
+    Peak,
+    band_integral,
+    band_text,
+    peaks_of,
+    read_out,
+    reading_of,
+)
+from .spectra_units import UNITS, ChannelScales
 
 if TYPE_CHECKING:
     from ...acquisition.snapshots import FitSnapshot, SpectrumSnapshot
+    from ...models.inference.result import FitResult
+    from ...models.spectra import CsdEstimate
 
 __all__ = ["MAX_REFERENCES", "CursorReading", "Reference", "SpectraModel", "SpectraView"]
 
 MAX_REFERENCES = 4
-_UNITS = {"quanta": "quanta²/Hz", "m": "m²/Hz", "V": "V²/Hz"}
+_STEADY = 0.01  # of the scale of quanta, that a fit may move it by
 # log10 by which lines stand out of the median, which the noise does not.
 _STANDS_OUT = 1.3
 Floats = NDArray[np.float64]
@@ -26,12 +37,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Reference:
-    """A stored pair of auto spectra: log10 f, and log10 S of each channel."""
+    """Stored spectra; they follow the unit that is chosen."""
 
     name: str
-    log_f: Floats
-    log_s: tuple[Floats, ...]
-    unit: str
+    csd: CsdEstimate
 
 
 @dataclass(frozen=True)
@@ -72,16 +81,6 @@ class SpectraView:
     coherence_floor: float | None = None
     unit: str = ""
     y_range: tuple[float, float] = (-3.0, 3.0)
-
-
-@dataclass(frozen=True)
-class CursorReading:
-    """Values at one frequency: densities of the channels, coherence, phase (rad)."""
-
-    frequency: float
-    densities: tuple[float, ...]
-    coherence: float | None
-    phase: float | None
 
 
 def _log(values: Floats) -> Floats:
@@ -125,6 +124,12 @@ class SpectraModel:
 
     def __init__(self) -> None:
         self.spectrum: SpectrumSnapshot | None = None
+        self.csd: CsdEstimate | None = None  # in the unit that is shown
+        self.scales = ChannelScales()
+        self.wanted: str | None = None
+        self.omega: float | None = None
+        self.linear = False
+        self.exclude: list[tuple[float, float]] = []
         self.channels: tuple[str, ...] = ()
         self.references: list[Reference] = []
         self.cursors: list[float | None] = [None, None]
@@ -138,18 +143,61 @@ class SpectraModel:
 
     def set_spectrum(self, snapshot: SpectrumSnapshot) -> None:
         """Take a new snapshot."""
-        changed = self.spectrum is None or self.spectrum.csd.unit != snapshot.csd.unit
         self.spectrum, self.channels = snapshot, snapshot.channels
-        self._data = _prepare(snapshot.csd.frequencies, snapshot.csd.matrix)
-        if changed:
+        before, self.csd = self.csd, self.shown(snapshot.csd)
+        self._data = _prepare(self.csd.frequencies, self.csd.matrix)
+        if before is None or before.unit != self.csd.unit:
             self._y_range = None
+
+    def shown(self, csd: CsdEstimate) -> CsdEstimate:
+        """Express spectra in the unit that is chosen, or as they are where that is not known."""
+        if self.wanted is None or self.wanted == csd.unit:
+            return csd
+        factors = self.scales.factors(csd.unit, self.wanted, self.omega)
+        if factors is None or factors.size != csd.channels:
+            return csd
+        return replace(csd, matrix=csd.matrix * np.outer(factors, factors), unit=self.wanted)
+
+    def units(self) -> tuple[str, ...]:
+        """Units in which the present spectra can be shown."""
+        if self.spectrum is None:
+            return ()
+        held, count = self.spectrum.csd.unit, self.spectrum.csd.channels
+        found = [held]
+        for unit in UNITS:
+            factors = self.scales.factors(held, unit, self.omega)
+            if unit != held and factors is not None and factors.size == count:
+                found.append(unit)
+        return tuple(unit for unit in dict.fromkeys((*UNITS, held)) if unit in found)
+
+    def choose_unit(self, unit: str | None) -> None:
+        """Show densities in another unit; None as they come."""
+        self.wanted = unit
+        self._y_range = None
+        if self.spectrum is not None:
+            self.set_spectrum(self.spectrum)
+
+    def set_omega(self, omega: float | None) -> None:
+        """Take the scale of quanta (rad/s); small changes from fit to fit are left out."""
+        if omega is None or (self.omega and abs(omega / self.omega - 1.0) < _STEADY):
+            return
+        self.omega = omega
+        if self.wanted == "quanta" and self.spectrum is not None:
+            self.set_spectrum(self.spectrum)
 
     def set_fit(self, snapshot: FitSnapshot | None) -> None:
         """Take a new fit; a failed one shows no curve."""
         if snapshot is None or snapshot.curve is None or snapshot.frequencies.size == 0:
             self._fit = None
             return
-        self._fit = _prepare(snapshot.frequencies, snapshot.curve)
+        matrix = snapshot.curve
+        if self.spectrum is not None and self.csd is not None:
+            held = self.spectrum.csd.unit
+            factors = self.scales.factors(held, self.csd.unit, self.omega)
+            if self.csd.unit != held and factors is not None:
+                used = factors[: matrix.shape[1]]
+                matrix = matrix * np.outer(used, used)
+        self._fit = _prepare(snapshot.frequencies, matrix)
 
     @property
     def has_fit(self) -> bool:
@@ -159,9 +207,9 @@ class SpectraModel:
     @property
     def unit(self) -> str:
         """Unit of the densities."""
-        if self.spectrum is None:
+        if self.csd is None:
             return "V²/Hz"
-        return _UNITS.get(self.spectrum.csd.unit, f"{self.spectrum.csd.unit}²/Hz")
+        return UNITS.get(self.csd.unit, f"{self.csd.unit}²/Hz")
 
     @property
     def nyquist(self) -> float:
@@ -199,11 +247,7 @@ class SpectraModel:
             return SpectraView()
         x = data.log_f
         autos = tuple(thin(x, y, low, high, pixels) for y in data.autos)
-        references = tuple(
-            tuple(thin(r.log_f, y, low, high, pixels) for y in r.log_s)
-            for r in self.references
-            if r.unit == self.unit
-        )
+        references = tuple(self._reference(r, low, high, pixels) for r in self.references)
         common = {"autos": autos, "references": references, "unit": self.unit}
         y_range = self._hold_range(autos)
         if data.modulus.size == 0:
@@ -217,6 +261,14 @@ class SpectraModel:
             y_range=y_range,
             **self._fit_view(low, high, pixels),  # type: ignore[arg-type]
         )
+
+    def _reference(self, stored: Reference, low: float, high: float, px: int) -> tuple[Curve, ...]:
+        """Curves of a reference; none where it cannot be shown in the unit of the others."""
+        csd = self.shown(stored.csd)
+        if self.csd is None or csd.unit != self.csd.unit:
+            return ()
+        data = _prepare(csd.frequencies, csd.matrix)
+        return tuple(thin(data.log_f, y, low, high, px) for y in data.autos)
 
     def _fit_view(self, low: float, high: float, pixels: int) -> dict[str, object]:
         """Curves of the fit, as keyword arguments of the view."""
@@ -273,55 +325,33 @@ class SpectraModel:
 
     def reading(self, frequency: float) -> CursorReading | None:
         """Values of the bin nearest to a frequency (Hz)."""
-        if self.spectrum is None:
-            return None
-        csd = self.spectrum.csd
-        index = int(np.argmin(np.abs(csd.frequencies - frequency)))
-        matrix = csd.matrix[index : index + 1]
-        autos = tuple(float(matrix[0, j, j].real) for j in range(csd.channels))
-        if csd.channels < 2:
-            return CursorReading(float(csd.frequencies[index]), autos, None, None)
-        _, coherence, phase = _coherence(matrix)
-        f = float(csd.frequencies[index])
-        return CursorReading(f, autos, float(coherence[0]), float(phase[0]))
+        return None if self.csd is None else reading_of(self.csd, frequency)
 
-    def read_out(self) -> list[str]:
-        """Text lines of the cursors: A, B, and their difference."""
-        lines: list[str] = []
-        found: list[CursorReading] = []
+    def read_out(self, result: FitResult | None = None) -> list[str]:
+        """Text lines of the cursors: A, B, their difference, and the integral between them.
+
+        ``result`` is the fit of these spectra, whose imprecision is taken off the integral.
+        """
+        found: list[tuple[str, CursorReading]] = []
         for name, frequency in zip("AB", self.cursors, strict=True):
             reading = None if frequency is None else self.reading(frequency)
-            if reading is None:
-                continue
-            found.append(reading)
-            lines.append(f"{name}  {self._describe(reading)}")
-        if len(found) == 2:
-            a, b = found
-            ratios = [
-                f"{10.0 * math.log10(q / p):+.1f} dB".replace("-", "−")
-                for p, q in zip(a.densities, b.densities, strict=True)
-                if p > 0.0 and q > 0.0
-            ]
-            distance = format_si(b.frequency - a.frequency, "Hz", 5)
-            lines.append(f"B − A  Δf {distance}   B/A {' · '.join(ratios)}")
+            if reading is not None:
+                found.append((name, reading))
+        lines = read_out(found)
+        if len(found) == 2 and self.csd is not None:
+            low, high = (reading.frequency for _, reading in found)
+            lines.append(band_text(band_integral(self.csd, low, high, result)))
         return lines
 
-    def _describe(self, reading: CursorReading) -> str:
-        parts = [format_si(reading.frequency, "Hz", 6)]
-        parts += [
-            f"S{i}{i} {value:.3g}".replace("-", "−")
-            for i, value in enumerate(reading.densities, start=1)
-        ]
-        if reading.coherence is not None and reading.phase is not None:
-            parts.append(f"coh {reading.coherence:.3f}")
-            parts.append(f"phase {reading.phase:+.2f} rad".replace("-", "−"))
-        return "   ".join(parts)
+    def peaks(self, low: float, high: float) -> list[Peak]:
+        """Lines in a range of log10 f, the highest first."""
+        return [] if self.csd is None else peaks_of(self.csd, 10.0**low, 10.0**high)
 
     def pick_peak(self, frequency: float, width: float) -> float | None:
         """Frequency of the highest bin within ± width (both Hz) of a click; moves cursor A."""
         if self.spectrum is None:
             return None
-        csd = self.spectrum.csd
+        csd = self.csd if self.csd is not None else self.spectrum.csd
         near = np.flatnonzero(np.abs(csd.frequencies - frequency) <= max(width, csd.bin_width))
         near = near[csd.frequencies[near] > 0.0]
         if near.size == 0:
@@ -350,9 +380,18 @@ class SpectraModel:
         if self._data is None or self.spectrum is None:
             return None
         number = 1 + max((int(r.name[1:]) for r in self.references), default=0)
-        reference = Reference(f"R{number}", self._data.log_f, self._data.autos, self.unit)
+        reference = Reference(f"R{number}", self.spectrum.csd)
         self.references = [*self.references, reference][-MAX_REFERENCES:]
         return reference
+
+    def exclude_between(self) -> tuple[float, float] | None:
+        """Leave what lies between the cursors out of fits; None without two cursors."""
+        a, b = self.cursors
+        if a is None or b is None or a == b:
+            return None
+        found = (min(a, b), max(a, b))
+        self.exclude = [*self.exclude, found]
+        return found
 
     def clear_references(self) -> None:
         """Drop all references."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .fit import Age
 
 if TYPE_CHECKING:
-    from ...acquisition.snapshots import Basis, FitSnapshot
+    from ...acquisition.snapshots import Basis, FitSnapshot, SessionStatus
 
 __all__ = ["FitStanding", "Standing", "standing_of"]
 
@@ -76,13 +76,17 @@ class FitStanding:
         """Whether the numbers are of what is measured now."""
         return self.now in (Standing.FRESH, Standing.STALE)
 
-    def update(self, snapshot: FitSnapshot | None, basis: Basis, now: float) -> None:
-        """Take the newest fit at a monotonic time (s)."""
-        late = self._age.text(None if snapshot is None else snapshot.sequence, now)
+    def update(self, snapshot: FitSnapshot | None, status: SessionStatus, now: float) -> None:
+        """Take the newest fit at a monotonic time (s); that of a record does not age."""
+        basis, recorded = status.basis, status.mode == "RECORD"
+        late = (
+            "" if recorded else self._age.text(None if snapshot is None else snapshot.sequence, now)
+        )
         self.now = standing_of(snapshot, basis, bool(late))
         self.text = _WORDS.get(self.now, "")
         if self.now is Standing.STALE:
             self.text = late
         elif self.now is Standing.PENDING and snapshot is not None:
-            changed = "light" if snapshot.basis.light != basis.light else "settings of the fit"
+            of = "stretch" if recorded else "light"
+            changed = of if snapshot.basis.light != basis.light else "settings of the fit"
             self.text = f"the {changed} changed: waiting for a new fit; values are of before"

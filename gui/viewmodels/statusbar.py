@@ -45,6 +45,8 @@ def status_cells(status: SessionStatus) -> StatusCells:
         "SIM": "samples come from the simulated laboratory",
         "REPLAY": "samples come from a recording",
     }
+    if status.mode == "RECORD":
+        return _of_record(status)
     mode = Cell(status.mode, status.mode.lower(), tips[status.mode])
     if not _has_source(status):
         text = "OFFLINE" if status.mode == "LIVE" else status.mode
@@ -77,6 +79,21 @@ def status_cells(status: SessionStatus) -> StatusCells:
     )
 
 
+def _of_record(status: SessionStatus) -> StatusCells:
+    """Cells of a file that is looked at: nothing is measured, nothing can be set."""
+    none = Cell("")
+    return StatusCells(
+        Cell("OFFLINE · RECORD", "replay", "a recorded file: nothing on screen is of now"),
+        Cell(status.message or "ready", "", "what is computed of the stretch that is chosen"),
+        none,
+        none,
+        none,
+        _gaps(status, of_record=True),
+        Cell("read only", "", "no device is connected: knobs show what was recorded"),
+        none,
+    )
+
+
 def _has_source(status: SessionStatus) -> bool:
     """Whether a digitizer can deliver samples."""
     return any(
@@ -96,9 +113,9 @@ def _stream(status: SessionStatus) -> Cell:
     )
 
 
-def _gaps(status: SessionStatus) -> Cell:
+def _gaps(status: SessionStatus, *, of_record: bool = False) -> Cell:
     """Gaps in the run file, and what they leave of the releases."""
-    if status.recording is None and status.gaps == 0:
+    if status.recording is None and status.gaps == 0 and not of_record:
         return Cell("")
     count = status.releases
     usable = "" if count is None or not count.left_out else count.words(so_far=True)

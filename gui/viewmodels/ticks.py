@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from ...models.prefixes import prefix_for
 
-__all__ = ["decade_label", "decade_ticks"]
+__all__ = ["SUPERSCRIPT", "decade_label", "decade_ticks"]
 
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def decade_ticks(low: float, high: float, room: int) -> list[tuple[float, list[float]]]:
@@ -76,7 +76,7 @@ def decade_label(position: float, *, engineering: bool = False, digits: int = 6)
         return f"{value / 10.0**exponent:.{digits}g} {prefix}".strip()
     nearest = round(position)
     if abs(position - nearest) < 1e-6:
-        return f"10{str(nearest).translate(_SUPERSCRIPT)}"
+        return f"10{str(nearest).translate(SUPERSCRIPT)}"
     exponent = math.floor(position)
     mantissa = f"{10.0 ** (position - exponent):.3g}"
-    return f"{mantissa}·10{str(exponent).translate(_SUPERSCRIPT)}"
+    return f"{mantissa}·10{str(exponent).translate(SUPERSCRIPT)}"

@@ -96,6 +96,7 @@ class FakeSession:
             mode="SIM",
             light=FakeLightControl(),
             gate=object(),
+            trap=None,
             detectors=(
                 DetectorChannel(0, "z1 out", 0),
                 DetectorChannel(1, "z2 out", 1),
@@ -170,7 +171,8 @@ class FakeSession:
     def resume(self):
         self.calls.append(("resume",))
 
-    def set_fit(self, *, model, band, channels, vary):
+    def set_fit(self, *, model, band, channels, vary, exclude=()):
+        self.excluded = exclude
         self.calls.append(("set_fit", model, band, channels, dict(vary)))
 
     def exclude_repetition(self, number, reason):

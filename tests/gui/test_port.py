@@ -9,6 +9,7 @@ import pytest
 from fake_session import FakeSession
 
 from optobind.acquisition.session import Session
+from optobind.analysis.recorded.session import RecordedSession
 from optobind.gui.viewmodels.port import SessionPort
 from optobind.instruments.rig import Rig
 from optobind.instruments.simulated.world import SimulatedWorld
@@ -57,7 +58,7 @@ def test_the_port_is_more_than_a_few_calls() -> None:
     assert len(CALLS) > 20
 
 
-@pytest.mark.parametrize("session", [Session, FakeSession])
+@pytest.mark.parametrize("session", [Session, FakeSession, RecordedSession])
 def test_a_session_takes_every_call_of_the_port(session: type) -> None:
     assert misfits(session) == []
 

@@ -88,12 +88,13 @@ def test_a_click_next_to_a_line_picks_it_and_f_gets_a_band_around_it(spectra):
 
 def test_cursors_read_frequency_difference_ratio_coherence_and_phase(spectra):
     spectra.cursors = [70e3, 80e3]
-    a, b, both = spectra.read_out()
+    a, b, both, band = spectra.read_out()
     assert a.startswith("A  69.9463 kHz   S11 ")
     assert "coh " in b
     assert "phase " in b
     assert "Δf 10.01 kHz" in both
     assert "dB" in both
+    assert band.startswith("∫ A … B: ⟨z1²⟩")
 
 
 def test_four_references_are_kept_and_the_oldest_goes(spectra):

@@ -1,0 +1,108 @@
+"""What is computed of stretches, one thing after the other, in a process of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Literal
+
+from ...acquisition.live_fit import FitProcess
+from ...acquisition.snapshots import Basis
+from .tasks import StretchTask, average_stretch, fit_releases, fit_stretch
+
+__all__ = ["Kind", "StretchWork"]
+
+Kind = Literal["average", "spectrum", "releases"]
+_WORK: dict[Kind, tuple[str, Callable[[StretchTask], Any]]] = {
+    "average": ("averaging the spectra", average_stretch),
+    "spectrum": ("fitting the spectra", fit_stretch),
+    "releases": ("fitting the releases", fit_releases),
+}
+
+
+class StretchWork:
+    """Of several tasks of one kind that wait, the newest is done.
+
+    Parameters
+    ----------
+    take : callable
+        Called with kind, result and basis of each task that is done, in a thread of the pool.
+    say : callable
+        Called with a level and a line for the log.
+    """
+
+    def __init__(
+        self,
+        take: Callable[[Kind, Any, Basis], object],
+        say: Callable[[Literal["info", "error"], str], object],
+    ) -> None:
+        self._take, self._say = take, say
+        self._lock = threading.RLock()
+        self._closed = False
+        self._working: tuple[str, float] | None = None
+        self._waiting: dict[Kind, tuple[StretchTask, Basis]] = {}
+        self._fits = FitProcess(self._on_lost)
+
+    @property
+    def now(self) -> tuple[str, float] | None:
+        """What is being computed, and for how long, s; None for nothing."""
+        working = self._working
+        return None if working is None else (working[0], time.monotonic() - working[1])
+
+    def ask(self, task: StretchTask, basis: Basis, *kinds: Kind) -> None:
+        """Have a stretch computed, now or once what is under way is done."""
+        with self._lock:
+            if self._closed:
+                return
+            for kind in kinds:
+                self._waiting[kind] = task, basis
+            if self._working is None:
+                self._begin()
+
+    def give_up(self) -> None:
+        """End what is being computed; the next task starts a process of its own."""
+        with self._lock:
+            self._waiting.clear()
+            if self._working is None:
+                return
+            old, self._fits = self._fits, FitProcess(self._on_lost)
+            words, self._working = self._working[0], None
+        old.close()
+        self._say("info", f"{words} was given up")
+
+    def close(self) -> None:
+        """End at once."""
+        with self._lock:
+            self._closed = True
+            self._waiting.clear()
+        self._fits.close()
+
+    def _begin(self) -> None:
+        """Begin the oldest thing that waits."""
+        if not self._waiting or self._closed:
+            self._working = None
+            return
+        kind = next(iter(self._waiting))
+        task, basis = self._waiting.pop(kind)
+        words, function = _WORK[kind]
+        self._working = words, time.monotonic()
+        fits = self._fits
+        future: Future[Any] = fits.task(function, task)
+        future.add_done_callback(lambda done: self._done(fits, kind, basis, done))
+
+    def _done(self, fits: FitProcess, kind: Kind, basis: Basis, future: Future[Any]) -> None:
+        """Hand a result over; one of a process that was given up is none."""
+        with self._lock:
+            if fits is not self._fits or self._closed:
+                return
+            error = None if future.cancelled() else future.exception()
+            if error is not None:
+                self._say("error", f"{_WORK[kind][0]} failed: {error}")
+            elif not future.cancelled():
+                self._take(kind, future.result(), basis)
+            self._begin()
+
+    def _on_lost(self) -> None:
+        self._say("error", "the process of the fits ended; a new one is starting")
