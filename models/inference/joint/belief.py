@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -205,12 +206,17 @@ class Belief(Generic[S]):
         lacking = self._correlated(settings, settings)
         if self.near is None or not self.records:
             return mean, slopes, lacking
-        data, (means, known) = self._data(), self._at_records(self.values)
+        data, means, known = self._learnt
         cross = self._correlated(settings, data.settings)[:, self._places(data)]
         gain = cross @ data.weight
         mean = mean + (gain @ (data.measured - means)).reshape(mean.shape)
         slopes = slopes - (gain @ known).reshape(slopes.shape)
         return mean, slopes, lacking - gain @ cross.T
+
+    @cached_property
+    def _learnt(self) -> tuple[_Data, _Array, _Array]:
+        """All records, and what the law has for them at the values."""
+        return self._data(), *self._at_records(self.values)
 
     @staticmethod
     def _places(data: _Data) -> NDArray[np.intp]:

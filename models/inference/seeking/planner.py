@@ -103,9 +103,10 @@ class Decision:
 
     Attributes
     ----------
-    kind : {"measure", "reached", "limited", "impossible"}
+    kind : {"measure", "reached", "limited", "impossible", "blocked"}
         Measure a setting; or end: at the point as well known as wanted, at the point but less well
-        known since nothing would tell more, or because there is no such point within the limits.
+        known since nothing would tell more, because there is no such point within the limits, or
+        no setting that may be gone to.
     setting : Knobs or None
         To be measured.
     why : str
@@ -116,7 +117,7 @@ class Decision:
         What the findings say.
     """
 
-    kind: Literal["measure", "reached", "limited", "impossible"]
+    kind: Literal["measure", "reached", "limited", "impossible", "blocked"]
     setting: Knobs | None
     why: str
     standing: Standing | None
@@ -202,8 +203,10 @@ class _Planner:
     @cached_property
     def side(self) -> int:
         """Sign of ω̃_2 − ω̃_1, which is never changed: between the two lies the broken zone."""
-        mean, _, _ = self.best.predict(self.origin)
+        mean, _, _ = self.best.predict(self.last)
         apart = float(mean[4] - mean[3])
+        if self.findings:
+            return 1 if apart > 0.0 else -1
         low, high = self.aim.limits.get("balance", (-math.inf, math.inf))
         sign = 1 if apart > 0.0 else -1
         return sign if (high if sign > 0 else -low) > 0.0 else -sign
@@ -318,8 +321,11 @@ class _Planner:
                     return self.measure(settings[i], "what it tells of the point", here)
         return self.measure(self.approach(at_point), "the point", here)
 
-    def measure(self, setting: Knobs, why: str, here: Standing | None) -> Decision:
-        """Go on."""
+    def measure(self, setting: Knobs | None, why: str, here: Standing | None) -> Decision:
+        """Go on, or say that there is no way."""
+        if setting is None:
+            why = "no further setting is outside the broken zone for certain and can be set"
+            return Decision("blocked", None, why, here, self.readings)
         return Decision("measure", replace(setting, seen=True), why, here, self.readings)
 
     def ended(
@@ -332,22 +338,22 @@ class _Planner:
         """Whether a setting is allowed and can be gone to straight."""
         return not self.was_refused(setting) and self.way_is_stable(setting)
 
-    def approach(self, goal: Knobs) -> Knobs:
-        """The goal, or the next stop on a way to it that is stable."""
-        if self.reachable(goal):
-            return goal
-        above = replace(goal, balance=self.ramp)
-        if self.reachable(above) and _apart(above, self.last):
-            return above
-        back = replace(self.last, balance=self.ramp)
-        if not self.was_refused(back) and _apart(back, self.last):
-            return back
-        # At the ramp above the goal: as far down as is certain.
-        for share in (0.75, 0.5, 0.25):
-            down = replace(goal, balance=self.last.balance + share * (goal.balance - self.last.balance))
-            if self.reachable(down):
-                return down
-        return above
+    def approach(self, goal: Knobs) -> Knobs | None:
+        """The goal, or the next stop on a way to it that is stable; None where there is none."""
+        last, above = self.last, replace(goal, balance=self.ramp)
+        # Above the goal: as far down as is certain.
+        down = [
+            replace(goal, balance=last.balance + share * (goal.balance - last.balance))
+            for share in (0.75, 0.5, 0.25)
+        ]
+        stops = [goal, *([above] if _apart(above, last) else down)]
+        for stop in stops:
+            if self.reachable(stop):
+                return stop
+        back = replace(last, balance=self.ramp)
+        if _apart(back, last) and not self.was_refused(back):
+            return back  # away from the zone, φ and d as they are
+        return None
 
     def place(self, belief: Belief[Knobs]) -> Place:
         """Where the point is by a reading."""
@@ -407,21 +413,20 @@ class _Planner:
             found.append(0.5 * (before - float(np.linalg.slogdet(np.eye(len(own)) + left)[1])))
         return np.array(found)
 
-    def telling_apart(self) -> Knobs:
+    def telling_apart(self) -> Knobs | None:
         """The setting at which the two likeliest readings differ most."""
         one, two = (r.belief for r in self.readings[:2])
-        best, most = self.candidates[0], -1.0
-        order = []
-        for setting in self.candidates:
-            a, _, error_a = one.predict(setting)
-            b, _, error_b = two.predict(setting)
-            noise = self.expected + 0.5 * (error_a + error_b)
-            order.append((float((a - b) @ np.linalg.solve(noise, a - b)), setting))
+        settings, order = self.candidates, list[tuple[float, Knobs]]()
+        (a, error_a), (b, error_b) = one.together(settings), two.together(settings)
+        for i, setting in enumerate(settings):
+            rows = slice(5 * i, 5 * i + 5)
+            noise = self.expected + 0.5 * (error_a + error_b)[rows, rows]
+            order.append((float((a - b)[i] @ np.linalg.solve(noise, (a - b)[i])), setting))
         order.sort(key=lambda pair: -pair[0])
-        for value, setting in order[:12]:
-            if value > most and self.reachable(setting):
+        for _, setting in order[:12]:
+            if self.reachable(setting):
                 return setting
-        return self.approach(order[0][1]) if order else best
+        return self.approach(order[0][1]) if order else None
 
     def absent(self, place: Place) -> bool:
         """Whether there is certainly no such point within the limits."""
