@@ -34,6 +34,7 @@ _SURE = 3.0  # standard errors
 _AMBIGUOUS = 0.01  # weight of another reading that has to be ruled out
 _NO_GAIN = 0.05  # nats
 _SAME = 0.3  # G/kd: what vanishes at settings that count as one place
+_LEAST_ERROR = 0.25  # of what is wanted
 _ALONG = 9  # settings that are looked at along a way
 _PHASES, _DISTANCES = 10, 5  # of the candidates
 
@@ -95,6 +96,10 @@ class Standing:
     def met(self) -> bool:
         """Whether what should vanish does, within its errors."""
         return all(abs(v) <= 1.2 * e for v, e in zip(self.vanishing, self.errors, strict=True))
+
+    def near(self, accuracy: float) -> bool:
+        """Whether what should vanish is less than twice the wanted error."""
+        return max(abs(v) for v in self.vanishing) <= 2.0 * accuracy * self.rate
 
 
 @dataclass(frozen=True)
@@ -319,7 +324,10 @@ class _Planner:
                     break
                 if self.reachable(settings[i]):
                     return self.measure(settings[i], "what it tells of the point", here)
-        return self.measure(self.approach(at_point), "the point", here)
+        stop = self.approach(at_point)
+        if repeated and here.near(self.aim.accuracy) and not (stop and _over(stop, self.last)):
+            return self.ended("limited", "feedback is not known to hold it any nearer", here)
+        return self.measure(stop, "the point", here)
 
     def measure(self, setting: Knobs | None, why: str, here: Standing | None) -> Decision:
         """Go on, or say that there is no way."""
@@ -344,9 +352,9 @@ class _Planner:
         # Above the goal: as far down as is certain.
         down = [
             replace(goal, balance=last.balance + share * (goal.balance - last.balance))
-            for share in (0.75, 0.5, 0.25)
+            for share in (0.85, 0.7, 0.5, 0.3)
         ]
-        stops = [goal, *([above] if _apart(above, last) else down)]
+        stops = [goal, *(down if _over(above, last) else [above])]
         for stop in stops:
             if self.reachable(stop):
                 return stop
@@ -371,13 +379,16 @@ class _Planner:
         mean, _, covariance = self.best.predict(bare)
         values, slopes = self.aim.target.linear(mean, variant)
         errors = np.sqrt(np.maximum(np.diag(slopes @ covariance @ slopes.T), 0.0))
+        rate = self.rate(self.best, setting.distance)
+        # φ walks on and set-points come back with a tolerance: no error is quoted below that.
+        errors[:-1] = np.maximum(errors[:-1], _LEAST_ERROR * self.aim.accuracy * rate)
         return Standing(
             setting,
             tuple(values[:-1].tolist()),
             tuple(errors[:-1].tolist()),
             float(values[-1]),
             float(errors[-1]),
-            self.rate(self.best, setting.distance),
+            rate,
         )
 
     def repeats(self, place: Place) -> int:
@@ -454,6 +465,12 @@ def _apart(one: Knobs, other: Knobs) -> bool:
         or abs(one.distance - other.distance) > 1e-9
         or abs(one.balance - other.balance) > 1e-3
     )
+
+
+def _over(one: Knobs, other: Knobs) -> bool:
+    """Whether two settings have nearly the same φ and d, whatever their balance."""
+    turned = abs(math.remainder(one.phi - other.phi, math.tau))
+    return turned < 0.15 and abs(one.distance - other.distance) < 2e-8
 
 
 def _far(one: Knobs, other: Knobs) -> bool:
