@@ -42,7 +42,7 @@ class Lit(Protocol):
 
     @property
     def distance(self) -> float:
-        """m."""
+        """M."""
         ...
 
     @property
@@ -284,9 +284,7 @@ class Belief(Generic[S]):
         rows = tuple(FORESEEN.index(n) for n in names)
         known = np.asarray(measured, np.float64), np.asarray(covariance, np.float64)
         first = self.first if self.first is not None else self
-        return replace(
-            self, records=(*self.records, _Record(setting, *known, rows)), first=first
-        )
+        return replace(self, records=(*self.records, _Record(setting, *known, rows)), first=first)
 
     def settled(self, start: NDArray[np.float64] | None = None) -> Belief[S]:
         """Learn from all records, beginning at other values where some are given."""

@@ -20,7 +20,15 @@ from .fits import JointFit
 from .law import PairSetting
 from .likelihood import SHARED
 
-__all__ = ["FORESEEN", "Estimated", "Forecast", "LightPoint", "foreseen_table", "light_points", "predicted"]
+__all__ = [
+    "FORESEEN",
+    "Estimated",
+    "Forecast",
+    "LightPoint",
+    "foreseen_table",
+    "light_points",
+    "predicted",
+]
 
 _Array = NDArray[np.float64]
 

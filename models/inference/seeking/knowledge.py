@@ -20,8 +20,9 @@ from ..joint.frame import Tolerances
 from ..joint.law import LAW, PairLaw, PairSetting
 from ..joint.points import FORESEEN
 from .steered import CROSS, MIXING, Knobs, SteeredLaw
+from .targets import Doubts
 
-__all__ = ["Doubts", "Finding", "Reading", "prior_of", "readings"]
+__all__ = ["Finding", "Reading", "prior_of", "readings"]
 
 _Array = NDArray[np.float64]
 
@@ -30,38 +31,6 @@ _KEPT = 6
 _APART = 0.5  # rad: nearer starts are one
 _NEGLIGIBLE = 1e-4  # weight
 _SAMPLED = 12  # settings at which the law is fitted to first principles, in φ and in d
-
-
-@dataclass(frozen=True)
-class Doubts:
-    """Standard errors of what a rig file says.
-
-    Attributes
-    ----------
-    phase : float
-        Offset of φ, rad; larger than a turn: not known.
-    distance : float
-        m.
-    balance : float
-        Of (P_2 − P_1)/(P_1 + P_2).
-    coupling, line : float
-        Relative, of G and of the traps' frequency: radius, waists and powers.
-    knobs : float
-        Cross-talk of the knobs.
-    detectors : float
-        Mixing of the detectors; the ratio of their gains is as uncertain.
-    drift : float
-        By how much φ walks from record to record, rad.
-    """
-
-    phase: float = 10.0
-    distance: float = 1.5e-7
-    balance: float = 0.04
-    coupling: float = 0.15
-    line: float = 0.08
-    knobs: float = 0.05
-    detectors: float = 0.02
-    drift: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -177,7 +146,9 @@ def fitted_columns(held: object) -> tuple[_Array, _Array]:
     q = omega / lines.mean(axis=-1)
     plus, minus = c.couplings[..., 0, 1], c.couplings[..., 1, 0]  # type: ignore[attr-defined]
     cross = c.rates[..., 0, 1].real  # type: ignore[attr-defined]
-    couplings = q[..., None] * np.stack([0.5 * (plus + minus), 0.5 * (plus - minus), cross], axis=-1)
+    couplings = q[..., None] * np.stack(
+        [0.5 * (plus + minus), 0.5 * (plus - minus), cross], axis=-1
+    )
     return np.concatenate([couplings, lines], axis=-1), omegas
 
 

@@ -3,8 +3,8 @@
 While the point is not known well enough, the setting is measured that is expected to say most about
 what should vanish and what is large there; then the point itself, twice at least. No setting is
 proposed, and no straight way to it, where the pair might grow: |δω| is kept above 4G/kd, which is
-outside the broken zone δω ∈ 2g_a ± 2√(g_a² − g_r²) for every φ and kd, until the couplings are known
-well enough to say where the zone ends.
+outside the broken zone δω ∈ 2g_a ± 2√(g_a² − g_r²) for every φ and kd, until the couplings are
+known well enough to say where the zone ends.
 """
 
 from __future__ import annotations
@@ -396,7 +396,9 @@ class _Planner:
         count = 0
         for f in reversed(self.findings):
             here = self.standing(f.setting, place.variant)
-            if max(abs(v) for v in here.vanishing) > _SAME * here.rate or _far(f.setting, self.last):
+            if max(abs(v) for v in here.vanishing) > _SAME * here.rate or _far(
+                f.setting, self.last
+            ):
                 break
             count += 1
         return count
@@ -453,8 +455,9 @@ class _Planner:
         """Why there is no such point."""
         s = place.setting
         return (
-            f"within the limits, nearest at phi {s.phi:.3f} rad, distance {1e6 * s.distance:.3f} um, "
-            f"balance {s.balance:.3f}, where {place.missing:.2g} G/kd are missing"
+            f"within the limits, nearest at phi {s.phi:.3f} rad, distance "
+            f"{1e6 * s.distance:.3f} um, balance {s.balance:.3f}, where {place.missing:.2g} G/kd "
+            "are missing"
         )
 
 

@@ -103,9 +103,7 @@ class SteeredLaw:
         if not seen.any():
             return bare
         d11, d22 = (np.broadcast_to(d, found.g_r.shape) for d in self.heating)
-        motion = Motion(
-            found.omega_1, found.omega_2, found.g_r, found.g_a, d11, d22, found.re_D12
-        )
+        motion = Motion(found.omega_1, found.omega_2, found.g_r, found.g_a, d11, d22, found.re_D12)
         through = mixed(motion, (at["mix_12"], at["mix_21"], 1.0, at["gain_2"]))
         through = through[..., [2, 3, 6, 0, 1]]
         return np.asarray(np.where(seen[:, None], through, bare))

@@ -1,4 +1,4 @@
-"""Working points of a pair by name: what vanishes there, and what is as large as it can be.
+"""What a seek is given: a working point by name, and how well the rig is known beforehand.
 
 The phases of Fig. 3 (a) are named after the force between the particles; each has one component of
 Eqs. (6) and (8) that vanishes in its middle. At an exceptional point the lines of a fit are
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 
-__all__ = ["POINTS", "Target"]
+__all__ = ["POINTS", "Doubts", "Target"]
 
 _Array = NDArray[np.float64]
 
@@ -29,6 +29,38 @@ POINTS: Mapping[str, str] = {
     "given": "wanted g_r and g_a, and δω where it is given",
 }
 """Names of the points, and what they are."""
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """Standard errors of what a rig file says.
+
+    Attributes
+    ----------
+    phase : float
+        Offset of φ, rad; larger than a turn: not known.
+    distance : float
+        m.
+    balance : float
+        Of (P_2 − P_1)/(P_1 + P_2).
+    coupling, line : float
+        Relative, of G and of the traps' frequency: radius, waists and powers.
+    knobs : float
+        Cross-talk of the knobs.
+    detectors : float
+        Mixing of the detectors; the ratio of their gains is as uncertain.
+    drift : float
+        By how much φ walks from record to record, rad.
+    """
+
+    phase: float = 10.0
+    distance: float = 1.5e-7
+    balance: float = 0.04
+    coupling: float = 0.15
+    line: float = 0.08
+    knobs: float = 0.05
+    detectors: float = 0.02
+    drift: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -133,4 +165,3 @@ class Target:
         steps = np.array([1.0, 1.0, 1.0, 1.0, 1.0])  # rad/s, small against any rate here
         up, down = (all_of(columns + sign * np.diag(steps)) for sign in (1.0, -1.0))
         return all_of(columns), np.asarray((up - down).T / (2.0 * steps))
-

@@ -42,14 +42,14 @@ class HiddenRig:
     rng: np.random.Generator
 
     @classmethod
-    def drawn(cls, nominal: TrapArray, seed: int, seconds: float = 1.0, **known: float) -> HiddenRig:
+    def drawn(
+        cls, nominal: TrapArray, seed: int, seconds: float = 1.0, **known: float
+    ) -> HiddenRig:
         rng = np.random.default_rng(seed)
         radius, waist, power = 1.0 + np.array([0.03, 0.02, 0.03]) * rng.standard_normal(3)
         spheres = tuple(replace(s, radius=s.radius * radius) for s in nominal.spheres)
         tweezers = tuple(
-            replace(
-                t, power=t.power * power, waist_x=t.waist_x * waist, waist_y=t.waist_y * waist
-            )
+            replace(t, power=t.power * power, waist_x=t.waist_x * waist, waist_y=t.waist_y * waist)
             for t in nominal.tweezers
         )
         knobs = 0.05 * rng.uniform(-1.0, 1.0, (3, 3))
