@@ -17,8 +17,8 @@ from .plan import Axis, SweepPlan
 __all__ = ["SeekPlan"]
 
 _COUPLING = Quantity("Hz", -1e7, 1e7, "1.5 kHz", ("Hz", "kHz"))
-_SHARE = Quantity("", 1e-3, 0.5, "3 %", ("%",))
-_DOUBT = Quantity("", 0.0, 0.5, "5 %", ("%",))
+_SHARE = Quantity("", 1e-3, 0.5, "3 %", ("%",), "value")
+_DOUBT = Quantity("", 0.0, 0.5, "5 %", ("%",), "value")
 _AXES = (
     Axis("phi", start=-math.pi, stop=math.pi, points=2),
     Axis("distance", values=(1e-6,)),
@@ -98,7 +98,7 @@ class SeekPlan(SweepPlan):
         0.25,
         "balance ±",
         "Largest |(P_2 − P_1)/(P_1 + P_2)|; 0 keeps that of the beginning.",
-        Quantity("", 0.0, 0.9, "0.25", ("%",)),
+        Quantity("", 0.0, 0.9, "0.25", ("%",), "value"),
     )
     held_growth: float | None = key(
         None,
