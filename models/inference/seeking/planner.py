@@ -258,7 +258,7 @@ class _Planner:
             return True
         last = self.last
         shares = np.linspace(0.0, 1.0, _ALONG)[1:]
-        turn = goal.phi - last.phi
+        turn = math.remainder(goal.phi - last.phi, math.tau)
         along = [
             replace(
                 last,

@@ -157,6 +157,10 @@ def _refined(
         return np.append(rest, 1.2 - float(target.amplitude(columns, variant)) / rate)
 
     low, high = (np.array([limits[k][e] / scale[k] for k in free]) for e in (0, 1))
+    whole = "phi" in free and limits["phi"][1] - limits["phi"][0] >= math.tau - 1e-9
+    if whole:  # a turn has no ends
+        low[free.index("phi")] -= math.pi
+        high[free.index("phi")] += math.pi
     for _ in range(_CORRECTIONS):
         if free:
             x = np.array([getattr(setting, k) / scale[k] for k in free])
@@ -165,5 +169,7 @@ def _refined(
         mean, _, _ = belief.predict(setting)
         lacking = mean - belief.law.columns(belief.values[None], [setting])[0, 0]
     columns = belief.law.columns(belief.values[None], [setting])[0, 0] + lacking
+    if whole:
+        setting = replace(setting, phi=math.remainder(setting.phi, math.tau))
     missing = float(np.linalg.norm(target.vanishing(columns, variant))) / rate
     return Place(setting, variant, missing, float(target.amplitude(columns, variant)) / rate)

@@ -141,3 +141,10 @@ class HiddenRig:
             "g_r": 0.5 * (plus + minus), "g_a": 0.5 * (plus - minus),
             "D11": heat[0, 0], "D22": heat[1, 1], "re_D12": heat[0, 1],
         }  # fmt: skip
+
+    def growth(self, set_to: Knobs, origin: Knobs) -> float:
+        """Growth rate of the undamped pair, rad/s."""
+        t = self.truth(set_to, origin)
+        apart = t["omega_2"] - t["omega_1"]
+        square = 4.0 * (t["g_a"] ** 2 - t["g_r"] ** 2) - apart**2
+        return 0.5 * math.sqrt(max(square, 0.0))
