@@ -13,15 +13,16 @@ from ...instruments.rig import Rig
 from ...models.errors import InputError
 from ...models.inference.joint.points import FORESEEN
 from ...models.inference.seeking.knowledge import Finding, prior_of
-from ...models.inference.seeking.planner import Aim, Decision, decide
+from ...models.inference.seeking.planner import Decision, decide
 from ...models.inference.seeking.steered import KNOBS, Knobs
+from ...models.inference.seeking.targets import Aim
 from ...models.json_values import json_values
 from .folder import SweepHeader
 from .points import Point
 from .rows import Row
 from .seek_plan import SeekPlan
 
-__all__ = ["Seeker", "Verdict"]
+__all__ = ["Seeker", "Verdict", "require_steerable"]
 
 _HELD = 0.4  # of Γ: feedback holds growth below Γ/2
 
@@ -70,13 +71,8 @@ class Seeker:
     def __init__(self, header: SweepHeader, rig: Rig) -> None:
         plan = header.plan
         assert isinstance(plan, SeekPlan)
-        if rig.light is None:
-            raise InputError(
-                f"rig {rig.name} has no light control: a seek turns φ, distance and balance, its "
-                "beams are fixed"
-            )
-        if rig.trap is None or len(rig.trap.spheres) != 2 or len(header.light.sites) != 2:
-            raise InputError(f"rig {rig.name} holds no pair: a seek needs two particles")
+        require_steerable(rig)
+        assert rig.trap is not None
         self._plan, light = plan, header.light
         total = light.sites[0].power + light.sites[1].power
         self._total = total
@@ -173,6 +169,23 @@ class Seeker:
         }
         values["readings"] = [r.weight for r in decision.readings]
         return values
+
+
+def require_steerable(rig: Rig) -> None:
+    """Refuse a rig that no seek can steer.
+
+    Raises
+    ------
+    InputError
+        For fixed beams, or anything but two particles in two tweezers.
+    """
+    if rig.light is None:
+        raise InputError(
+            f"rig {rig.name} has no light control, its beams are fixed: a seek turns φ, distance "
+            "and balance"
+        )
+    if rig.trap is None or len(rig.trap.spheres) != 2 or len(rig.trap.tweezers) != 2:
+        raise InputError(f"rig {rig.name} holds no pair: a seek needs two particles")
 
 
 def _turned(name: str, value: float) -> float:

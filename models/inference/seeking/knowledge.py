@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...array import TrapArray
+from ...coefficients import ArrayCoefficients
 from ...families import pair_family
 from ..joint.belief import Belief, Nearness
 from ..joint.frame import Tolerances
@@ -135,17 +136,16 @@ def _nominal(trap: TrapArray, law: PairLaw, origin: Knobs) -> dict[str, float]:
     return dict(zip(LAW, values.tolist(), strict=True))
 
 
-def fitted_columns(held: object) -> tuple[_Array, _Array]:
+def fitted_columns(held: ArrayCoefficients) -> tuple[_Array, _Array]:
     """What fits find of arrays: ``FORESEEN`` (n, 5) in their convention, and bare ω_j (n, 2).
 
     With ω̃_j² = ω_j² + 2ωs_j and q = ω/[(ω̃_1 + ω̃_2)/2]: g → qg, D → qD (physics.md §2).
     """
-    c: object = held
-    omegas, omega, shifts = c.omegas, c.omega, c.shifts  # type: ignore[attr-defined]
+    omegas, omega, shifts = held.omegas, held.omega, held.shifts
     lines = np.sqrt(omegas**2 + 2.0 * omega[..., None] * shifts)
     q = omega / lines.mean(axis=-1)
-    plus, minus = c.couplings[..., 0, 1], c.couplings[..., 1, 0]  # type: ignore[attr-defined]
-    cross = c.rates[..., 0, 1].real  # type: ignore[attr-defined]
+    plus, minus = held.couplings[..., 0, 1], held.couplings[..., 1, 0]
+    cross = held.rates[..., 0, 1].real
     couplings = q[..., None] * np.stack(
         [0.5 * (plus + minus), 0.5 * (plus - minus), cross], axis=-1
     )

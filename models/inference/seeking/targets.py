@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 
-__all__ = ["POINTS", "Doubts", "Target"]
+__all__ = ["POINTS", "Aim", "Doubts", "Target"]
 
 _Array = NDArray[np.float64]
 
@@ -165,3 +165,28 @@ class Target:
         steps = np.array([1.0, 1.0, 1.0, 1.0, 1.0])  # rad/s, small against any rate here
         up, down = (all_of(columns + sign * np.diag(steps)) for sign in (1.0, -1.0))
         return all_of(columns), np.asarray((up - down).T / (2.0 * steps))
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is wanted, and what may be done for it.
+
+    Attributes
+    ----------
+    target : Target
+        The point.
+    limits : mapping of str to (float, float)
+        Least and largest value of each knob that may be turned.
+    accuracy : float
+        Wanted standard error of what vanishes over G/kd; half of it of the amplitude.
+    allow_unstable : bool
+        Whether settings are allowed at which the pair might grow faster.
+    held : float
+        Growth rate that feedback holds for certain, rad/s.
+    """
+
+    target: Target
+    limits: Mapping[str, tuple[float, float]]
+    accuracy: float = 0.03
+    allow_unstable: bool = False
+    held: float = 0.0

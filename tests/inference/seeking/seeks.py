@@ -10,9 +10,9 @@ from hidden_rigs import DAMPING, FORESEEN, HiddenRig
 
 import optobind as ob
 from optobind.models.inference.seeking.knowledge import Finding, prior_of
-from optobind.models.inference.seeking.planner import Aim, Decision, decide
+from optobind.models.inference.seeking.planner import Decision, decide
 from optobind.models.inference.seeking.steered import Knobs
-from optobind.models.inference.seeking.targets import Doubts, Target
+from optobind.models.inference.seeking.targets import Aim, Doubts, Target
 
 ORIGIN = Knobs(0.4, 2.45e-6, -0.01 / 0.39, 0.39)
 LIMITS = {"phi": (-math.pi, math.pi), "distance": (2.15e-6, 2.75e-6), "balance": (-0.25, 0.25)}

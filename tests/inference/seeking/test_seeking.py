@@ -11,9 +11,9 @@ from seeks import LIMITS, ORIGIN, sought
 
 import optobind as ob
 from optobind.models.inference.seeking.knowledge import prior_of
-from optobind.models.inference.seeking.planner import Aim, decide
+from optobind.models.inference.seeking.planner import decide
 from optobind.models.inference.seeking.steered import Knobs, SteeredLaw
-from optobind.models.inference.seeking.targets import POINTS, Doubts, Target
+from optobind.models.inference.seeking.targets import POINTS, Aim, Doubts, Target
 
 PHASES = ("reciprocal", "unidirectional", "antireciprocal", "noise-correlated")
 
