@@ -45,7 +45,7 @@ class SeekPlan(SweepPlan):
     Examples
     --------
     >>> import optobind as ob
-    >>> plan = ob.SeekPlan("antireciprocal", accuracy=0.02)
+    >>> plan = ob.SeekPlan(point="antireciprocal", accuracy=0.02)
     >>> plan.max_settings
     20
     """
