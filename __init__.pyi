@@ -42,6 +42,7 @@ from .acquisition.plans import (
     SequencePlan as SequencePlan,
 )
 from .acquisition.sweeps.plan import Axis as Axis, SweepPlan as SweepPlan
+from .acquisition.sweeps.seek_plan import SeekPlan as SeekPlan
 from .acquisition.suspenders import SuspendRules as SuspendRules
 
 # records and their analysis

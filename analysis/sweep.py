@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..acquisition.records.opening import open_record
 from ..acquisition.sweeps.rows import Measured, PointFit
+from ..models.inference.joint.points import FORESEEN
 from ..models.inference.matrices import model_pair
 from ..models.inference.result import FitResult
 from ..models.regimes import full_frequencies
@@ -60,7 +61,11 @@ def point_fit(result: FitResult) -> PointFit:
     }
     if all(name in result.parameters for name in ("omega_2", "g_r", "g_a", "re_D12")):
         values |= _derived(result)
-    return PointFit(result.model, result.converged, values, result.warnings)
+    covariance: tuple[tuple[float, ...], ...] = ()
+    if all(name in result.varying for name in FORESEEN):
+        rows = [result.varying.index(name) for name in FORESEEN]
+        covariance = tuple(map(tuple, result.covariance[np.ix_(rows, rows)].tolist()))
+    return PointFit(result.model, result.converged, values, result.warnings, covariance=covariance)
 
 
 def _derived(result: FitResult) -> dict[str, Measured]:

@@ -33,6 +33,7 @@ from .fit_app import fit_app
 from .instruments_app import instruments_app
 from .plan_app import plan_app
 from .runs_app import add_run_commands
+from .seek_app import seek
 from .theory_app import add_theory_commands
 
 __all__ = ["app", "invoke"]
@@ -48,6 +49,7 @@ app = typer.Typer(
 )
 app.add_typer(fit_app, name="fit")
 app.command()(export)
+app.command()(seek)
 app.add_typer(instruments_app, name="instruments")
 add_file_commands(app)
 app.add_typer(plan_app, name="plan")

@@ -68,8 +68,8 @@ def _quotable(fit: PointFit, path: Path) -> dict[str, Measured]:
 def _sweep(path: Path) -> tuple[dict[str, Any], dict[str, Measured]]:
     """Settings of a sweep, and its values by set-point, repeats averaged."""
     from ..acquisition.sweeps.adaptive import combined
+    from ..acquisition.sweeps.any_plan import any_plan_to_dict
     from ..acquisition.sweeps.folder import SweepFolder
-    from ..acquisition.sweeps.plan import any_plan_to_dict
     from ..acquisition.sweeps.rows import Measured
 
     folder = SweepFolder(path)

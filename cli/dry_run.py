@@ -147,7 +147,8 @@ def _lines(plan: Plan | SweepPlan, values: dict[str, Any]) -> list[Any]:
         f"({_size(values['free_bytes'])} are free)"
     )
     if values["most_bytes"] > values["bytes"]:
-        most = f"{values['most_points']} points, " if rows else ""
+        several = rows or values["most_points"] > 1
+        most = f"{values['most_points']} points, " if several else ""
         parts.append(
             f"at most {most}{_time(values['most_seconds'])}, {_size(values['most_bytes'])}, with "
             "everything that may be repeated or added"

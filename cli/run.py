@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..acquisition.sweeps.plan import SweepPlan
+from ..acquisition.sweeps.seek_plan import SeekPlan
 from ..config.build import build_rig
 from ..config.load import LoadedPlan, read_plan, read_rig
 from ..config.overrides import split_overrides
@@ -51,6 +52,10 @@ def run_plan_on_rig(
     of_rig, of_plan = split_overrides(settings)
     loaded_plan = _load_plan(plan, of_plan)
     built = build_rig(read_rig(rig, of_rig), watched=False)
+    if isinstance(loaded_plan.plan, SeekPlan):
+        from ..acquisition.sweeps.seeking import require_steerable
+
+        require_steerable(built)
     if options.dry_run:
         from .dry_run import show_dry_run
 

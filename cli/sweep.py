@@ -14,6 +14,7 @@ from ..models.errors import FileError, InputError, OptobindError
 from .following import clock_of, connected
 from .gate import closing_the_gate
 from .output import console_for_progress, print_json, print_result, warn
+from .seek import NOT_REACHED, verdict_lines
 from .signals import Endings, collected_endings, word_of
 
 if TYPE_CHECKING:
@@ -287,6 +288,9 @@ def _answer(outcome: SweepOutcome, endings: Endings, clock: str, as_json: bool) 
         **counts,
         "clock": clock,
     }
+    verdict = outcome.verdict
+    if verdict is not None:
+        values["seek"] = verdict.values
     if as_json:
         print_json(values)
     else:
@@ -294,6 +298,10 @@ def _answer(outcome: SweepOutcome, endings: Endings, clock: str, as_json: bool) 
         print_result(f"{outcome.folder}\n{outcome.state}: {said or 'no point'}{fast}")
         if outcome.reason:
             print_result(outcome.reason)
+        if verdict is not None:
+            print_result("\n".join(verdict_lines(verdict)))
+    if verdict is not None and not verdict.at_point:
+        return NOT_REACHED
     return outcome.exit_code
 
 

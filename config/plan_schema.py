@@ -14,8 +14,10 @@ from pydantic import BeforeValidator, Field, ValidationInfo, create_model, field
 from ..acquisition.plan_keys import keys_of
 from ..acquisition.plans import MAX_STEPS, PLANS, STEPS, Plan
 from ..acquisition.suspenders import SuspendRules
+from ..acquisition.sweeps.any_plan import any_plan_from_dict
 from ..acquisition.sweeps.knobs import knob_of
-from ..acquisition.sweeps.plan import MAX_POINTS, SweepPlan, any_plan_from_dict
+from ..acquisition.sweeps.plan import MAX_POINTS, SweepPlan
+from ..acquisition.sweeps.seek_plan import SeekPlan
 from ..models.errors import InputError
 from ..models.units import Number, parse_quantity
 from .fields import Table
@@ -132,9 +134,16 @@ _SWEEP = _table(
     suspend=(_SUSPEND, Field(default_factory=_SUSPEND)),
     **_keys(SweepPlan),
 )
+_SEEK = _table(
+    "seek",
+    inner=(_INNER | None, None),
+    suspend=(_SUSPEND, Field(default_factory=_SUSPEND)),
+    **_keys(SeekPlan),
+)
 
 PLAN_TABLES: dict[str, type[PlanTable]] = {
     **{kind: _STEP_TABLES.get(kind, _SEQUENCE) for kind in PLANS},
     "sweep": _SWEEP,
+    "seek": _SEEK,
 }
 """Tables by the kind of plan."""

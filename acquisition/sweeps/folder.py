@@ -23,8 +23,9 @@ from ...models.errors import FileError, InputError
 from ...models.json_values import json_text
 from ...models.light import TweezerState
 from ..origin import light_from_dict, light_to_dict
+from .any_plan import any_plan_from_dict, any_plan_to_dict
 from .journal import Journal
-from .plan import SweepPlan, any_plan_from_dict, any_plan_to_dict
+from .plan import SweepPlan
 from .points import planned_points
 from .rows import PointFit, Row
 from .table import conditions_text, replace_text, table_text

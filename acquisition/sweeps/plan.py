@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from ...models.errors import InputError
 from ...models.inference.parameters import PARAMETERS
 from ...models.units import Number, Quantity
-from ..plan_keys import Choice, WithKeys, documented, key, keys_of
-from ..plans import MonitorPlan, Plan, plan_from_dict, plan_to_dict, steps_of
+from ..plan_keys import Choice, WithKeys, documented, key
+from ..plans import MonitorPlan, Plan, steps_of
 from ..suspenders import NO_RULES, SuspendRules
 from .knobs import Knob, knob_of
 
-__all__ = ["MAX_POINTS", "Axis", "SweepPlan", "any_plan_from_dict", "any_plan_to_dict"]
+__all__ = ["MAX_POINTS", "Axis", "SweepPlan"]
 
 MAX_POINTS = 100_000
 """Most points of a sweep."""
@@ -298,41 +297,3 @@ class SweepPlan(WithKeys):
             return self.fit
         kinds = {step.kind for step in steps_of(self.inner)}
         return "reheating" if "reheating" in kinds else "spectrum"
-
-
-def any_plan_to_dict(plan: Plan | SweepPlan) -> dict[str, Any]:
-    """Return a plan, of a sweep too, as JSON values (SI)."""
-    if not isinstance(plan, SweepPlan):
-        return plan_to_dict(plan)
-    values = {name: getattr(plan, name) for name in (f.name for f in fields(plan))}
-    return {
-        **values,
-        "axes": [asdict(axis) for axis in plan.axes],
-        "inner": plan_to_dict(plan.inner),
-        "reference": dict(plan.reference),
-        "suspend": asdict(plan.suspend),
-    }
-
-
-def any_plan_from_dict(data: Mapping[str, Any]) -> Plan | SweepPlan:
-    """Return the plan that :func:`any_plan_to_dict` wrote.
-
-    Raises
-    ------
-    InputError
-        For an unknown kind or key, or a value out of range.
-    """
-    if data.get("kind") != "sweep":
-        return plan_from_dict(data)
-    rest = {name: value for name, value in data.items() if name != "kind"}
-    tables = ("axes", "inner", "reference", "suspend")
-    axes, inner, reference, suspend = (rest.pop(name, None) for name in tables)
-    known = [declared.name for declared in keys_of(SweepPlan)]
-    for name in rest:
-        if name not in known:
-            raise InputError(f"plan key {name!r} is not known; known keys: {', '.join(known)}")
-    if not isinstance(inner, Mapping) or not isinstance(axes, list | tuple):
-        raise InputError("a sweep needs plan.axes and plan.inner")
-    made = tuple(Axis(**{**axis, "values": tuple(axis.get("values") or ())}) for axis in axes)
-    rules = SuspendRules(**(suspend or {}))
-    return SweepPlan(made, plan_from_dict(inner), tuple((reference or {}).items()), rules, **rest)

@@ -17,10 +17,11 @@ import numpy as np
 from .adaptive import refined_setting, repeated_setting
 from .plan import SweepPlan
 from .rows import Row
+from .seek_plan import SeekPlan
 
 __all__ = ["Point", "most_points", "next_point", "planned_points", "seed_of"]
 
-Kind = Literal["point", "reference", "repeat", "refined"]
+Kind = Literal["point", "reference", "repeat", "refined", "sought"]
 Setting = tuple[float, ...]
 
 
@@ -32,8 +33,8 @@ class Point:
     ----------
     number : int
         From 1, in the order of measuring.
-    kind : {"point", "reference", "repeat", "refined"}
-        Of the plan, a reference, or added because of what was fitted.
+    kind : {"point", "reference", "repeat", "refined", "sought"}
+        Of the plan, a reference, or added because of what was fitted; of a seek.
     setting : tuple of float
         One value for each axis, SI; empty for a reference.
     repeat : int
@@ -61,6 +62,8 @@ def planned_points(plan: SweepPlan) -> tuple[Point, ...]:
     >>> [point.setting for point in planned_points(plan)]
     [(0.0, 0.0), (0.0, 0.1), (1.0, 0.1), (1.0, 0.0)]
     """
+    if isinstance(plan, SeekPlan):
+        return ()
     wanted = [(setting, n) for setting in _grid(plan) for n in range(1, plan.repeats + 1)]
     if plan.order == "random":
         order = np.random.default_rng(plan.seed).permutation(len(wanted))
@@ -133,6 +136,8 @@ def seed_of(plan: SweepPlan, number: int) -> int:
 
 def most_points(plan: SweepPlan) -> int:
     """Largest number of points, those that may be added included."""
+    if isinstance(plan, SeekPlan):
+        return plan.max_settings
     added = plan.refine_points if plan.refine_parameter else 0
     if not plan.until_parameter:
         return len(planned_points(plan)) + added

@@ -37,6 +37,9 @@ class PointFit:
         What the user should know before quoting them.
     failure : str
         Why there are no values; else empty.
+    covariance : tuple of tuple of float
+        Of g_r, g_a, re_D12, omega_1, omega_2 of a pair, in that order; empty where not all were
+        fitted.
     """
 
     model: str = ""
@@ -44,6 +47,7 @@ class PointFit:
     values: Mapping[str, Measured] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     failure: str = ""
+    covariance: tuple[tuple[float, ...], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -55,6 +59,7 @@ class PointFit:
             },
             "warnings": list(self.warnings),
             "failure": self.failure,
+            "covariance": json_values([list(row) for row in self.covariance]),
         }
 
     @classmethod
@@ -70,7 +75,10 @@ class PointFit:
         }
         warnings = tuple(map(str, data["warnings"]))
         failure = str(data["failure"])
-        return cls(str(data["model"]), bool(data["converged"]), values, warnings, failure)
+        rows = data.get("covariance") or ()  # records of earlier versions have none
+        covariance = tuple(tuple(map(float, row)) for row in rows)
+        model, converged = str(data["model"]), bool(data["converged"])
+        return cls(model, converged, values, warnings, failure, covariance)
 
 
 FitPoint = Callable[[Path, str], PointFit]
@@ -86,7 +94,7 @@ class Row:
     number : int
         Of the point.
     kind : str
-        "point", "reference", "repeat" or "refined".
+        "point", "reference", "repeat", "refined" or "sought".
     setting : tuple of float
         As set, one value for each axis, SI.
     repeat : int

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...models.errors import DeviceError, InputError, OptobindError
+from ...models.json_values import json_text
 from ..notify import Notifier
 from ..origin import light_to_dict
 from ..session import Session
@@ -25,7 +26,10 @@ from .holding import Holding, TimeIsOver
 from .knobs import Actuator
 from .points import Point, next_point, planned_points
 from .rows import FitPoint, PointFit, Row
+from .seek_plan import SeekPlan
+from .seeking import Seeker, Verdict
 from .stations import Stations
+from .table import replace_text
 
 __all__ = ["SweepOutcome", "SweepRunner", "refusal"]
 
@@ -46,6 +50,8 @@ class SweepOutcome:
         All points that are known.
     exit_code : int
         0, or that of the error that ended it.
+    verdict : Verdict or None
+        How a seek stands; None for a sweep.
     """
 
     folder: Path
@@ -53,6 +59,7 @@ class SweepOutcome:
     reason: str
     rows: tuple[Row, ...]
     exit_code: int = 0
+    verdict: Verdict | None = None
 
 
 class SweepRunner:
@@ -87,6 +94,8 @@ class SweepRunner:
         self._session, self._folder, self._fit = session, folder, fit
         self._plan, self._on_row = folder.plan, on_row
         self._notifier = notifier or Notifier()
+        seek = isinstance(folder.plan, SeekPlan)
+        self._seeker = Seeker(folder.header, session.rig) if seek else None
         self._stations = Stations(session.rig, folder.header, actuators or {})
         self._control = SweepControl(len(planned_points(folder.plan)), session.abort)
         write = folder.journal.write
@@ -129,13 +138,13 @@ class SweepRunner:
             rows = self._folder.rows()
             self._folder.require_unchanged(rows)
             rows = [self._fitted(row) for row in rows]
-            if next_point(self._plan, rows) is None:
+            if self._next_point(rows) is None:
                 self._publish(rows)
-                return SweepOutcome(self._folder.path, "complete", "", tuple(rows))
+                return self._outcome(Ended("complete", ""), rows)
             try:
                 self._refused = self._check(rows)
             except Ended as ended:  # a device that does not answer, and somebody who lost patience
-                return SweepOutcome(self._folder.path, ended.state, ended.reason, tuple(rows))
+                return self._outcome(ended, rows)
             self._folder.journal.write(
                 "opened",
                 light=self._light_now(),
@@ -152,9 +161,14 @@ class SweepRunner:
                 end = Ended("failed", str(error), error.exit_code)
             finally:
                 self._close(end, rows)
-            return SweepOutcome(
-                self._folder.path, end.state, end.reason, tuple(rows), end.exit_code
-            )
+            return self._outcome(end, rows)
+
+    def _outcome(self, end: Ended, rows: list[Row]) -> SweepOutcome:
+        """How it ended."""
+        verdict = None if self._seeker is None else self._seeker.verdict(rows)
+        return SweepOutcome(
+            self._folder.path, end.state, end.reason, tuple(rows), end.exit_code, verdict
+        )
 
     def _check(self, rows: list[Row]) -> dict[int, str]:
         """Points that may not be measured; refuses the sweep unless they may be left out."""
@@ -177,7 +191,7 @@ class SweepRunner:
 
     def _measure(self, rows: list[Row]) -> None:
         """Measure one point after the other; ``rows`` grows."""
-        while (point := next_point(self._plan, rows)) is not None:
+        while (point := self._next_point(rows)) is not None:
             self._control.look()
             longest = self._plan.longest
             if longest is not None and time.monotonic() - self._began > longest:
@@ -188,6 +202,13 @@ class SweepRunner:
             self._control.tell("", len(rows))
             self._publish(rows)
             self._look_at_lines(rows[-1])
+
+    def _next_point(self, rows: list[Row]) -> Point | None:
+        """The point that follows the rows: of the plan, or of what they tell a seek."""
+        if self._seeker is None:
+            return next_point(self._plan, rows)
+        self._control.tell("thinking about the next setting")
+        return self._seeker.next_point(rows)
 
     def _hold(self) -> None:
         """Wait while the conditions are not given."""
@@ -206,6 +227,9 @@ class SweepRunner:
 
     def _publish(self, rows: list[Row]) -> None:
         self._folder.write_tables(rows)
+        if self._seeker is not None:
+            verdict = json_text(self._seeker.verdict(rows).values, indent=2)
+            replace_text(self._folder.path / "seek.json", verdict + "\n")
         self._on_row(list(rows))
 
     def _light_now(self) -> list[dict[str, Any]] | None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ...acquisition.sweeps.any_plan import any_plan_to_dict
 from ...acquisition.sweeps.folder import SweepFolder
 from ...acquisition.sweeps.knobs import knob_of
-from ...acquisition.sweeps.plan import Axis, SweepPlan, any_plan_to_dict
+from ...acquisition.sweeps.plan import Axis, SweepPlan
 from ...acquisition.sweeps.points import planned_points
 from ...acquisition.sweeps.rows import Row
 from ...acquisition.sweeps.table import replace_text
@@ -125,7 +126,8 @@ def _cell(row: Row, name: str) -> str:
 def _plan_table(plan: SweepPlan) -> str:
     """Every key with its value; tables within it key by key, as ``--set`` names them."""
     values = any_plan_to_dict(plan)
-    values["axes"] = {axis.knob: _axis_words(axis) for axis in plan.axes}
+    if "axes" in values:
+        values["axes"] = {axis.knob: _axis_words(axis) for axis in plan.axes}
     return definition([(name.replace("_", " "), text) for name, text in _flat(values)])
 
 

@@ -16,16 +16,13 @@ from hypothesis import strategies as st
 from optobind.acquisition.estimates import estimate, require_room
 from optobind.acquisition.plans import MonitorPlan, ReheatingPlan
 from optobind.acquisition.suspenders import Picture, SuspendRules, lines_out, troubles
+from optobind.acquisition.sweeps.any_plan import any_plan_from_dict, any_plan_to_dict
 from optobind.acquisition.sweeps.journal import Journal
 from optobind.acquisition.sweeps.knobs import knob_of
-from optobind.acquisition.sweeps.plan import (
-    Axis,
-    SweepPlan,
-    any_plan_from_dict,
-    any_plan_to_dict,
-)
+from optobind.acquisition.sweeps.plan import Axis, SweepPlan
 from optobind.acquisition.sweeps.points import next_point, planned_points, seed_of
 from optobind.acquisition.sweeps.rows import Measured, PointFit, Row
+from optobind.acquisition.sweeps.seek_plan import SeekPlan
 from optobind.acquisition.sweeps.settling import agree, power_of
 from optobind.acquisition.sweeps.table import table_text
 from optobind.config.load import read_plan
@@ -330,3 +327,14 @@ def test_bytes_that_stay_free_are_given_with_a_unit(text, size):
 def test_bytes_that_stay_free_without_a_unit_are_refused():
     with pytest.raises(InputError, match=r'suspend.disk_free needs a unit, such as "2 GB"'):
         read_plan("sweep-phase", ["suspend.disk_free=5e7"])
+
+
+def test_plans_of_seeks_survive_the_way_through_json_and_files() -> None:
+    plan = SeekPlan(point="given", g_r=800.0, g_a=-500.0, accuracy=0.02, inner=INNER)
+    assert any_plan_from_dict(any_plan_to_dict(plan)) == plan
+    assert planned_points(plan) == ()
+    assert read_plan("seek", ['point="reciprocal"', "max_settings=9"]).plan.max_settings == 9
+    with pytest.raises(InputError, match=r"plan.point must be one of reciprocal, .*got 'x'"):
+        SeekPlan(point="x")
+    with pytest.raises(InputError, match="are for point given; point is reciprocal"):
+        SeekPlan(point="reciprocal", g_r=1.0)

@@ -1,13 +1,19 @@
-"""What is known of a rig before the next record: a Gaussian belief over the law's parameters.
+"""What is known of a rig before the next record: a Gaussian belief over a law's parameters.
 
 It foresees a light with its uncertainty, says what a measurement there would tell, and learns from
 what was measured. Whoever steers a rig to a working point asks this and nothing else.
+
+What the law lacks differs from light to light. By default lights know nothing of each other; with
+a :class:`Nearness` close lights lack nearly the same, so that a record also says what the law
+lacks beside it (Gaussian-process regression on the residuals of the law).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +22,9 @@ from ...errors import InputError
 from .fits import JointFit
 from .frame import Tolerances
 from .law import LAW, PairLaw, PairSetting
-from .points import FORESEEN, foreseen_table
+from .points import FORESEEN, Forecast, foreseen_table
 
-__all__ = ["Belief"]
+__all__ = ["Belief", "Lit", "Nearness"]
 
 _Array = NDArray[np.float64]
 
@@ -26,75 +32,145 @@ _ITERATIONS = 60
 _TOLERANCE = 1e-8  # squared standard errors
 
 
-@dataclass(frozen=True)
-class _Record:
-    """What was measured at a light: rows of ``FORESEEN``, and the precision of the estimates."""
+class Lit(Protocol):
+    """Any setting of the light of a pair."""
 
-    setting: PairSetting
+    @property
+    def phi(self) -> float:
+        """Set phase, rad."""
+        ...
+
+    @property
+    def distance(self) -> float:
+        """M."""
+        ...
+
+    @property
+    def balance(self) -> float:
+        """(P_2 − P_1)/(P_1 + P_2)."""
+        ...
+
+
+S = TypeVar("S", bound=Lit)
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How far what the law lacks stays the same: lengths of a Gaussian correlation.
+
+    Attributes
+    ----------
+    phi : float
+        rad.
+    distance : float
+        m.
+    balance : float
+        Of (P_2 − P_1)/(P_1 + P_2).
+    """
+
+    phi: float = 0.7
+    distance: float = 1e-7
+    balance: float = 0.05
+
+    def correlation(self, ones: Sequence[Lit], others: Sequence[Lit]) -> _Array:
+        """Correlation of what the law lacks, shape (n, m)."""
+        a, b = (
+            np.array([(s.phi, s.distance, s.balance) for s in some], np.float64).reshape(-1, 3)
+            for some in (ones, others)
+        )
+        apart = a[:, None] - b[None]
+        apart[..., 0] = 2.0 * np.sin(0.5 * apart[..., 0])
+        apart /= np.array([self.phi, self.distance, self.balance])
+        return np.asarray(np.exp(-0.5 * np.sum(apart**2, axis=-1)))
+
+
+@dataclass(frozen=True)
+class _Record(Generic[S]):
+    """What was measured at a light: rows of ``FORESEEN``, and the covariance of the estimates."""
+
+    setting: S
     measured: _Array
-    precision: _Array
+    covariance: _Array
     rows: tuple[int, ...]
 
 
+class _Data(NamedTuple):
+    """All records in one column: estimates, what weighs them, and where each number belongs."""
+
+    measured: _Array
+    weight: _Array
+    settings: list[Lit]
+    record: NDArray[np.intp]
+    row: NDArray[np.intp]
+
+
 @dataclass(frozen=True)
-class Belief:
+class Belief(Generic[S]):
     """Values and covariance of the law's parameters.
 
     Attributes
     ----------
-    law : PairLaw
-        The optics.
-    values : ndarray, shape (7,)
-        ``LAW``.
+    law : Forecast
+        The optics, such as a PairLaw.
+    values : ndarray, shape (P,)
+        ``law.parameters``.
     names : tuple of str
         Parameters that are not known exactly.
     covariance : ndarray, shape (p, p)
         Theirs.
     tolerances : Tolerances
-        What the law lacks at any light.
+        What the law lacks at any light; ``phase`` is by how much φ walks from record to record.
     records : tuple
         What was learnt from since.
     first : Belief or None
         What was known before the first of them.
+    near : Nearness or None
+        How far what the law lacks stays the same; None where each record has its own.
     """
 
-    law: PairLaw
+    law: Forecast[S]
     values: NDArray[np.float64]
     names: tuple[str, ...]
     covariance: NDArray[np.float64]
     tolerances: Tolerances
-    records: tuple[_Record, ...] = ()
-    first: Belief | None = None
+    records: tuple[_Record[S], ...] = ()
+    first: Belief[S] | None = None
+    near: Nearness | None = None
 
-    @classmethod
-    def of(cls, fit: JointFit) -> Belief:
+    @staticmethod
+    def of(fit: JointFit) -> Belief[PairSetting]:
         """What a global fit leaves."""
         names = tuple(n for n in fit.free if n in LAW)
         rows = [fit.free.index(n) for n in names]
         shared = fit.covariance()[np.ix_(rows, rows)]
-        return cls(fit.law, fit.values[: len(LAW)], names, shared, fit.tolerances)
+        law: PairLaw = fit.law
+        steady = replace(fit.tolerances, phase=0.0)
+        return Belief(law, fit.values[: len(LAW)], names, shared, steady)
 
     @classmethod
     def beforehand(
         cls,
-        law: PairLaw,
+        law: Forecast[S],
         values: Mapping[str, float],
         errors: Mapping[str, float],
         tolerances: Tolerances,
-    ) -> Belief:
-        """What a rig file tells: values of ``LAW``, and standard errors of those in doubt."""
-        unknown = [n for n in (*values, *errors) if n not in LAW]
-        missing = [n for n in LAW if n not in values]
+        near: Nearness | None = None,
+    ) -> Belief[S]:
+        """What a rig file tells: values of the law's parameters, and errors of those in doubt."""
+        every = law.parameters
+        unknown = [n for n in (*values, *errors) if n not in every]
+        missing = [n for n in every if n not in values]
         if unknown or missing:
             raise InputError(
-                f"a belief is over {', '.join(LAW)}: unknown {unknown}, missing {missing}"
+                f"a belief is over {', '.join(every)}: unknown {unknown}, missing {missing}"
             )
-        names = tuple(n for n in LAW if n in errors)
-        spread = np.array([errors[n] for n in names])
-        return cls(law, np.array([values[n] for n in LAW]), names, np.diag(spread**2), tolerances)
+        names = tuple(n for n in every if n in errors)
+        spread = np.diag(np.array([errors[n] for n in names]) ** 2)
+        known = np.array([values[n] for n in every])
+        return cls(law, known, names, spread, tolerances, near=near)
 
     def predict(
-        self, setting: PairSetting
+        self, setting: S
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Foresee a light.
 
@@ -107,16 +183,57 @@ class Belief:
         covariance : ndarray, shape (5, 5)
             Of the mean: what is not known, and what the law lacks.
         """
-        mean, slopes = foreseen_table(self.law, self.values, self.names, [setting])
-        jacobian = slopes[0]
-        return mean[0], jacobian, jacobian @ self.covariance @ jacobian.T + self._lacking
+        mean, jacobian, lacking = self._foreseen([setting])
+        return mean[0], jacobian[0], jacobian[0] @ self.covariance @ jacobian[0].T + lacking
 
-    @property
-    def _lacking(self) -> _Array:
+    def together(self, settings: Sequence[S]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Foresee lights together.
+
+        Returns
+        -------
+        mean : ndarray, shape (n, 5)
+            As of :meth:`predict`.
+        covariance : ndarray, shape (5n, 5n)
+            Of all of them, what they share included.
+        """
+        mean, jacobian, lacking = self._foreseen(settings)
+        wide = jacobian.reshape(-1, len(self.names))
+        return mean, wide @ self.covariance @ wide.T + lacking
+
+    def _foreseen(self, settings: Sequence[S]) -> tuple[_Array, _Array, _Array]:
+        """Mean (n, 5), derivatives (n, 5, p) and covariance (5n, 5n) of what the law lacks."""
+        mean, slopes = self._table(self.values, settings)
+        lacking = self._correlated(settings, settings)
+        if self.near is None or not self.records:
+            return mean, slopes, lacking
+        data, means, known = self._learnt
+        cross = self._correlated(settings, data.settings)[:, self._places(data)]
+        gain = cross @ data.weight
+        mean = mean + (gain @ (data.measured - means)).reshape(mean.shape)
+        slopes = slopes - (gain @ known).reshape(slopes.shape)
+        return mean, slopes, lacking - gain @ cross.T
+
+    @cached_property
+    def _learnt(self) -> tuple[_Data, _Array, _Array]:
+        """All records, and what the law has for them at the values."""
+        return self._data(), *self._at_records(self.values)
+
+    @staticmethod
+    def _places(data: _Data) -> NDArray[np.intp]:
+        """Of each number among the five of every record."""
+        return np.asarray(len(FORESEEN) * data.record + data.row, np.intp)
+
+    def _table(self, values: _Array, settings: Sequence[S]) -> tuple[_Array, _Array]:
+        return foreseen_table(self.law, values, self.names, settings, self.law.parameters)
+
+    def _correlated(self, ones: Sequence[Lit], others: Sequence[Lit]) -> _Array:
+        """Covariance of what the law lacks at lights, (5n, 5m)."""
         t = self.tolerances
-        return np.diag(np.array([t.coupling] * 3 + [t.line] * 2) ** 2)
+        own = np.diag(np.array([t.coupling] * 3 + [t.line] * 2) ** 2)
+        same = np.eye(len(ones), len(others))
+        return np.kron(same if self.near is None else self.near.correlation(ones, others), own)
 
-    def information(self, setting: PairSetting, expected: NDArray[np.float64]) -> float:
+    def information(self, setting: S, expected: NDArray[np.float64]) -> float:
         """Expected information of a measurement, nats: ½ ln det(1 + C⁻¹ J Σ Jᵀ).
 
         Parameters
@@ -126,19 +243,19 @@ class Belief:
         expected : ndarray, shape (5, 5)
             Covariance of what a record there would find.
         """
-        _, jacobian, _ = self.predict(setting)
-        noise = np.linalg.cholesky(expected + self._lacking)
-        white = np.linalg.solve(noise, jacobian)
+        _, jacobian, lacking = self._foreseen([setting])
+        noise = np.linalg.cholesky(expected + lacking)
+        white = np.linalg.solve(noise, jacobian[0])
         gain = np.eye(len(FORESEEN)) + white @ self.covariance @ white.T
         return 0.5 * float(np.linalg.slogdet(gain)[1])
 
     def updated(
         self,
-        setting: PairSetting,
+        setting: S,
         measured: NDArray[np.float64],
         covariance: NDArray[np.float64],
         names: Sequence[str] = FORESEEN,
-    ) -> Belief:
+    ) -> Belief[S]:
         """Learn from a record: the maximum over what was known first and all records since.
 
         Couplings turn with φ and kd, so that a Gaussian after each record would forget too much.
@@ -154,23 +271,36 @@ class Belief:
         names : sequence of str
             Some of g_r, g_a, re_D12, omega_1, omega_2.
         """
-        rows = [FORESEEN.index(n) for n in names]
-        noise = _inverse(covariance + self._lacking[np.ix_(rows, rows)])
-        record = _Record(setting, np.asarray(measured, np.float64), noise, tuple(rows))
+        return self.with_record(setting, measured, covariance, names).settled()
+
+    def with_record(
+        self,
+        setting: S,
+        measured: NDArray[np.float64],
+        covariance: NDArray[np.float64],
+        names: Sequence[str] = FORESEEN,
+    ) -> Belief[S]:
+        """The same with a record that is not yet learnt from, see :meth:`settled`."""
+        rows = tuple(FORESEEN.index(n) for n in names)
+        known = np.asarray(measured, np.float64), np.asarray(covariance, np.float64)
         first = self.first if self.first is not None else self
-        learnt = replace(self, records=(*self.records, record), first=first)
-        values, information = learnt.maximum()
-        return replace(learnt, values=values, covariance=_inverse(information))
+        return replace(self, records=(*self.records, _Record(setting, *known, rows)), first=first)
+
+    def settled(self, start: NDArray[np.float64] | None = None) -> Belief[S]:
+        """Learn from all records, beginning at other values where some are given."""
+        begun = self if start is None else replace(self, values=start)
+        values, information = begun.maximum()
+        return replace(self, values=values, covariance=_inverse(information))
 
     def maximum(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Values (7,) where all records and what was known first agree best; information (p, p)."""
+        """Values (P,) where all records and what was known first agree best; information (p, p)."""
         first = self.first or self
-        places = [LAW.index(n) for n in self.names]
-        prior = _inverse(first.covariance)
+        places = [self.law.parameters.index(n) for n in self.names]
+        prior, data = _inverse(first.covariance), self._data()
         kept, damping, best = self.values.copy(), 0.0, np.inf
         values, information, slope = kept, prior, np.zeros(len(places))
         for _ in range(_ITERATIONS):
-            cost, bend, rise = self._terms(values, first.values, prior, places)
+            cost, bend, rise = self._terms(values, first.values, prior, places, data)
             if cost > best:
                 damping = max(10.0 * damping, 1e-2)
             else:
@@ -183,20 +313,61 @@ class Belief:
             values[places] += step
         return kept, information
 
+    def cost(self) -> float:
+        """−2 ln of the posterior at the values, up to a constant of the records."""
+        first = self.first or self
+        places = [self.law.parameters.index(n) for n in self.names]
+        prior = _inverse(first.covariance)
+        return self._terms(self.values, first.values, prior, places, self._data())[0]
+
     def _terms(
-        self, values: _Array, known: _Array, prior: _Array, places: Sequence[int]
+        self,
+        values: _Array,
+        known: _Array,
+        prior: _Array,
+        places: Sequence[int],
+        data: _Data,
     ) -> tuple[float, _Array, _Array]:
         """−2 ln of the posterior, its information and slope, at given values."""
         away = known[places] - values[places]
-        cost, bend, rise = float(away @ prior @ away), prior.copy(), prior @ away
-        settings = [record.setting for record in self.records]
-        means, slopes = foreseen_table(self.law, values, self.names, settings)
-        for record, mean, slope in zip(self.records, means, slopes, strict=True):
-            apart, j = record.measured - mean[list(record.rows)], slope[list(record.rows)]
-            cost += float(apart @ record.precision @ apart)
-            bend += j.T @ record.precision @ j
-            rise += j.T @ record.precision @ apart
-        return cost, bend, rise
+        means, slopes = self._at_records(values)
+        apart, weighed = data.measured - means, data.weight @ slopes
+        cost = float(away @ prior @ away) + float(apart @ data.weight @ apart)
+        return cost, prior + slopes.T @ weighed, prior @ away + weighed.T @ apart
+
+    def _at_records(self, values: _Array) -> tuple[_Array, _Array]:
+        """What the law has for every number that was measured, (R,), and derivatives (R, p)."""
+        if not self.records:
+            return np.zeros(0), np.zeros((0, len(self.names)))
+        means, slopes = self._table(values, [r.setting for r in self.records])
+        rows = [list(record.rows) for record in self.records]
+        return (
+            np.concatenate([mean[r] for mean, r in zip(means, rows, strict=True)]),
+            np.concatenate([slope[r] for slope, r in zip(slopes, rows, strict=True)]),
+        )
+
+    def _data(self) -> _Data:
+        """All records: errors, what the law lacks, and how φ has walked since."""
+        records = self.records
+        settings: list[Lit] = [r.setting for r in records]
+        record = np.repeat(np.arange(len(records)), [len(r.rows) for r in records])
+        row = np.array([i for r in records for i in r.rows], np.intp)
+        if not records:
+            return _Data(np.zeros(0), np.zeros((0, 0)), settings, record, row)
+        places = len(FORESEEN) * record + row
+        noise = self._correlated(settings, settings)[np.ix_(places, places)]
+        end = np.cumsum([len(r.rows) for r in records])
+        for one, stop in zip(records, end.tolist(), strict=True):
+            noise[stop - len(one.rows) : stop, stop - len(one.rows) : stop] += one.covariance
+        if self.tolerances.phase > 0.0 and "phi_0" in self.names:
+            # φ_i = φ_now − what it walked since: those before share the younger one's walk.
+            _, slopes = self._at_records(self.values)
+            turn = slopes[:, self.names.index("phi_0")]
+            age = (len(records) - record).astype(np.float64)
+            shared = self.tolerances.phase**2 * np.minimum(age[:, None], age[None])
+            noise = noise + shared * np.outer(turn, turn)
+        measured = np.concatenate([r.measured for r in records])
+        return _Data(measured, _inverse(noise), settings, record, row)
 
 
 def _inverse(matrix: _Array) -> _Array:

@@ -183,17 +183,29 @@ class PairLaw:
         """
         return self.foresee_table(values, setting_table(settings), turn)
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of its parameters, ``LAW``."""
+        return LAW
+
+    def columns(self, values: _Array, settings: Sequence[PairSetting]) -> _Array:
+        """g_r, g_a, re_D12, omega_1, omega_2 for rows of values (k, ≥ 7), shape (k, n, 5)."""
+        named = {name: values[:, j, None] for j, name in enumerate(LAW)}
+        found = self.foresee_table(named, setting_table(settings))
+        five = (found.g_r, found.g_a, found.re_D12, found.omega_1, found.omega_2)
+        return np.stack(np.broadcast_arrays(*five), axis=-1)
+
     def foresee_table(
         self, values: Mapping[str, float | _Array], table: _Array, turn: _Array | float = 0.0
     ) -> Foreseen:
-        """The same for settings as columns φ, d, P_1, P_2 of a table (n, 4).
+        """The same for settings as columns φ, d, P_1, P_2 of a table (…, n, 4).
 
         Values and turn may have leading dimensions, which broadcast against the n settings.
         """
-        v, phi = values, table[:, 0] + values["phi_0"] + turn
-        rho = self.k * table[:, 1] + v["kd_0"]
-        first = table[:, 2] / self.power * (1.0 - v["balance_0"])
-        second = table[:, 3] / self.power * (1.0 + v["balance_0"])
+        v, phi = values, table[..., 0] + values["phi_0"] + turn
+        rho = self.k * table[..., 1] + v["kd_0"]
+        first = table[..., 2] / self.power * (1.0 - v["balance_0"])
+        second = table[..., 3] / self.power * (1.0 + v["balance_0"])
         bare_1, bare_2 = (v["omega_0"] * p ** v["omega_slope"] for p in (first, second))
         omega = 0.5 * (bare_1 + bare_2)
         rate = v["G"] * np.sqrt(first * second) * v["omega_0"] / omega

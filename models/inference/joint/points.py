@@ -11,16 +11,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .fits import JointFit
-from .law import LAW, PairLaw, PairSetting, setting_table
+from .law import PairSetting
 from .likelihood import SHARED
 
-__all__ = ["FORESEEN", "Estimated", "LightPoint", "foreseen_table", "light_points", "predicted"]
+__all__ = [
+    "FORESEEN",
+    "Estimated",
+    "Forecast",
+    "LightPoint",
+    "foreseen_table",
+    "light_points",
+    "predicted",
+]
 
 _Array = NDArray[np.float64]
 
@@ -28,6 +36,21 @@ FORESEEN = ("g_r", "g_a", "re_D12", "omega_1", "omega_2")
 """Columns of what is foreseen at a light."""
 
 _STEP = 1e-6
+
+S = TypeVar("S", contravariant=True)
+
+
+class Forecast(Protocol[S]):
+    """A law of light: what fits find at settings of the kind S."""
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of its parameters."""
+        ...
+
+    def columns(self, values: _Array, settings: Sequence[S]) -> _Array:
+        """Columns ``FORESEEN`` for rows of values (k, P), shape (k, n, 5)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -140,18 +163,20 @@ def _lacking(fit: JointFit) -> _Array:
 
 
 def foreseen_table(
-    law: PairLaw, values: _Array, free: Sequence[str], settings: Sequence[PairSetting]
+    law: Forecast[S],
+    values: _Array,
+    free: Sequence[str],
+    settings: Sequence[S],
+    parameters: Sequence[str] = SHARED,
 ) -> tuple[_Array, _Array]:
-    """Columns ``FORESEEN`` (n, 5) and derivatives by the free shared parameters, (n, 5, p)."""
-    places = [SHARED.index(n) for n in free]
+    """Columns ``FORESEEN`` (n, 5) and derivatives by the free parameters, (n, 5, p)."""
+    places = [parameters.index(n) for n in free]
     steps = _STEP * np.maximum(np.abs(values[places]), 1.0)
     moved = np.tile(values, (2 * len(places) + 1, 1))
     for j, (place, step) in enumerate(zip(places, steps, strict=True)):
         moved[2 * j, place] += step
         moved[2 * j + 1, place] -= step
-    named = {name: moved[:, j, None] for j, name in enumerate(LAW)}
-    found = law.foresee_table(named, setting_table(settings))
-    table = np.stack([np.broadcast_to(getattr(found, n), found.g_r.shape) for n in FORESEEN], -1)
+    table = law.columns(moved, settings)
     slopes = (table[0:-1:2] - table[1:-1:2]) / (2.0 * steps[:, None, None])
     return table[-1], np.moveaxis(slopes, 0, -1)
 

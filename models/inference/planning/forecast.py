@@ -29,7 +29,7 @@ from ..spectral.fits import expected_csd
 from ..spectral.problem import prepared
 from ..steps import invert
 
-__all__ = ["Cooling", "exact_error", "reported_errors", "spectrum_error"]
+__all__ = ["Cooling", "exact_error", "reported_errors", "spectrum_covariance", "spectrum_error"]
 
 _Array = NDArray[np.float64]
 
@@ -202,6 +202,23 @@ def spectrum_error(
     float
         Infinite where the cooled pair is unstable.
     """
+    covariance = spectrum_covariance(values, cooling, sample_rate)
+    at = NAMES["pair"].index(name)
+    return math.inf if covariance is None else math.sqrt(covariance[at, at])
+
+
+def spectrum_covariance(
+    values: Mapping[str, float], cooling: Cooling, sample_rate: float
+) -> NDArray[np.float64] | None:
+    """Covariance of a pair fit of one second of a cooled out-of-loop record.
+
+    Parameters are those of :func:`spectrum_error`.
+
+    Returns
+    -------
+    ndarray, shape (11, 11), or None
+        ``NAMES["pair"]``; None where the cooled pair is unstable or the record does not tell.
+    """
     gamma, cooled = cooling.damping, cooling.cooled(values)
     segment = 1 << max(math.ceil(math.log2(_BINS * 2.0 * math.pi * sample_rate / gamma)), 5)
     lines = sorted(cooled[n] / (2.0 * math.pi) for n in ("omega_1", "omega_2"))
@@ -220,10 +237,9 @@ def spectrum_error(
         problem, _ = prepared("pair", full, band, 1.0)
         point = problem.evaluate(np.array([cooled[n] for n in NAMES["pair"]]))
     except (InputError, ArithmeticError):
-        return math.inf
+        return None
     if not math.isfinite(point.log_likelihood):
-        return math.inf
+        return None
     covariance, determined = invert(point.normal_equations()[1])
     seconds = (segment + (_AVERAGES - 1) * (segment // 2)) / sample_rate
-    at = NAMES["pair"].index(name)
-    return math.sqrt(covariance[at, at] * seconds) if determined else math.inf
+    return covariance * seconds if determined else None

@@ -1,0 +1,1 @@
+"""Where a rig is to go, and by which settings it gets there: the autopilot's pure half."""
