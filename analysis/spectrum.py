@@ -83,6 +83,7 @@ def analyse_spectrum(
     mixing: tuple[float, float] | None = None,
     estimator: SpectrumEstimator | None = None,
     progress: Progress | None = None,
+    fit_progress: Progress | None = None,
 ) -> SpectrumAnalysis:
     """Estimate and fit the spectra of a record's steady stretches, in bounded memory.
 
@@ -111,6 +112,8 @@ def analyse_spectrum(
         By default the exact one where a line is narrower than 1.5 bins of the longest segment.
     progress : callable, optional
         Called with the share of the samples that were averaged, 0 … 1.
+    fit_progress : callable, optional
+        Called with the share of an exact fit that is done, where there is one.
 
     Returns
     -------
@@ -150,7 +153,7 @@ def analyse_spectrum(
         result, said = fit_single(csd, band=used), ()
     known = _Known(exclude, delay, mixing)
     if estimator == "exact" or (estimator is None and segment is None and _is_coarse(csd, result)):
-        result, more = _exact(record, chosen, used, result, known, masses, estimator)
+        result, more = _exact(record, chosen, used, result, known, masses, estimator, fit_progress)
         said += more
     said += tone_warning(result, record.steady().samples / record.sample_rate)
     said += overdamped(result)
@@ -220,12 +223,13 @@ def _exact(
     known: _Known,
     masses: tuple[float, ...] | None,
     estimator: SpectrumEstimator | None,
+    progress: Progress | None,
 ) -> tuple[FitResult, tuple[str, ...]]:
     """The exact fit; where it was not asked for and cannot be made, the start and the reason."""
     try:
         found = exact_spectrum(
             record, columns, band, start, exclude=known.exclude, delay=known.delay,
-            mixing=known.mixing, masses=masses,
+            mixing=known.mixing, masses=masses, progress=progress,
         )  # fmt: skip
     except InputError as error:
         if estimator == "exact":

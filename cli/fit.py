@@ -15,7 +15,15 @@ from ..models.inference.digits import in_hertz
 from ..models.inference.report import estimate_text, unit_text
 from ..models.inference.result import FitResult, FittedParameter
 from .options import ReadingOptions
-from .output import make_directory, print_json, print_result, progress_bar, warn, write_json
+from .output import (
+    make_directory,
+    print_json,
+    print_result,
+    progress_bar,
+    progress_bars,
+    warn,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -97,7 +105,7 @@ def fit_spectrum_file(
 
     record = _opened(paths, reading)
     columns = channels_option(options.channels, record)
-    with progress_bar("averaging spectra") as progress:
+    with progress_bars("averaging spectra", "exact likelihood") as (progress, fitting):
         analysis = analyse_spectrum(
             record,
             model=options.model,
@@ -109,6 +117,7 @@ def fit_spectrum_file(
             mixing=options.mixing,
             estimator=options.estimator,
             progress=progress,
+            fit_progress=fitting,
         )
     require_converged(analysis.result)
 
