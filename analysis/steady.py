@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -114,6 +114,7 @@ def exact_spectrum(
     delay: float | None = None,
     mixing: tuple[float, float] | None = None,
     masses: tuple[float, ...] | None = None,
+    priors: Mapping[str, tuple[float, float]] | None = None,
     progress: Progress | None = None,
 ) -> FitResult:
     """Fit the steady stretches of a record by their exact likelihood.
@@ -128,7 +129,7 @@ def exact_spectrum(
         Hz.
     start : FitResult
         Of averaged spectra, in the same unit.
-    exclude, delay, mixing, progress
+    exclude, delay, mixing, priors, progress
         As for ``analyse_spectrum``.
     masses : tuple of float, optional
         kg, for a record in m.
@@ -147,8 +148,8 @@ def exact_spectrum(
     model: Literal["single", "pair"] = "pair" if len(columns) == 2 else "single"
     ratio = masses[1] / masses[0] if masses is not None and len(masses) == 2 else None
     result = fit_steady(
-        data, record.sample_rate, model, start, detection=known, mass_ratio=ratio,
-        unit=record.unit, progress=part(_TRANSFORMED, 1.0),
+        data, record.sample_rate, model, start, detection=known, priors=priors,
+        mass_ratio=ratio, unit=record.unit, progress=part(_TRANSFORMED, 1.0),
     )  # fmt: skip
     if progress is not None:
         progress(1.0)

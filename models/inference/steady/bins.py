@@ -127,9 +127,7 @@ class BinModel:
             + m.output @ m.initial @ d_step.swapaxes(1, 2)
         )
         found = BinSlopes(_empty(count, k, c, c), _empty(count, k, c, 2 * n))
-        constants = tuple(
-            map(_complex, (m.spread, d_step, d_output, d_spread, d_noise, d_behind))
-        )
+        constants = tuple(map(_complex, (m.spread, d_step, d_output, d_spread, d_noise, d_behind)))
         moved = np.stack([x.reshape(count, -1).any(axis=1) for x in constants[1:4]], axis=1)
         moved = np.column_stack([moved, d_behind.reshape(count, -1).any(axis=1)])
         tile = (self.inverse, self.output, self.ends)

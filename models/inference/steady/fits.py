@@ -25,6 +25,7 @@ from ..fitted import FittedLikelihood
 from ..matrices import NAMES
 from ..optimiser import Optimum, maximise
 from ..parameters import PARAMETERS
+from ..priors import checked_priors
 from ..reheating.surface import with_ties
 from ..result import FitResult, FittedParameter, fitted_parameters, presupposed_cross_talk
 from ..space import Space
@@ -111,13 +112,8 @@ def fit_steady(
         )
     order = tuple(name for name in NAMES["detection"] if name in known)
     filtered = FilterModel(model, False, order, 0.0, 1.0 if mass_ratio is None else mass_ratio)
-    given = {**(priors or {}), **{n: v for n, v in known.items() if isinstance(v, tuple)}}
-    for name, (value, error) in given.items():
-        if name not in filtered.names or not (math.isfinite(value) and error > 0.0):
-            raise InputError(
-                f"a prior needs a name of the model, a finite value and a positive error, got "
-                f"{name}: {value, error}"
-            )
+    stated = {**(priors or {}), **{n: v for n, v in known.items() if isinstance(v, tuple)}}
+    given = checked_priors(stated, filtered.names)
     likelihood = SteadyLikelihood(filtered, data, sample_rate, given)
     starts = _starts(likelihood, start, known)
     told = None if progress is None else _Passes(data, len(starts), progress)

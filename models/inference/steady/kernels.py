@@ -14,7 +14,7 @@ __all__ = ["fill_bins", "fill_slopes", "score_sums", "value_sums", "whitened"]
 
 @njit(cache=True, nogil=True)
 def _times(a, b, out):  # type: ignore[no-untyped-def]
-    """out = a b."""
+    """Matrix product a b into ``out``."""
     for i in range(a.shape[0]):
         for j in range(b.shape[1]):
             total = 0.0j
@@ -25,7 +25,7 @@ def _times(a, b, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _times_adjoint(a, b, out):  # type: ignore[no-untyped-def]
-    """out = a b*, * the conjugate transpose."""
+    """Matrix product a b* into ``out``, * the conjugate transpose."""
     for i in range(a.shape[0]):
         for j in range(b.shape[0]):
             total = 0.0j
@@ -36,7 +36,7 @@ def _times_adjoint(a, b, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _invert(matrix, out):  # type: ignore[no-untyped-def]
-    """out = matrix⁻¹ by Gauss and Jordan with pivots; destroys the matrix."""
+    """Inverse into ``out``, by Gauss and Jordan with pivots; destroys the matrix."""
     n = len(matrix)
     out[:] = 0.0
     for i in range(n):
@@ -63,7 +63,7 @@ def _invert(matrix, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _whitening(spread, out):  # type: ignore[no-untyped-def]
-    """out = L⁻¹ of D = LL*, lower; returns ln det D, NaN where D is not positive."""
+    """L⁻¹ of D = LL* into ``out``, lower; returns ln det D, NaN where D is not positive."""
     first = spread[0, 0].real
     if not first > 0.0:
         return np.nan
@@ -105,7 +105,7 @@ def fill_bins(turn, model, root, inverse, output, spread, ends):  # type: ignore
 
 @njit(cache=True, nogil=True)
 def fill_slopes(turn, model, moved, root, tile, spread, ends):  # type: ignore[no-untyped-def]
-    """dD and dU of all bins by all parameters.
+    """Derivatives dD and dU of all bins by all parameters.
 
     ``model`` is (Q, dF, dC, dQ, dR, d(C V Fᵀ)), ``moved`` (P, 4) tells which of dF, dC, dQ and
     d(C V Fᵀ) are not 0, ``tile`` is (Φ, A, U).
@@ -229,9 +229,9 @@ def _row(root, vectors, first, place, rows):  # type: ignore[no-untyped-def]
 def score_sums(tile, slopes, y, weights, place, sums, rows):  # type: ignore[no-untyped-def]
     """What score and information need of some bins.
 
-    ``tile`` is (D, U), ``slopes`` (dD, dU), ``weights`` M⁻¹h (s, r), ``place`` the column of ``rows``
-    of every end of (U, dU, dD D⁻¹U), −1 for one that is always 0. ``sums`` are the local score (P,),
-    Σ tr D⁻¹dDD⁻¹dD (P, P), lower, and Σ g·dh (P,); ``rows`` (2ck, columns) is written.
+    ``tile`` is (D, U), ``slopes`` (dD, dU), ``weights`` M⁻¹h (s, r), ``place`` the column of
+    ``rows`` of every end of (U, dU, dD D⁻¹U), −1 for one that is always 0. ``sums`` are the local
+    score (P,), Σ tr D⁻¹dDD⁻¹dD (P, P), lower, and Σ g·dh (P,); ``rows`` (2ck, columns) is written.
     """
     spread, ends = tile
     d_spread, d_ends = slopes
@@ -246,8 +246,8 @@ def score_sums(tile, slopes, y, weights, place, sums, rows):  # type: ignore[no-
         for i in range(c):
             for j in range(c):
                 total = 0.0j
-                for l in range(c):
-                    total += np.conj(root[l, i]) * root[l, j]
+                for m in range(c):
+                    total += np.conj(root[m, i]) * root[m, j]
                 inverse[i, j] = total
                 middle[i, j] = -len(y) * total
         mixed[:] = 0.0

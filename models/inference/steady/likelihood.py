@@ -234,9 +234,7 @@ def _places(model: StateSpace, r: int) -> NDArray[np.int64]:
     return np.where(kept, np.cumsum(kept) - 1, -1)
 
 
-def _equations_of(
-    model: StateSpace, outline: _Outline, told: _Told
-) -> tuple[_Array, _Array]:
+def _equations_of(model: StateSpace, outline: _Outline, told: _Told) -> tuple[_Array, _Array]:
     """Score and expected information of the stretches of one length."""
     sums, ends = _summed(model, outline, told), outline.ends
     count, r, s = len(ends.slopes), len(outline.gram), len(outline.pull)
