@@ -79,6 +79,7 @@ from .analysis.joint import (
     measured_pieces as measured_pieces,
 )
 from .analysis.planning import Forecast as Forecast, forecast_reheating as forecast_reheating
+from .analysis.spectrum_planning import forecast_spectrum as forecast_spectrum
 from .analysis.figures.comparison import comparison_figure as comparison_figure
 from .analysis.figures.joint import global_figure as global_figure
 from .analysis.figures.reheating import reheating_figure as reheating_figure

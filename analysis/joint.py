@@ -69,7 +69,7 @@ class GlobalAnalysis:
         """Shared parameters."""
         return self.fit.result
 
-    def belief(self) -> Belief:
+    def belief(self) -> Belief[PairSetting]:
         """What is known of the rig now, for planning the next light."""
         return Belief.of(self.fit)
 

@@ -23,7 +23,17 @@ from ..models.inference.planning.forecast import (
 from ..models.ranges import require_range
 from .choice import Progress
 
-__all__ = ["EstimatorForecast", "Forecast", "Requirements", "WorkingPoint", "forecast_reheating"]
+__all__ = [
+    "EstimatorForecast",
+    "Forecast",
+    "Requirements",
+    "WorkingPoint",
+    "forecast_reheating",
+    "pair_values",
+    "planned_value",
+    "requirements_of",
+    "settings_around",
+]
 
 _RELEASES = (0.2e-3, 0.5e-3, 1e-3, 2e-3, 5e-3)  # s
 _TENTH = 0.1  # of the value: what a systematic may amount to
@@ -55,7 +65,7 @@ class EstimatorForecast:
 
 @dataclass(frozen=True)
 class WorkingPoint:
-    """Where the exact estimator is quickest.
+    """Where a measurement is quickest.
 
     Attributes
     ----------
@@ -63,13 +73,15 @@ class WorkingPoint:
         Set phase, rad.
     distance : float
         Of the foci, m.
-    release_time, measuring_time : float
+    release_time : float or None
+        s; None for a spectrum.
+    measuring_time : float
         s.
     """
 
     phi: float
     distance: float
-    release_time: float
+    release_time: float | None
     measuring_time: float
 
 
@@ -110,7 +122,8 @@ class Forecast:
     significance : float
         Wanted value over error.
     estimators : mapping of str to EstimatorForecast
-        "exact", "transitions", "curves" and "cooled_spectrum"; what cannot be had is missing.
+        "exact", "transitions", "curves" and "cooled_spectrum" of releases, "wishart" and "exact" of
+        a spectrum; what cannot be had is missing.
     best : WorkingPoint or None
         None if no trap setting within reach can be measured.
     requires : Requirements
@@ -201,13 +214,8 @@ def forecast_reheating(
     require_range("significance", significance, 0.1, 1e3)
     require_range("release_time", release_time, 20.0 / sample_rate, 10.0, "s")
     require_range("cool_time", cool_time, 0.0, 3600.0, "s")
-    values, cooling = _values(trap, efficiency, damping)
-    value = values.get(parameter, 0.0)
-    known = [n for n in values if PARAMETERS[n].unit("quanta") == "rad/s" and "gamma" not in n]
-    if parameter not in known:
-        raise InputError(f"{parameter!r} cannot be planned for; known: {', '.join(known)}")
-    if value == 0.0:
-        raise InputError(f"{parameter} is predicted to be 0 at this light: nothing to find")
+    values, cooling = pair_values(trap, efficiency, damping)
+    value = planned_value(values, parameter)
     wanted = abs(value) / significance
     counts = {
         time: _repetitions(exact_error(values, parameter, time, sample_rate), wanted)
@@ -236,13 +244,13 @@ def forecast_reheating(
         significance=significance,
         estimators=found,
         best=best,
-        requires=_requirements(trap, values, parameter, efficiency, damping),
+        requires=requirements_of(trap, values, parameter, efficiency, damping),
         cooling=cooling,
         releases=tuple(sorted((time, n) for time, n in counts.items() if n is not None)),
     )
 
 
-def _values(
+def pair_values(
     trap: TrapArray, efficiency: float, damping: float | None
 ) -> tuple[dict[str, float], Cooling]:
     """Parameters of a reheating fit in quanta of its own scale, and the cooling before it."""
@@ -253,6 +261,22 @@ def _values(
     cooling = Cooling.of(values, damping)
     values |= cooling.start(values)
     return values, cooling
+
+
+def planned_value(values: dict[str, float], parameter: str) -> float:
+    """Predicted value of a parameter that can be planned for.
+
+    Raises
+    ------
+    InputError
+        For an unknown parameter, or one that is predicted to be 0.
+    """
+    known = [n for n in values if PARAMETERS[n].unit("quanta") == "rad/s" and "gamma" not in n]
+    if parameter not in known:
+        raise InputError(f"{parameter!r} cannot be planned for; known: {', '.join(known)}")
+    if values[parameter] == 0.0:
+        raise InputError(f"{parameter} is predicted to be 0 at this light: nothing to find")
+    return values[parameter]
 
 
 def _repetitions(error: float, wanted: float) -> int | None:
@@ -267,7 +291,7 @@ def _of_releases(
     return EstimatorForecast(count, release_time, seconds, error / math.sqrt(count))
 
 
-def _settings(trap: TrapArray) -> Iterator[tuple[float, float, TrapArray]]:
+def settings_around(trap: TrapArray) -> Iterator[tuple[float, float, TrapArray]]:
     """Phases around the circle and distances within half a wavelength of the trap's own."""
     first, second = trap.tweezers[:2]
     between = np.subtract(first.position, second.position)
@@ -299,11 +323,11 @@ class _Wish:
 def _best(trap: TrapArray, wish: _Wish, progress: Progress | None) -> WorkingPoint | None:
     """The setting that needs the least measuring time by the exact estimator."""
     found: list[WorkingPoint] = []
-    for done, (phi, distance, moved) in enumerate(_settings(trap)):
+    for done, (phi, distance, moved) in enumerate(settings_around(trap)):
         if progress is not None:
             progress(done / (_PHASES * _DISTANCES))
         try:
-            values, _ = _values(moved, wish.efficiency, wish.damping)
+            values, _ = pair_values(moved, wish.efficiency, wish.damping)
             growth = moved.pair_constants().constants.to_linear().growth_rate
         except OptobindError:
             continue
@@ -319,7 +343,7 @@ def _best(trap: TrapArray, wish: _Wish, progress: Progress | None) -> WorkingPoi
     return min(found, key=lambda point: point.measuring_time, default=None)
 
 
-def _requirements(
+def requirements_of(
     trap: TrapArray,
     values: dict[str, float],
     parameter: str,
@@ -335,7 +359,7 @@ def _requirements(
     turn = 1e-3
     first = trap.tweezers[0]
     moved = (replace(first, phase=first.phase + turn), *trap.tweezers[1:])
-    there, _ = _values(replace(trap, tweezers=moved), efficiency, damping)
+    there, _ = pair_values(replace(trap, tweezers=moved), efficiency, damping)
     slope = abs(there[parameter] - values[parameter]) / turn
     noise = _per_intensity_noise(trap, parameter)
     quadratic = bool(PARAMETERS[parameter].particles)

@@ -103,6 +103,7 @@ def analyse_reheating(
     common_noise: bool = False,
     block: int | None = None,
     detection: Mapping[str, Known] | None = None,
+    priors: Mapping[str, tuple[float, float]] | None = None,
     progress: Progress | None = None,
 ) -> ReheatingAnalysis:
     """Fit what happens after the releases of a record, by three estimators, in bounded memory.
@@ -137,6 +138,9 @@ def analyse_reheating(
         What the detectors add besides, for the exact estimator: ``noise_12``, ``mix_12``,
         ``mix_21``, ``delay_12`` to a value, a value with its standard error, or None where it is
         fitted.
+    priors : mapping of str to (float, float), optional
+        What the exact estimator knows from elsewhere, such as damping by the gas: name to (value,
+        standard error). Without blocks only: each of them would count it anew.
     progress : callable, optional
         Called with the share of the work that is done, 0 … 1.
 
@@ -161,6 +165,8 @@ def analyse_reheating(
     """
     if estimator not in ESTIMATORS:
         raise InputError(f"unknown estimator {estimator!r}; known: {', '.join(ESTIMATORS)}")
+    if priors and block is not None:
+        raise InputError("priors and block: each block would count the priors anew, leave one out")
     check_band(band, record.sample_rate)
     if rate := max((one.phase_rate for one in record.settings), default=0.0):
         raise InputError(
@@ -188,7 +194,7 @@ def analyse_reheating(
     delays = delays_of(record, chosen, delay)
     estimate = _averaged(releases, band, factor, unit, delays, progress)
     found = reheating_estimators(estimate) if len(chosen) == 2 else single_estimators(estimate)
-    task = _Exact(releases, factor, unit, known, block, progress)
+    task = _Exact(releases, factor, unit, known, block, priors, progress)
     exact = task.fit(found["transitions"], estimator)
     found = {"exact": exact, **found} if exact is not None else found
     if masses is not None:
@@ -271,6 +277,7 @@ class _Exact:
     unit: str
     detection: Mapping[str, Known]
     block: int | None
+    priors: Mapping[str, tuple[float, float]] | None
     progress: Progress | None
 
     def _later(self, share: float) -> None:
@@ -285,7 +292,7 @@ class _Exact:
             samples = samples_of(self.releases, self.factor)
             fit = fit_exact(
                 samples, rate, model, start, detection=self.detection, unit=self.unit,
-                progress=self._later,
+                priors=self.priors, progress=self._later,
             )  # fmt: skip
             if self.block is not None:
                 fit = blocked(self.releases, self.factor, rate, fit, self.block, self.detection)

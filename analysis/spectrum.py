@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -82,7 +82,9 @@ def analyse_spectrum(
     delay: float | None = None,
     mixing: tuple[float, float] | None = None,
     estimator: SpectrumEstimator | None = None,
+    priors: Mapping[str, tuple[float, float]] | None = None,
     progress: Progress | None = None,
+    fit_progress: Progress | None = None,
 ) -> SpectrumAnalysis:
     """Estimate and fit the spectra of a record's steady stretches, in bounded memory.
 
@@ -109,8 +111,12 @@ def analyse_spectrum(
         "wishart" fits averaged spectra, "exact" the Fourier coefficients of whole stretches, ends
         included: errors hold for lines of any width, and a line narrower than a bin costs nothing.
         By default the exact one where a line is narrower than 1.5 bins of the longest segment.
+    priors : mapping of str to (float, float), optional
+        What is known from elsewhere, such as damping by the gas: name to (value, standard error).
     progress : callable, optional
         Called with the share of the samples that were averaged, 0 … 1.
+    fit_progress : callable, optional
+        Called with the share of an exact fit that is done, where there is one.
 
     Returns
     -------
@@ -144,13 +150,13 @@ def analyse_spectrum(
     masses = record.masses_of(chosen) if record.unit == "m" else None
     if model == "pair":
         pair_masses = None if masses is None else (masses[0], masses[1])
-        result = fit_pair(csd, band=used, masses=pair_masses)
+        result = fit_pair(csd, band=used, masses=pair_masses, priors=priors)
         said = delay_warning(csd, used, result, pair_masses)
     else:
-        result, said = fit_single(csd, band=used), ()
-    known = _Known(exclude, delay, mixing)
+        result, said = fit_single(csd, band=used, priors=priors), ()
+    known = _Known(exclude, delay, mixing, priors)
     if estimator == "exact" or (estimator is None and segment is None and _is_coarse(csd, result)):
-        result, more = _exact(record, chosen, used, result, known, masses, estimator)
+        result, more = _exact(record, chosen, used, result, known, masses, estimator, fit_progress)
         said += more
     said += tone_warning(result, record.steady().samples / record.sample_rate)
     said += overdamped(result)
@@ -194,11 +200,12 @@ def _is_coarse(csd: CsdEstimate, result: FitResult) -> bool:
 
 @dataclass(frozen=True)
 class _Known:
-    """What is taken off the data."""
+    """What is taken off the data, and what is known beforehand."""
 
     exclude: Ranges
     delay: float | None
     mixing: tuple[float, float] | None
+    priors: Mapping[str, tuple[float, float]] | None
 
     def provenance(self) -> dict[str, Any]:
         """For the result's input; nothing where nothing was taken off."""
@@ -220,12 +227,13 @@ def _exact(
     known: _Known,
     masses: tuple[float, ...] | None,
     estimator: SpectrumEstimator | None,
+    progress: Progress | None,
 ) -> tuple[FitResult, tuple[str, ...]]:
     """The exact fit; where it was not asked for and cannot be made, the start and the reason."""
     try:
         found = exact_spectrum(
             record, columns, band, start, exclude=known.exclude, delay=known.delay,
-            mixing=known.mixing, masses=masses,
+            mixing=known.mixing, masses=masses, priors=known.priors, progress=progress,
         )  # fmt: skip
     except InputError as error:
         if estimator == "exact":

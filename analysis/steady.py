@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -25,6 +25,8 @@ _ROWS = 1 << 16
 _RESOLVED = 1.5
 # Stretches a gap apart that a line forgets less than this share of are not independent.
 _FORGOTTEN = 3.0
+# Share of the progress that the Fourier coefficients take.
+_TRANSFORMED = 0.25
 
 
 def is_narrow(result: FitResult, bin_width: float) -> bool:
@@ -112,6 +114,7 @@ def exact_spectrum(
     delay: float | None = None,
     mixing: tuple[float, float] | None = None,
     masses: tuple[float, ...] | None = None,
+    priors: Mapping[str, tuple[float, float]] | None = None,
     progress: Progress | None = None,
 ) -> FitResult:
     """Fit the steady stretches of a record by their exact likelihood.
@@ -126,7 +129,7 @@ def exact_spectrum(
         Hz.
     start : FitResult
         Of averaged spectra, in the same unit.
-    exclude, delay, mixing, progress
+    exclude, delay, mixing, priors, progress
         As for ``analyse_spectrum``.
     masses : tuple of float, optional
         kg, for a record in m.
@@ -137,12 +140,19 @@ def exact_spectrum(
         For a band with too few or too many coefficients, or a delay of a sample and more.
     """
     known = detection_of(record, columns, delay, mixing)
-    data = steady_coefficients(record, columns, band, exclude, progress)
+
+    def part(first: float, last: float) -> Progress | None:
+        return None if progress is None else lambda s: progress(first + (last - first) * s)
+
+    data = steady_coefficients(record, columns, band, exclude, part(0.0, _TRANSFORMED))
     model: Literal["single", "pair"] = "pair" if len(columns) == 2 else "single"
     ratio = masses[1] / masses[0] if masses is not None and len(masses) == 2 else None
     result = fit_steady(
-        data, record.sample_rate, model, start, detection=known, mass_ratio=ratio, unit=record.unit
-    )
+        data, record.sample_rate, model, start, detection=known, priors=priors,
+        mass_ratio=ratio, unit=record.unit, progress=part(_TRANSFORMED, 1.0),
+    )  # fmt: skip
+    if progress is not None:
+        progress(1.0)
     return replace(result, warnings=(*result.warnings, *_dependent(result, record)))
 
 

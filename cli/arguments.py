@@ -146,6 +146,10 @@ MixingOption = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--mixing", metavar="E[,E]", help="Known cross-talk: 5 %, or T12,T21."),
 ]
+GammaPriorOption = Annotated[
+    Literal["auto", "off"],
+    typer.Option("--gamma-prior", help="auto: damping by the gas from the run's pressure."),
+]
 SpectrumEstimatorOption = Annotated[
     Optional[Literal["wishart", "exact"]],  # noqa: UP045
     typer.Option(

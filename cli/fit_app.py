@@ -16,6 +16,7 @@ from .arguments import (
     DelayOption,
     ExcludeOption,
     FilesArgument,
+    GammaPriorOption,
     IntervalsOption,
     JsonOption,
     KeyOption,
@@ -50,6 +51,7 @@ def fit_spectrum(
     delay: DelayOption = None,
     mixing: MixingOption = None,
     estimator: SpectrumEstimatorOption = None,
+    gamma_prior: GammaPriorOption = "auto",
     intervals: IntervalsOption = None,
     key: KeyOption = None,
     columns: ColumnsOption = None,
@@ -79,6 +81,7 @@ def fit_spectrum(
         quantity_option("--delay", delay, "s", signed=True),
         mixing_option(mixing),
         estimator,
+        gamma_prior == "auto",
     )
     fit_spectrum_file(files, reading_options(rate, key, columns), options, out, as_json)
 
@@ -115,6 +118,7 @@ def fit_reheating(
     mixing: MixingOption = None,
     common_noise: CommonNoiseOption = False,
     block: BlockOption = None,
+    gamma_prior: GammaPriorOption = "auto",
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -141,6 +145,7 @@ def fit_reheating(
         mixing_option(mixing),
         common_noise,
         block,
+        gamma_prior == "auto",
     )
     fit_reheating_file(files, reading_options(rate, key, columns), options, out, as_json)
 

@@ -23,6 +23,7 @@ __all__ = [
     "print_result",
     "print_text",
     "progress_bar",
+    "progress_bars",
     "require_makeable",
     "warn",
     "write_json",
@@ -131,6 +132,19 @@ def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
     callable
         Takes the share that is done, 0 … 1.
     """
+    with progress_bars(description) as (told,):
+        yield told
+
+
+@contextmanager
+def progress_bars(*descriptions: str) -> Iterator[tuple[Callable[[float], None], ...]]:
+    """Show how far pieces of work are that follow each other, each from its first share on.
+
+    Yields
+    ------
+    tuple of callable
+        One for every description; takes the share of that piece that is done, 0 … 1.
+    """
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from .console import ShownColumn
@@ -145,8 +159,20 @@ def progress_bar(description: str) -> Iterator[Callable[[float], None]]:
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
-        task = bar.add_task(description, total=1.0)
-        yield lambda share: bar.update(task, completed=share)
+        tasks = [
+            bar.add_task(text, total=1.0, visible=not place, start=not place)
+            for place, text in enumerate(descriptions)
+        ]
+
+        def told(place: int) -> Callable[[float], None]:
+            def tell(share: float) -> None:
+                if not bar.tasks[place].started:
+                    bar.start_task(tasks[place])
+                bar.update(tasks[place], completed=share, visible=True)
+
+            return tell
+
+        yield tuple(told(place) for place in range(len(descriptions)))
 
 
 def warn(messages: Iterable[str]) -> None:

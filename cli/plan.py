@@ -1,4 +1,4 @@
-"""``optobind plan reheating``: repetitions and times for a wanted significance."""
+"""``optobind plan``: repetitions and times for a wanted significance, of releases or of spectra."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..analysis.planning import Forecast
     from ..config.load import LoadedRig
 
-__all__ = ["PlanOptions", "plan_reheating"]
+__all__ = ["PlanOptions", "plan_reheating", "plan_spectrum"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,35 @@ def plan_reheating(
             search=options.search,
             progress=progress,
         )
+    _deliver(forecast, out, as_json)
+
+
+def plan_spectrum(
+    rig: str, settings: Sequence[str], options: PlanOptions, out: Path | None, as_json: bool
+) -> None:
+    """Forecast spectra of the cooled pair of a rig, print it, store it with its figure."""
+    from ..analysis.spectrum_planning import forecast_spectrum
+    from ..config.build import build_trap
+    from ..config.load import read_rig
+
+    loaded = read_rig(rig, settings)
+    trap = build_trap(loaded.config)
+    with progress_bar("looking for the best light") as progress:
+        forecast = forecast_spectrum(
+            trap,
+            _efficiency(loaded, options),
+            _sample_rate(loaded, options),
+            parameter=options.parameter,
+            significance=options.significance,
+            damping=_damping(loaded),
+            search=options.search,
+            progress=progress,
+        )
+    _deliver(forecast, out, as_json)
+
+
+def _deliver(forecast: Forecast, out: Path | None, as_json: bool) -> None:
+    """Store and print a forecast."""
     values = _values(forecast)
     if out is not None:
         from ..analysis.figures import save_figure
@@ -156,12 +185,16 @@ def _tables(forecast: Forecast) -> list[Any]:
     parts: list[Any] = [table]
     if forecast.best is not None:
         best = forecast.best
+        releases = (
+            "" if best.release_time is None else f", releases of {1e3 * best.release_time:g} ms"
+        )
         parts.append(
-            f"least time: φ = {best.phi / math.pi:+.2f} π, distance {1e6 * best.distance:.3f} µm, "
-            f"releases of {1e3 * best.release_time:g} ms: {best.measuring_time:.3g} s"
+            f"least time: φ = {best.phi / math.pi:+.2f} π, distance {1e6 * best.distance:.3f} µm"
+            f"{releases}: {best.measuring_time:.3g} s"
         )
     occupations = ", ".join(f"{n:.3g}" for n in forecast.cooling.occupations)
-    parts.append(f"cooled to {occupations} quanta before each release")
+    when = " before each release" if forecast.releases else ", feedback on"
+    parts.append(f"cooled to {occupations} quanta{when}")
     return [*parts, needs]
 
 

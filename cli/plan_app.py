@@ -63,3 +63,42 @@ def plan_reheating(
         search,
     )
     carry_out(rig, settings or [], options, out, as_json)
+
+
+@plan_app.command("spectrum")
+def plan_spectrum(
+    rig: RigOption,
+    settings: SetOption = None,
+    parameter: Annotated[
+        str, typer.Option("--parameter", help="What is to be measured, such as re_D12 or g_a.")
+    ] = "re_D12",
+    significance: Annotated[
+        float, typer.Option("--significance", help="Wanted value over standard error.")
+    ] = 5.0,
+    efficiency: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option("--efficiency", metavar="ETA", help="Of detection, if the rig states none."),
+    ] = None,
+    rate: RateOption = None,
+    search: Annotated[
+        bool, typer.Option("--search/--no-search", help="Look for the light of the least time.")
+    ] = True,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measuring time for a wanted significance: spectra with feedback on."""
+    from .output import require_makeable
+
+    require_makeable(out)
+    from .options import quantity_option
+    from .plan import PlanOptions
+    from .plan import plan_spectrum as carry_out
+
+    options = PlanOptions(
+        parameter,
+        significance,
+        efficiency=efficiency,
+        sample_rate=quantity_option("--rate", rate, "Hz"),
+        search=search,
+    )
+    carry_out(rig, settings or [], options, out, as_json)

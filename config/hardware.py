@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from .fields import (
+    Accuracy,
     Amplitude,
     BaudRate,
     Channel,
@@ -114,7 +115,8 @@ class SpectrumDdsTable(_RFKeys):
 class _GaugeKeys(_Linked):
     """Keys of every gauge; the gas is that of ``[gas]`` unless given.
 
-    ``pressure_range`` is that of the sensor's data sheet, in air equivalents.
+    ``pressure_range`` is that of the sensor's data sheet, in air equivalents; ``accuracy`` the
+    relative standard error of a reading, which fits take for the damping by the gas.
     """
 
     channel: Channel | None = None
@@ -122,6 +124,11 @@ class _GaugeKeys(_Linked):
     sensor: Sensor | None = None
     device_corrects: bool | None = None
     pressure_range: Pressures | None = None
+    accuracy: Accuracy | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Options of the driver; the accuracy is for fits."""
+        return {key: value for key, value in super().options().items() if key != "accuracy"}
 
 
 class GaugeTable(_GaugeKeys):

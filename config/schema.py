@@ -15,6 +15,7 @@ from ..models.sphere import MATERIALS
 from ..models.units import shorten
 from .devices import DevicesConfig, SimulationConfig
 from .fields import (
+    Accuracy,
     Bandwidth,
     Charge,
     Delay,
@@ -49,9 +50,14 @@ def _axes(value: object) -> object:
 
 
 class ParticleConfig(Table):
-    """One particle; ``material`` supplies density and index where they are not given."""
+    """One particle; ``material`` supplies density and index where they are not given.
+
+    ``radius_error`` is the relative standard error of the radius; fits take it for what they know
+    of the damping by the gas beforehand.
+    """
 
     radius: Radius
+    radius_error: Accuracy | None = None
     density: Density | None = None
     index: Index | None = None
     charge: Charge = 0.0

@@ -25,6 +25,11 @@ class World(Protocol):
         """Which particles are lost."""
         ...
 
+    @property
+    def damping(self) -> tuple[float, ...]:
+        """Rate at which feedback damps each particle, rad/s."""
+        ...
+
     def reload(self) -> None:
         """Put lost particles back into their traps.
 

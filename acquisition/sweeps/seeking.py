@@ -198,5 +198,4 @@ def _held_growth(plan: SeekPlan, rig: Rig) -> float:
         return math.tau * plan.held_growth
     if rig.world is None or rig.gate is None:
         return 0.0
-    feedback = rig.world.settings.feedback
-    return _HELD * min(feedback.damping_of(j) for j in (0, 1))
+    return _HELD * min(rig.world.damping)

@@ -114,6 +114,12 @@ class SimulatedWorld(Stage):
         return self._gas
 
     @property
+    def damping(self) -> tuple[float, ...]:
+        """Rate at which feedback damps each particle, rad/s."""
+        feedback = self._settings.feedback
+        return tuple(map(feedback.damping_of, range(len(self._engine.present))))
+
+    @property
     def lost(self) -> tuple[bool, ...]:
         """Which particles are lost."""
         return tuple(not there for there in self._engine.present)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Priors"]
+from ..errors import InputError
+
+__all__ = ["Priors", "checked_priors"]
 
 _Array = NDArray[np.float64]
 
@@ -45,3 +48,23 @@ class Priors:
             total -= 0.5 * distance**2
             slope[place] = distance / error
         return total, slope
+
+
+def checked_priors(
+    priors: Mapping[str, tuple[float, float]] | None, names: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """The priors of a fit, as they were given.
+
+    Raises
+    ------
+    InputError
+        For a name that is not of the model, a value that is not finite, an error that is none.
+    """
+    given = dict(priors or {})
+    for name, (value, error) in given.items():
+        if name not in names or not (math.isfinite(value) and math.isfinite(error) and error > 0.0):
+            raise InputError(
+                "a prior needs a name of the model, a finite value and a positive error, got "
+                f"{name}: {value, error}"
+            )
+    return given

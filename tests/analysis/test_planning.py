@@ -7,11 +7,13 @@ import math
 
 import numpy as np
 import pytest
+from simulated_spectra import csd_of, record
 
 import optobind as ob
-from optobind.analysis.planning import _values
+from optobind.analysis.planning import pair_values
 from optobind.cli.app import invoke
 from optobind.models.errors import InputError
+from optobind.models.inference.matrices import model_pair
 from optobind.models.inference.planning.forecast import (
     Cooling,
     exact_error,
@@ -74,7 +76,7 @@ def test_releases_begin_in_the_state_of_the_cooled_pair():
 
 
 def test_the_forecast_knows_that_couplings_turn_the_initial_correlation(plan):
-    values, cooling = _values(ob.load_trap("simulated-pair"), 0.3, 3.5e4)
+    values, cooling = pair_values(ob.load_trap("simulated-pair"), 0.3, 3.5e4)
     assert cooling.damping == 3.5e4
     assert complex(values["re_C0"], values["im_C0"]) == pytest.approx(0.68 - 0.89j, rel=0.02)
 
@@ -122,3 +124,34 @@ def test_the_command_writes_numbers_and_a_figure(tmp_path, capsys):
 def test_nonsense_is_refused_in_one_line(arguments, message):
     with pytest.raises(InputError, match=message):
         invoke(["plan", "reheating", "--rig", "simulated-pair", "--no-search", *arguments])
+
+
+def test_forecast_of_a_spectrum_is_the_error_that_a_fit_of_it_states():
+    """Cooled by its loops, 0.25 s at 1 MS/s; D_jj hold the noise of the loops."""
+    trap = ob.load_trap("simulated-pair")
+    values, cooling = pair_values(trap, 0.3, GAMMA)
+    cooled = cooling.cooled(values)
+    z = record(model_pair(cooled), 250_000, 1e6, np.random.default_rng(8))
+    csd = csd_of(z, 1e6, 1 << 13)
+    fit = ob.fit_pair(csd, band=(22e3, 85e3))
+    for name in ("re_D12", "g_a", "D11", "omega_1"):
+        plan = ob.forecast_spectrum(
+            trap, 0.3, 1e6, parameter=name, damping=GAMMA, search=False, significance=5.0
+        )
+        for one in plan.estimators.values():
+            expected = one.stderr * math.sqrt(one.measuring_time / 0.25)
+            assert fit.stderr(name) == pytest.approx(expected, rel=0.2), name
+    assert plan.value == pytest.approx(cooled["omega_1"])
+
+
+def test_the_command_plans_spectra(capsys):
+    arguments = ["plan", "spectrum", "--rig", "simulated-pair", "--no-search"]
+    assert invoke([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["estimators"]) == {"wishart", "exact"}
+    assert found["estimators"]["exact"]["release_time"] is None
+    assert found["estimators"]["wishart"]["measuring_time_s"] == pytest.approx(0.13, rel=0.3)
+    assert invoke(arguments) == 0
+    assert "feedback on" in capsys.readouterr().out
+    with pytest.raises(InputError, match="cannot be planned for; known: omega_1"):
+        invoke([*arguments, "--parameter", "gamma_1"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import lmfit
@@ -22,6 +22,7 @@ from ..fitted import FittedLikelihood
 from ..matrices import NAMES
 from ..optimiser import Optimum, maximise
 from ..parameters import PARAMETERS
+from ..priors import checked_priors
 from ..reheating.outcome import evidence_of
 from ..reheating.surface import bounded_parameters, with_ties
 from ..reheating.transitions import physical
@@ -184,8 +185,12 @@ def fit_exact(
     filtered = FilterModel(model, released, order, vacuum, mass_ratio)
     given = dict(priors or {})
     given.update({n: v for n, v in known.items() if isinstance(v, tuple)})
-    parameters = with_ties(_parameters(filtered, start, known, sample_rate), params)
-    fit = _Fit(filtered, samples, sample_rate, given, unit, progress)
+    parameters = with_ties(
+        _parameters(filtered, _informed(start, given), known, sample_rate), params
+    )
+    fit = _Fit(
+        filtered, samples, sample_rate, checked_priors(given, filtered.names), unit, progress
+    )
     silent = [
         name
         for name in filtered.names
@@ -193,6 +198,21 @@ def fit_exact(
         and name not in (params or ()) and parameters[name].value == 0.0
     ]  # fmt: skip
     return fit.result(parameters, silent)
+
+
+def _informed(
+    start: FitResult | Mapping[str, float], priors: Mapping[str, tuple[float, float]]
+) -> FitResult | Mapping[str, float]:
+    """The start, with damping of which something is known free and begun there."""
+    told = {n: v for n, (v, _) in priors.items() if PARAMETERS[n].kind == "damping" and v > 0.0}
+    if not isinstance(start, FitResult):
+        return {**start, **told}
+    known = {
+        name: replace(start.parameters[name], value=value, vary=True)
+        for name, value in told.items()
+        if name in start.parameters
+    }
+    return replace(start, parameters={**start.parameters, **known})
 
 
 def _parameters(
@@ -290,12 +310,6 @@ class _Fit:
 
     def result(self, parameters: lmfit.Parameters, silent: Sequence[str]) -> FitResult:
         """Climb, judge, and put the numbers together; ``silent`` are dampings fixed by default."""
-        for name, (value, error) in self.priors.items():
-            if name not in self.model.names or not (math.isfinite(value) and error > 0.0):
-                raise InputError(
-                    f"a prior needs a name of the model, a finite value and a positive error, got "
-                    f"{name}: {value, error}"
-                )
         optimum = self.climb(parameters, _TOLERANCE)
         if self._damping_shows(optimum, silent):
             for name in silent:

@@ -231,7 +231,8 @@ class Belief(Generic[S]):
         t = self.tolerances
         own = np.diag(np.array([t.coupling] * 3 + [t.line] * 2) ** 2)
         same = np.eye(len(ones), len(others))
-        return np.kron(same if self.near is None else self.near.correlation(ones, others), own)
+        like = same if self.near is None else self.near.correlation(ones, others)
+        return np.asarray(np.kron(like, own), np.float64)
 
     def information(self, setting: S, expected: NDArray[np.float64]) -> float:
         """Expected information of a measurement, nats: ½ ln det(1 + C⁻¹ J Σ Jᵀ).

@@ -27,9 +27,18 @@ from ..reheating.fits import reheating_estimators
 from ..reheating.moments import initial_covariance, reheating_model
 from ..spectral.fits import expected_csd
 from ..spectral.problem import prepared
+from ..steady.likelihood import SteadyLikelihood
+from ..steady.transform import Stretches
 from ..steps import invert
 
-__all__ = ["Cooling", "exact_error", "reported_errors", "spectrum_covariance", "spectrum_error"]
+__all__ = [
+    "Cooling",
+    "exact_error",
+    "reported_errors",
+    "spectrum_covariance",
+    "spectrum_error",
+    "steady_error",
+]
 
 _Array = NDArray[np.float64]
 
@@ -38,6 +47,7 @@ _SIMULATED = 120  # repetitions of the simulated set
 _BAND = 30.0  # widths of a line on either side, physics.md §10
 _BINS = 8.0  # in the width of a cooled line
 _AVERAGES = 100
+_LIFETIMES = 300.0  # of a cooled line in the stretch that stands for a long one
 
 
 @dataclass(frozen=True)
@@ -221,14 +231,13 @@ def spectrum_covariance(
     """
     gamma, cooled = cooling.damping, cooling.cooled(values)
     segment = 1 << max(math.ceil(math.log2(_BINS * 2.0 * math.pi * sample_rate / gamma)), 5)
-    lines = sorted(cooled[n] / (2.0 * math.pi) for n in ("omega_1", "omega_2"))
-    width = _BAND * gamma / (2.0 * math.pi)
     grid = np.arange(segment // 2 + 1, dtype=np.float64) * (sample_rate / segment)
     empty = CsdEstimate(
         grid, np.zeros((len(grid), 2, 2), np.complex128), _AVERAGES,
         np.hanning(segment + 1)[:-1], segment // 2, sample_rate, "quanta",
     )  # fmt: skip
-    band = (max(lines[0] - width, grid[1]), min(lines[1] + width, grid[-2]))
+    low, high = _band(cooled, gamma)
+    band = (max(low, grid[1]), min(high, grid[-2]))
     try:
         full = CsdEstimate(
             grid, expected_csd(empty, cooled), _AVERAGES, empty.window, segment // 2,
@@ -243,3 +252,34 @@ def spectrum_covariance(
     covariance, determined = invert(point.normal_equations()[1])
     seconds = (segment + (_AVERAGES - 1) * (segment // 2)) / sample_rate
     return covariance * seconds if determined else None
+
+
+def steady_error(
+    values: Mapping[str, float], name: str, cooling: Cooling, sample_rate: float
+) -> float:
+    """Standard error from one second of a cooled record, by the exact likelihood of its band.
+
+    The Fisher information of whole stretches needs no data and grows with their length.
+    Parameters and return value are those of :func:`spectrum_error`.
+    """
+    gamma, cooled = cooling.damping, cooling.cooled(values)
+    length = round(_LIFETIMES * sample_rate / gamma)
+    low, high = _band(cooled, gamma)
+    first = max(math.ceil(low * length / sample_rate), 1)
+    last = min(math.floor(high * length / sample_rate), (length - 1) // 2)
+    bins = np.arange(first, last + 1, dtype=np.int64)
+    stretch = Stretches(length, bins, np.zeros((1, len(bins), 2), np.complex128))
+    likelihood = SteadyLikelihood(FilterModel("pair", False), [stretch], sample_rate)
+    point = likelihood.evaluate(np.array([cooled[n] for n in likelihood.names]))
+    if not math.isfinite(point.log_likelihood):
+        return math.inf
+    covariance, determined = invert(point.normal_equations()[1])
+    at = likelihood.names.index(name)
+    return math.sqrt(covariance[at, at] * length / sample_rate) if determined else math.inf
+
+
+def _band(cooled: Mapping[str, float], gamma: float) -> tuple[float, float]:
+    """The band of a fit, widths of a cooled line around both, Hz."""
+    lines = sorted(cooled[n] / (2.0 * math.pi) for n in ("omega_1", "omega_2"))
+    width = _BAND * gamma / (2.0 * math.pi)
+    return lines[0] - width, lines[1] + width

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,7 +147,7 @@ def _refined(
     setting, lacking = start, np.zeros(5)
 
     def at(x: _Array) -> Knobs:
-        moved = {k: float(v) * scale[k] for k, v in zip(free, x, strict=True)}
+        moved: dict[str, Any] = {k: float(v) * scale[k] for k, v in zip(free, x, strict=True)}
         return replace(start, **moved)
 
     def residuals(x: _Array) -> _Array:

@@ -48,6 +48,7 @@ def fit_single(
     *,
     band: tuple[float, float] | None = None,
     params: lmfit.Parameters | None = None,
+    priors: Mapping[str, tuple[float, float]] | None = None,
 ) -> FitResult:
     """Fit one particle: omega, gamma, D, noise.
 
@@ -59,6 +60,8 @@ def fit_single(
         Hz; everything but DC and Nyquist by default.
     params : lmfit.Parameters, optional
         Start values, bounds, fixed values and ties; see :func:`single_parameters`.
+    priors : mapping of str to (float, float), optional
+        What is known from elsewhere, such as damping by the gas: name to (value, standard error).
 
     Returns
     -------
@@ -78,7 +81,7 @@ def fit_single(
     >>> result.varying
     ('omega', 'gamma', 'D', 'noise')
     """
-    problem, cut = prepared("single", csd, band, 1.0)
+    problem, cut = prepared("single", csd, band, 1.0, priors)
     require_information(problem, params)
     if params is None:
         line = lines_of(cut, problem.weight, 1)[0][0]
@@ -98,6 +101,7 @@ def fit_pair(
     params: lmfit.Parameters | None = None,
     start: FitResult | Mapping[str, float] | None = None,
     masses: tuple[float, float] | None = None,
+    priors: Mapping[str, tuple[float, float]] | None = None,
 ) -> FitResult:
     """Fit two coupled particles; the eleven parameters of ``NAMES["pair"]``.
 
@@ -117,6 +121,8 @@ def fit_pair(
     masses : (float, float), optional
         Masses of the particles in kg for records in m: g_r and g_a are then those of the
         symmetrised equations also for unequal particles.
+    priors : mapping of str to (float, float), optional
+        What is known from elsewhere, such as damping by the gas: name to (value, standard error).
 
     Returns
     -------
@@ -137,7 +143,7 @@ def fit_pair(
     >>> result.converged, result.parameters["g_a"].unit
     (True, 'rad/s')
     """
-    problem, cut = prepared("pair", csd, band, checked_ratio(masses))
+    problem, cut = prepared("pair", csd, band, checked_ratio(masses), priors)
     require_information(problem, params)
     if start is not None:
         given = start.parameters if isinstance(start, FitResult) else start

@@ -99,7 +99,9 @@ def _statistics(
 
 def _provenance(problem: SpectralProblem, cut: CsdEstimate) -> dict[str, Any]:
     """What went in, plain JSON values."""
+    priors = {name: list(pair) for name, pair in problem.priors.items()}
     return {
+        **({"priors": priors} if priors else {}),
         "band": [float(cut.frequencies[0]), float(cut.frequencies[-1])],
         "segment": cut.segment,
         "overlap": int(cut.overlap),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import lmfit
@@ -13,6 +14,7 @@ from ...errors import InputError
 from ...spectra import CsdEstimate
 from ..matrices import NAMES
 from ..parameters import PARAMETERS
+from ..priors import checked_priors
 from .lines import Line
 from .periodogram import BinGrid
 from .starts import channel_lines, pair_starts
@@ -117,7 +119,11 @@ def checked_ratio(masses: tuple[float, float] | None) -> float | None:
 
 
 def prepared(
-    model: str, csd: CsdEstimate, band: tuple[float, float] | None, mass_ratio: float | None
+    model: str,
+    csd: CsdEstimate,
+    band: tuple[float, float] | None,
+    mass_ratio: float | None,
+    priors: Mapping[str, tuple[float, float]] | None = None,
 ) -> tuple[SpectralProblem, CsdEstimate]:
     """Check the estimate, cut the band, drop DC and Nyquist, and weigh the bins."""
     wanted = 1 if model == "single" else 2
@@ -140,8 +146,9 @@ def prepared(
         if auto.min() < 0.0 or not auto.any():
             raise InputError(f"channel {j} holds no signal: its auto spectrum is zero or negative")
     problem = SpectralProblem(
-        model, BinGrid.of(cut), matrix_entries(cut.matrix), information_of(cut), mass_ratio
-    )
+        model, BinGrid.of(cut), matrix_entries(cut.matrix), information_of(cut), mass_ratio,
+        checked_priors(priors, NAMES[model]),
+    )  # fmt: skip
     return problem, cut
 
 

@@ -7,7 +7,8 @@ gradient w Jᵀr and Fisher information w JᵀJ — the weights are those of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numba import njit
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import UnstableModelError
 from ..matrices import NAMES, drift_derivatives
+from ..priors import Priors
 from .periodogram import BinGrid, expected_with_derivatives
 from .windows import Information
 
@@ -117,27 +119,33 @@ class Evaluation:
     Attributes
     ----------
     log_likelihood : float
-        −w Σ[ln det S + tr(S⁻¹Ŝ)]; −inf where the model has no spectrum.
+        −w Σ[ln det S + tr(S⁻¹Ŝ)], and the priors; −inf where the model has no spectrum.
     residual : ndarray, shape (c², n_freq)
         Whitened residual.
     jacobian : ndarray, shape (P, c², n_freq)
         Whitened derivatives for all parameters of the model, in the order of ``NAMES``.
     weight : float
         w = K/κ.
+    prior : (ndarray, ndarray), optional
+        Score and information of the priors, shape (P,) each.
     """
 
     log_likelihood: float
     residual: NDArray[np.float64]
     jacobian: NDArray[np.float64]
     weight: float
+    prior: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
 
     def normal_equations(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Score w Jᵀr, shape (P,), and Fisher information w JᵀJ, shape (P, P)."""
+        """Score w Jᵀr, shape (P,), and Fisher information w JᵀJ, shape (P, P), priors included."""
         count = len(self.jacobian)
         gradient, fisher = np.empty(count), np.empty((count, count))
         flat = self.jacobian.reshape(count, -1)
         _normal_equations(flat, self.residual.ravel(), gradient, fisher)
-        return self.weight * gradient, self.weight * fisher
+        gradient, fisher = self.weight * gradient, self.weight * fisher
+        if self.prior is not None:
+            gradient, fisher = gradient + self.prior[0], fisher + np.diag(self.prior[1])
+        return gradient, fisher
 
 
 @dataclass(frozen=True)
@@ -156,6 +164,8 @@ class SpectralProblem:
         Weight of a bin.
     known_ratio : float or None
         m_2/m_1 for records in metres; None when the masses are not known.
+    priors : mapping
+        Name to (value, standard error) of what is known from elsewhere.
     """
 
     model: str
@@ -163,6 +173,7 @@ class SpectralProblem:
     data: NDArray[np.float64]
     information: Information
     known_ratio: float | None = None
+    priors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def weight(self) -> float:
@@ -205,7 +216,14 @@ class SpectralProblem:
         total = whiten(spectrum[0], self.data, spectrum[1:], residual, jacobian)
         if not np.isfinite(total):
             return nothing
-        return Evaluation(-self.weight * float(total), residual, jacobian, self.weight)
+        found = Evaluation(-self.weight * float(total), residual, jacobian, self.weight)
+        if not self.priors:
+            return found
+        known = Priors(self.names, self.priors)
+        rise, slope = known.at(values)
+        return replace(
+            found, log_likelihood=found.log_likelihood + rise, prior=(slope, known.weight)
+        )
 
     def simulated(self, values: NDArray[np.float64], rng: np.random.Generator) -> SpectralProblem:
         """The same bins of a spectrum drawn at these parameters, worth K/κ averages each.

@@ -22,8 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..exact.statespace import StateSpace
+from .kernels import fill_bins, fill_slopes
 
-__all__ = ["BinModel", "BinSlopes", "Ends"]
+__all__ = ["TILE", "BinModel", "BinSlopes", "Ends"]
+
+TILE = 128
+"""Bins that are done together: what they need stays in the second cache."""
 
 _Array = NDArray[np.float64]
 _Complex = NDArray[np.complex128]
@@ -97,48 +101,38 @@ class BinModel:
     def of(cls, model: StateSpace, length: int, bins: NDArray[np.int64]) -> BinModel:
         """Of bins k of stretches of ``length`` samples."""
         turn = np.exp(-2j * np.pi / length * bins)
-        n, root = len(model.step), 1.0 / np.sqrt(length)
-        inverse: _Complex = np.asarray(
-            np.linalg.inv(np.eye(n) - turn[:, None, None] * model.step), dtype=np.complex128
-        )
-        output: _Complex = np.asarray(model.output @ inverse, dtype=np.complex128)
-        spread: _Complex = np.asarray(
-            output @ model.spread @ _adjoint(output) + model.noise, dtype=np.complex128
-        )
+        (c, n), k, root = model.output.shape, len(bins), 1.0 / np.sqrt(length)
+        found = cls(
+            model, turn, _empty(k, n, n), _empty(k, c, n), _empty(k, c, c), _empty(k, c, 2 * n),
+            float(root),
+        )  # fmt: skip
         behind = model.output @ model.initial @ model.step.T
-        back = -turn.conj()[:, None, None] * (behind @ _adjoint(inverse))
-        ends = root * np.concatenate([output, back], axis=2)
-        return cls(model, turn, inverse, output, spread, ends, float(root))
+        constants = tuple(
+            map(_complex, (model.step, model.spread, model.output, model.noise, behind))
+        )
+        fill_bins(
+            turn, constants, found.root, found.inverse, found.output, found.spread, found.ends
+        )
+        return found
 
     def slopes(self) -> BinSlopes:
         """Derivatives by all parameters."""
         m = self.model
-        z, zc = self.turn[:, None, None], self.turn.conj()[:, None, None]
         d_step, d_output = np.moveaxis(m.d_step, -1, 0), np.moveaxis(m.d_output, -1, 0)
+        d_spread, d_noise = np.moveaxis(m.d_spread, -1, 0), np.moveaxis(m.d_noise, -1, 0)
         count, (k, c, n) = len(d_step), self.output.shape
-        adjoint = _adjoint(self.inverse)
         d_behind = (
             d_output @ m.initial @ m.step.T
             + m.output @ np.moveaxis(m.d_initial, -1, 0) @ m.step.T
             + m.output @ m.initial @ d_step.swapaxes(1, 2)
         )
-        spread = np.empty((count, k, c, c), dtype=np.complex128)
-        ends = np.zeros((count, k, c, 2 * n), dtype=np.complex128)
-        right = m.spread @ _adjoint(self.output)
-        back = self.ends[:, :, n:]
-        for p in range(count):
-            change = np.zeros((k, c, n), dtype=np.complex128)
-            if d_output[p].any():
-                change += d_output[p] @ self.inverse
-            if d_step[p].any():
-                change += z * (self.output @ d_step[p] @ self.inverse)
-                ends[p, :, :, n:] = zc * (back @ d_step[p].T @ adjoint)
-            ends[p, :, :, :n] = self.root * change
-            ends[p, :, :, n:] -= self.root * zc * (d_behind[p] @ adjoint)
-            half = change @ right
-            d_spread = self.output @ m.d_spread[:, :, p] @ _adjoint(self.output)
-            spread[p] = half + _adjoint(half) + d_spread + m.d_noise[:, :, p]
-        return BinSlopes(spread, ends)
+        found = BinSlopes(_empty(count, k, c, c), _empty(count, k, c, 2 * n))
+        constants = tuple(map(_complex, (m.spread, d_step, d_output, d_spread, d_noise, d_behind)))
+        moved = np.stack([x.reshape(count, -1).any(axis=1) for x in constants[1:4]], axis=1)
+        moved = np.column_stack([moved, d_behind.reshape(count, -1).any(axis=1)])
+        tile = (self.inverse, self.output, self.ends)
+        fill_slopes(self.turn, constants, moved, self.root, tile, found.spread, found.ends)
+        return found
 
 
 @dataclass(frozen=True)
@@ -157,6 +151,10 @@ class BinSlopes:
     ends: _Complex
 
 
-def _adjoint(rows: _Complex) -> _Complex:
-    """Conjugate transpose of the last two axes."""
-    return np.asarray(rows.conj().swapaxes(-1, -2))
+def _empty(*shape: int) -> _Complex:
+    return np.empty(shape, dtype=np.complex128)
+
+
+def _complex(matrix: _Array) -> _Complex:
+    """As the kernels take it."""
+    return np.ascontiguousarray(matrix, dtype=np.complex128)

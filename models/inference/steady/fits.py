@@ -8,8 +8,8 @@ part of the model, so that errors hold for any width; what lies outside the band
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import lmfit
@@ -25,6 +25,7 @@ from ..fitted import FittedLikelihood
 from ..matrices import NAMES
 from ..optimiser import Optimum, maximise
 from ..parameters import PARAMETERS
+from ..priors import checked_priors
 from ..reheating.surface import with_ties
 from ..result import FitResult, FittedParameter, fitted_parameters, presupposed_cross_talk
 from ..space import Space
@@ -38,6 +39,9 @@ __all__ = ["fit_steady", "steady_parameters"]
 _Array = NDArray[np.float64]
 _TOLERANCE = 1e-6
 _TRIED_STEPS = 30
+# Passes over all bins in which a fit is usually well on its way, and the least progress to tell.
+_USUAL_PASSES = 4.0
+_SEEN = 2e-3
 # Widths that are tried at constant power: a start from a window may be far too wide.
 _WIDTHS = (1.0, 0.25, 0.05)
 # A start of more widths than this in the longest stretch, γT, was resolved.
@@ -64,6 +68,7 @@ def fit_steady(
     priors: Mapping[str, tuple[float, float]] | None = None,
     mass_ratio: float | None = None,
     unit: str = "quanta",
+    progress: Callable[[float], object] | None = None,
 ) -> FitResult:
     """Maximise the exact likelihood of a band of Fourier coefficients of steady stretches.
 
@@ -85,6 +90,8 @@ def fit_steady(
         m_2/m_1 for a record in m.
     unit : str
         "quanta", "m" or "V".
+    progress : callable, optional
+        Called with a share that grows from 0 to 1: how many steps a fit takes is not known before.
 
     Returns
     -------
@@ -105,16 +112,34 @@ def fit_steady(
         )
     order = tuple(name for name in NAMES["detection"] if name in known)
     filtered = FilterModel(model, False, order, 0.0, 1.0 if mass_ratio is None else mass_ratio)
-    given = {**(priors or {}), **{n: v for n, v in known.items() if isinstance(v, tuple)}}
-    for name, (value, error) in given.items():
-        if name not in filtered.names or not (math.isfinite(value) and error > 0.0):
-            raise InputError(
-                f"a prior needs a name of the model, a finite value and a positive error, got "
-                f"{name}: {value, error}"
-            )
+    stated = {**(priors or {}), **{n: v for n, v in known.items() if isinstance(v, tuple)}}
+    given = checked_priors(stated, filtered.names)
     likelihood = SteadyLikelihood(filtered, data, sample_rate, given)
-    best = _climbed(likelihood, _starts(likelihood, start, known), params)
+    starts = _starts(likelihood, start, known)
+    told = None if progress is None else _Passes(data, len(starts), progress)
+    best = _climbed(replace(likelihood, told=told), starts, params)
+    best = replace(best, point=replace(best.point, likelihood=likelihood))
     return _result(likelihood, best, unit, mass_ratio)
+
+
+class _Passes:
+    """Turns bins that were passed into a share that is done.
+
+    A climb takes a few steps, of two passes each; the share nears 1 whatever it takes.
+    """
+
+    def __init__(
+        self, data: Sequence[Stretches], starts: int, progress: Callable[[float], object]
+    ) -> None:
+        self._usual = _USUAL_PASSES * starts * sum(len(part.bins) for part in data)
+        self._done, self._share, self._progress = 0, 0.0, progress
+
+    def __call__(self, bins: int) -> None:
+        self._done += bins
+        share = 1.0 - math.exp(-self._done / self._usual)
+        if share > self._share + _SEEN:
+            self._share = share
+            self._progress(share)
 
 
 def steady_parameters(

@@ -10,7 +10,7 @@ Gram matrix of these vectors, whitened: bins are passed once, in tiles.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 from ..exact.model import FilterModel
 from ..exact.statespace import StateSpace, discretised, stationary
 from ..priors import Priors
-from .bins import BinModel, Ends
+from .bins import TILE, BinModel, Ends
+from .kernels import score_sums, value_sums
 from .transform import Stretches
 
 __all__ = ["SteadyLikelihood", "SteadyPoint"]
 
 _Array = NDArray[np.float64]
 _Complex = NDArray[np.complex128]
-_TILE = 2048
+_Told = Callable[[int], object] | None
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class SteadyPoint:
         if self.model is None:
             return slope, fisher
         for outline in self.outlines:
-            part, information = _equations_of(self.model, outline)
+            part, information = _equations_of(self.model, outline, self.likelihood.told)
             slope, fisher = slope + part, fisher + information
         return slope, fisher
 
@@ -120,12 +121,16 @@ class SteadyLikelihood:
         Hz.
     priors : mapping
         Name to (value, standard error).
+    told : callable, optional
+        Called with the number of bins that were passed, again and again: value and score each
+        pass all of them.
     """
 
     model: FilterModel
     data: Sequence[Stretches]
     sample_rate: float
     priors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    told: Callable[[int], object] | None = field(default=None, repr=False, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -156,7 +161,7 @@ class SteadyLikelihood:
         nothing = SteadyPoint(self, values, None, -np.inf)
         if model is None:
             return nothing
-        outlines = [_outlined(model, data) for data in self.data]
+        outlines = [_outlined(model, data, self.told) for data in self.data]
         total = sum(outline.log_likelihood for outline in outlines)
         total += self.prior.at(values)[0]
         if not np.isfinite(total):
@@ -164,23 +169,19 @@ class SteadyLikelihood:
         return SteadyPoint(self, values, model, float(total), outlines)
 
 
-def _outlined(model: StateSpace, data: Stretches) -> _Outline:
+def _outlined(model: StateSpace, data: Stretches, told: _Told) -> _Outline:
     """Sums of the value over all bins of one length."""
     ends = Ends.of(model, data.length)
     gram = np.zeros(ends.matrix.shape)
     pull = np.zeros((len(data.data), len(gram)))
     white = 0.0
-    for first in range(0, len(data.bins), _TILE):
-        part = slice(first, first + _TILE)
+    for first in range(0, len(data.bins), TILE):
+        part = slice(first, first + TILE)
         tile = BinModel.of(model, data.length, data.bins[part])
-        y = data.data[:, part]
-        seen = np.linalg.solve(tile.spread, tile.ends)
-        residual = np.linalg.solve(tile.spread, y[..., None])[..., 0]
-        determinant = np.linalg.slogdet(tile.spread)[1].sum()
-        white -= len(y) * float(determinant) + float(np.sum((y.conj() * residual).real))
-        gram += 2.0 * np.einsum("kca,kcb->ab", tile.ends.conj(), seen, optimize=True).real
-        pull += 2.0 * np.einsum("kca,skc->sa", tile.ends.conj(), residual, optimize=True).real
-    return _Outline(data, ends, 0.5 * (gram + gram.T), pull, white)
+        white += value_sums(tile.spread, tile.ends, data.data[:, part], gram, pull)
+        if told is not None:
+            told(len(tile.turn))
+    return _Outline(data, ends, np.tril(gram) + np.tril(gram, -1).T, pull, white)
 
 
 @dataclass
@@ -193,51 +194,49 @@ class _Sums:
     pulled: _Array
 
 
-def _summed(model: StateSpace, outline: _Outline) -> _Sums:
-    data, count = outline.data, model.d_step.shape[2]
-    r, s = len(outline.gram), len(data.data)
-    sums = _Sums(
-        np.zeros(count), np.zeros((count, count)),
-        np.zeros(((2 * count + 1) * r, (2 * count + 1) * r)), np.zeros(count),
-    )  # fmt: skip
+def _summed(model: StateSpace, outline: _Outline, told: _Told) -> _Sums:
+    data, count, r = outline.data, model.d_step.shape[2], len(outline.gram)
+    place = _places(model, r)
+    kept = np.flatnonzero(place >= 0)
+    gram = np.zeros((len(kept), len(kept)))
+    sums = np.zeros(count), np.zeros((count, count)), np.zeros(count)
     weights = outline.pull @ outline.inner
-    for first in range(0, len(data.bins), _TILE):
-        part = slice(first, first + _TILE)
-        tile = BinModel.of(model, data.length, data.bins[part])
+    rows = np.empty((2 * model.channels * TILE, len(kept)))
+    for first in range(0, len(data.bins), TILE):
+        bins = data.bins[first : first + TILE]
+        tile = BinModel.of(model, data.length, bins)
         slopes = tile.slopes()
-        y = data.data[:, part]
-        inverse = np.linalg.inv(tile.spread)
-        residual = np.einsum("kcd,skd->skc", inverse, y)
-        seen = inverse @ tile.ends
-        squares = np.einsum("skc,skd->kcd", residual, residual.conj())
-        sums.local += np.einsum(
-            "pkcd,kdc->p", slopes.spread, squares - s * inverse, optimize=True
-        ).real
-        turned = inverse @ slopes.spread
-        flat = turned.reshape(count, -1)
-        back = turned.swapaxes(-1, -2).reshape(count, -1)
-        sums.pairs += (flat @ back.T).real
-        moved = slopes.spread @ seen
-        # Σ_s g·dh = 2 Re Σ_k tr[(dU − dD Z)* Σ_s e g ᵀ].
-        mixed = np.einsum("skc,sa->kca", residual, weights)
-        sums.pulled += (
-            2.0 * np.einsum("pkca,kca->p", (slopes.ends - moved).conj(), mixed, optimize=True).real
+        y = data.data[:, first : first + TILE]
+        ours = rows[: 2 * model.channels * len(bins)]
+        score_sums(
+            (tile.spread, tile.ends), (slopes.spread, slopes.ends), y, weights, place, sums, ours
         )
-        sums.gram += _gram(tile, slopes.ends, moved)
-    return sums
+        gram += ours.T @ ours
+        if told is not None:
+            told(len(bins))
+    local, pairs, pulled = sums
+    whole = np.zeros((len(place), len(place)))
+    whole[np.ix_(kept, kept)] = 2.0 * gram
+    return _Sums(local, np.tril(pairs) + np.tril(pairs, -1).T, whole, pulled)
 
 
-def _gram(tile: BinModel, d_ends: _Complex, moved: _Complex) -> _Array:
-    """2 Re X*D⁻¹X of X = (U, dU, dD D⁻¹U), columns by vector and then by end."""
-    every = np.concatenate([tile.ends[None], d_ends, moved])
-    white = np.linalg.solve(np.linalg.cholesky(tile.spread), every)
-    columns = np.moveaxis(white, 0, 2).reshape(white.shape[1] * white.shape[2], -1)
-    return np.asarray(2.0 * (columns.real.T @ columns.real + columns.imag.T @ columns.imag))
+def _places(model: StateSpace, r: int) -> NDArray[np.int64]:
+    """Column of every end of (U, dU, dD D⁻¹U) among those that are not always 0, else −1."""
+    count, n = model.d_step.shape[2], r // 2
+
+    def moved(*slopes: _Array) -> NDArray[np.bool_]:
+        return np.array([any(s[..., p].any() for s in slopes) for p in range(count)])
+
+    forward = moved(model.d_step, model.d_output)
+    ends = np.repeat(np.stack([forward, forward | moved(model.d_initial)], axis=1), n, axis=1)
+    spread = forward | moved(model.d_spread, model.d_noise)
+    kept = np.concatenate([np.ones(r, dtype=bool), ends.ravel(), np.repeat(spread, r)])
+    return np.where(kept, np.cumsum(kept) - 1, -1)
 
 
-def _equations_of(model: StateSpace, outline: _Outline) -> tuple[_Array, _Array]:
+def _equations_of(model: StateSpace, outline: _Outline, told: _Told) -> tuple[_Array, _Array]:
     """Score and expected information of the stretches of one length."""
-    sums, ends = _summed(model, outline), outline.ends
+    sums, ends = _summed(model, outline, told), outline.ends
     count, r, s = len(ends.slopes), len(outline.gram), len(outline.pull)
     blocks = sums.gram.reshape(2 * count + 1, r, 2 * count + 1, r).swapaxes(1, 2)
     g, h = blocks[0, 0], blocks[1 : count + 1, 0]  # UᵀU, dUᵀU
