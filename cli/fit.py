@@ -62,7 +62,7 @@ class SpectrumOptions:
     delay: float | None = None
     mixing: tuple[float, float] | None = None
     estimator: SpectrumEstimator | None = None
-    gamma_prior: bool = True
+    gamma_prior: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class ReheatingOptions:
     mixing: tuple[float, float] | None = None
     common_noise: bool = False
     block: int | None = None
-    gamma_prior: bool = True
+    gamma_prior: bool = False
 
 
 def channels_option(text: str | None, record: Record) -> tuple[int, ...] | None:

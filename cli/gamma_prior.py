@@ -84,7 +84,7 @@ class GammaPrior:
         ]
         return (
             f"prior: {hertz}, the gas at {self.pressure:.3g} Pa; errors: {', '.join(errors)}; "
-            "--gamma-prior off fits without"
+            "--gamma-prior off fits without it"
         )
 
 
