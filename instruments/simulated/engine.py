@@ -193,9 +193,13 @@ class Engine:
         self._turn = (self._turn + int(made)) % len(table.order)
         return int(made), bool(clipped)
 
-    def beyond_limits(self) -> NDArray[np.bool_]:
-        """Whether each particle is where the linear model is nonsense, shape (N,)."""
-        return np.asarray(np.abs(self.memory.state[0::2]) > self._dynamics.limits)
+    def lose_what_left(self) -> bool:
+        """Lose particles that are where the linear model is nonsense; whether there are any."""
+        out = np.abs(self.memory.state[0::2]) > self._dynamics.limits
+        self.present = tuple(
+            there and not bool(gone) for there, gone in zip(self.present, out, strict=True)
+        )
+        return bool(out.any())
 
     def closed_loop(self, gate: bool | None = None) -> ClosedLoop:
         """Exact discrete system of states, filters, delays and detectors."""

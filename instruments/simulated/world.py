@@ -71,8 +71,7 @@ class SimulatedWorld(Stage):
         self._begin_stage(PointFinder(mechanics))
         self._settling = Settling(settings.sample_rate)
         self._asked: tuple[LightPath, float, int] | None = None  # light of devices, and since when
-        self.idle = False
-        self._warm = False
+        self.idle = self._warm = False
         self._engine.thermalise(range(mechanics.particles))
 
     # -- what can be seen -----------------------------------------------------------------------
@@ -116,8 +115,7 @@ class SimulatedWorld(Stage):
     @property
     def damping(self) -> tuple[float, ...]:
         """Rate at which feedback damps each particle, rad/s."""
-        feedback = self._settings.feedback
-        return tuple(map(feedback.damping_of, range(len(self._engine.present))))
+        return tuple(map(self._settings.feedback.damping_of, range(self._mechanics.particles)))
 
     @property
     def lost(self) -> tuple[bool, ...]:
@@ -391,12 +389,8 @@ class SimulatedWorld(Stage):
 
     def _take_out_lost(self) -> None:
         """Take out the particles that left the range of the linear model."""
-        out = self._engine.beyond_limits()
-        if not out.any():
+        if not self._engine.lose_what_left():
             return
-        self._engine.present = tuple(
-            there and not bool(gone) for there, gone in zip(self._engine.present, out, strict=True)
-        )
         self._engine.rest(self.equilibrium)
         point, present = self._solve(self._light)
         self._engine.install(point, present, keep_deviation=False)
