@@ -86,7 +86,7 @@ def test_shipped_rig_loads_and_traps_its_particles(name):
 
 @pytest.mark.parametrize("name", shipped("plans"))
 def test_shipped_plan_loads(name):
-    assert read_plan(name).plan.kind in {"monitor", "reheating", "sequence", "sweep"}
+    assert read_plan(name).plan.kind in {"monitor", "reheating", "sequence", "sweep", "seek"}
 
 
 def test_measured_axial_frequency_overrides_the_computed_one(rig_file):

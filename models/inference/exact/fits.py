@@ -185,12 +185,11 @@ def fit_exact(
     filtered = FilterModel(model, released, order, vacuum, mass_ratio)
     given = dict(priors or {})
     given.update({n: v for n, v in known.items() if isinstance(v, tuple)})
+    given = checked_priors(given, filtered.names)
     parameters = with_ties(
         _parameters(filtered, _informed(start, given), known, sample_rate), params
     )
-    fit = _Fit(
-        filtered, samples, sample_rate, checked_priors(given, filtered.names), unit, progress
-    )
+    fit = _Fit(filtered, samples, sample_rate, given, unit, progress)
     silent = [
         name
         for name in filtered.names

@@ -78,7 +78,7 @@ def test_a_lent_line_is_played_exactly_and_taken_back(serve, digitizers, pair, l
     server, digitizer = wired(serve, digitizers, line)
     gate, player = pair(server, line, **options)
     gate.connect()
-    gate.set(True)
+    close(gate)
     assert "with the guardian of gate" in player.connect()
     assert isinstance(player, PatternPlayer)
     assert gate.capabilities.hardware_timed is True
@@ -91,10 +91,10 @@ def test_a_lent_line_is_played_exactly_and_taken_back(serve, digitizers, pair, l
         digitizer.stop()
         assert edges(seen, 0.25) == release_edges(player.offset)
         player.halt()
-        gate.set(True)
+        close(gate)
         assert gate.read() is True
         gate.set(False)
-        gate.set(True)
+        close(gate)
     assert gate.take_incidents() == []
 
 
@@ -102,14 +102,14 @@ def test_closing_the_gate_ends_what_is_played(serve, digitizers, pair):
     server, digitizer = wired(serve, digitizers, LINE)
     gate, player = pair(server)
     gate.connect()
-    gate.set(True)
+    close(gate)
     player.connect()
     gate.lend()
     player.arm(releases(repetitions=1000), RATE)
     digitizer.start()
     record(digitizer, 400)
     assert server.card.levels[LINE] is False
-    gate.set(True)
+    close(gate)
     assert server.card.levels[LINE] is True
     record(digitizer, 2000)
     assert server.card.levels[LINE] is True
@@ -126,16 +126,16 @@ def test_a_player_is_halted_though_the_gate_has_its_line_back(
     server, digitizer = wired(serve, digitizers, line)
     gate, player = pair(server, line, **options)
     gate.connect()
-    gate.set(True)
+    close(gate)
     player.connect()
     gate.lend()
     player.arm(releases(repetitions=1000), RATE)
     digitizer.start()
     record(digitizer, 400)
-    gate.set(True)
+    close(gate)
     player.halt()
     assert server.card.levels[line] is True
-    gate.set(True)
+    close(gate)
     assert gate.read() is True
     assert gate.take_incidents() == []
 
@@ -152,7 +152,7 @@ def test_a_line_that_was_not_lent_is_not_played(serve, pair):
     gate.lend()
     with pytest.raises(InputError, match="sample rate must lie in"):
         player.arm(releases(), 1e9)
-    gate.set(True)
+    close(gate)
     assert gate.take_incidents() == [], "a refusal is not an incident"
 
 
@@ -250,7 +250,7 @@ def test_a_pattern_that_plays_on_without_guardian_and_program_is_ended_by_the_ca
     server, digitizer = wired(serve, digitizers, line, make_timer=card)
     gate, player = pair(server, line, **options)
     assert "watchdog 2 s" in gate.connect()
-    gate.set(True)
+    close(gate)
     player.connect()
     gate.lend()
     assert card.started == 0
@@ -287,7 +287,7 @@ def test_a_card_without_a_watchdog_says_on_connect_that_it_does_not_watch(serve,
     assert "no watchdog" in gate.connect()
     assert any("feedback stays off (" in remark for remark in gate.remarks), gate.remarks
     player.connect()
-    gate.set(True)
+    close(gate)
     gate.lend()
     player.arm(releases(), RATE)
     close(gate)
