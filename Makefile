@@ -58,7 +58,8 @@ test: $(VENV)/.dev
 
 test-slow: $(VENV)/.dev
 	@sh .ci/x-server
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow -n auto --dist worksteal --timeout 1800
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "slow and realtime" --timeout 1800
+	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "slow and not realtime" -n auto --dist worksteal --timeout 1800
 
 studies: $(VENV)/.dev
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m study -n auto --dist worksteal --timeout 1800

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..acquisition.estimates import Estimate
     from ..acquisition.plans import Plan
     from ..acquisition.sweeps.plan import SweepPlan
+    from ..config.schema import RigConfig
+    from ..instruments.protocols import DigitizerInfo
     from ..instruments.rig import Rig
     from ..models.light import TweezerState
 
@@ -25,8 +27,10 @@ __all__ = ["show_dry_run"]
 _SHOWN = 40  # lines of set-points in a table
 
 
-def show_dry_run(plan: Plan | SweepPlan, rig: Rig, out: Path | None, as_json: bool) -> None:
-    """Print limits, set-points, time and size of a plan.
+def show_dry_run(
+    plan: Plan | SweepPlan, rig: Rig, config: RigConfig, out: Path | None, as_json: bool
+) -> None:
+    """Print limits, set-points, time and size of a plan; ``config`` is what the rig was made from.
 
     Raises
     ------
@@ -43,14 +47,35 @@ def show_dry_run(plan: Plan | SweepPlan, rig: Rig, out: Path | None, as_json: bo
             f"a reheating plan needs a feedback gate; rig {rig.name} ({rig.mode}) has none"
         )
     folder = Path("runs") if out is None else out
-    found = estimate(plan, rig.digitizer.info)
+    info = _set_up(rig, config)
+    found = estimate(plan, info)
     points = _points(plan, rig) if isinstance(plan, SweepPlan) else []
     require_room(found, folder)
-    values = _values(plan, rig, found, free_at(folder), points)
+    values = _values(plan, rig, info, found, free_at(folder), points)
     if as_json:
         print_json(values)
     else:
         print_result(*_lines(plan, values))
+
+
+def _set_up(rig: Rig, config: RigConfig) -> DigitizerInfo:
+    """Set-up of the digitizer; of a real one, which is not connected, as the file asks for it."""
+    from ..instruments.protocols import DigitizerInfo
+
+    try:
+        return rig.digitizer.info
+    except DeviceError:
+        table: Any = None if config.devices is None else config.devices.digitizer
+        rate, inputs = getattr(table, "sample_rate", None), getattr(table, "inputs", None)
+        if rate is None or not inputs:
+            raise InputError(
+                f"rig {rig.name} does not state sample_rate and channels of its digitizer, which "
+                "is asked only on connecting: a dry run cannot say how much is recorded"
+            ) from None
+        counts = getattr(table, "raw", True)
+        return DigitizerInfo(
+            rate, tuple(inputs), (1.0,) * len(inputs), "int16" if counts else "float32"
+        )
 
 
 def _points(plan: SweepPlan, rig: Rig) -> list[dict[str, Any]]:
@@ -103,11 +128,11 @@ def _check(rig: Rig, start: TweezerState, goal: TweezerState) -> None:
 def _values(
     plan: Plan | SweepPlan,
     rig: Rig,
+    info: DigitizerInfo,
     found: Estimate,
     free: int,
     points: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    info = rig.digitizer.info
     return {
         "kind": plan.kind,
         "rig": rig.name,

@@ -51,7 +51,8 @@ def run_plan_on_rig(
     as_json, notifier = options.as_json, Notifier(options.notify, lambda text: warn([text]))
     of_rig, of_plan = split_overrides(settings)
     loaded_plan = _load_plan(plan, of_plan)
-    built = build_rig(read_rig(rig, of_rig), watched=False)
+    loaded_rig = read_rig(rig, of_rig)
+    built = build_rig(loaded_rig, watched=False)
     if isinstance(loaded_plan.plan, SeekPlan):
         from ..acquisition.sweeps.seeking import require_steerable
 
@@ -59,7 +60,7 @@ def run_plan_on_rig(
     if options.dry_run:
         from .dry_run import show_dry_run
 
-        show_dry_run(loaded_plan.plan, built, out, as_json)
+        show_dry_run(loaded_plan.plan, built, loaded_rig.config, out, as_json)
         return 0
     origin = origin_now(options.note)
     if isinstance(loaded_plan.plan, SweepPlan):

@@ -162,6 +162,16 @@ def test_ctrl_c_ends_after_the_point_and_resume_finishes(place, tmp_path, optobi
     assert (out / "table.csv").read_bytes() == (place / "whole/table.csv").read_bytes()
 
 
+@pytest.mark.parametrize("plan", ["reheating", "sweep-phase", "monitor"])
+def test_a_dry_run_of_a_real_rig_connects_to_nothing(tmp_path, optobind, plan):
+    pytest.importorskip("nidaqmx")
+    command = ["run", plan, "--rig", "lab-slm-aom", "--out", tmp_path, "--dry-run"]
+    values = optobind(*command, "--json").json
+    assert values["sample_rate"] == 1e6
+    assert values["channels"] == ["ai0", "ai1", "ai2"]
+    assert values["bytes"] > 0
+
+
 def test_a_dry_run_says_everything_and_writes_nothing(place, tmp_path, optobind):
     out = tmp_path / "never"
     command = ["run", place / "plan.toml", "--rig", place / "rig.toml", "--out", out, "--dry-run"]
