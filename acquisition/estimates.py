@@ -148,9 +148,9 @@ def require_room(found: Estimate, folder: Path, spare: float = 0.0) -> None:
         return  # the run itself will say what is wrong with this disk
     if math.isfinite(found.size) and found.size + spare > free:
         raise InputError(
-            f"disk full: the plan writes {found.size / 1e6:.4g} MB, {max(0, free) / 1e6:.4g} MB "
-            f"are free in {folder}: make room, choose another folder, or measure for less time or "
-            "at a lower sample rate"
+            f"disk full: the plan writes {engineering(found.size, 'B')}, "
+            f"{engineering(max(0, free), 'B')} are free in {folder}: make room, choose another "
+            "folder, or measure for less time or at a lower sample rate"
         )
 
 

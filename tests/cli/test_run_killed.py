@@ -53,7 +53,7 @@ def test_a_run_that_is_killed_during_a_release_leaves_feedback_on_and_the_line_f
     served, world, document = laboratory
     (tmp_path / "lab.toml").write_text(to_toml(document), encoding="utf-8")
     command = [sys.executable, "-m", "optobind", "run", "reheating", "--rig", tmp_path / "lab.toml"]
-    command += ["--set", "plan.release_time=50 ms", "--set", "plan.repetitions=100000"]
+    command += ["--set", "plan.release_time=50 ms", "--set", "plan.repetitions=2000"]
     dice, times = random.Random(3), []
     for number in range(KILLS):
         out = ["--out", tmp_path / str(number)]

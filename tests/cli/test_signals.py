@@ -100,7 +100,8 @@ def test_a_terminal_that_is_closed_ends_a_run_whole_with_129(terminals, tmp_path
 def test_signals_to_the_whole_group_end_a_run_whole(terminals, tmp_path, numbers, code, outcome):
     # A long release: one Ctrl-C stops after it, a second one cuts it short.
     times = ("--set", "plan.cool_time=0.4 s", "--set", "plan.release_time=0.4 s")
-    terminal = terminals(*RUN, *times, *ENDLESS, tmp_path)
+    times += ("--set", "plan.repetitions=200")  # what would not fit on the disk is refused
+    terminal = terminals(*RUN, *times, "--out", tmp_path)
     wait_for(tmp_path / "run.h5", terminal.process)
     time.sleep(0.6)
     for number in numbers:

@@ -33,7 +33,7 @@ VICTIMS = {"program": 18, "group": 6, "guardian": 12, "window": 10, "fits": 6, "
 STAGES = ("release", "cooling", "release", "connect", "release", "end")
 _WAIT = 180.0  # s, for a program on a busy computer
 _PLAN = (
-    "plan.repetitions=100000", "plan.cool_time=50 ms", "plan.release_time=100 ms",
+    "plan.repetitions=2000", "plan.cool_time=50 ms", "plan.release_time=100 ms",
 )  # fmt: skip
 
 
