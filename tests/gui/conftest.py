@@ -13,21 +13,14 @@ os.environ.pop("QT_QPA_PLATFORM_PLUGIN_PATH", None)
 
 import pyqtgraph as pg
 import pytest
-from PyQt6.QtCore import QEvent, QSettings
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtCore import QSettings
 
 from optobind.gui.window import MainWindow
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+from closed_windows import destroy
 from fake_session import FakeSession
-
-
-def destroy(window):
-    """Delete a window now: those that linger would be styled anew with every other one."""
-    window.deleteLater()
-    for _ in range(3):  # deleting a window releases the proxies of its slots, and so on
-        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-        QApplication.processEvents()
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from concurrent.futures import Future
 
 import numpy as np
 import pytest
-from conftest import destroy
+from closed_windows import destroy
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QApplication
 
