@@ -47,7 +47,7 @@ def _without_description(data: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in data.items() if name != "description"}
     if "steps" in kept:
         kept["steps"] = [_without_description(step) for step in kept["steps"]]
-    if "inner" in kept:
+    if kept.get("inner") is not None:  # a seek has one of its own
         kept["inner"] = _without_description(kept["inner"])
     return kept
 
