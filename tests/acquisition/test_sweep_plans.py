@@ -311,7 +311,7 @@ def test_estimates_count_samples_points_and_releases():
 
 def test_what_does_not_fit_is_refused(tmp_path):
     info = DigitizerInfo(1e9, ("a", "b"), (1.0, 1.0))
-    with pytest.raises(InputError, match=r"disk full: the plan writes .* B are free"):
+    with pytest.raises(InputError, match=r"disk full: the plan writes .*B are free"):
         require_room(estimate(MonitorPlan(1e7), info), tmp_path / "new" / "deep")
     require_room(estimate(MonitorPlan(None), info), tmp_path)
 
