@@ -43,6 +43,7 @@ from .acquisition.plans import (
 )
 from .acquisition.sweeps.plan import Axis as Axis, SweepPlan as SweepPlan
 from .acquisition.sweeps.seek_plan import SeekPlan as SeekPlan
+from .acquisition.sweeps.programs import steps as steps
 from .acquisition.suspenders import SuspendRules as SuspendRules
 
 # records and their analysis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from .disk_space import free_bytes
 from .free_memory import free_memory
 from .plans import MonitorPlan, Plan, ReheatingPlan, steps_of
 from .sweeps.plan import SweepPlan
-from .sweeps.points import most_points, planned_points
+from .sweeps.points import Point, most_points, planned_points
 
 __all__ = [
     "Estimate",
     "RunEstimate",
     "estimate",
+    "estimate_points",
     "estimate_run",
     "free_at",
     "require_memory_for",
@@ -106,18 +108,30 @@ def estimate(plan: Plan | SweepPlan, info: DigitizerInfo) -> Estimate:
     if not isinstance(plan, SweepPlan):
         (seconds, size), (longer, larger) = (_of_run(plan, info, most=m) for m in (False, True))
         return Estimate(1, seconds, size, 1, longer, larger)
-    (seconds, size), (longer, larger) = (_of_run(plan.inner, info, most=m) for m in (False, True))
-    settling = plan.settle_time + _SECONDS_PER_RUN
     points, most = len(planned_points(plan)), most_points(plan)
-    window = 2 * plan.settle_window, plan.settle_attempts * plan.settle_window
-    return Estimate(
-        points,
-        points * (seconds + settling + window[0]),
-        points * size,
-        most,
-        most * (longer + settling + window[1]),
-        most * larger,
-    )
+    (seconds, size), (longer, larger) = _of_points(plan, plan.inner, info)
+    return Estimate(points, points * seconds, points * size, most, most * longer, most * larger)
+
+
+def estimate_points(plan: SweepPlan, points: Sequence[Point], info: DigitizerInfo) -> Estimate:
+    """Say how long points take that have plans of their own; as :func:`estimate`."""
+    seconds = size = longer = larger = 0.0
+    for point in points:
+        least, most = _of_points(plan, point.plan or plan.inner, info)
+        seconds, size = seconds + least[0], size + least[1]
+        longer, larger = longer + most[0], larger + most[1]
+    return Estimate(len(points), seconds, size, len(points), longer, larger)
+
+
+def _of_points(
+    plan: SweepPlan, inner: Plan, info: DigitizerInfo
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Time (s) and bytes of a point, and with everything that may be repeated."""
+    (seconds, size), (longer, larger) = (_of_run(inner, info, most=m) for m in (False, True))
+    settling = plan.settle_time + _SECONDS_PER_RUN
+    longest = plan.settle_attempts * plan.settle_window
+    least = seconds + settling + 2 * plan.settle_window
+    return (least, size), (longer + settling + longest, larger)
 
 
 def free_at(folder: Path) -> int:

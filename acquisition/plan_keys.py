@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar
 from ..models.errors import InputError
 from ..models.units import Number, Quantity, parse_quantity, shorten
 
-__all__ = ["Choice", "PlanKey", "WithKeys", "documented", "key", "keys_of"]
+__all__ = ["Choice", "PlanKey", "WithKeys", "documented", "fixed", "key", "keys_of"]
 
 _T = TypeVar("_T")
 
@@ -104,6 +104,11 @@ def key(
 ) -> Any:
     """Declare a field of a plan; see :class:`PlanKey`."""
     return field(default=default, metadata={"key": (title, text, holds, blank)})
+
+
+def fixed(value: Any) -> Any:
+    """Declare a field that a kind of plan inherits and does not let be chosen."""
+    return field(default=value, init=False, repr=False)
 
 
 def keys_of(plan: type) -> tuple[PlanKey, ...]:

@@ -13,7 +13,7 @@ from ..models.inference.convention import fit_convention
 from ..models.light import TweezerState
 from .snapshots import LightPreview
 
-__all__ = ["NOTICEABLE_GROWTH", "LightPrediction", "open_loop_growth"]
+__all__ = ["NOTICEABLE_GROWTH", "LightPrediction", "expected_pair", "open_loop_growth"]
 
 NOTICEABLE_GROWTH = 1.0  # 1/s; near exceptional points rounding alone makes less than that
 
@@ -97,7 +97,7 @@ class LightPrediction:
         assert self._trap is not None
         while True:
             light = self._wanted
-            pair = _pair_fit(self._trap, light) if self._is_pair else None
+            pair = expected_pair(self._trap, light) if self._is_pair else None
             expected = _Expected(light, pair, open_loop_growth(self._trap, light))
             with self._lock:
                 self._known = expected
@@ -133,8 +133,11 @@ def _shows_pair(rig: Rig) -> bool:
     return rig.trap is not None and len(rig.trap.spheres) == 2 and seen[:2] == (0, 1)
 
 
-def _pair_fit(trap: TrapArray, light: TweezerState | None) -> Mapping[str, float] | None:
-    """Couplings at the equilibrium; None where this light holds no pair."""
+def expected_pair(trap: TrapArray, light: TweezerState | None) -> Mapping[str, float] | None:
+    """Couplings at the equilibrium as a fit would find them, rad/s by name.
+
+    None where this light holds no pair.
+    """
     try:
         return fit_convention(_lit(trap, light).pair_constants().constants, "m")
     except OptobindError:

@@ -17,7 +17,7 @@ from ..models.json_values import json_text
 from .events import EventKind
 from .runfile import RunFile
 from .sweeps.folder import SweepFolder, is_sweep_folder
-from .sweeps.points import planned_points
+from .sweeps.points import points_words
 from .sweeps.table import replace_text
 
 __all__ = ["CatalogueEntry", "catalogue", "change_tags", "origin_of", "tags_of"]
@@ -36,7 +36,8 @@ class CatalogueEntry:
     path : Path
         The run file, or the folder of a sweep.
     kind : str
-        "monitor", "reheating", "sequence" or "sweep"; "damaged" for a file that cannot be read.
+        "monitor", "reheating", "sequence", "sweep", "seek" or "program"; "damaged" for a file that
+        cannot be read.
     mode : str
         "LIVE", "SIM" or "REPLAY".
     created : float
@@ -110,14 +111,13 @@ def _of_sweep(path: Path) -> CatalogueEntry:
     folder = SweepFolder(path)
     rows = folder.rows()
     closed = [e for e in folder.journal.read() if e["event"] == "closed"]
-    planned = len(planned_points(folder.plan))
     return CatalogueEntry(
         path,
-        "sweep",
+        folder.plan.kind,
         folder.header.mode,
         folder.header.created,
         str(closed[-1]["state"]) if closed else "interrupted",
-        f"{len(rows)} of {max(planned, len(rows))} points",
+        points_words(folder.plan, len(rows)),
         str(folder.header.config.get("name", "")),
         str(folder.header.origin.get("note", "")),
         tags_of(path),

@@ -58,7 +58,9 @@ RigOption = Annotated[
 ]
 PlanArgument = Annotated[
     str,
-    typer.Argument(metavar="PLAN", help="Shipped plan or a TOML file.", autocompletion=_plans),
+    typer.Argument(
+        metavar="PLAN", help="Shipped plan, a TOML file, or a program (.py).", autocompletion=_plans
+    ),
 ]
 SetOption = Annotated[
     Optional[list[str]],  # noqa: UP045 - the parser needs the spelled-out form

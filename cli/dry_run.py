@@ -7,6 +7,8 @@ laboratory, with the limits of its devices; those of real devices are looked at 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from ..acquisition.estimates import Estimate
     from ..acquisition.plans import Plan
     from ..acquisition.sweeps.plan import SweepPlan
+    from ..acquisition.sweeps.points import Point
+    from ..acquisition.sweeps.programs.plan import ProgramPlan
+    from ..acquisition.sweeps.stations import Stations
     from ..config.schema import RigConfig
     from ..instruments.protocols import DigitizerInfo
     from ..instruments.rig import Rig
@@ -40,6 +45,7 @@ def show_dry_run(
     from ..acquisition.estimates import estimate, free_at, require_room
     from ..acquisition.plans import ReheatingPlan, steps_of
     from ..acquisition.sweeps.plan import SweepPlan
+    from ..acquisition.sweeps.programs.plan import ProgramPlan
 
     inner = plan.inner if isinstance(plan, SweepPlan) else plan
     if rig.gate is None and any(isinstance(step, ReheatingPlan) for step in steps_of(inner)):
@@ -49,7 +55,11 @@ def show_dry_run(
     folder = Path("runs") if out is None else out
     info = _set_up(rig, config)
     found = estimate(plan, info)
-    points = _points(plan, rig) if isinstance(plan, SweepPlan) else []
+    points: list[dict[str, Any]] = []
+    if isinstance(plan, ProgramPlan):
+        found, points = _rehearsed(plan, rig, info)
+    elif isinstance(plan, SweepPlan):
+        points = _points(plan, rig)
     require_room(found, folder)
     values = _values(plan, rig, info, found, free_at(folder), points)
     if as_json:
@@ -90,14 +100,43 @@ def _points(plan: SweepPlan, rig: Rig) -> list[dict[str, Any]]:
     refused = stations.refused((), lambda start, goal: _check(rig, start or light, goal))
     if refused and plan.on_refused == "end":
         raise InputError(refusal(refused))
+    return _told(planned_points(plan), stations, refused)
+
+
+def _rehearsed(
+    plan: ProgramPlan, rig: Rig, info: DigitizerInfo
+) -> tuple[Estimate, list[dict[str, Any]]]:
+    """What a program takes and the points that it asks for, if the rig is as its model."""
+    from ..acquisition.estimates import estimate_points
+    from ..acquisition.sweeps.folder import SweepHeader
+    from ..acquisition.sweeps.programs.rehearsal import rehearse
+    from ..acquisition.sweeps.runner import refusal
+    from ..acquisition.sweeps.stations import Stations
+
+    light = _configured(rig)
+    header = SweepHeader(plan, rig.mode, {}, light)
+    stations = Stations(rig, header, {})
+    found = rehearse(header, rig, stations, lambda start, goal: _check(rig, start or light, goal))
+    if found.refused and plan.on_refused == "end":
+        raise InputError(refusal(found.refused))
+    takes = estimate_points(plan, found.points, info)
+    waits = found.waiting if info.real_time else 0.0
+    takes = replace(takes, seconds=takes.seconds + waits, most_seconds=takes.most_seconds + waits)
+    return takes, _told(found.points, stations, found.refused)
+
+
+def _told(
+    points: Sequence[Point], stations: Stations, refused: Mapping[int, str]
+) -> list[dict[str, Any]]:
+    """Points as they are printed."""
     return [
         {
             "point": point.number,
-            "kind": point.kind,
+            "kind": point.kind if point.plan is None else point.plan.kind,
             "setting": dict(zip(stations.names, stations.target(point).setting, strict=True)),
             "refused": refused.get(point.number, ""),
         }
-        for point in planned_points(plan)
+        for point in points
     ]
 
 
@@ -167,10 +206,11 @@ def _lines(plan: Plan | SweepPlan, values: dict[str, Any]) -> list[Any]:
     if left > 0:
         parts.append(f"… and {left} more (all of them with --json)")
     runs = f"{values['points']} points, " if rows else ""
-    parts.append(
-        f"{runs}{_time(values['seconds'])} of samples, {_size(values['bytes'])} "
-        f"({_size(values['free_bytes'])} are free)"
-    )
+    free = f"({_size(values['free_bytes'])} are free)"
+    if values["points"]:
+        parts.append(f"{runs}{_time(values['seconds'])}, {_size(values['bytes'])} {free}")
+    else:
+        parts.append(f"what is measured follows from what is found {free}")
     if values["most_bytes"] > values["bytes"]:
         several = rows or values["most_points"] > 1
         most = f"{values['most_points']} points, " if several else ""
@@ -178,6 +218,8 @@ def _lines(plan: Plan | SweepPlan, values: dict[str, Any]) -> list[Any]:
             f"at most {most}{_time(values['most_seconds'])}, {_size(values['most_bytes'])}, with "
             "everything that may be repeated or added"
         )
+    if values["kind"] == "program":
+        parts.append("fits were answered by the rig's model: what is found may lead elsewhere")
     parts.append("nothing was sent: this is a dry run")
     return parts
 

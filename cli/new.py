@@ -47,7 +47,7 @@ def list_files(kind: Literal["rigs", "plans"], folder: Path | None, as_json: boo
     width = max(len(name) for name, _ in found) + 2
     lines = [f"{one_line(name):<{width}}{one_line(text)}".rstrip() for name, text in found]
     use = "--rig NAME" if kind == "rigs" else "optobind run NAME --rig RIG"
-    print_text("\n".join([*lines, "", f"{use}; a TOML file of your own goes by its path", ""]))
+    print_text("\n".join([*lines, "", f"{use}; a file of your own goes by its path", ""]))
 
 
 def new_file(

@@ -20,7 +20,7 @@ from .signals import Endings, collected_endings, word_of
 if TYPE_CHECKING:
     from ..acquisition.notify import Notifier
     from ..acquisition.session import Session
-    from ..acquisition.sweeps.folder import SweepFolder
+    from ..acquisition.sweeps.folder import SweepFolder, SweepHeader
     from ..acquisition.sweeps.plan import SweepPlan
     from ..acquisition.sweeps.rows import Row
     from ..acquisition.sweeps.runner import SweepOutcome, SweepRunner
@@ -46,7 +46,7 @@ def run_sweep(
     from ..acquisition.session import new_run_path
     from ..acquisition.sweeps.folder import SweepFolder, SweepHeader, is_sweep_folder
 
-    path = new_run_path(Path("runs"), "sweep").parent if out is None else out
+    path = new_run_path(Path("runs"), plan.kind).parent if out is None else out
     if is_sweep_folder(path):
         raise FileError(
             f"{path} holds a sweep already: go on with it (optobind resume {path}) or choose "
@@ -66,6 +66,7 @@ def run_sweep(
             )
         config, created = rig.config, time.time()
         header = SweepHeader(plan, rig.mode, config, applied.state, origin, created)
+        _rehearse(session, header, path)
         made.append(SweepFolder.create(path, header))
         return made[0]
 
@@ -76,6 +77,36 @@ def run_sweep(
         for folder in made:
             folder.discard()  # refused before anything was sent: free for a better plan
         raise
+
+
+def _rehearse(session: Session, header: SweepHeader, path: Path) -> None:
+    """Look at what a program would do before it begins: its own faults, limits and the disk.
+
+    Raises
+    ------
+    InputError
+        If it fails, asks for light that is not allowed, or does not fit on the disk.
+    """
+    from ..acquisition.estimates import estimate_points, require_room
+    from ..acquisition.sweeps.programs.plan import ProgramPlan
+    from ..acquisition.sweeps.programs.rehearsal import rehearse
+    from ..acquisition.sweeps.runner import refusal
+    from ..acquisition.sweeps.stations import Stations
+
+    plan, rig = header.plan, session.rig
+    if not isinstance(plan, ProgramPlan):
+        return
+    found = rehearse(
+        header,
+        rig,
+        Stations(rig, header, {}),
+        lambda start, goal: session.check_way(start, goal).result(),
+        quiet=True,
+    )
+    if found.refused and plan.on_refused == "end":
+        raise InputError(refusal(found.refused))
+    takes = estimate_points(plan, found.points, rig.digitizer.info)
+    require_room(takes, path, plan.suspend.disk_free)
 
 
 def resume_sweep(

@@ -14,11 +14,13 @@ from pydantic import BaseModel, ValidationError
 
 from ..acquisition.plans import Plan
 from ..acquisition.sweeps.plan import SweepPlan
+from ..acquisition.sweeps.programs.source import description_of
 from ..models.errors import FileError, InputError
 from ..models.units import shorten
 from .messages import SchemaError, suggest
 from .overrides import apply_overrides
-from .plan_schema import PLAN_TABLES
+from .plan_schema import PLAN_TABLES, PROGRAM_TABLE, PlanTable
+from .programs import program_document
 from .schema import RigConfig
 
 __all__ = [
@@ -92,7 +94,7 @@ def described(
     ----------
     kind : {"rigs", "plans"}
     folder : Path, optional
-        Its TOML files are told by their paths.
+        Its TOML files, and programs for plans, are told by their paths.
 
     Returns
     -------
@@ -103,8 +105,13 @@ def described(
     """
     found = [(n, str(_parse(shipped_text(kind, n), n)["description"])) for n in shipped(kind)]
     damaged = []
-    for path in sorted(folder.glob("*.toml")) if folder is not None else ():
+    for path in sorted(folder.iterdir()) if folder is not None else ():
         try:
+            if kind == "plans" and _is_program(str(path)):
+                said = description_of(_text_of(path, "program"))
+                found += [] if said is None else [(str(path), said)]
+            if path.suffix.lower() != ".toml":
+                continue
             document = _parse(_text_of(path, "config"), str(path))
             if _KEYS[kind] & document.keys():
                 found.append((str(path), str(document.get("description", ""))))
@@ -222,9 +229,16 @@ def _anchor_paths(document: dict[str, Any], folder: Path | None) -> None:
 
 
 def read_plan(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedPlan:
-    """Read a plan's file and check it; parameters and errors as for :func:`read_rig`."""
-    name, text, _ = _read(name_or_path, "plans")
+    """Read a plan's file and check it; parameters and errors as for :func:`read_rig`.
+
+    A file with the suffix ``.py`` is a program (:mod:`optobind.steps`).
+    """
     label = f"plan {name_or_path}"
+    if _is_program(name_or_path):
+        path = Path(name_or_path)
+        document = program_document(path.name, _text_of(path, "program"), overrides)
+        return _loaded_plan(path.stem, PROGRAM_TABLE, document, label)
+    name, text, _ = _read(name_or_path, "plans")
     document = _parse(text, label)
     # The kind decides the schema, so a change of the kind goes first.
     kinds = [text for text in overrides if text.partition("=")[0].strip() == "kind"]
@@ -238,6 +252,17 @@ def read_plan(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedPlan:
     model = PLAN_TABLES[kind]
     others = [text for text in overrides if text not in kinds]
     document = apply_overrides(document, others, model)
+    return _loaded_plan(name, model, document, label)
+
+
+def _is_program(path: str) -> bool:
+    return Path(path).suffix.lower() == ".py"
+
+
+def _loaded_plan(
+    name: str, model: type[PlanTable], document: dict[str, Any], label: str
+) -> LoadedPlan:
+    """Validate a plan's document."""
     table = _validate(model, document, label, "the plan")
     try:
         return LoadedPlan(name, table.to_plan(), document)
@@ -246,13 +271,15 @@ def read_plan(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedPlan:
 
 
 def kind_of_file(path: str) -> Literal["rig", "plan"]:
-    """Tell whether a TOML file, or a shipped name, is meant as a rig or a plan.
+    """Tell whether a TOML file, a program or a shipped name is meant as a rig or a plan.
 
     Raises
     ------
     InputError
         If it is empty, not TOML or cannot be read.
     """
+    if _is_program(path):
+        return "plan"
     for kind in ("rigs", "plans"):
         if path in shipped(kind):
             return "rig" if kind == "rigs" else "plan"

@@ -13,7 +13,7 @@ from ..models.errors import InputError
 from ..models.units import shorten
 from .messages import known_keys, suggest, takes_any_key
 
-__all__ = ["apply_overrides", "split_overrides"]
+__all__ = ["apply_overrides", "split_overrides", "value_of"]
 
 
 def split_overrides(settings: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -32,7 +32,7 @@ def split_overrides(settings: Sequence[str]) -> tuple[list[str], list[str]]:
     return [text for text in settings if not text.startswith("plan.")], plan
 
 
-def _value(text: str) -> Any:
+def value_of(text: str) -> Any:
     """Read a value as TOML, or else as a string ("85 nm" needs no inner quotes)."""
     try:
         table = tomllib.loads(f"value = {text}")
@@ -68,7 +68,7 @@ def apply_overrides(
             raise InputError(
                 f"--set needs path=value, such as particles.0.radius=85nm, got {shorten(setting)}"
             )
-        _assign(result, keys, _value(text.strip()), model)
+        _assign(result, keys, value_of(text.strip()), model)
     return result
 
 

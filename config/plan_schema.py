@@ -17,12 +17,13 @@ from ..acquisition.suspenders import SuspendRules
 from ..acquisition.sweeps.any_plan import any_plan_from_dict
 from ..acquisition.sweeps.knobs import knob_of
 from ..acquisition.sweeps.plan import MAX_POINTS, SweepPlan
+from ..acquisition.sweeps.programs.plan import ProgramPlan
 from ..acquisition.sweeps.seek_plan import SeekPlan
 from ..models.errors import InputError
 from ..models.units import Number, parse_quantity
 from .fields import Table
 
-__all__ = ["PLAN_TABLES", "PlanTable"]
+__all__ = ["PLAN_TABLES", "PROGRAM_TABLE", "PlanTable"]
 
 
 class PlanTable(Table):
@@ -140,6 +141,15 @@ _SEEK = _table(
     suspend=(_SUSPEND, Field(default_factory=_SUSPEND)),
     **_keys(SeekPlan),
 )
+PROGRAM_TABLE: type[PlanTable] = _table(
+    "program",
+    source=(dict[str, str], ...),
+    parameters=(dict[str, Any], Field(default_factory=dict)),
+    knobs=(list[str], Field(default_factory=list)),
+    suspend=(_SUSPEND, Field(default_factory=_SUSPEND)),
+    **_keys(ProgramPlan),
+)
+"""Table of a program and what it was given; programs are Python files, not TOML."""
 
 PLAN_TABLES: dict[str, type[PlanTable]] = {
     **{kind: _STEP_TABLES.get(kind, _SEQUENCE) for kind in PLANS},

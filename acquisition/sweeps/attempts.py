@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ...models.errors import DeviceError, FileError, InputError
+from ...models.json_values import json_values
 from ...models.light import TweezerState
 from ..origin import RunOrigin
 from ..outcome import RunOutcome
+from ..plans import Plan, plan_to_dict
 from ..runfile import RunFile
 from ..session import Session
 from .control import POLL_SECONDS, Ended, SweepControl
@@ -104,8 +106,9 @@ class Attempts:
         seed = None if self._session.rig.world is None else seed_of(self._plan, point.number)
         try:
             reached = self._go_to(point, target)
+            plan = point.plan or self._plan.inner
             outcome = self._run(
-                self._folder.new_try(point.number), self._origin_of(point, target, seed)
+                plan, self._folder.new_try(point.number), self._origin_of(point, target, seed)
             )
         except DeviceError as error:
             raise Failed(str(error)) from None
@@ -127,6 +130,7 @@ class Attempts:
             samples=outcome.samples,
             lost_samples=outcome.lost_samples,
             stationary=reached.stationary,
+            plan=None if point.plan is None else json_values(plan_to_dict(point.plan)),
         )
         return row, outcome.path
 
@@ -161,9 +165,9 @@ class Attempts:
         stationary = self._settling.wait(point)
         return _Reached(None if applied is None else applied.state, others, stationary)
 
-    def _run(self, path: Path, origin: RunOrigin) -> RunOutcome:
-        """Record the inner plan; it is paused while the conditions are not given."""
-        future, next_look = self._session.start(self._plan.inner, path, origin), 0.0
+    def _run(self, plan: Plan, path: Path, origin: RunOrigin) -> RunOutcome:
+        """Record a plan; it is paused while the conditions are not given."""
+        future, next_look = self._session.start(plan, path, origin), 0.0
         while not (future.done() or self._control.abort.is_set()):
             now = time.monotonic()
             if now >= next_look:

@@ -52,7 +52,11 @@ class Holding:
     ) -> None:
         self._session, self._rules, self._folder = session, rules, folder
         self._write, self._notifier = write, notifier
-        self._needed = estimate(plan, session.rig.digitizer.info).size
+        self.needs(plan)
+
+    def needs(self, plan: Plan) -> None:
+        """Say what the next point measures."""
+        self._needed = estimate(plan, self._session.rig.digitizer.info).size
 
     def now(self, *, running: bool) -> tuple[str, ...]:
         """What is wrong now; while a run is under way only what it shows is looked at."""

@@ -283,6 +283,16 @@ class SweepPlan(WithKeys):
             raise InputError("plan.inner.duration must be a time: a point has to end")
 
     @property
+    def foreseen(self) -> bool:
+        """Whether the plan itself says which points are measured, or what was found does."""
+        return True
+
+    @property
+    def most(self) -> int:
+        """Points at most, where they are not foreseen; 0 where nobody knows."""
+        return 0
+
+    @property
     def size(self) -> int:
         """Points with their repeats, without references and what is added on the way."""
         grid = 1

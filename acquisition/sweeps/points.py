@@ -14,14 +14,14 @@ from typing import Literal
 
 import numpy as np
 
+from ..plans import Plan
 from .adaptive import refined_setting, repeated_setting
 from .plan import SweepPlan
 from .rows import Row
-from .seek_plan import SeekPlan
 
-__all__ = ["Point", "most_points", "next_point", "planned_points", "seed_of"]
+__all__ = ["Point", "most_points", "next_point", "planned_points", "points_words", "seed_of"]
 
-Kind = Literal["point", "reference", "repeat", "refined", "sought"]
+Kind = Literal["point", "reference", "repeat", "refined", "sought", "acquired"]
 Setting = tuple[float, ...]
 
 
@@ -33,18 +33,21 @@ class Point:
     ----------
     number : int
         From 1, in the order of measuring.
-    kind : {"point", "reference", "repeat", "refined", "sought"}
-        Of the plan, a reference, or added because of what was fitted; of a seek.
+    kind : {"point", "reference", "repeat", "refined", "sought", "acquired"}
+        Of the plan, a reference, or added because of what was fitted; of a seek; of a program.
     setting : tuple of float
         One value for each axis, SI; empty for a reference.
     repeat : int
         How often this setting has been measured with this point, from 1.
+    plan : Plan or None
+        What is measured; None for the sweep's own inner plan.
     """
 
     number: int
     kind: Kind
     setting: Setting
     repeat: int = 1
+    plan: Plan | None = None
 
 
 @lru_cache(maxsize=8)
@@ -62,7 +65,7 @@ def planned_points(plan: SweepPlan) -> tuple[Point, ...]:
     >>> [point.setting for point in planned_points(plan)]
     [(0.0, 0.0), (0.0, 0.1), (1.0, 0.1), (1.0, 0.0)]
     """
-    if isinstance(plan, SeekPlan):
+    if not plan.foreseen:
         return ()
     wanted = [(setting, n) for setting in _grid(plan) for n in range(1, plan.repeats + 1)]
     if plan.order == "random":
@@ -128,6 +131,13 @@ def next_point(plan: SweepPlan, rows: Sequence[Row]) -> Point | None:
     return Point(number, "repeat", setting, 1 + sum(row.setting == setting for row in taken))
 
 
+def points_words(plan: SweepPlan, done: int) -> str:
+    """Say how far a sweep is: "3 of 9 points", or "3 points" where nobody knows how many come."""
+    if not plan.foreseen:
+        return f"{done} point{'' if done == 1 else 's'}"
+    return f"{done} of {max(len(planned_points(plan)), done)} points"
+
+
 def seed_of(plan: SweepPlan, number: int) -> int:
     """Seed with which a simulated laboratory begins a point anew, 0 … 2^63 − 1."""
     state = np.random.SeedSequence((plan.seed, number)).generate_state(1, np.uint64)
@@ -135,9 +145,9 @@ def seed_of(plan: SweepPlan, number: int) -> int:
 
 
 def most_points(plan: SweepPlan) -> int:
-    """Largest number of points, those that may be added included."""
-    if isinstance(plan, SeekPlan):
-        return plan.max_settings
+    """Largest number of points, those that may be added included; 0 where nobody knows it."""
+    if not plan.foreseen:
+        return plan.most
     added = plan.refine_points if plan.refine_parameter else 0
     if not plan.until_parameter:
         return len(planned_points(plan)) + added

@@ -94,7 +94,7 @@ class Row:
     number : int
         Of the point.
     kind : str
-        "point", "reference", "repeat", "refined" or "sought".
+        "point", "reference", "repeat", "refined", "sought" or "acquired".
     setting : tuple of float
         As set, one value for each axis, SI.
     repeat : int
@@ -117,6 +117,8 @@ class Row:
         None until it was fitted.
     conditions : mapping
         When and under which conditions: began, ended (s since the epoch), tries, pressure (Pa).
+    plan : mapping or None
+        What was measured, JSON values; None for the sweep's own inner plan.
     """
 
     number: int
@@ -133,6 +135,7 @@ class Row:
     stationary: bool | None = None
     fit: PointFit | None = None
     conditions: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] | None = None
 
     def value(self, name: str) -> Measured | None:
         """Fitted value of a parameter; None unless the fit may be quoted."""

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from ...models.errors import DeviceError, InputError, OptobindError
-from ...models.json_values import json_text
+from ...models.json_values import json_text, json_values
 from ..notify import Notifier
 from ..origin import light_to_dict
+from ..plans import plan_to_dict
 from ..session import Session
 from ..suspenders import lines_out
 from .attempts import Attempts, Failed
@@ -24,10 +25,13 @@ from .control import Ended, SweepControl, SweepState, SweepStatus
 from .folder import SweepFolder
 from .holding import Holding, TimeIsOver
 from .knobs import Actuator
-from .points import Point, next_point, planned_points
+from .points import Point, planned_points
+from .programs.course import WantedFit
+from .programs.pauses import Pauses
+from .programs.plan import ProgramPlan
 from .rows import FitPoint, PointFit, Row
-from .seek_plan import SeekPlan
-from .seeking import Seeker, Verdict
+from .seeking import Verdict
+from .sources import source_of
 from .stations import Stations
 from .table import replace_text
 
@@ -94,8 +98,7 @@ class SweepRunner:
         self._session, self._folder, self._fit = session, folder, fit
         self._plan, self._on_row = folder.plan, on_row
         self._notifier = notifier or Notifier()
-        seek = isinstance(folder.plan, SeekPlan)
-        self._seeker = Seeker(folder.header, session.rig) if seek else None
+        self._source = source_of(folder.header, session.rig)
         self._stations = Stations(session.rig, folder.header, actuators or {})
         self._control = SweepControl(len(planned_points(folder.plan)), session.abort)
         write = folder.journal.write
@@ -105,6 +108,8 @@ class SweepRunner:
         self._attempts = Attempts(
             session, folder, self._stations, self._holding, self._control, folder.header.origin
         )
+        program = folder.plan.source if isinstance(folder.plan, ProgramPlan) else None
+        self._pauses = None if program is None else Pauses(session, self._control, program)
         self._refused: dict[int, str] = {}
         self._began = time.monotonic()
 
@@ -137,8 +142,8 @@ class SweepRunner:
         with self._folder.owned():
             rows = self._folder.rows()
             self._folder.require_unchanged(rows)
-            rows = [self._fitted(row) for row in rows]
-            if self._next_point(rows) is None:
+            rows = [self._fitted(row, self._plan.fitted) for row in rows]
+            if self._source.next(rows) is None:
                 self._publish(rows)
                 return self._outcome(Ended("complete", ""), rows)
             try:
@@ -165,7 +170,7 @@ class SweepRunner:
 
     def _outcome(self, end: Ended, rows: list[Row]) -> SweepOutcome:
         """How it ended."""
-        verdict = None if self._seeker is None else self._seeker.verdict(rows)
+        verdict = self._source.verdict(rows)
         return SweepOutcome(
             self._folder.path, end.state, end.reason, tuple(rows), end.exit_code, verdict
         )
@@ -182,6 +187,9 @@ class SweepRunner:
 
     def _close(self, end: Ended, rows: list[Row]) -> None:
         """Write how it ended, and both tables."""
+        self._source.close()
+        if self._pauses is not None:
+            self._pauses.close()
         self._folder.journal.write(
             "closed", state=end.state, reason=end.reason, light=self._light_now(), points=len(rows)
         )
@@ -196,19 +204,28 @@ class SweepRunner:
             longest = self._plan.longest
             if longest is not None and time.monotonic() - self._began > longest:
                 raise Ended("stopped", f"the time of {longest:g} s is over")
+            self._holding.needs(point.plan or self._plan.inner)
             self._hold()
             self._control.tell(f"point {point.number}", len(rows))
-            rows.append(self._fitted(self._row_of(point)))
+            rows.append(self._fitted(self._row_of(point), self._plan.fitted))
             self._control.tell("", len(rows))
             self._publish(rows)
             self._look_at_lines(rows[-1])
 
     def _next_point(self, rows: list[Row]) -> Point | None:
-        """The point that follows the rows: of the plan, or of what they tell a seek."""
-        if self._seeker is None:
-            return next_point(self._plan, rows)
-        self._control.tell("thinking about the next setting")
-        return self._seeker.next_point(rows)
+        """The point that follows the rows; fits and pauses that come before it are made."""
+        while True:
+            if not self._plan.foreseen:
+                self._control.tell("thinking about the next setting")
+            step = self._source.next(rows)
+            if isinstance(step, WantedFit):
+                rows[step.number - 1] = self._fitted(rows[step.number - 1], step.kind)
+            elif step is None or isinstance(step, Point):
+                return step
+            else:
+                assert self._pauses is not None
+                self._pauses.make(step)
+                self._source.made()
 
     def _hold(self) -> None:
         """Wait while the conditions are not given."""
@@ -227,9 +244,10 @@ class SweepRunner:
 
     def _publish(self, rows: list[Row]) -> None:
         self._folder.write_tables(rows)
-        if self._seeker is not None:
-            verdict = json_text(self._seeker.verdict(rows).values, indent=2)
-            replace_text(self._folder.path / "seek.json", verdict + "\n")
+        verdict = self._source.verdict(rows)
+        if verdict is not None:
+            text = json_text(verdict.values, indent=2)
+            replace_text(self._folder.path / "seek.json", text + "\n")
         self._on_row(list(rows))
 
     def _light_now(self) -> list[dict[str, Any]] | None:
@@ -240,8 +258,8 @@ class SweepRunner:
 
     def _row_of(self, point: Point) -> Row:
         """Measure a point, with as many tries as allowed, and write it into the journal."""
-        if point.number in self._refused:
-            return self._skipped(point, self._refused[point.number])
+        if why := self._why_refused(point):
+            return self._skipped(point, why)
         setting, attempt = list(self._stations.target(point).setting), 0
         while True:
             began, attempt = time.time(), attempt + 1
@@ -255,6 +273,24 @@ class SweepRunner:
                     return self._skipped(point, failed.reason)
                 continue
             return self._accepted(row, path, {"began": began, "tries": attempt})
+
+    def _why_refused(self, point: Point) -> str:
+        """Say why a point may not be measured; "" if it may.
+
+        Raises
+        ------
+        Ended
+            If the sweep ends because of it.
+        """
+        if point.plan is None:
+            return self._refused.get(point.number, "")
+        session, answer = self._session, self._control.answer
+        why, _ = self._stations.look_at(
+            point, None, lambda start, goal: answer(session.check_way(start, goal))
+        )
+        if why and self._plan.on_refused == "end":
+            raise Ended("failed", f"point {point.number}, {why}", InputError.exit_code)
+        return why
 
     def _accepted(self, row: Row, path: Path, conditions: Mapping[str, Any]) -> Row:
         """Write a point that was measured into the journal, then give its file its name."""
@@ -299,13 +335,13 @@ class SweepRunner:
     def _skipped(self, point: Point, reason: str) -> Row:
         """Leave a point out."""
         setting = self._stations.target(point).setting
-        row = Row(point.number, point.kind, setting, point.repeat, "skipped", reason)
+        plan = None if point.plan is None else json_values(plan_to_dict(point.plan))
+        row = Row(point.number, point.kind, setting, point.repeat, "skipped", reason, plan=plan)
         self._folder.journal.write("skipped", row=_as_json(row))
         return row
 
-    def _fitted(self, row: Row) -> Row:
+    def _fitted(self, row: Row, kind: str) -> Row:
         """Fit a row unless it has been, or has no samples; a fit that fails is a finding, too."""
-        kind = self._plan.fitted
         if self._fit is None or kind == "none" or row.fit is not None or not row.file:
             return row
         self._control.tell(f"fitting point {row.number}")

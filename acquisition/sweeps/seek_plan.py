@@ -9,7 +9,7 @@ from typing import Literal
 from ...models.errors import InputError
 from ...models.inference.seeking.targets import POINTS, Doubts, Target
 from ...models.units import Number, Quantity
-from ..plan_keys import Choice, WithKeys, documented, key
+from ..plan_keys import Choice, WithKeys, documented, fixed, key
 from ..plans import MonitorPlan, Plan
 from ..suspenders import NO_RULES, SuspendRules
 from .plan import Axis, SweepPlan
@@ -26,11 +26,6 @@ _AXES = (
 )
 
 _INNER = MonitorPlan(duration=1.0)
-
-
-def _fixed(value: object) -> object:
-    """A key of sweeps that a seek has not."""
-    return field(default=value, init=False, repr=False)
 
 
 @documented
@@ -52,23 +47,23 @@ class SeekPlan(SweepPlan):
 
     axes: tuple[Axis, ...] = field(default=_AXES, init=False, repr=False)
     inner: Plan = _INNER
-    reference: tuple[tuple[str, float], ...] = _fixed(())  # type: ignore[assignment]
+    reference: tuple[tuple[str, float], ...] = fixed(())
     suspend: SuspendRules = NO_RULES
-    order: Literal["grid", "snake", "random"] = _fixed("grid")  # type: ignore[assignment]
-    repeats: int = _fixed(1)  # type: ignore[assignment]
-    reference_every: int = _fixed(0)  # type: ignore[assignment]
+    order: Literal["grid", "snake", "random"] = fixed("grid")
+    repeats: int = fixed(1)
+    reference_every: int = fixed(0)
     on_refused: Literal["end", "skip"] = key(
         "skip",
         "not allowed",
         "What a setting does that may not be set: be left out and avoided, or end the seek.",
         Choice(("end", "skip")),
     )
-    until_parameter: str | None = _fixed(None)  # type: ignore[assignment]
-    until_relative: float = _fixed(0.05)  # type: ignore[assignment]
-    until_absolute: float = _fixed(0.0)  # type: ignore[assignment]
-    max_repeats: int = _fixed(20)  # type: ignore[assignment]
-    refine_parameter: str | None = _fixed(None)  # type: ignore[assignment]
-    refine_points: int = _fixed(0)  # type: ignore[assignment]
+    until_parameter: str | None = fixed(None)
+    until_relative: float = fixed(0.05)
+    until_absolute: float = fixed(0.0)
+    max_repeats: int = fixed(20)
+    refine_parameter: str | None = fixed(None)
+    refine_points: int = fixed(0)
     point: str = key("", "point", "The working point.", Choice(tuple(POINTS)))
     g_r: float = key(0.0, "g_r/2π", "Of a given point.", _COUPLING)
     g_a: float = key(0.0, "g_a/2π", "Of a given point.", _COUPLING)
@@ -177,3 +172,13 @@ class SeekPlan(SweepPlan):
     def size(self) -> int:
         """Settings that are known beforehand: none."""
         return 0
+
+    @property
+    def foreseen(self) -> bool:
+        """Each setting follows from what was found."""
+        return False
+
+    @property
+    def most(self) -> int:
+        """Settings at most."""
+        return self.max_settings

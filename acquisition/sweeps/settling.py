@@ -91,7 +91,7 @@ class Settling:
     def _window(self, point: Point) -> tuple[Array, Array]:
         """Record a window and return its powers."""
         plan = self._folder.plan
-        allowed = all(step.allow_unstable for step in steps_of(plan.inner))
+        allowed = all(step.allow_unstable for step in steps_of(point.plan or plan.inner))
         monitor = MonitorPlan(plan.settle_window, allow_unstable=allowed)
         path = self._folder.path / f"window{point.number}.h5"
         path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from ...instruments.protocols import AppliedLight
 from ...instruments.rig import Rig
 from ...models.errors import InputError, UnstableModelError
 from ...models.light import TweezerState
-from ..plans import steps_of
+from ..plans import Plan, steps_of
 from .folder import SweepHeader
 from .knobs import Actuator, knob_of
 from .points import Point, planned_points
@@ -81,7 +81,7 @@ class Stations:
                 continue
             if knob.set_light is not None:
                 light = knob.set_light(light, wanted[knob.name])
-            else:
+            elif not math.isnan(wanted[knob.name]):  # a program has not set it yet
                 others[knob.name] = wanted[knob.name]
         setting = tuple(
             wanted[knob.name]
@@ -121,27 +121,43 @@ class Stations:
         found: dict[int, str] = {}
         before: TweezerState | None = None
         for point in planned_points(self._plan)[len(rows) :]:
-            target = self.target(point)
-            try:
-                for name, value in target.others.items():
-                    self._actuators[name].check(value)
-                if target.light is not None and target.light != before:
-                    check_way(before, target.light)
-                    self._require_stable(target.light)
-                    before = target.light
-            except InputError as error:
-                found[point.number] = f"{self.words(target)}: {error}"
+            why, before = self.look_at(point, before, check_way)
+            if why:
+                found[point.number] = why
         return found
+
+    def look_at(
+        self,
+        point: Point,
+        before: TweezerState | None,
+        check_way: Callable[[TweezerState | None, TweezerState], object],
+    ) -> tuple[str, TweezerState | None]:
+        """Say why a point may not be measured ("" if it may), and from which light on the next.
+
+        ``before`` is the light from which it is gone to, None for the light that is; ``check_way``
+        as for :meth:`refused`.
+        """
+        target = self.target(point)
+        try:
+            for name, value in target.others.items():
+                self._actuators[name].check(value)
+            if target.light is not None and target.light != before:
+                check_way(before, target.light)
+                self._require_stable(target.light, point.plan or self._plan.inner)
+                before = target.light
+        except InputError as error:
+            return f"{self.words(target)}: {error}", before
+        return "", before
 
     def words(self, target: Target) -> str:
         """Set-points in words: "phi 0.4 rad, balance 0.02"."""
         pairs = zip(self._knobs, target.setting, strict=True)
         return ", ".join(f"{k.name} {v:.6g} {k.holds.unit}".rstrip() for k, v in pairs)
 
-    def _require_stable(self, light: TweezerState) -> None:
+    def _require_stable(self, light: TweezerState, plan: Plan) -> None:
         """Raise UnstableModelError where the simulated laboratory grows with feedback on."""
         world = self._rig.world
-        if world is None or all(step.allow_unstable for step in steps_of(self._plan.inner)):
+        if world is None or all(step.allow_unstable for step in steps_of(plan)):
             return
         growth = world.growth_rate(True if self._rig.gate is not None else None, light)
         if growth > 0.0:

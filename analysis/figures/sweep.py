@@ -58,7 +58,8 @@ def sweep_figure(plan: SweepPlan, rows: Sequence[Row]) -> Figure:
     -------
     matplotlib.figure.Figure
         With one axis: panels against it, repeats as single points, the range of the references as
-        a band. With two: maps. With more: panels against the number of the point.
+        a band. With two: maps. With more, or places that only a program knows: panels against the
+        number of the point.
     """
     taken = [row for row in rows if row.kind != "reference"]
     groups = _groups(taken)
@@ -67,7 +68,7 @@ def sweep_figure(plan: SweepPlan, rows: Sequence[Row]) -> Figure:
             figure = new_figure(7.0, 1.2)
             figure.text(0.5, 0.5, "no point has been fitted yet", ha="center", va="center")
             return figure
-        if len(plan.axes) == 2:
+        if len(plan.axes) == 2 and plan.foreseen:
             return _maps(plan, taken, [name for group in groups for name in group])
         return _curves(plan, taken, [row for row in rows if row.kind == "reference"], groups)
 

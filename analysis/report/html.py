@@ -12,6 +12,7 @@ __all__ = [
     "columns",
     "definition",
     "figure",
+    "listing",
     "page",
     "paragraph",
     "section",
@@ -29,7 +30,7 @@ h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; padding-bottom: .2rem;
   border-bottom: 2px solid var(--accent); }
 p.lead { color: var(--soft); margin: 0 0 1rem; }
 table { border-collapse: collapse; font-size: .86rem; margin: .4rem 0 1rem; }
-.scroll { overflow-x: auto; }
+.scroll, pre { overflow-x: auto; }
 .columns { display: flex; flex-wrap: wrap; gap: 0 3rem; align-items: flex-start; }
 th, td { padding: .22rem .9rem .22rem 0; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
@@ -76,6 +77,12 @@ def paragraph(text: str, *, emphasised: bool = False) -> str:
     """Write a paragraph, framed when it states a result."""
     kind = ' class="statement"' if emphasised else ""
     return f"<p{kind}>{escape(text)}</p>"
+
+
+def listing(text: str) -> str:
+    """Show lines as they are."""
+    lines = (_escape(shown(line)) for line in text.expandtabs(4).splitlines())
+    return f"<pre>{chr(10).join(lines)}</pre>"
 
 
 def table(

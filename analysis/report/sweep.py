@@ -10,7 +10,8 @@ from ...acquisition.sweeps.any_plan import any_plan_to_dict
 from ...acquisition.sweeps.folder import SweepFolder
 from ...acquisition.sweeps.knobs import knob_of
 from ...acquisition.sweeps.plan import Axis, SweepPlan
-from ...acquisition.sweeps.points import planned_points
+from ...acquisition.sweeps.points import points_words
+from ...acquisition.sweeps.programs.plan import ProgramPlan
 from ...acquisition.sweeps.rows import Row
 from ...acquisition.sweeps.table import replace_text
 from ...models.inference.digits import in_hertz, measured
@@ -18,7 +19,7 @@ from ...models.inference.parameters import PARAMETERS, symbol_of
 from ...models.prefixes import engineering
 from ..figures.style import data_uri
 from ..figures.sweep import sweep_figure
-from .html import definition, figure, page, paragraph, section, table, warning_list
+from .html import definition, figure, listing, page, paragraph, section, table, warning_list
 from .setup import setup_tables
 
 __all__ = ["render_sweep_report", "write_sweep_report"]
@@ -45,8 +46,7 @@ def render_sweep_report(folder: SweepFolder, rows: Sequence[Row]) -> str:
     """Return the report as the text of a page."""
     header, plan = folder.header, folder.plan
     made = datetime.fromtimestamp(header.created, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    planned = max(len(planned_points(plan)), len(rows))
-    lead = f"{header.mode} · begun {made} · {len(rows)} of {planned} points"
+    lead = f"{header.mode} · begun {made} · {points_words(plan, len(rows))}"
     failed = [
         f"point {row.number}: {row.fit.failure or '; '.join(row.fit.warnings)}"
         for row in rows
@@ -75,12 +75,13 @@ def render_sweep_report(folder: SweepFolder, rows: Sequence[Row]) -> str:
         ),
         section("Points", _points_table(plan, rows)),
         section("Plan", _plan_table(plan)),
+        section("Steps", listing(plan.source.text)) if isinstance(plan, ProgramPlan) else "",
         section("What happened", _events(folder)),
         section("Set-up", setup_tables(header.config.get("rig") or {}, None)),
         section("Program", definition([(k, str(v)) for k, v in _program(folder).items()])),
     ]
-    name = str(header.config.get("name") or "sweep")
-    return page(f"optobind: sweep of {name}", lead, [part for part in body if part])
+    name = str(header.config.get("name") or "rig")
+    return page(f"optobind: {plan.kind} of {name}", lead, [part for part in body if part])
 
 
 def _program(folder: SweepFolder) -> dict[str, object]:
@@ -126,6 +127,8 @@ def _cell(row: Row, name: str) -> str:
 def _plan_table(plan: SweepPlan) -> str:
     """Every key with its value; tables within it key by key, as ``--set`` names them."""
     values = any_plan_to_dict(plan)
+    if isinstance(plan, ProgramPlan):
+        values["source"] = plan.source.name  # its text has a section of its own
     if "axes" in values:
         values["axes"] = {axis.knob: _axis_words(axis) for axis in plan.axes}
     return definition([(name.replace("_", " "), text) for name, text in _flat(values)])
