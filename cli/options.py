@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -146,7 +147,14 @@ def exclude_option(ranges: Sequence[str] | None) -> tuple[tuple[float, float], .
     """Read ``--exclude LO HI``, Hz unless a unit follows; it may be given several times."""
     found = []
     for text in ranges or ():
-        low, _, high = text.partition(PAIRED)
+        low, both, high = text.partition(PAIRED)
+        numbers = [m.start() for m in re.finditer(r"(?<!\S)[-+−]?[.,]?\d", text)]
+        if not both and len(numbers) == 2:  # "60.1 kHz 61.1 kHz" as one word
+            low, high = text[: numbers[1]], text[numbers[1] :]
+        if not high.strip():
+            raise InputError(
+                f"--exclude needs two frequencies, such as --exclude 60400 61400, got {text[:40]!r}"
+            )
         pair = sure("--exclude", low, "Hz"), sure("--exclude", high, "Hz")
         if not 0.0 <= pair[0] < pair[1]:
             raise InputError(f"--exclude must rise from 0 Hz or more, got {low[:30]} {high[:30]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,13 @@ def load_tdms(path: Path, reading: Reading) -> Record:
         If npTDMS is not installed, or the file cannot be read.
     """
     try:
-        from nptdms import TdmsFile
+        from nptdms import TdmsFile, log
     except ImportError:
         raise FileError(
             f"{path} is a TDMS file of National Instruments: install the package that reads it, "
             "pip install 'optobind[tdms]', or convert it with LabVIEW to CSV"
         ) from None
+    log.log_manager.set_level(logging.CRITICAL)  # what cannot be read is said below, in one line
     try:
         file = TdmsFile.read(path)
         groups: dict[str, dict[str, Any]] = {"": dict(file.properties)}

@@ -95,6 +95,9 @@ def test_a_tone_is_named_and_can_be_left_out(folder):
     ("options", "message"),
     [
         (["--exclude", "9", "3"], "must rise"),
+        (["--exclude", "60 kHz"], "needs two frequencies"),
+        (["--exclude", "9 3"], "must rise"),
+        (["--exclude", "9 kHz 3 kHz"], "must rise"),
         (["--exclude", "0", "1 MHz"], "leaves no bin"),
         (["--mixing", "300 %"], "--mixing must lie"),
         (["--mixing", "1,2,3"], "100 %|one share or two"),
