@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PyQt6.QtCore import QPoint
 from PyQt6.QtGui import QAction, QKeySequence
-from PyQt6.QtWidgets import QInputDialog, QMenu
+from PyQt6.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
 
 from . import layout
 from .palette import HelpDialog, Palette, show_about
 from .panels.light import LightPanel
 from .panels.traces import TracesPanel
+from .pictures import Pictures
 
 if TYPE_CHECKING:
     from .window import MainWindow
@@ -31,7 +34,7 @@ class Menus:
     """
 
     def __init__(self, window: MainWindow) -> None:
-        self.window = window
+        self.window, self.pictures = window, Pictures(window)
         bar = window.menuBar()
         assert bar is not None
         self.file = _menu(bar.addMenu("&File"))
@@ -70,6 +73,11 @@ class Menus:
         able = records.services is not None
         opening.setEnabled(able)
         self.recent.setEnabled(able)
+        self.file.addSeparator()
+        self.saved = _menu(self.file.addMenu("Save what is plotted"))
+        self.saved.aboutToShow.connect(lambda: self.pictures.fill(self.saved))
+        self.pictures.fill(self.saved)
+        self.action(self.file, "Save commands as Python …", self._keep_commands)
         self.file.addSeparator()
         self.action(self.file, "Close", self.window.close, QKeySequence.StandardKey.Quit)
 
@@ -115,6 +123,24 @@ class Menus:
         if isinstance(traces, TracesPanel) and window.controls is not None:
             text = "Freeze traces and spectra"
             self.action(menu, text, traces.freeze.toggle, "Ctrl+Space")
+
+    def popup(self, plot: QWidget, place: QPoint) -> None:
+        """Offer figure and data of the panel that a plot belongs to."""
+        panel = next((p for p in self.window.panels.values() if p.isAncestorOf(plot)), None)
+        if panel is not None:
+            menu = QMenu(self.window)
+            self.pictures.offer(menu, panel)
+            menu.popup(place)
+
+    def _keep_commands(self) -> None:
+        """Write what was commanded in this window as a script."""
+        name, _ = QFileDialog.getSaveFileName(
+            self.window, "Save commands", "session.py", "Python (*.py)"
+        )
+        if name:
+            path = Path(name)
+            path = path if path.suffix else path.with_suffix(".py")
+            self.pictures.write_text(path, self.window.history.script(self.window.session.rig.name))
 
     def fill_layouts(self) -> None:
         """Offer the presets and the layouts of the user's."""

@@ -43,6 +43,7 @@ def _collect(menu: QMenu, path: str, found: list[tuple[Command, QAction]]) -> No
     for action in menu.actions():
         inner = action.menu()
         if inner is not None:
+            inner.aboutToShow.emit()  # some are filled when they are opened
             _collect(inner, f"{path} › {_plain(action)}", found)
         elif not action.isSeparator() and action.isVisible():
             keys = action.shortcut().toString()

@@ -86,6 +86,7 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         self.manual = False
         self._label_color = "#888888"
         self._names: dict[str, tuple[str, str]] = {}
+        self._hidden: dict[str, str] = {}
         item = self.getPlotItem()
         item.hideButtons()
         item.disableAutoRange()
@@ -95,6 +96,7 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         self.box.sigRangeChangedManually.connect(self._on_manual)
         self.box.sigResized.connect(self._fit_label)
         self.setMinimumHeight(48)
+        self.scene().sigMouseClicked.connect(self._clicked)
         font = self.font()
         font.setPointSizeF(max(7.0, font.pointSizeF() - 1.0))
         for side in ("left", "bottom"):
@@ -108,6 +110,13 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
     def sizeHint(self) -> QSize:
         """Small: the layout shares out what there is."""
         return QSize(160, 64)
+
+    def _clicked(self, event: Any) -> None:
+        """A click with the right button asks the window what is offered for this plot."""
+        popup = getattr(getattr(self.window(), "menus", None), "popup", None)
+        if event.button() == Qt.MouseButton.RightButton and popup is not None:
+            event.accept()
+            popup(self, event.screenPos().toPoint())
 
     def _on_manual(self, *_: object) -> None:
         self.manual = True
@@ -138,6 +147,14 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
         self._names[side] = text, short or text
         self._write_label(side)
 
+    def name_axis(self, side: str, text: str) -> None:
+        """Name an axis for figures and data only: there is no label."""
+        self._hidden[side] = text
+
+    def name_of(self, side: str) -> str:
+        """Full name of an axis, with its unit."""
+        return self._hidden.get(side) or self._names.get(side, ("", ""))[0]
+
     def _fit_label(self, *_: object) -> None:
         """Choose between the full and the short name of the vertical axis."""
         if "left" in self._names:
@@ -166,9 +183,17 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
                 axis.setLabel(axis.labelText, **style)
 
 
-def add_curve(plot: Any, pen: QPen | None = None, *, z: float = 0.0) -> Any:
-    """Add an empty thin line to a plot."""
-    curve = pg.PlotCurveItem(pen=pen, antialias=False, skipFiniteCheck=True)
+def add_curve(
+    plot: Any,
+    pen: QPen | None = None,
+    *,
+    z: float = 0.0,
+    name: str = "",
+    channel: int | None = None,
+) -> Any:
+    """Add an empty thin line to a plot; named ones are kept with figures and data."""
+    curve = pg.PlotCurveItem(pen=pen, antialias=False, skipFiniteCheck=True, name=name or None)
+    curve.opts["channel"] = channel
     curve.setZValue(z)
     plot.addItem(curve, ignoreBounds=True)
     return curve

@@ -31,6 +31,7 @@ from .releasing import ask_release
 from .services import Services
 from .statusbar import StatusBar
 from .theme import DARK, LIGHT, Theme, system_theme
+from .viewmodels.history import History
 from .viewmodels.log import LogModel
 from .viewmodels.port import SessionPort
 from .widgets.toasts import Toasts
@@ -81,6 +82,7 @@ class MainWindow(QMainWindow):
         self.settings = settings
         self.theme = theme
         self.log = LogModel()
+        self.history = History()
         self.bridge = Bridge(session, self.log, self)
         self.closer = Closer(self.bridge, lambda s: self.ask_close(s), self.close)
         self.panels: dict[str, Panel] = {}
@@ -154,6 +156,7 @@ class MainWindow(QMainWindow):
         if self.controls is not None:
             self.bridge.status_changed.connect(self.controls.show_status)
         self.bridge.acted.connect(self.bar.show_action)
+        self.bridge.acted.connect(self.history.take)
         self.bridge.logged.connect(self._show_toasts)
         fit = self.panels["fit"]
         if isinstance(fit, FitPanel):

@@ -68,9 +68,9 @@ class DistancePlot(LinePlot):
         self.image.setZValue(-20)
         self.addItem(self.image, ignoreBounds=True)
         self.names: list[pg.TextItem] = []
-        self.path = add_curve(self, z=2)
-        self.planned, self.done = _dots(self, 3), _dots(self, 4)
-        self.star = pg.ScatterPlotItem(symbol="star", size=17, pxMode=True)
+        self.path = add_curve(self, z=2, name="last minute", channel=0)
+        self.planned, self.done = _dots(self, 3, name="planned"), _dots(self, 4, name="measured")
+        self.star = pg.ScatterPlotItem(symbol="star", size=17, pxMode=True, name="light")
         self.star.setZValue(6)
         self.addItem(self.star, ignoreBounds=True)
         self.ghost = Ghost()
@@ -147,7 +147,7 @@ class SymmetryPlot(LinePlot):
         self.label("bottom", "δω/2π (kHz)")
         self.label("left", "gₐ/2π (kHz)", "gₐ")
         self.broken = [_region(self) for _ in range(2)]
-        self.growth = [add_curve(self, z=1) for _ in range(2)]
+        self.growth = [add_curve(self, z=1, name="exceptional points") for _ in range(2)]
         words = {"position": 0.02, "anchors": [(0.0, 1.0), (0.0, 0.0)]}
         self.levels = [
             pg.InfiniteLine(0.0, angle=0, label=text, labelOpts=words)
@@ -155,10 +155,10 @@ class SymmetryPlot(LinePlot):
         ]
         for line in self.levels:
             self.addItem(line, ignoreBounds=True)
-        self.path = _dots(self, 2, size=4)
-        self.outline = add_curve(self, z=5)
-        self.dot = _dots(self, 6)
-        self.guess = _dots(self, 3, size=11, symbol="+")
+        self.path = _dots(self, 2, size=4, name="last minute")
+        self.outline = add_curve(self, z=5, name="1σ of the fit")
+        self.dot = _dots(self, 6, name="fit")
+        self.guess = _dots(self, 3, size=11, symbol="+", name="predicted")
         self.word = pg.TextItem("broken", anchor=(0.5, 0.5))
         self.addItem(self.word, ignoreBounds=True)
 
@@ -219,8 +219,8 @@ class SymmetryPlot(LinePlot):
         self.word.setColor(theme.text)
 
 
-def _dots(plot: LinePlot, z: float, *, size: int = 8, symbol: str = "o") -> Any:
-    item = pg.ScatterPlotItem(symbol=symbol, size=size, pxMode=True)
+def _dots(plot: LinePlot, z: float, *, size: int = 8, symbol: str = "o", name: str) -> Any:
+    item = pg.ScatterPlotItem(symbol=symbol, size=size, pxMode=True, name=name)
     item.setZValue(z)
     plot.addItem(item, ignoreBounds=True)
     return item

@@ -52,7 +52,9 @@ class RecordPanel(Panel):
         self.body.addWidget(self.caption)
         self.plot = LinePlot(left_width=48)
         self.plot.label("bottom", "time since the first sample (s)")
-        self.curves = [add_curve(self.plot, z=i) for i in range(_CHANNELS)]
+        self.curves = [
+            add_curve(self.plot, z=i, name=f"channel {i + 1}", channel=i) for i in range(_CHANNELS)
+        ]
         self.marks = {kind: self._marks(symbol) for kind, (symbol, _) in MARKS.items()}
         self.region = pg.LinearRegionItem(self.model.stretch, swapMode="sort")
         self.region.setZValue(-9)

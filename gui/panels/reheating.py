@@ -39,10 +39,11 @@ _PICK_PIXELS = 10.0
 class _Series:
     """Symbols, error bars and fit of one curve."""
 
-    def __init__(self, plot: LinePlot, symbol: str) -> None:
-        self.bars = add_curve(plot, z=1)
-        self.fit = add_curve(plot, z=3)
-        self.dots = pg.ScatterPlotItem(symbol=symbol, size=5, pxMode=True)
+    def __init__(self, plot: LinePlot, symbol: str, name: str, channel: int) -> None:
+        self.bars = add_curve(plot, z=1, name=name, channel=channel)
+        self.fit = add_curve(plot, z=3, name=f"fit of {name}")
+        self.dots = pg.ScatterPlotItem(symbol=symbol, size=5, pxMode=True, name=name)
+        self.dots.opts["channel"] = channel
         self.dots.setZValue(2)
         plot.addItem(self.dots, ignoreBounds=True)
 
@@ -131,8 +132,14 @@ class ReheatingPanel(Panel):
         self.parameters.hide()
         self.body.addWidget(self.parameters)
         self.singles = [[add_curve(self.top, z=-2) for _ in range(2)] for _ in range(_MOST_SINGLES)]
-        self.energies = [_Series(self.top, s) for s in _SYMBOLS]
-        self.cross = [_Series(self.bottom, s) for s in _SYMBOLS]
+        self.energies = [
+            _Series(self.top, symbol, f"energy {n + 1}", n) for n, symbol in enumerate(_SYMBOLS)
+        ]
+        self.cross = [
+            _Series(self.bottom, symbol, f"{part} C", n)
+            for n, (symbol, part) in enumerate(zip(_SYMBOLS, ("Re", "Im"), strict=True))
+        ]
+        self.top.name_axis("bottom", "time after release (µs)")
         self.zero = pg.InfiniteLine(0.0, angle=0)
         self.bottom.addItem(self.zero, ignoreBounds=True)
         self.top.set_ranges((0.0, 1000.0), (0.0, 100.0))

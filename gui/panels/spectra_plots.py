@@ -71,6 +71,7 @@ class SpectraPlots:
             if plot is not self.top:
                 plot.setXLink(self.top)
             plot.getPlotItem().getAxis("bottom").setStyle(showValues=plot is self.bottom)
+            plot.name_axis("bottom", "frequency (Hz)")
         self.pulls.label("left", "pull (σ)", "pull")
         self.pulls.getPlotItem().getAxis("left").setTickSpacing(4.0, 2.0)
         self.pulls.set_ranges(y=_PULL_RANGE)
@@ -83,23 +84,33 @@ class SpectraPlots:
 
     def _add_curves(self) -> None:
         top = self.top
-        self.references = [[add_curve(top, z=-4) for _ in range(2)] for _ in range(MAX_REFERENCES)]
-        self.autos = [add_curve(top, z=i) for i in range(CHANNELS)]
-        self.cross = add_curve(top, z=-1)
-        self.fit_autos = [add_curve(top, z=8) for _ in range(CHANNELS)]
-        self.fit_cross = add_curve(top, z=7)
-        self.pull_curves = [add_curve(self.pulls, z=i) for i in range(CHANNELS)]
+        channels = range(CHANNELS)
+        self.references = [
+            [
+                add_curve(top, z=-4, name=f"reference {n + 1}, channel {j + 1}", channel=j)
+                for j in range(2)
+            ]
+            for n in range(MAX_REFERENCES)
+        ]
+        self.autos = [add_curve(top, z=i, name=f"S_{i + 1}{i + 1}", channel=i) for i in channels]
+        self.cross = add_curve(top, z=-1, name="|S_12|", channel=3)
+        self.fit_autos = [add_curve(top, z=8, name=f"fit of S_{i + 1}{i + 1}") for i in channels]
+        self.fit_cross = add_curve(top, z=7, name="fit of |S_12|")
+        self.pull_curves = [
+            add_curve(self.pulls, z=i, name=f"pulls of S_{i + 1}{i + 1}", channel=i)
+            for i in channels
+        ]
         self.pull_lines = [pg.InfiniteLine(level, angle=0) for level in (-2.0, 0.0, 2.0)]
         for line in self.pull_lines:
             line.setZValue(8)
             self.pulls.addItem(line, ignoreBounds=True)
-        self.coherence = add_curve(self.middle)
-        self.fit_coherence = add_curve(self.middle, z=5)
+        self.coherence = add_curve(self.middle, name="coherence", channel=3)
+        self.fit_coherence = add_curve(self.middle, z=5, name="fit of the coherence")
         self.floor = pg.InfiniteLine(0.0, angle=0)
         self.floor.hide()
         self.middle.addItem(self.floor, ignoreBounds=True)
-        self.phase = add_curve(self.bottom)
-        self.fit_phase = add_curve(self.bottom, z=5)
+        self.phase = add_curve(self.bottom, name="arg S_12", channel=3)
+        self.fit_phase = add_curve(self.bottom, z=5, name="fit of arg S_12")
 
     def _add_handles(self) -> None:
         self.region = pg.LinearRegionItem((4.7, 5.2), swapMode="sort")

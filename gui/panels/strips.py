@@ -42,7 +42,8 @@ class _Cell:
         self.plot = LinePlot(left_width=44)
         self.band = BandItem()
         self.plot.addItem(self.band, ignoreBounds=True)
-        self.line = add_curve(self.plot)
+        self.line = add_curve(self.plot, name="live fit", channel=0)
+        self.edges = [add_curve(self.plot, z=-6, name=f"{sign}1σ", channel=0) for sign in "+−"]
         self.marks = add_curve(self.plot, z=-8)
 
     @property
@@ -99,6 +100,7 @@ class StripsPanel(Panel):
             grid.addWidget(cell.plot, index, 1)
             if last:
                 cell.plot.label("bottom", "time before now (s)")
+            cell.plot.name_axis("bottom", "time before now (s)")
             grid.setRowStretch(index, 13 if last else 10)
             cell.plot.getPlotItem().getAxis("bottom").setStyle(showValues=last)
             cell.plot.getPlotItem().getAxis("left").setTickDensity(0.4)
@@ -146,6 +148,9 @@ class StripsPanel(Panel):
         joined = data.joined.astype(np.int32)
         set_curve(cell.line, Curve(data.ages, scale * data.values), joined)
         cell.band.set_band(data.ages, low, high, data.joined)
+        for edge, values in zip(cell.edges, (high, low), strict=True):
+            set_curve(edge, Curve(data.ages, values), joined)
+        cell.plot.name_axis("left", f"{symbol_of(cell.name)} ({unit})")
         bottom, top = float(low.min()), float(high.max())
         pad = 0.1 * (top - bottom) or abs(top) or 1.0
         y_range = (bottom - pad, top + pad)
@@ -174,4 +179,6 @@ class StripsPanel(Panel):
             cell.plot.set_theme(theme)
             cell.line.setPen(theme.pen(color))
             cell.band.set_color(color)
+            for edge in cell.edges:
+                edge.setPen(theme.pen(color, alpha=90))
             cell.marks.setPen(theme.pen(theme.muted, style=Qt.PenStyle.DotLine))

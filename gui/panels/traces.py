@@ -156,8 +156,11 @@ class TracesPanel(Panel):
             if index:
                 plot.setXLink(self.plots[0])
             plot.set_theme(self.theme)
-            self.curves.append(add_curve(plot, self.theme.pen(self.theme.channel(index))))
-            self.overlays.append(add_curve(plot, self.theme.pen(self.theme.text), z=1.0))
+            plot.name_axis("bottom", "time (µs)")
+            pen = self.theme.pen(self.theme.channel(index))
+            self.curves.append(add_curve(plot, pen, name=name, channel=index))
+            pen = self.theme.pen(self.theme.text)
+            self.overlays.append(add_curve(plot, pen, z=1.0, name=f"{name} retrodicted"))
             self.plots.append(plot)
             self.body.addWidget(plot, 13 if last else 10)
 
