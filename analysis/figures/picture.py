@@ -132,7 +132,7 @@ def _draw(axes: Axes, picture: Picture) -> None:
     axes.set_xlabel(picture.x_label)
     axes.set_ylabel(picture.y_label)
     if len(told) > 1:
-        axes.legend()
+        axes.legend(loc="upper right")
 
 
 def picture_table(pictures: Sequence[Picture]) -> str:

@@ -44,7 +44,7 @@ def columns(text: str) -> dict[str, np.ndarray]:
 def test_spectra_are_kept_in_their_own_units(drawn, session):
     found = columns(picture_table(pictures_of(drawn.panels["spectra"])))
     spectrum = session.spectrum().csd
-    f, s = found["S_11: frequency (Hz)"], found["S_11: S (V²/Hz)"]
+    f, s = found["S_11: frequency (Hz)"], found["S_11: S (quanta²/Hz)"]
     assert 0.0 < f.min() < f.max() <= spectrum.frequencies[-1] * 1.001
     assert s.max() == pytest.approx(spectrum.matrix[:, 0, 0].real.max(), rel=1e-6)
     assert {"coherence: coherence", "arg S_12 (ends of errors): arg (rad)"} <= set(found)
@@ -70,12 +70,14 @@ def test_a_figure_is_written_and_said(drawn, tmp_path, qtbot, monkeypatch, suffi
     path = tmp_path / f"spectra{suffix}"
     monkeypatch.setattr(drawn.menus.pictures, "ask", lambda panel, filters: path)
     drawn.menus.pictures.save_figure(drawn.spectra)
-    qtbot.waitUntil(lambda: _ticked(drawn, f"wrote {path}"), timeout=6_000)
+    qtbot.waitUntil(lambda: _ticked(drawn, f"wrote {path}"), timeout=30_000)
     assert path.stat().st_size > 5_000
 
 
 def _ticked(window, text: str) -> bool:
     window.bridge.tick()
+    errors = [line.text for line in window.log.lines if line.level == "error"]
+    assert not errors or "cannot write" in errors[0], errors
     return any(text in line.text for line in window.log.lines)
 
 
@@ -83,7 +85,7 @@ def test_what_cannot_be_written_is_an_error_in_the_log(drawn, tmp_path, qtbot, m
     path = tmp_path / "no" / "such" / "folder.tsv"
     monkeypatch.setattr(drawn.menus.pictures, "ask", lambda panel, filters: path)
     drawn.menus.pictures.save_table(drawn.spectra)
-    qtbot.waitUntil(lambda: _ticked(drawn, "cannot write"), timeout=6_000)
+    qtbot.waitUntil(lambda: _ticked(drawn, "cannot write"), timeout=30_000)
     assert any(line.level == "error" for line in drawn.log.lines)
 
 
