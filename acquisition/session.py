@@ -230,7 +230,7 @@ class Session(SessionViews):
         return estimate_run(plan, self.rig.digitizer.info, self.run_directory)
 
     def start(
-        self, plan: Plan, out: Path | None = None, origin: RunOrigin = NO_ORIGIN
+        self, plan: Plan, out: Path | None = None, origin: RunOrigin | None = None
     ) -> Future[RunOutcome]:
         """Start a run; the future resolves when it has ended.
 
@@ -240,12 +240,12 @@ class Session(SessionViews):
             What to do.
         out : Path or None
             The run file; None for a new folder under ``run_directory``.
-        origin : RunOrigin
+        origin : RunOrigin or None
             What the file is to say of where the run comes from; its seed begins a simulated
             world anew.
         """
         path = new_run_path(self.run_directory, plan.kind) if out is None else out
-        return self._runner.submit_plan(plan, path, origin)
+        return self._runner.submit_plan(plan, path, NO_ORIGIN if origin is None else origin)
 
     def stop_after_repetition(self) -> None:
         """End the run in good order, also one that is yet to begin; does not wait."""

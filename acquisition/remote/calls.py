@@ -72,7 +72,7 @@ class RemoteCalls(SessionCalls, Protocol):
     """The calls that a session answers itself and to its remotes; arguments are checked by them."""
 
     def start(
-        self, plan: Plan, out: Path | None = None, origin: RunOrigin = ...
+        self, plan: Plan, out: Path | None = None, origin: RunOrigin | None = None
     ) -> Future[RunOutcome]:
         """Start a run."""
         ...

@@ -11,32 +11,33 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...instruments.protocols import AppliedLight
 from ...models.errors import DeviceError, InputError
-from ...models.inference.result import FitResult
-from ...models.light import TweezerState
-from ..estimates import RunEstimate
-from ..events import Event
-from ..origin import NO_ORIGIN, RunOrigin
-from ..outcome import RunOutcome
-from ..plans import Plan
-from ..session import RELEASE_PHRASE
-from ..snapshots import (
-    FitSnapshot,
-    LightPreview,
-    LightSnapshot,
-    LogEntry,
-    ReheatingSnapshot,
-    SessionStatus,
-    SpectrumSnapshot,
-    TraceSnapshot,
-    TrackSnapshot,
-)
 from .addresses import Address, lookup
 from .link import Link
 from .packages import require_websockets
+
+if TYPE_CHECKING:  # a status needs none of them
+    from ...instruments.protocols import AppliedLight
+    from ...models.inference.result import FitResult
+    from ...models.light import TweezerState
+    from ..estimates import RunEstimate
+    from ..events import Event
+    from ..origin import RunOrigin
+    from ..outcome import RunOutcome
+    from ..plans import Plan
+    from ..snapshots import (
+        FitSnapshot,
+        LightPreview,
+        LightSnapshot,
+        LogEntry,
+        ReheatingSnapshot,
+        SessionStatus,
+        SpectrumSnapshot,
+        TraceSnapshot,
+        TrackSnapshot,
+    )
 
 __all__ = ["RemoteSession", "connect"]
 
@@ -164,6 +165,28 @@ class RemoteSession:
         return str(self._about["name"])
 
     @property
+    def url(self) -> str:
+        """Address with the token, for other computers; for the user who runs the experiment.
+
+        Raises
+        ------
+        InputError
+            For others, who have it already.
+        """
+        url = str(self._about["url"])
+        if not url:
+            raise InputError(
+                "the address with the token is told to the user who runs the experiment, on the "
+                "same computer"
+            )
+        return url
+
+    @property
+    def ended(self) -> bool:
+        """Whether the experiment has ended in good order."""
+        return self._link.ended
+
+    @property
     def mode(self) -> str:
         """LIVE, SIM or REPLAY."""
         return str(self._about["mode"])
@@ -202,6 +225,8 @@ class RemoteSession:
 
     def release_particles(self, confirm: str) -> Future[None]:
         """Switch all trap light off; ``confirm`` is "release particles"."""
+        from ..session import RELEASE_PHRASE
+
         if confirm != RELEASE_PHRASE:
             self._call("release_particles", confirm)  # refused, in the session's words
         return self._ask("release_particles", confirm)
@@ -211,7 +236,7 @@ class RemoteSession:
         return self._ask("reload_particles")
 
     def start(
-        self, plan: Plan, out: Path | None = None, origin: RunOrigin = NO_ORIGIN
+        self, plan: Plan, out: Path | None = None, origin: RunOrigin | None = None
     ) -> Future[RunOutcome]:
         """Start a run; ``out`` lies below the run directory of the experiment."""
         return self._ask("start", plan, out, origin)
@@ -373,6 +398,8 @@ class RemoteSession:
         with self._lock:
             if self._closed:
                 raise InputError("this remote is closed: connect again, ob.connect(…)")
+            if self._link.ended:
+                raise DeviceError(f"experiment {self.name} has ended")
             if not self._link.alive:
                 self._link = Link(self._address, self._own_name, self._timeout)
             link = self._link

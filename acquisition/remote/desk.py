@@ -65,10 +65,15 @@ class Desk:
         Who may steer.
     about : mapping
         What ``about`` answers, beside who holds the knobs.
+    url : str
+        Address for other computers; told to the user who runs the experiment.
     """
 
-    def __init__(self, session: ServedSession, knobs: Knobs, about: Mapping[str, Any]) -> None:
+    def __init__(
+        self, session: ServedSession, knobs: Knobs, about: Mapping[str, Any], url: str
+    ) -> None:
         self._session, self.knobs, self._about = session, knobs, about
+        self._url = url
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
         self._packed: dict[str, tuple[Any, int, bytes]] = {}
         self._number = 0
@@ -166,7 +171,8 @@ class Desk:
             self._session.note(f"{seat.name} steers" + (f" instead of {lost}" if lost else ""))
         elif call == "give" and self.knobs.give(seat) is not None:
             self._session.note(f"{seat.name} gave the knobs back")
-        return {**self._about, "owner": self.knobs.owner, "you": seat.name}
+        url = self._url if seat.local else ""
+        return {**self._about, "owner": self.knobs.owner, "url": url}
 
     def _note(self, seat: Seat, call: str, args: tuple[Any, ...], named: dict[str, Any]) -> None:
         """Have it noted who asked for what; a note itself says who wrote it."""

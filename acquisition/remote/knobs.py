@@ -28,9 +28,16 @@ class Seat:
 
 
 class Knobs:
-    """The right to steer; any thread may ask."""
+    """The right to steer; any thread may ask.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    steering : bool
+        Whether remotes may have it at all.
+    """
+
+    def __init__(self, *, steering: bool = True) -> None:
+        self._steering = steering
         self._lock = threading.Lock()
         self._owner: Seat | None = None
         self._since = 0.0
@@ -47,8 +54,13 @@ class Knobs:
         Raises
         ------
         InputError
-            If another remote has them; ``force`` is for the user who runs the experiment.
+            If another remote has them; ``force`` is for the user who runs the experiment. If
+            remotes may only watch.
         """
+        if not self._steering:
+            raise InputError(
+                "remotes only watch this experiment: a sweep steers it, or its user wishes so"
+            )
         with self._lock:
             before = self._owner
             if before is None or before is seat:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Link"]
 
+_GOING_AWAY = 1001  # code of a server that ends
 _PING_SECONDS, _PONG_SECONDS = 5.0, 10.0
 
 
@@ -33,6 +34,11 @@ class Link:
         Of this remote.
     timeout : float
         Longest wait for the connection, s.
+
+    Attributes
+    ----------
+    ended : bool
+        Whether the experiment has said that it ends.
 
     Raises
     ------
@@ -50,6 +56,7 @@ class Link:
         self._snapshots: dict[str, tuple[int, Any]] = {}
         self._line: ClientConnection | None = None
         self._failure: OptobindError | None = None
+        self.ended = False
         self._ready, self._over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="remote-link", daemon=True)
         self._thread.start()
@@ -98,6 +105,7 @@ class Link:
         reason = "it has ended, or its connection broke"
         try:
             self._talk()
+            self.ended = self._line is not None and self._line.close_code == _GOING_AWAY
         except ConnectionClosed as error:
             close = error.rcvd
             if close is not None:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import getpass
 import logging
 import socket
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...models.errors import DeviceError
-from .addresses import Address, Registration
+from .addresses import Address, Registration, is_loopback
 from .calls import ServedSession
 from .desk import Desk, Guest
 from .greeting import RefusedError, greet
@@ -42,7 +42,12 @@ _CLOSE_SECONDS = 5.0
 
 
 def serve(
-    session: ServedSession, *, name: str = "", host: str = "127.0.0.1", port: int = 0
+    session: ServedSession,
+    *,
+    name: str = "",
+    host: str = "127.0.0.1",
+    port: int = 0,
+    steering: bool = True,
 ) -> RemoteServer:
     """Let other programs watch a session, and one at a time steer it.
 
@@ -57,6 +62,8 @@ def serve(
         everything but the token travels unencrypted: prefer an ssh tunnel.
     port : int
         0 for a free one.
+    steering : bool
+        Whether a remote may take the knobs; otherwise all only watch.
 
     Returns
     -------
@@ -79,7 +86,10 @@ def serve(
     'SIM'
     >>> session.close()
     """
-    return RemoteServer(session, name=name, host=host, port=port)
+    server = RemoteServer(session, name=name, host=host, port=port, steering=steering)
+    if server.danger:
+        warnings.warn(server.danger, UserWarning, stacklevel=2)
+    return server
 
 
 class RemoteServer:
@@ -98,10 +108,11 @@ class RemoteServer:
         name: str = "",
         host: str = "127.0.0.1",
         port: int = 0,
+        steering: bool = True,
         folder: Path | None = None,
     ) -> None:
         require_websockets()
-        self._session, self._knobs = session, Knobs()
+        self._session, self._knobs = session, Knobs(steering=steering)
         self._name = name or session.rig.name
         self._token, self._local_token = new_token(), new_token()
         self._lines: set[Any] = set()
@@ -111,13 +122,14 @@ class RemoteServer:
         self._closed = threading.Event()
         listening = _listening(host, port)
         self._port = int(listening.getsockname()[1])
-        about = {"name": self._name, "mode": session.rig.mode, "user": _user()}
-        self._desk = Desk(session, self._knobs, about)
+        self._host = host
+        self.address = Address(_told(host), self._port, self._token, name=self._name)
+        about = {"name": self._name, "mode": session.rig.mode}
+        self._desk = Desk(session, self._knobs, about, self.address.url)
         self._thread = threading.Thread(
             target=self._run, args=(listening,), name="remote-server", daemon=True
         )
         self._thread.start()
-        self.address = Address(host, self._port, self._token, name=self._name)
         try:
             here = Address(_reached(host), self._port, self._local_token, True, self._name)
             self._registration = Registration(here, folder)
@@ -125,6 +137,17 @@ class RemoteServer:
             self._end()
             raise
         session.at_close(self.close)
+
+    @property
+    def danger(self) -> str:
+        """What to know of an address that other computers reach; empty on loopback."""
+        if is_loopback(self._host):
+            return ""
+        return (
+            f"whoever on the network reaches {self._host}:{self._port} and has the token can "
+            "watch and steer this experiment, and what is sent can be read and changed on its way: "
+            "it is not encrypted; use 127.0.0.1 and an ssh tunnel instead"
+        )
 
     @property
     def owner(self) -> str | None:
@@ -243,15 +266,14 @@ def _listening(host: str, port: int) -> socket.socket:
         ) from error
 
 
+def _told(host: str) -> str:
+    """Address at which other computers reach one that may stand for all."""
+    return socket.gethostname() if host in ("0.0.0.0", "::") else host
+
+
 def _reached(host: str) -> str:
     """Address at which programs of this computer reach one that may stand for all."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-
-
-def _user() -> str:
-    with contextlib.suppress(Exception):  # a service may have no name
-        return getpass.getuser()
-    return "somebody"
 
 
 def _silent() -> logging.Logger:
