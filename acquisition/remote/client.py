@@ -74,7 +74,7 @@ def connect(where: str | None = None, *, name: str = "", timeout: float = 10.0) 
     >>> import optobind as ob
     >>> session = ob.Session(ob.load_rig("simulated-pair"), live_fits=False)
     >>> server = ob.serve(session, name="night run")
-    >>> with ob.connect("night run") as remote:
+    >>> with ob.connect(server.address.url) as remote:  # or, on this computer, by "night run"
     ...     remote.status().state
     'idle'
     >>> session.close()
@@ -106,8 +106,8 @@ class RemoteSession:
     --------
     >>> import optobind as ob
     >>> session = ob.Session(ob.load_rig("simulated-pair"), live_fits=False)
-    >>> server = ob.serve(session, name="table 3")
-    >>> remote = ob.connect("table 3", name="notebook")
+    >>> server = ob.serve(session)
+    >>> remote = ob.connect(server.address.url, name="notebook")
     >>> with remote.take():
     ...     remote.connect().result()
     ...     light = remote.light().applied.state

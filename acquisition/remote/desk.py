@@ -161,7 +161,7 @@ class Desk:
             if call == "start":
                 args = self._start_of(guest.seat, *args)
             elif call == "note":
-                args = (f"{guest.seat.name}: {args[0]}",)
+                args = (f"{guest.seat.name}: {args[0]}" if args[0].strip() else "",)
             self._note(guest.seat, call, args, named)
         return getattr(self._session, call)(*args, **named)
 

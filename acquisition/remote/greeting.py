@@ -101,7 +101,7 @@ def refusal(code: int, reason: str, place: str) -> OptobindError | None:
     """Return the error of a client that was not let in; None for another end of a connection."""
     if code == _WRONG_TOKEN:
         return InputError(
-            f"{place} refuses the token: copy the address again from the experiment's terminal"
+            f"{place} refuses the token: ask for its address, optobind status --address"
         )
     if code in (_WRONG_WORDS, _TOO_MANY):
         return DeviceError(f"{place} refuses this remote: {one_line(reason)}")

@@ -35,6 +35,7 @@ MAX_REMOTES = 16
 """Remotes at a time."""
 
 _MAX_LINES = 40  # connections, those included that have not proved anything yet
+_BACKLOG = 16  # connections that are accepted in one go
 _MAX_REQUEST = 1 << 20  # bytes
 _OPEN_SECONDS = 5.0
 _PING_SECONDS, _PONG_SECONDS = 5.0, 10.0
@@ -81,9 +82,10 @@ def serve(
     --------
     >>> import optobind as ob
     >>> session = ob.Session(ob.load_rig("simulated-pair"), live_fits=False)
-    >>> with ob.serve(session, name="table 2"), ob.connect("table 2") as remote:
-    ...     remote.status().mode
-    'SIM'
+    >>> with ob.serve(session, name="table 2") as server:
+    ...     with ob.connect(server.address.url) as remote:
+    ...         remote.name, remote.status().mode
+    ('table 2', 'SIM')
     >>> session.close()
     """
     server = RemoteServer(session, name=name, host=host, port=port, steering=steering)
@@ -99,6 +101,15 @@ class RemoteServer:
     ----------
     address : Address
         Where, with the token: ``address.url`` is what another computer's ``ob.connect`` takes.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> session = ob.Session(ob.load_rig("simulated-pair"), live_fits=False)
+    >>> server = ob.serve(session)
+    >>> server.remotes, server.owner
+    ((), None)
+    >>> session.close()
     """
 
     def __init__(
@@ -117,10 +128,10 @@ class RemoteServer:
         self._token, self._local_token = new_token(), new_token()
         self._lines: set[Any] = set()
         self._visits: dict[Any, Visit] = {}
+        listening = _listening(host, port)
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._closed = threading.Event()
-        listening = _listening(host, port)
         self._port = int(listening.getsockname()[1])
         self._host = host
         self.address = Address(_told(host), self._port, self._token, name=self._name)
@@ -198,6 +209,10 @@ class RemoteServer:
             self._loop.run_until_complete(self._serve(listening))
         finally:
             listening.close()
+            left = asyncio.all_tasks(self._loop)
+            for task in left:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             self._loop.close()
 
     async def _serve(self, listening: socket.socket) -> None:
@@ -207,6 +222,7 @@ class RemoteServer:
         server = await listen(
             self._attend,
             sock=listening,
+            backlog=_BACKLOG,
             create_connection=_bounded(self._lines),
             compression=None,
             logger=_silent(),
@@ -258,7 +274,7 @@ def _listening(host: str, port: int) -> socket.socket:
     """Listen on an address."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=16)
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DeviceError(

@@ -62,11 +62,11 @@ class Visit:
         try:
             async for message in self._line:
                 await self._pace()
-                while self._answers.qsize() >= _MAX_UNSENT:
+                while self._answers.qsize() >= _MAX_UNSENT and not sender.done():
                     self._sent.clear()
                     await self._sent.wait()
-                if not self._take(message):
-                    break  # nonsense: whoever sends that is put out
+                if sender.done() or not self._take(message):
+                    break  # gone; or nonsense: whoever sends that is put out
         finally:
             sender.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
@@ -121,3 +121,5 @@ class Visit:
                 self._sent.set()
         except TimeoutError:
             self._line.transport.abort()
+        finally:  # nothing is sent any more: whoever waits for room is to notice
+            asyncio.get_running_loop().call_soon(self._sent.set)

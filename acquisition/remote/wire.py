@@ -131,7 +131,8 @@ def _read(tree: Any, message: bytes, base: int) -> Any:
     if kind == "tuple":
         return tuple(found)
     if kind == "complex":
-        return complex(*found)
+        real, imaginary = found
+        return complex(real, imaginary)
     if kind == "map":
         return dict(found)
     made = class_named(kind)
