@@ -294,6 +294,7 @@ def test_remotes_are_bounded_and_the_next_is_told(session: Session, server: Remo
 
 def test_a_flood_of_requests_waits_on_its_own_side(session: Session, server: RemoteServer) -> None:
     line, stop = raw(server), threading.Event()
+    wait_until(lambda: server.remotes)
     (flooded,) = server._visits.values()
 
     def flood() -> None:
