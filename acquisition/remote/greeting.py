@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
     from websockets.sync.client import ClientConnection
 
-__all__ = ["PROTOCOL", "RefusedError", "greet", "introduce", "refusal"]
+__all__ = ["PROTOCOL", "SECONDS", "RefusedError", "greet", "introduce", "refusal"]
 
 PROTOCOL = 1
 """Number of the form of messages; both sides must have the same."""
 
-_SECONDS = 5.0
+SECONDS = 5.0
+"""Longest wait for each of the first words, s."""
+
 _MAX_BYTES = 4096
 _LONGEST_NAME = 60
 _WRONG_TOKEN, _WRONG_WORDS, _TOO_MANY = 4401, 4400, 4429
@@ -56,7 +58,7 @@ async def greet(
     """
     number = new_number()
     try:
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(SECONDS):
             await line.send(json.dumps({"optobind": PROTOCOL, "number": number}))
             said = _words(await line.recv())
     except TimeoutError:
@@ -82,7 +84,7 @@ def introduce(line: ClientConnection, address: Address, name: str) -> None:
     DeviceError
         If the other side is no experiment, or another one.
     """
-    theirs = str(_words(line.recv(_SECONDS)).get("number"))
+    theirs = str(_words(line.recv(SECONDS)).get("number"))
     number = new_number()
     said = {
         "optobind": PROTOCOL,
@@ -92,7 +94,7 @@ def introduce(line: ClientConnection, address: Address, name: str) -> None:
         "proof": proof(address.token, "client", theirs, number),
     }
     line.send(json.dumps(said))
-    answer = _words(line.recv(_SECONDS))
+    answer = _words(line.recv(SECONDS))
     if not proves(answer.get("proof"), address.token, "server", number, theirs):
         raise DeviceError(f"what answers at {address.place} is not the experiment: it has ended")
 

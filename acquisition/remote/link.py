@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ...models.errors import DeviceError, OptobindError
 from .addresses import Address
 from .failures import raised
-from .greeting import introduce, refusal
+from .frames import HEAD, KINDS, MAX_ANSWER, NUMBER
+from .greeting import SECONDS, introduce, refusal
 from .wire import pack, unpack
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Link:
         self._ready, self._over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._work, name="remote-link", daemon=True)
         self._thread.start()
-        if not self._ready.wait(timeout + 2.0):
+        if not self._ready.wait(timeout + 2.0 * SECONDS):
             self._failure = self._gone("nobody answers")
         if self._failure is not None:
             raise self._failure
@@ -83,7 +84,7 @@ class Link:
                 return future
             self._waiting[number] = future, call
         try:
-            self._line.send(number.to_bytes(8, "big") + request)
+            self._line.send(NUMBER.pack(number) + request)
         except Exception as error:  # whatever a broken connection raises
             self._fail(number, error)
         return future
@@ -125,8 +126,6 @@ class Link:
 
     def _talk(self) -> None:
         from websockets.sync.client import connect
-
-        from .visit import HEAD, KINDS, MAX_ANSWER
 
         host = f"[{self._address.host}]" if ":" in self._address.host else self._address.host
         with connect(

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import struct
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ...models.errors import InputError
 from .desk import Desk, Guest
 from .failures import failure_of
+from .frames import HEAD, KINDS, MAX_ANSWER, NUMBER
 from .wire import unpack
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
-__all__ = ["HEAD", "KINDS", "MAX_ANSWER", "NUMBER", "Visit"]
-
-NUMBER = struct.Struct(">Q")
-"""Before each request: its number."""
-
-HEAD = struct.Struct(">QQB")
-"""Before each answer: number of the request, number of the snapshot, kind."""
-
-KINDS = ("value", "same", "error")
-MAX_ANSWER = 64 << 20
-"""Bytes of an answer."""
+__all__ = ["Visit"]
 
 _MAX_OPEN = 32  # requests of one remote that are not answered yet
 _MAX_UNSENT = 8  # answers that wait to be sent; nothing is read meanwhile

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from optobind.acquisition.plans import MonitorPlan
-from optobind.acquisition.remote import addresses, greeting, visit
+from optobind.acquisition.remote import addresses, frames, greeting, visit
 from optobind.acquisition.remote import server as serving
 from optobind.acquisition.remote.client import RemoteSession, connect
 from optobind.acquisition.remote.greeting import introduce
@@ -220,7 +220,7 @@ def test_whoever_says_half_a_word_and_falls_silent_is_put_out(
     monkeypatch.setattr(serving, "_OPEN_SECONDS", 0.3)
     monkeypatch.setattr(serving, "_PING_SECONDS", 0.2)
     monkeypatch.setattr(serving, "_PONG_SECONDS", 0.3)
-    monkeypatch.setattr(greeting, "_SECONDS", 0.3)
+    monkeypatch.setattr(greeting, "SECONDS", 0.3)
     server = serve(session)
     silent = plain_socket(server)
     half = plain_socket(server)
@@ -255,10 +255,10 @@ def test_requests_that_are_none_are_answered_with_an_error(server: RemoteServer)
     line = raw(server)
     for number, body in enumerate((b"", b"\x00\x00\x00\x01[", pack([1]), pack({"call": 5})), 1):
         line.send(number.to_bytes(8, "big") + body)
-        answered, _, kind = visit.HEAD.unpack_from(line.recv(60))
-        assert (answered, visit.KINDS[kind]) == (number, "error")
+        answered, _, kind = frames.HEAD.unpack_from(line.recv(60))
+        assert (answered, frames.KINDS[kind]) == (number, "error")
     line.send(request(9, "status"))
-    assert visit.HEAD.unpack_from(line.recv(60))[::2] == (9, 0)
+    assert frames.HEAD.unpack_from(line.recv(60))[::2] == (9, 0)
     line.close()
     assert isinstance(raised(pack({"kind": "os", "text": "x", "code": 2})), OptobindError)
 
