@@ -82,7 +82,7 @@ class Visit:
             if not isinstance(request, Mapping):
                 raise InputError("a request that is none")
         except InputError as error:  # of a value that its class refuses, perhaps
-            self._answer(number, "error", failure_of(error), 0)
+            self._answered(_message(number, "error", failure_of(error), 0))
             return True
         self._desk.ask(
             self.guest, request, lambda kind, value, tag: self._answer(number, kind, value, tag)
@@ -93,7 +93,7 @@ class Visit:
         """Take an answer, in whatever thread."""
         if len(value) > MAX_ANSWER:
             kind, value = "error", failure_of(InputError("the answer is too large to be sent"))
-        message = HEAD.pack(number, tag, KINDS.index(kind)) + value
+        message = _message(number, kind, value, tag)
         with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
             self._loop.call_soon_threadsafe(self._answered, message)
 
@@ -113,3 +113,7 @@ class Visit:
             self._line.transport.abort()
         finally:  # nothing is sent any more: whoever waits for room is to notice
             asyncio.get_running_loop().call_soon(self._sent.set)
+
+
+def _message(number: int, kind: str, value: bytes, tag: int) -> bytes:
+    return HEAD.pack(number, tag, KINDS.index(kind)) + value

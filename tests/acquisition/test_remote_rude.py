@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from optobind.acquisition.plans import MonitorPlan
@@ -26,6 +27,7 @@ from optobind.acquisition.remote.proof import proof
 from optobind.acquisition.remote.server import RemoteServer, serve
 from optobind.acquisition.remote.wire import pack
 from optobind.acquisition.session import Session
+from optobind.acquisition.snapshots import TraceSnapshot
 from optobind.models.errors import DeviceError, InputError, OptobindError
 
 from .sweeping import small_rig
@@ -327,7 +329,8 @@ def test_a_remote_that_does_not_read_is_put_out_and_loses_the_knobs(
 ) -> None:
     monkeypatch.setattr(visit, "_SEND_SECONDS", 0.5)
     server = serve(session)
-    session.start(MonitorPlan(duration=0.3)).result(60)
+    large = np.zeros((200_000, 2), np.float32)
+    session._live.trace.put(TraceSnapshot(1, 0, 1e6, large, ("z1", "z2")))
     line = raw(server)
     line.send(request(1, "take"))
     wait_until(lambda: server.owner == "rude")
