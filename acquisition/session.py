@@ -319,12 +319,17 @@ class Session(SessionViews):
         try:
             self._close(timeout)
         finally:
-            while self._at_close:
-                self._at_close.pop()()
+            self._tell_closed()
 
     def at_close(self, callback: Callable[[], object]) -> None:
-        """Have something done when the session has been closed; it must not raise."""
+        """Have something done when the session has been closed, or now if it is; must not raise."""
         self._at_close.append(callback)
+        if self._closed.is_set():
+            self._tell_closed()
+
+    def _tell_closed(self) -> None:
+        while self._at_close:
+            self._at_close.pop()()
 
     def _close(self, timeout: float) -> None:
         self._runner.request_close()

@@ -470,3 +470,6 @@ def test_files_are_gone_and_the_port_is_free_after_the_end(
     assert list(folder.iterdir()) == []
     with socket.create_server(("127.0.0.1", port)):
         pass
+    late = serve(session)  # of a session that is closed: ends at once
+    assert "closed" in repr(late)
+    assert list(folder.iterdir()) == []
