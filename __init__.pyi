@@ -36,6 +36,8 @@ from .config.notebook import (
 )
 from .instruments.rig import Rig as Rig
 from .acquisition.session import Session as Session
+from .acquisition.remote.client import RemoteSession as RemoteSession, connect as connect
+from .acquisition.remote.server import RemoteServer as RemoteServer, serve as serve
 from .acquisition.plans import (
     MonitorPlan as MonitorPlan,
     ReheatingPlan as ReheatingPlan,

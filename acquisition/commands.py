@@ -21,6 +21,7 @@ __all__ = [
     "check_way",
     "connect",
     "disconnect",
+    "note",
     "release_particles",
     "reload_particles",
     "set_feedback",
@@ -66,6 +67,11 @@ def disconnect(bench: Bench) -> None:
     bench.light.stop(why)
     bench.slow.close()
     bench.devices.disconnect()
+
+
+def note(text: str) -> Command[None]:
+    """Have a line noted at the present sample: in the file of the run, if one is under way."""
+    return lambda bench: bench.note(text)
 
 
 def set_streaming(on: bool) -> Command[None]:

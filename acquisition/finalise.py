@@ -87,7 +87,7 @@ class Finalise:
             self.reason = f"{self.reason}; it is on again now"
 
     def _judge(self) -> None:
-        self._procedure.write_exclusions(last=True)
+        self._procedure.write_asked(last=True)
         if self._recording.gone:
             return  # judged when it has been saved
         self.worth = self._ledger.worth(self._procedure.position)

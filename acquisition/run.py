@@ -77,6 +77,10 @@ class Run:
         pause = self._control.pause
         (pause.set if paused else pause.clear)()
 
+    def note(self, text: str) -> bool:
+        """Have a note written into the run file; False if the run is over or has none yet."""
+        return self._recording is not None and self._control.note(text)
+
     def exclude(
         self, plan: ReheatingPlan, number: int, reason: str, *, undone: bool = False
     ) -> bool:

@@ -71,11 +71,28 @@ class RunControl:
         self.abort = threading.Event()
         self.pause = threading.Event()
         self._progress = RunProgress()
+        self._notes: list[str] = []
+        self._ended = False
+        self._lock = threading.Lock()
 
     @property
     def unwanted(self) -> bool:
         """Whether the run has been asked to end."""
         return self.stop.is_set() or self.abort.is_set()
+
+    def note(self, text: str) -> bool:
+        """Have a note written; False if nothing is written any more."""
+        with self._lock:
+            if not self._ended:
+                self._notes.append(text)
+            return not self._ended
+
+    def take_notes(self, *, last: bool = False) -> list[str]:
+        """Remove and return the notes; after the ``last`` time none is taken any more."""
+        with self._lock:
+            notes, self._notes = self._notes, []
+            self._ended = self._ended or last
+        return notes
 
     @property
     def progress(self) -> RunProgress:

@@ -196,7 +196,7 @@ class RunProcedure:
         if recording.missed > self._missed:
             lost, self._missed = recording.missed - self._missed, recording.missed
             self._apparatus.log.add("error", recorder_gap_text(lost, result.first_sample))
-        self.write_exclusions()
+        self.write_asked()
         self.note_slow()
         return result.samples
 
@@ -282,8 +282,10 @@ class RunProcedure:
                 sample, item.name, item.value, item.unit, item.status, item.host_time
             )
 
-    def write_exclusions(self, *, last: bool = False) -> None:
-        """Write what was asked for since; after the ``last`` time nothing is taken any more."""
+    def write_asked(self, *, last: bool = False) -> None:
+        """Write notes and exclusions asked for; after the ``last`` time none is taken any more."""
+        for text in self._control.take_notes(last=last):
+            self.event(EventKind.NOTE, text=text)
         for payload in self._ledger.take_exclusions(last=last):
             self.event(EventKind.EXCLUDED, **payload)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
@@ -109,6 +109,7 @@ class Session(SessionViews):
         self._preview = LightPrediction(rig)  # of its own: the light that is set stays known
         self._disk = DiskLeft(run_directory)
         self._closed = threading.Event()
+        self._at_close: list[Callable[[], object]] = []
         listeners = Listeners(
             on_stream=self._on_stream,
             on_event=self._on_event,
@@ -229,7 +230,7 @@ class Session(SessionViews):
         return estimate_run(plan, self.rig.digitizer.info, self.run_directory)
 
     def start(
-        self, plan: Plan, out: Path | None = None, origin: RunOrigin = NO_ORIGIN
+        self, plan: Plan, out: Path | None = None, origin: RunOrigin | None = None
     ) -> Future[RunOutcome]:
         """Start a run; the future resolves when it has ended.
 
@@ -239,12 +240,12 @@ class Session(SessionViews):
             What to do.
         out : Path or None
             The run file; None for a new folder under ``run_directory``.
-        origin : RunOrigin
+        origin : RunOrigin or None
             What the file is to say of where the run comes from; its seed begins a simulated
             world anew.
         """
         path = new_run_path(self.run_directory, plan.kind) if out is None else out
-        return self._runner.submit_plan(plan, path, origin)
+        return self._runner.submit_plan(plan, path, NO_ORIGIN if origin is None else origin)
 
     def stop_after_repetition(self) -> None:
         """End the run in good order, also one that is yet to begin; does not wait."""
@@ -287,6 +288,22 @@ class Session(SessionViews):
             model=model, band=band, channels=channels, vary=vary or {}, exclude=exclude
         )
 
+    def note(self, text: str) -> None:
+        """Have a line written into the log and among the events, of a run also into its file.
+
+        Raises
+        ------
+        InputError
+            If it says nothing.
+        """
+        if not text.strip():
+            raise InputError("a note is empty: say what is to be noted")
+        run = self._runner.state().run
+        if run is not None and run.note(text.strip()):
+            self._log.add("info", text.strip())
+        else:
+            self._runner.submit(commands.note(text.strip()))
+
     def set_tracking(self, on: bool) -> None:
         """Switch the live trajectories."""
         self._tracker.enable(on)
@@ -299,6 +316,22 @@ class Session(SessionViews):
         if self._closed.is_set():
             return
         self._closed.set()
+        try:
+            self._close(timeout)
+        finally:
+            self._tell_closed()
+
+    def at_close(self, callback: Callable[[], object]) -> None:
+        """Have something done when the session has been closed, or now if it is; must not raise."""
+        self._at_close.append(callback)
+        if self._closed.is_set():
+            self._tell_closed()
+
+    def _tell_closed(self) -> None:
+        while self._at_close:
+            self._at_close.pop()()
+
+    def _close(self, timeout: float) -> None:
         self._runner.request_close()
         ended = self._runner.join(timeout)
         self._reheating.close()
@@ -339,6 +372,7 @@ class Session(SessionViews):
 
     def _on_event(self, event: Event) -> None:
         self._events.append(event)
+        self._log.tell(event)
         ends = event.kind is EventKind.STEP_END and event.payload.get("kind") == "reheating"
         if ends or event.kind is EventKind.RUN_END:
             self._reheating.finish()

@@ -16,7 +16,7 @@ from .live_track import LiveTracker
 from .prediction import LightPrediction
 from .runner import Runner
 from .session_status import DiskLeft, status_of
-from .slots import LogBook
+from .slots import Listener, LogBook
 from .snapshots import (
     FitSnapshot,
     LightPreview,
@@ -101,6 +101,20 @@ class SessionViews:
         while self._events:
             events.append(self._events.popleft())
         return events
+
+    def listen(self) -> Listener:
+        """Lines and events for one more reader, whoever else takes them; :meth:`unlisten` ends it.
+
+        Returns
+        -------
+        Listener
+            Has :meth:`take_log` and :meth:`take_events` of its own.
+        """
+        return self._log.listen()
+
+    def unlisten(self, listener: Listener) -> None:
+        """End what :meth:`listen` began."""
+        self._log.leave(listener)
 
     def remarks(self) -> list[str]:
         """What the user of the connected devices should know, a line each."""

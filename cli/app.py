@@ -25,6 +25,7 @@ from .arguments import (
     RateOption,
     RigArgument,
     RigOption,
+    ServeOption,
     SetOption,
 )
 from .config_app import add_file_commands
@@ -34,6 +35,7 @@ from .instruments_app import instruments_app
 from .plan_app import plan_app
 from .runs_app import add_run_commands
 from .seek_app import seek
+from .status_app import status
 from .theory_app import add_theory_commands
 
 __all__ = ["app", "invoke"]
@@ -50,6 +52,7 @@ app = typer.Typer(
 app.add_typer(fit_app, name="fit")
 app.command()(export)
 app.command()(seek)
+app.command()(status)
 app.add_typer(instruments_app, name="instruments")
 add_file_commands(app)
 app.add_typer(plan_app, name="plan")
@@ -103,6 +106,7 @@ def run(
     ] = False,
     note: NoteOption = "",
     notify: NotifyOption = "",
+    serve: ServeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Carry out a plan or a sweep on a rig and record it."""
@@ -111,7 +115,7 @@ def run(
     require_makeable(out)
     from .run import RunOptions, run_plan_on_rig
 
-    options = RunOptions(note, notify, dry_run, as_json)
+    options = RunOptions(note, notify, dry_run, as_json, serve)
     code = run_plan_on_rig(plan, rig, out, settings or [], options)
     if code:
         raise typer.Exit(code)
@@ -152,6 +156,7 @@ def gui(
     rate: RateOption = None,
     key: KeyOption = None,
     columns: ColumnsOption = None,
+    serve: ServeOption = None,
     shot: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option("--shot", metavar="PNG", help="Save a picture, then close.", hidden=True),
@@ -162,12 +167,12 @@ def gui(
     from .window import open_record_window, open_window, require_one_source
 
     reading = reading_options(rate, key, columns)
-    require_one_source(run, rig, settings or [], reading)
+    require_one_source(run, rig, settings or [], reading, serve)
     with _toolkit_named():
         if run is not None:
             code = open_record_window(run, reading, shot)
         else:
-            code = open_window(rig or "simulated-pair", settings or [], shot)
+            code = open_window(rig or "simulated-pair", settings or [], shot, serve)
     if code:
         raise typer.Exit(code)
 
@@ -349,14 +354,16 @@ def invoke(arguments: Sequence[str]) -> int:
         For wrong usage, among everything that a command raises.
     """
     from ..models.errors import InputError
-    from .options import with_pairs
+    from .options import with_default, with_pairs
+    from .serving import LOOPBACK, is_address
 
     # The base of the parser's errors, wherever this version of typer keeps it.
     parser_error: Any = typer.BadParameter.__mro__[2]
     command = typer.main.get_command(app)
+    given = with_default(with_pairs(arguments, "--exclude"), "--serve", LOOPBACK, is_address)
     try:
         result = command.main(
-            args=with_pairs(arguments, "--exclude") or ["--help"],
+            args=given or ["--help"],
             prog_name="optobind",
             standalone_mode=False,
         )

@@ -34,6 +34,7 @@ __all__ = [
     "RigArgument",
     "RigOption",
     "SegmentOption",
+    "ServeOption",
     "SetOption",
     "SpectrumEstimatorOption",
 ]
@@ -83,6 +84,14 @@ NotifyOption = Annotated[
         metavar="URL|COMMAND",
         envvar="OPTOBIND_NOTIFY",
         help="Told of waits and of the end: an address (JSON by POST) or a command.",
+    ),
+]
+ServeOption = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option(
+        "--serve",
+        metavar="[HOST:PORT]",
+        help="Let notebooks watch and steer (ob.connect); on this computer alone by default.",
     ),
 ]
 _FORMATS = "Run file, scope's CSV, LeCroy .trc, NPZ, NPY, MATLAB, HDF5, WAV or TDMS"

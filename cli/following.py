@@ -18,6 +18,7 @@ from ..instruments.protocols import DeviceState
 from ..models.errors import DeviceError, OptobindError
 from .gate import closing_the_gate
 from .output import console_for_progress, warn
+from .serving import served
 from .signals import Endings, collected_endings
 
 if TYPE_CHECKING:
@@ -46,18 +47,19 @@ def measure(
     origin: RunOrigin | None = None,
     *,
     light: TweezerState | None = None,
+    serve: str | None = None,
 ) -> tuple[RunOutcome, int]:
     """Carry a plan out on a rig in a session of its own, and close that in any case.
 
     The rig is not connected yet; ``plan``, ``path``, ``origin``, ``light`` and what is returned are
-    as of :func:`carry_out`.
+    as of :func:`carry_out`. ``serve`` is an address at which remotes reach it meanwhile.
     """
     from ..acquisition.conditions import SIMULATION_LAGS
     from ..acquisition.session import Session
 
     with collected_endings() as late:
         session = Session(rig, live_fits=False)
-        with closing_the_gate(session, lambda: bool(late.numbers)):
+        with closing_the_gate(session, lambda: bool(late.numbers)), served(session, serve):
             outcome, interruption = carry_out(session, plan, path, origin, light=light)
             lags = [e.text for e in session.take_log() if e.text.startswith(SIMULATION_LAGS)]
             if session.gate_trouble:

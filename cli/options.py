@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..models.errors import InputError
@@ -21,6 +21,7 @@ __all__ = [
     "reading_options",
     "share_option",
     "sure",
+    "with_default",
     "with_pairs",
 ]
 
@@ -72,6 +73,18 @@ def with_pairs(arguments: Sequence[str], name: str) -> list[str]:
         if word == name and len(waiting) > 1 and PAIRED not in waiting[0]:
             joined.append(PAIRED.join((waiting.pop(0), waiting.pop(0))))
     return joined
+
+
+def with_default(
+    arguments: Sequence[str], name: str, default: str, takes: Callable[[str], bool]
+) -> list[str]:
+    """Put a default behind each ``name`` that is not followed by a value of its own."""
+    given: list[str] = []
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        given.append(word)
+        if word == name and not takes(following):
+            given.append(default)
+    return given
 
 
 def quantity_option(

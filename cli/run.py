@@ -17,6 +17,7 @@ from ..models.errors import DeviceError, InputError, OptobindError
 from ..models.shown import one_line
 from .following import clock_of, measure
 from .output import console_for_progress, print_json, print_result, warn
+from .serving import require_listening
 from .signals import word_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class RunOptions:
     notify: str = ""
     dry_run: bool = False
     as_json: bool = False
+    serve: str | None = None
 
 
 def run_plan_on_rig(
@@ -48,6 +50,7 @@ def run_plan_on_rig(
     from ..acquisition.notify import Notifier
     from ..acquisition.provenance import origin_now
 
+    require_listening(options.serve)
     as_json, notifier = options.as_json, Notifier(options.notify, lambda text: warn([text]))
     of_rig, of_plan = split_overrides(settings)
     loaded_plan = _load_plan(plan, of_plan)
@@ -66,9 +69,10 @@ def run_plan_on_rig(
     if isinstance(loaded_plan.plan, SweepPlan):
         from .sweep import run_sweep
 
-        return run_sweep(loaded_plan.plan, built, out, origin.to_dict(), notifier, as_json)
+        said = origin.to_dict()
+        return run_sweep(loaded_plan.plan, built, out, said, notifier, as_json, options.serve)
     path = None if out is None else out / "run.h5"
-    outcome, interruption = measure(built, loaded_plan.plan, path, origin)
+    outcome, interruption = measure(built, loaded_plan.plan, path, origin, serve=options.serve)
     notifier.tell(outcome.outcome, outcome.words(), path=str(outcome.path))
     notifier.finish()
     if outcome.outcome == "failed":

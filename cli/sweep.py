@@ -15,6 +15,7 @@ from .following import clock_of, connected
 from .gate import closing_the_gate
 from .output import console_for_progress, print_json, print_result, warn
 from .seek import NOT_REACHED, verdict_lines
+from .serving import served
 from .signals import Endings, collected_endings, word_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def run_sweep(
     origin: dict[str, Any],
     notifier: Notifier,
     as_json: bool,
+    serve: str | None = None,
 ) -> int:
     """Begin a sweep in a new folder and carry it out; return the exit code."""
     from ..acquisition.estimates import estimate, require_room
@@ -72,7 +74,7 @@ def run_sweep(
 
     made: list[SweepFolder] = []
     try:
-        return _carry_out(rig, begin, notifier, as_json)
+        return _carry_out(rig, begin, notifier, as_json, serve)
     except OptobindError:
         for folder in made:
             folder.discard()  # refused before anything was sent: free for a better plan
@@ -178,7 +180,11 @@ def _compare_light(session: Session, folder: SweepFolder, accepted: bool) -> Non
 
 
 def _carry_out(
-    rig: Rig, begin: Callable[[Session], SweepFolder], notifier: Notifier, as_json: bool
+    rig: Rig,
+    begin: Callable[[Session], SweepFolder],
+    notifier: Notifier,
+    as_json: bool,
+    serve: str | None = None,
 ) -> int:
     """Carry a sweep out in a session of its own, and close that in any case."""
     from ..acquisition.session import Session
@@ -187,7 +193,10 @@ def _carry_out(
 
     with collected_endings() as endings:
         session = Session(rig, live_fits=False)
-        with closing_the_gate(session, lambda: bool(endings.numbers)):
+        with (
+            closing_the_gate(session, lambda: bool(endings.numbers)),
+            served(session, serve, steering=False),
+        ):
             connected(session, endings)
             warn(session.slow_troubles())
             folder = begin(session)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..models.errors import DeviceError, InputError
 from .options import ReadingOptions
+from .serving import require_listening, served
 from .signals import collected_endings
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ __all__ = ["open_record_window", "open_window", "require_one_source"]
 
 
 def require_one_source(
-    run: Path | None, rig: str | None, settings: Sequence[str], reading: ReadingOptions
+    run: Path | None,
+    rig: str | None,
+    settings: Sequence[str],
+    reading: ReadingOptions,
+    serve: str | None = None,
 ) -> None:
     """Refuse what belongs to a rig beside a RUN, and what belongs to a RUN without one.
 
@@ -36,6 +41,8 @@ def require_one_source(
         if reading != ReadingOptions():
             raise InputError("--rate, --key and --columns say how a RUN is read: name it as well")
         return
+    if serve is not None:
+        raise InputError(f"--serve is for experiments: {run} is looked at offline")
     if rig is not None or settings:
         raise InputError(
             f"{run} is looked at with the rig that it was recorded on: leave --rig and --set out"
@@ -44,7 +51,9 @@ def require_one_source(
         raise InputError(f"{run} is a rig or plan, not a record: optobind gui --rig {run}")
 
 
-def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> int:
+def open_window(
+    rig: str, settings: Sequence[str], shot: Path | None = None, serve: str | None = None
+) -> int:
     """Open the window on a rig and return its exit code.
 
     Parameters
@@ -55,12 +64,15 @@ def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> 
         Changes to the rig.
     shot : path, optional
         Save a picture of the window there, and close.
+    serve : str, optional
+        Address at which remotes reach the session.
 
     Raises
     ------
     InputError
         Without PyQt6, pyqtgraph or a display.
     """
+    require_listening(serve)
     from ..gui.check import begin_check
 
     begin_check()  # the display answers while the rest is imported
@@ -86,13 +98,14 @@ def open_window(rig: str, settings: Sequence[str], shot: Path | None = None) -> 
         background = None if built.mode == "LIVE" else begin
         try:
             # mypy checks here that a Session is all that the window asks.
-            code = run_window(
-                session,
-                shot=shot,
-                begin=background,
-                services=_services(),
-                urgency=lambda: endings.urgency,
-            )
+            with served(session, serve):
+                code = run_window(
+                    session,
+                    shot=shot,
+                    begin=background,
+                    services=_services(),
+                    urgency=lambda: endings.urgency,
+                )
         finally:
             session.close()
     if session.gate_trouble:

@@ -63,6 +63,8 @@ def test_the_example_of_a_public_name_runs(
 ) -> None:
     if name in ("mie_corrections", "dipole_radius"):
         pytest.importorskip("miepython")
+    if name in ("RemoteServer", "RemoteSession", "connect", "serve"):
+        pytest.importorskip("websockets")
     monkeypatch.chdir(folder)
     thing = getattr(optobind, name)
     found = doctest.DocTestFinder(recurse=False).find(thing, name, globs={})

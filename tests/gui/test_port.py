@@ -9,6 +9,7 @@ import pytest
 from fake_session import FakeSession
 
 from optobind.acquisition.session import Session
+from optobind.acquisition.session_calls import SessionCalls
 from optobind.analysis.recorded.session import RecordedSession
 from optobind.gui.viewmodels.port import SessionPort
 from optobind.instruments.rig import Rig
@@ -16,7 +17,8 @@ from optobind.instruments.simulated.world import SimulatedWorld
 
 CALLS = [
     name
-    for name, value in vars(SessionPort).items()
+    for part in (SessionPort, SessionCalls)
+    for name, value in vars(part).items()
     if inspect.isfunction(value) and not name.startswith("_")
 ]
 

@@ -1,0 +1,1 @@
+"""A running session for other programs: an authenticated channel, on loopback by default."""
