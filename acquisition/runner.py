@@ -22,6 +22,7 @@ from .awake import kept_awake
 from .bench import Bench
 from .commands import Command
 from .feedback import CLOSING_SECONDS
+from .knob_actuator import KnobActuator
 from .origin import NO_ORIGIN, RunOrigin
 from .outcome import RunOutcome
 from .plans import Plan
@@ -96,6 +97,10 @@ class Runner:
             slow_troubles=tuple(slow.troubles()),
             slow_summary=tuple(slow.summary()),
         )
+
+    def actuators(self) -> dict[str, KnobActuator]:
+        """What turns the knobs of the rig, by name."""
+        return self._bench.slow.actuators()
 
     def submit(self, command: Command[T]) -> Future[T]:
         """Queue a command; it is carried out between two blocks.

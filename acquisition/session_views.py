@@ -10,6 +10,7 @@ from ..models.inference.result import FitResult
 from ..models.light import TweezerState
 from .devices import remarks_of
 from .events import Event
+from .knob_actuator import KnobActuator
 from .live import LiveAnalysis
 from .live_reheating import LiveReheating
 from .live_track import LiveTracker
@@ -101,6 +102,10 @@ class SessionViews:
         while self._events:
             events.append(self._events.popleft())
         return events
+
+    def actuators(self) -> dict[str, KnobActuator]:
+        """What turns the knobs of the rig, by name; they wait, so from a thread of your own."""
+        return self._runner.actuators()
 
     def remarks(self) -> list[str]:
         """What the user of the connected devices should know, a line each."""

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from ..instruments.protocols import DeviceState
 from ..instruments.rig import Rig
 from ..models.errors import DeviceError, InputError
+from .knob_actuator import KnobActuator
 from .slots import LogBook
 from .slow_channel import SlowChannel
 from .slow_pace import Calm, Pace
-from .slow_sensor import GaugeSensor, SlowIncident, SlowReading, SlowSensor
+from .slow_sensor import GaugeSensor, NamedSensor, SlowIncident, SlowReading, SlowSensor
 
 __all__ = ["SlowChannels"]
 
@@ -36,7 +37,7 @@ class SlowChannels:
     Parameters
     ----------
     rig : Rig
-        Its gauge is asked for the pressure.
+        Its gauge is asked for the pressure, its knobs and sensors for what they read.
     log : LogBook
         Receives what the devices do, in words.
     pace : Pace, optional
@@ -45,16 +46,28 @@ class SlowChannels:
 
     def __init__(self, rig: Rig, log: LogBook, pace: Pace | None = None) -> None:
         self.calm = Calm()
-        self._rig_name = rig.name
         self._log = log
         self._pace = pace or Pace()
         self._mail: deque[SlowReading | SlowIncident] = deque(maxlen=_MAILBOX)
         self._awaited: set[str] = set()  # quantities that the record has no reading of yet
+        self._rig = rig
         sensors: list[SlowSensor] = [] if rig.gauge is None else [GaugeSensor(rig.gauge)]
+        sensors += [NamedSensor(device, name) for name, device in rig.named()]
         self._channels = {
             sensor.family: SlowChannel(sensor, self._mail.append, log, self.calm, self._pace)
             for sensor in sensors
         }
+
+    def actuators(self) -> dict[str, KnobActuator]:
+        """What turns the rig's knobs, by their names; from any thread but those of the devices."""
+        return {
+            name: KnobActuator(name, device, self._channels[device.name], self._hurried)
+            for name, device in self._rig.knobs.items()
+        }
+
+    def _hurried(self) -> bool:
+        """Whether the clock is a virtual one, against which there is nothing to wait for."""
+        return self._rig.world is not None and not self._rig.digitizer.info.real_time
 
     def open(self) -> None:
         """Begin to connect and ask all devices. Does not wait."""
@@ -134,7 +147,7 @@ class SlowChannels:
         channel = self._channels.get(family)
         if channel is None:
             raise InputError(
-                f"the plan needs a {family}, and rig {self._rig_name} has none: add "
+                f"the plan needs a {family}, and rig {self._rig.name} has none: add "
                 f"[devices.{family}], or set plan.require_{family}=false"
             )
         began = time.monotonic()

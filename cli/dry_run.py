@@ -1,7 +1,8 @@
 """``optobind run --dry-run``: what a plan would do, how long, and whether it fits; nothing is sent.
 
-Devices are not touched: set-points are compared with the rig's model and, in a simulated
-laboratory, with the limits of its devices; those of real devices are looked at on connecting.
+Devices are not touched: set-points are compared with the rig's model, with the ranges of its knobs
+and, in a simulated laboratory, with the limits of its devices; those of real devices are looked at
+on connecting.
 """
 
 from __future__ import annotations
@@ -80,13 +81,15 @@ def _set_up(rig: Rig, config: RigConfig) -> DigitizerInfo:
 
 def _points(plan: SweepPlan, rig: Rig) -> list[dict[str, Any]]:
     """Every point that is known beforehand: its number, kind, values, and why it is refused."""
+    from ..acquisition.knob_actuator import KnobActuator
     from ..acquisition.sweeps.folder import SweepHeader
     from ..acquisition.sweeps.points import planned_points
     from ..acquisition.sweeps.runner import refusal
     from ..acquisition.sweeps.stations import Stations
 
     light = _configured(rig)
-    stations = Stations(rig, SweepHeader(plan, rig.mode, {}, light), {})
+    turned = {name: KnobActuator(name, device) for name, device in rig.knobs.items()}
+    stations = Stations(rig, SweepHeader(plan, rig.mode, {}, light), turned)
     refused = stations.refused((), lambda start, goal: _check(rig, start or light, goal))
     if refused and plan.on_refused == "end":
         raise InputError(refusal(refused))

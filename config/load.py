@@ -16,6 +16,7 @@ from ..acquisition.plans import Plan
 from ..acquisition.sweeps.plan import SweepPlan
 from ..models.errors import FileError, InputError
 from ..models.units import shorten
+from .knobs import make_known
 from .messages import SchemaError, suggest
 from .overrides import apply_overrides
 from .plan_schema import PLAN_TABLES
@@ -179,6 +180,8 @@ def rig_from_dict(data: dict[str, Any], label: str = "rig") -> RigConfig:
 def read_rig(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedRig:
     """Read a rig's file and check it; :func:`~.build.build_rig` makes its devices.
 
+    The knobs of its ``[devices.knobs]`` are known to plans from now on.
+
     Parameters
     ----------
     name_or_path : str
@@ -199,6 +202,7 @@ def read_rig(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedRig:
     _anchor_paths(document, folder)
     document = apply_overrides(document, overrides, RigConfig)
     config = rig_from_dict(document, label)
+    make_known(config, label)
     return LoadedRig(config.name or name, config, document)
 
 

@@ -74,7 +74,7 @@ class SweepRunner:
     fit : callable or None
         Fits a run file, see :data:`~.rows.FitPoint`; None where nothing is to be fitted.
     actuators : mapping of str to Actuator
-        For knobs that are none of the light.
+        For knobs that are none of the light, beside those of the rig.
     on_row : callable
         Called with all rows after each point, in the thread of the sweep.
     notifier : Notifier, optional
@@ -96,7 +96,8 @@ class SweepRunner:
         self._notifier = notifier or Notifier()
         seek = isinstance(folder.plan, SeekPlan)
         self._seeker = Seeker(folder.header, session.rig) if seek else None
-        self._stations = Stations(session.rig, folder.header, actuators or {})
+        known: dict[str, Actuator] = {**session.actuators(), **(actuators or {})}
+        self._stations = Stations(session.rig, folder.header, known)
         self._control = SweepControl(len(planned_points(folder.plan)), session.abort)
         write = folder.journal.write
         self._holding = Holding(
