@@ -137,9 +137,10 @@ def identify_rig(rig: str, settings: Sequence[str], as_json: bool) -> int:
     """Connect to each device of a rig, read it, and disconnect; return the exit code."""
     loaded = _loaded(rig, settings)
     real = real_devices(loaded.config)
-    if real:
+    named = list(named_tables(loaded.config))
+    if real or any(table.driver != "simulated" for _, _, table in named):
         checks = [_identified_real(loaded, family) for family in real]
-        checks += [_identified_named(*named) for named in named_tables(loaded.config)]
+        checks += [_identified_named(*entry) for entry in named]
     else:
         from ..config.build import build_rig
 
