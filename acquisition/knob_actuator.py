@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from ..instruments.knob_protocol import KnobDevice
 from ..instruments.ramp import RampPace
-from ..models.errors import DeviceError
+from ..models.errors import DeviceError, InputError
 from .slow_channel import SlowChannel
 
 __all__ = ["KnobActuator", "MoveCalledOffError"]
@@ -44,6 +44,8 @@ class KnobActuator:
         Has the thread of the device; None for one that only checks.
     hurried : callable
         Whether there is nothing to wait for: a simulated laboratory on a virtual clock.
+    held_by : callable
+        Name of the run that is under way, or None: nothing is turned within one.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class KnobActuator:
         device: KnobDevice,
         channel: SlowChannel | None = None,
         hurried: Callable[[], bool] = lambda: False,
+        held_by: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.name, self._device, self._channel = name, device, channel
-        self._limits, self._hurried = device.limits, hurried
+        self._limits, self._hurried, self._held_by = device.limits, hurried, held_by
 
     @property
     def unit(self) -> str:
@@ -78,7 +81,7 @@ class KnobActuator:
         Raises
         ------
         InputError
-            For a value out of range; nothing has been sent then.
+            For a value out of range, or while a run is under way; nothing more is sent then.
         MoveCalledOffError
             When it was called off.
         DeviceError
@@ -147,6 +150,9 @@ class KnobActuator:
         return f"it reads {self._limits.words(found)}"
 
     def _send(self, value: float, ended: Callable[[], bool]) -> None:
+        held_by = self._held_by()
+        if held_by is not None:
+            raise InputError(f"knob {self.name} is held by {held_by}: stop that run first")
         self._call(lambda: self._device.set_value(value), ended)
 
     def _rest(self, seconds: float, ended: Callable[[], bool]) -> None:

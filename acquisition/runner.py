@@ -100,7 +100,7 @@ class Runner:
 
     def actuators(self) -> dict[str, KnobActuator]:
         """What turns the knobs of the rig, by name."""
-        return self._bench.slow.actuators()
+        return self._bench.slow.actuators(lambda: self._board.state.held_by)
 
     def submit(self, command: Command[T]) -> Future[T]:
         """Queue a command; it is carried out between two blocks.

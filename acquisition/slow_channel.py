@@ -244,7 +244,7 @@ class SlowChannel:
             if stopped.is_set():
                 return True
             value, status = self._call(self.sensor.read)
-        except Exception as error:  # whatever a driver raises, the next attempt follows
+        except BaseException as error:  # whatever a driver raises, the next attempt follows
             if not stopped.is_set():
                 self.newest = None
                 now = time.time(), time.monotonic()

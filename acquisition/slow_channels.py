@@ -58,10 +58,13 @@ class SlowChannels:
             for sensor in sensors
         }
 
-    def actuators(self) -> dict[str, KnobActuator]:
-        """What turns the rig's knobs, by their names; from any thread but those of the devices."""
+    def actuators(self, held_by: Callable[[], str | None]) -> dict[str, KnobActuator]:
+        """What turns the rig's knobs, by their names; from any thread but those of the devices.
+
+        ``held_by`` names the run under way, if there is one.
+        """
         return {
-            name: KnobActuator(name, device, self._channels[device.name], self._hurried)
+            name: KnobActuator(name, device, self._channels[device.name], self._hurried, held_by)
             for name, device in self._rig.knobs.items()
         }
 
