@@ -6,6 +6,7 @@ unit means is said by :mod:`.units`; what has no SI unit in the list here is ref
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -19,6 +20,7 @@ _SI = (
 )  # fmt: skip
 # pint takes any number without a dimension for an angle.
 _ANGLES = ("rad", "mrad", "urad", "µrad", "deg", "°", "turn")
+_TRIED = (0.0, 1.0, -40.0, 1e3)
 _DIGITS = 14  # a value that goes there and back is to be what it was: 0.7 W is 700 mW
 
 
@@ -72,10 +74,13 @@ def unit_scale(unit: str) -> UnitScale:
         return UnitScale("", "")
     for si in ("", "rad") if text in (*_ANGLES, "%") else _SI:
         try:
-            offset = to_si(f"0 {text}", si)
-            return UnitScale(text, si, _rounded((to_si(f"1e6 {text}", si) - offset) / 1e6), offset)
+            offset, *values = (to_si(f"{number} {text}", si) for number in _TRIED)
         except ValueError:
             continue
+        factors = [(v - offset) / n for v, n in zip(values, _TRIED[1:], strict=True)]
+        if not all(math.isclose(factor, factors[-1], rel_tol=1e-9) for factor in factors):
+            break  # a logarithm
+        return UnitScale(text, si, _rounded(factors[-1]), offset)
     raise ValueError(
         f"is no unit that can be used, got {shorten(unit)}; known: those of {', '.join(_SI)}, rad "
         'and %; "" for a plain number'
@@ -105,12 +110,13 @@ def difference_in(text: object, si: str) -> float:
     if isinstance(text, int | float) and not isinstance(text, bool) and not si:
         return float(text)
     if not isinstance(text, str):
-        raise ValueError(
-            f'needs a quantity such as "1 {si}", got {shorten(text)}'.replace(' "', '"')
-        )
-    value = to_si(text, si)
-    unit = split_number(text)[1]
-    return _rounded(value - (to_si(f"0 {unit}", si) if unit and unit != "rad" else 0.0))
+        example = f"1 {si}".strip()
+        raise ValueError(f'needs a quantity such as "{example}", got {shorten(text)}')
+    value = to_si(text, si)  # refuses what does not fit
+    number, unit = split_number(text)
+    if not unit:
+        return value
+    return _rounded(number * unit_scale(unit).factor)
 
 
 def _rounded(value: float) -> float:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from ...models.errors import InputError
 from ...models.light import Site, TweezerState
+from ...models.unit_scale import unit_scale
 from ...models.units import Quantity
 
 __all__ = [
@@ -212,10 +213,10 @@ def set_rig_knobs(described: Mapping[str, Mapping[str, Any]]) -> None:
                 f"{_RIGS[name].holds.unit or 'no unit'} in a rig loaded before: give one of them "
                 "another name"
             )
-        known = (str(entry.get("given") or unit), unit)
-        holds = Quantity(
-            unit, low, high, f"{low:g} {unit}".strip(), known, None if unit else "value"
-        )
+        scale = unit_scale(str(entry.get("given") or unit))
+        example = f"{scale.from_si(high):g} {scale.unit}".strip()
+        known = tuple(dict.fromkeys((scale.unit, unit)))
+        holds = Quantity(unit, low, high, example, known, None if unit else "value")
         made[name] = Knob(name, f"Knob {name} of the rig", holds, name)
     _RIGS.update(made)
 
