@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from typing import TypeVar
 
 from ..instruments.knob_protocol import KnobDevice
@@ -89,7 +89,7 @@ class KnobActuator:
             names the knob, what was wanted and what is read.
         """
         self.check(value)
-        began = self._call(self._device.read_value, ended)
+        began = self._read(ended)
         self._require_inside(began)
         try:
             self._ramp(began, value, ended)
@@ -130,7 +130,7 @@ class KnobActuator:
         """Read back until it is near enough, or for as long as that may take."""
         limits, deadline = self._limits, time.monotonic() + self._limits.settle
         while True:
-            found = self._call(self._device.read_value, ended)
+            found = self._read(ended)
             if limits.agrees(wanted, found):
                 return found
             if self._hurried() or time.monotonic() >= deadline:
@@ -144,16 +144,28 @@ class KnobActuator:
     def _where(self) -> str:
         """What is read after a failure."""
         try:
-            found = self._call(self._device.read_value, lambda: False)
+            found = self._read(lambda: False)
         except DeviceError:
             return "where it stands is not known"
         return f"it reads {self._limits.words(found)}"
+
+    def _read(self, ended: Callable[[], bool]) -> float:
+        """Ask where it is; the record is told, too."""
+        found = self._call(SlowChannel.look, ended)
+        if found is None:
+            raise DeviceError(f"knob {self.name} reads no number")
+        return found
 
     def _send(self, value: float, ended: Callable[[], bool]) -> None:
         held_by = self._held_by()
         if held_by is not None:
             raise InputError(f"knob {self.name} is held by {held_by}: stop that run first")
-        self._call(lambda: self._device.set_value(value), ended)
+
+        def send(channel: SlowChannel) -> Future[None]:
+            channel.forget()
+            return channel.ask(lambda: self._device.set_value(value))
+
+        self._call(send, ended)
 
     def _rest(self, seconds: float, ended: Callable[[], bool]) -> None:
         """Wait; raises when called off."""
@@ -166,12 +178,12 @@ class KnobActuator:
         if ended():
             raise MoveCalledOffError(f"knob {self.name}: the move was called off; it stays there")
 
-    def _call(self, call: Callable[[], T], ended: Callable[[], bool]) -> T:
-        """Have the thread of the device make a call; waits no longer than its timeout."""
+    def _call(self, ask: Callable[[SlowChannel], Future[T]], ended: Callable[[], bool]) -> T:
+        """Ask the thread of the device for a call; waits no longer than its timeout."""
         channel = self._channel
         if channel is None:
             raise DeviceError(f"knob {self.name} is not connected: connect the rig first")
-        answer = channel.ask(call)
+        answer = ask(channel)
         patience = self._limits.timeout
         if not channel.settled:
             patience = max(patience, _FIRST_SECONDS)

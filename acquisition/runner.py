@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +102,10 @@ class Runner:
     def actuators(self) -> dict[str, KnobActuator]:
         """What turns the knobs of the rig, by name."""
         return self._bench.slow.actuators(lambda: self._board.state.held_by)
+
+    def refresh_readings(self, ended: Callable[[], bool]) -> None:
+        """Have all slow devices asked anew, and wait for a moment until they have answered."""
+        self._bench.slow.refresh(ended)
 
     def submit(self, command: Command[T]) -> Future[T]:
         """Queue a command; it is carried out between two blocks.

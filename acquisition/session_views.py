@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..instruments.rig import Rig
 from ..models.inference.result import FitResult
@@ -106,6 +106,13 @@ class SessionViews:
     def actuators(self) -> dict[str, KnobActuator]:
         """What turns the knobs of the rig, by name; they wait, so from a thread of your own."""
         return self._runner.actuators()
+
+    def refresh_readings(self, ended: Callable[[], bool] = lambda: False) -> None:
+        """Have gauge, knobs and sensors asked anew, after knobs were turned; waits for a moment.
+
+        ``ended`` ends the wait.
+        """
+        self._runner.refresh_readings(ended)
 
     def remarks(self) -> list[str]:
         """What the user of the connected devices should know, a line each."""

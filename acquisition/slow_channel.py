@@ -147,6 +147,14 @@ class SlowChannel:
         self._wake.set()
         return future
 
+    def look(self) -> Future[float | None]:
+        """Have the thread read the device now, for the record, too. Does not wait."""
+        return self.ask(self._look)
+
+    def forget(self) -> None:
+        """Let the newest reading be none: what it tells of has changed."""
+        self.newest = None
+
     def watch(self) -> None:
         """See whether a call is overdue; for the runner, now and then. Does not wait."""
         began = self._calling
@@ -222,6 +230,11 @@ class SlowChannel:
         except BaseException as error:  # whatever a driver raises is told to whoever asked
             known = isinstance(error, OptobindError)
             future.set_exception(error if known else DeviceError(self._in_words(error)))
+
+    def _look(self) -> float | None:
+        value, status = self.sensor.read()
+        self._take(value, status)
+        return value
 
     def _refuse_jobs(self) -> None:
         while not self._jobs.empty():

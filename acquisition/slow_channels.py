@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import wait
 
 from ..instruments.protocols import DeviceState
 from ..instruments.rig import Rig
@@ -67,6 +68,23 @@ class SlowChannels:
             name: KnobActuator(name, device, self._channels[device.name], self._hurried, held_by)
             for name, device in self._rig.knobs.items()
         }
+
+    def refresh(self, ended: Callable[[], bool]) -> None:
+        """Ask all devices anew: what they said before a knob was turned may not be so any more.
+
+        Waits until those that answer have done so, for a moment at most; ``ended`` ends the wait.
+        Not to be called from the threads of the devices.
+        """
+        answers = []
+        for channel in self._channels.values():
+            channel.forget()
+            if channel.is_open and channel.health.trouble is None:
+                answers.append(channel.look())
+        deadline = time.monotonic() + _SHORT_PATIENCE
+        while not all(answer.done() for answer in answers):
+            if ended() or time.monotonic() > deadline:
+                return
+            wait(answers, timeout=_POLL_SECONDS)
 
     def _hurried(self) -> bool:
         """Whether the clock is a virtual one, against which there is nothing to wait for."""

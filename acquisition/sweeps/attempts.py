@@ -159,6 +159,8 @@ class Attempts:
         if session.rig.digitizer.info.real_time:
             settling = 0.0 if applied is None else applied.settling_time
             self._control.rest(settling + self._plan.settle_time, "light and knobs settle")
+        if others:
+            session.refresh_readings(self._control.abort.is_set)
         stationary = self._settling.wait(point)
         return _Reached(None if applied is None else applied.state, others, stationary)
 

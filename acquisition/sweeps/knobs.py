@@ -211,7 +211,7 @@ def set_rig_knobs(described: Mapping[str, Mapping[str, Any]]) -> None:
             raise InputError(
                 f"knob {name} is in {unit or 'no unit'} here and in "
                 f"{_RIGS[name].holds.unit or 'no unit'} in a rig loaded before: give one of them "
-                "another name"
+                "another name, or restart this program"
             )
         scale = unit_scale(str(entry.get("given") or unit))
         example = f"{scale.from_si(high):g} {scale.unit}".strip()
