@@ -91,7 +91,15 @@ class SlowChannels:
         return self._rig.world is not None and not self._rig.digitizer.info.real_time
 
     def open(self) -> None:
-        """Begin to connect and ask all devices. Does not wait."""
+        """Begin to connect and ask all devices. Does not wait.
+
+        What their drivers import is imported first: imports in several threads at once get in each
+        other's way, and one of them finds a package half made.
+        """
+        for _, device in self._rig.named():
+            prepare = getattr(device, "prepare", None)
+            if prepare is not None:
+                prepare()
         for channel in self._channels.values():
             channel.open()
 

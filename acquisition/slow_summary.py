@@ -46,13 +46,13 @@ def reading_words(entry: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> reading_words(summarise([SlowRecord(0, "laser", 0.2, "W", "ok", 0.0)])["laser"])
-    '200 mW in 1 readings'
+    '200 mW in 1 reading'
     """
-    unit, low, high = entry["unit"], entry["low"], entry["high"]
-    without = ", ".join(f"{count} {status}" for status, count in entry["without"].items())
+    unit, low, high, count = entry["unit"], entry["low"], entry["high"], entry["readings"]
+    without = ", ".join(f"{number} {status}" for status, number in entry["without"].items())
+    said = f"{count} reading" + ("" if count == 1 else "s")
+    said += f" ({without})" if without else ""
     if low is None:
-        return f"no value in {entry['readings']} readings ({without})"
-    span = engineering(low, unit) if low == high else (
-        f"{engineering(low, unit)} … {engineering(high, unit)}"
-    )  # fmt: skip
-    return f"{span} in {entry['readings']} readings" + (f" ({without})" if without else "")
+        return f"no value in {said}"
+    span = engineering(low, unit)
+    return f"{span if low == high else f'{span} … {engineering(high, unit)}'} in {said}"

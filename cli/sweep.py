@@ -55,9 +55,9 @@ def run_sweep(
     if rig.mode == "REPLAY":
         raise InputError(f"rig {rig.name} replays a record: there is nothing that could be swept")
 
-    require_room(estimate(plan, rig.digitizer.info), path, plan.suspend.disk_free)
-
     def begin(session: Session) -> SweepFolder:
+        # Now, as a real digitizer says only when it is connected how much it samples.
+        require_room(estimate(plan, rig.digitizer.info), path, plan.suspend.disk_free)
         applied = session.light().applied
         if applied is None:
             raise InputError(

@@ -16,6 +16,7 @@ from .fields import quantity_of
 
 __all__ = [
     "FAMILIES",
+    "NAMED_FAMILIES",
     "drivers_of",
     "key_rows",
     "quantity_at",
@@ -26,6 +27,9 @@ __all__ = [
 
 FAMILIES = ("digitizer", "gate", "pattern", "slm", "rf", "gauge", "light")
 """Families of devices, in the order of a file."""
+
+NAMED_FAMILIES = ("knobs", "sensors")
+"""Those of which a rig may have any number, each with a name."""
 
 
 def _arms(annotation: Any) -> list[type[BaseModel]]:

@@ -138,6 +138,11 @@ class ForeignLink:
             raise DeviceError(f"{self._module} has no {self._name}: see its documentation")
         return getattr(found, self._name)
 
+    def prepare(self) -> None:
+        """Import the class, if it can be; what is wrong with it is told on connecting."""
+        with suppress(DeviceError):
+            self.find_class()
+
     def open(self) -> None:
         """Make the instrument unless another knob has it open."""
         with _OPEN_LOCK:

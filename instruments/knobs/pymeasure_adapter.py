@@ -106,6 +106,10 @@ class PyMeasureKnob(KnobDriver):
         self._set, self._get = attribute, readback or attribute
         self.link = ForeignLink(PYMEASURE, instrument, address, arguments, limits.timeout)
 
+    def prepare(self) -> None:
+        """Import the class of the instrument; nothing is connected."""
+        self.link.prepare()
+
     def _open(self) -> str:
         self.link.open()
         self.link.call(lambda made: _require_settable(made, self._set))
@@ -138,6 +142,10 @@ class PyMeasureSensor(SensorDriver):
         super().__init__(name, limits)
         self._get = attribute
         self.link = ForeignLink(PYMEASURE, instrument, address, arguments, limits.timeout)
+
+    def prepare(self) -> None:
+        """Import the class of the instrument; nothing is connected."""
+        self.link.prepare()
 
     def _open(self) -> str:
         self.link.open()

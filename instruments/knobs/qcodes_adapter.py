@@ -96,6 +96,10 @@ class QcodesKnob(KnobDriver):
         self._set, self._get = parameter, readback or parameter
         self.link = ForeignLink(QCODES, instrument, address, arguments, limits.timeout)
 
+    def prepare(self) -> None:
+        """Import the class of the instrument; nothing is connected."""
+        self.link.prepare()
+
     def _open(self) -> str:
         self.link.open()
         self.link.call(lambda made: _parameter(made, self._set, settable=True))
@@ -128,6 +132,10 @@ class QcodesSensor(SensorDriver):
         super().__init__(name, limits)
         self._get = parameter
         self.link = ForeignLink(QCODES, instrument, address, arguments, limits.timeout)
+
+    def prepare(self) -> None:
+        """Import the class of the instrument; nothing is connected."""
+        self.link.prepare()
 
     def _open(self) -> str:
         self.link.open()
