@@ -103,6 +103,10 @@ class Runner:
         """What turns the knobs of the rig, by name."""
         return self._bench.slow.actuators(lambda: self._board.state.held_by)
 
+    def sensors_out(self) -> list[str]:
+        """Sensors at whose readings a sweep has to wait, a line each."""
+        return self._bench.slow.sensors_out()
+
     def refresh_readings(self, ended: Callable[[], bool]) -> None:
         """Have all slow devices asked anew, and wait for a moment until they have answered."""
         self._bench.slow.refresh(ended)

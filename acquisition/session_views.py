@@ -107,6 +107,10 @@ class SessionViews:
         """What turns the knobs of the rig, by name; they wait, so from a thread of your own."""
         return self._runner.actuators()
 
+    def sensors_out(self) -> list[str]:
+        """Sensors that read beyond the limits at which a sweep waits, a line each."""
+        return self._runner.sensors_out()
+
     def refresh_readings(self, ended: Callable[[], bool] = lambda: False) -> None:
         """Have gauge, knobs and sensors asked anew, after knobs were turned; waits for a moment.
 

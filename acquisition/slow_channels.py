@@ -86,6 +86,24 @@ class SlowChannels:
                 return
             wait(answers, timeout=_POLL_SECONDS)
 
+    def sensors_out(self) -> list[str]:
+        """Sensors at whose readings a sweep has to wait, a line each; also those that are silent.
+
+        One that is yet to answer for the first time is waited for by nobody.
+        """
+        found = []
+        for name, device in self._rig.sensors.items():
+            channel, limits = self._channels[device.name], device.limits
+            if not (limits.watched and channel.is_open and channel.settled):
+                continue
+            reading = self._fresh(channel)
+            if reading is not None and reading.value is not None:
+                found.append(limits.trouble(name, reading.value))
+            elif reading is not None or channel.health.trouble is not None:
+                why = channel.health.trouble or (reading.status if reading is not None else "")
+                found.append(f"{name} has no reading: {why}")
+        return [text for text in found if text]
+
     def _hurried(self) -> bool:
         """Whether the clock is a virtual one, against which there is nothing to wait for."""
         return self._rig.world is not None and not self._rig.digitizer.info.real_time

@@ -10,7 +10,14 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from ..instruments.knob_protocol import KnobLimits, SensorLimits
 from ..models.errors import InputError
@@ -63,6 +70,10 @@ def _difference(value: object, info: ValidationInfo) -> object:
     return difference_in(value, unit_scale(info.data["unit"]).si)
 
 
+Value = Annotated[Any, Field(description="a value in the unit")]
+Difference = Annotated[Any, Field(description="a difference in the unit")]
+
+
 class _ScalarKeys(Table):
     """Keys that knobs and sensors share."""
 
@@ -80,10 +91,10 @@ class _ScalarKeys(Table):
 class KnobKeys(_ScalarKeys):
     """Keys of every knob: what it may be set to, how fast, and what it has to read then."""
 
-    low: Any
-    high: Any
-    slew: Any = None
-    tolerance: Any = None
+    low: Value
+    high: Value
+    slew: Annotated[Any, Field(description="a difference per s, min, …")] = None
+    tolerance: Annotated[Any, Field(description="a difference, or a share in %")] = None
     settle: Duration = 5.0
 
     _values = field_validator("low", "high", mode="before")(_value)
@@ -129,12 +140,14 @@ class KnobKeys(_ScalarKeys):
 
 
 class SensorKeys(_ScalarKeys):
-    """Keys of every sensor: what it can read; a number outside is no reading."""
+    """Keys of every sensor: what it can read, and at which reading a sweep waits."""
 
-    low: Any = None
-    high: Any = None
+    low: Value = None
+    high: Value = None
+    wait_below: Value = None
+    wait_above: Value = None
 
-    _values = field_validator("low", "high", mode="before")(_value)
+    _values = field_validator("low", "high", "wait_below", "wait_above", mode="before")(_value)
 
     @model_validator(mode="after")
     def _agrees(self) -> SensorKeys:
@@ -149,6 +162,8 @@ class SensorKeys(_ScalarKeys):
                 -math.inf if self.low is None else self.low,
                 math.inf if self.high is None else self.high,
                 timeout=self.timeout,
+                wait_below=-math.inf if self.wait_below is None else self.wait_below,
+                wait_above=math.inf if self.wait_above is None else self.wait_above,
             )
         except InputError as error:
             raise ValueError(str(error)) from None
@@ -164,9 +179,9 @@ class SimulatedKnobTable(KnobKeys):
 
     driver: Literal["simulated"]
     kind: Literal["generic", "valve"] = "generic"
-    value: Any = None
+    value: Value = None
     time_constant: Lag = 0.0
-    noise: Any = None
+    noise: Difference = None
     accuracy: Accuracy = 0.0
 
     _start = field_validator("value", mode="before")(_value)
@@ -178,8 +193,8 @@ class SimulatedSensorTable(SensorKeys):
 
     driver: Literal["simulated"]
     kind: Literal["generic", "thermometer"] = "generic"
-    value: Any = None
-    noise: Any = None
+    value: Value = None
+    noise: Difference = None
 
     _start = field_validator("value", mode="before")(_value)
     _spread = field_validator("noise", mode="before")(_difference)

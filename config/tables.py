@@ -78,7 +78,9 @@ def key_rows(model: type[BaseModel]) -> list[tuple[str, str, str]]:
 
 
 def _kind(info: FieldInfo) -> str:
-    """Name of a plain type; nothing for tables and what speaks for itself."""
+    """Name of a plain type, or what a key says of itself; nothing for tables."""
+    if info.description:
+        return info.description
     names = {bool: "true, false", int: "a whole number", float: "a number", str: "text"}
     return next((names[t] for t in (*get_args(info.annotation), info.annotation) if t in names), "")
 

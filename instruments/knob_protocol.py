@@ -116,17 +116,42 @@ class SensorLimits:
         Range of the sensor.
     timeout : float
         Longest wait for one answer of the device, s.
+    wait_below, wait_above : float
+        A sweep waits while the reading is beyond; infinite where it is not watched.
     """
 
     scale: UnitScale
     low: float = -math.inf
     high: float = math.inf
     timeout: float = 5.0
+    wait_below: float = -math.inf
+    wait_above: float = math.inf
 
     def __post_init__(self) -> None:
         """Check what belongs together."""
         if not self.low < self.high:
             raise InputError(f"low must be less than high, got {self.low:g} … {self.high:g}")
+        if not self.wait_below < self.wait_above:
+            raise InputError(
+                f"wait_below must be less than wait_above, got {self.wait_below:g} … "
+                f"{self.wait_above:g}"
+            )
+
+    @property
+    def watched(self) -> bool:
+        """Whether there is a reading at which a sweep waits."""
+        return math.isfinite(self.wait_below) or math.isfinite(self.wait_above)
+
+    def trouble(self, name: str, value: float) -> str:
+        """Say that a sweep has to wait at this reading; empty where it need not."""
+        for limit, word, beyond in (
+            (self.wait_below, "at least", value < self.wait_below),
+            (self.wait_above, "at most", value > self.wait_above),
+        ):
+            if beyond:
+                allowed = engineering(limit, self.unit)
+                return f"{name} reads {engineering(value, self.unit)}, {word} {allowed} is allowed"
+        return ""
 
     @property
     def unit(self) -> str:

@@ -303,3 +303,34 @@ def test_knobs_are_left_as_they_are_by_connecting_and_disconnecting(table):
     session.connect().result(LONG)
     session.close()
     assert knob.history == [0.1]
+
+
+def test_sensor_with_limits_says_when_a_sweep_has_to_wait(table):
+    watched = SensorLimits(unit_scale("degC"), 273.15, 373.15, wait_above=300.0)
+    hot = FakeSensor(watched, [303.0], name="sensor hot")
+    cold = FakeSensor(watched, [293.0], name="sensor cold")
+    broken = FakeSensor(watched, [500.0], name="sensor broken")
+    unwatched = FakeSensor(KELVIN, [500.0], name="sensor other")
+    session = table({}, {"hot": hot, "cold": cold, "broken": broken, "other": unwatched})
+    session.refresh_readings()
+    assert session.sensors_out() == [
+        "hot reads 303 K, at most 300 K is allowed",
+        "broken has no reading: over range",
+    ]
+
+
+def test_after_a_knob_was_turned_a_run_begins_with_new_readings(table):
+    knob = Knob(limits(), 0.1, name="knob laser")
+
+    class Follows(FakeSensor):
+        def read_value(self) -> float:
+            super().read_value()
+            return 1e3 * knob.history[-1]
+
+    session = table({"laser": knob}, {"after": Follows(KELVIN, [0.0], name="sensor after")})
+    session.actuators()["laser"].move(0.3, lambda: False)
+    session.refresh_readings()
+    run = session.start(MonitorPlan(0.05)).result(LONG)
+    with RunFile.open(run.path) as file:
+        values = {(r.name, r.value) for r in file.slow()}
+    assert values == {("laser", 0.3), ("after", 300.0)}
