@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -19,6 +20,9 @@ from ..models.prefixes import engineering
 from .output import print_json, print_result
 
 __all__ = ["DeviceCheck", "check_devices", "check_rig", "identify_rig", "list_drivers"]
+
+
+_CONNECTING_SECONDS = 20.0  # of a driver that begins with a long talk
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,8 @@ def _checked_named(family: Literal["knob", "sensor"], name: str, table: NamedTab
         return DeviceCheck(known_as, driver, False, found.remedy)
     try:
         device = make_named(family, name, table)
+        find_class = getattr(device, "find_class", lambda: None)
+        find_class()  # of somebody else's instrument
     except OptobindError as error:
         return DeviceCheck(known_as, driver, False, str(error))
     options = sorted(named_options(family, table).items())
@@ -168,7 +174,17 @@ def _identified_named(
         device = make_named(family, name, table)
     except OptobindError as error:
         return DeviceCheck(f"{family} {name}", table.driver, False, str(error))
-    return _identified(device.name, table.driver, device)
+    found: list[DeviceCheck] = []
+    thread = threading.Thread(
+        target=lambda: found.append(_identified(device.name, table.driver, device)), daemon=True
+    )
+    thread.start()  # somebody else's driver may hang: it is waited for, but not for ever
+    patience = _CONNECTING_SECONDS + 2.0 * table.timeout
+    thread.join(patience)
+    if found:
+        return found[0]
+    text = f"{device.name} did not answer within {patience:g} s: check address, cable and power"
+    return DeviceCheck(device.name, table.driver, False, text)
 
 
 def _identified(family: str, driver: str, device: Any) -> DeviceCheck:

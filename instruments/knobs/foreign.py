@@ -20,7 +20,7 @@ from ...models.json_values import json_text
 from ..links.base import LinkError
 from ..links.claim import Claim
 
-__all__ = ["ForeignLink", "Package", "part_of"]
+__all__ = ["ForeignDevice", "ForeignLink", "Package", "part_of"]
 
 T = TypeVar("T")
 
@@ -138,11 +138,6 @@ class ForeignLink:
             raise DeviceError(f"{self._module} has no {self._name}: see its documentation")
         return getattr(found, self._name)
 
-    def prepare(self) -> None:
-        """Import the class, if it can be; what is wrong with it is told on connecting."""
-        with suppress(DeviceError):
-            self.find_class()
-
     def open(self) -> None:
         """Make the instrument unless another knob has it open."""
         with _OPEN_LOCK:
@@ -220,6 +215,37 @@ class ForeignLink:
                 self._package.close(shared.instrument)
         if shared.claim is not None:
             shared.claim.release()
+
+
+class ForeignDevice:
+    """What adapters do alike; beside the base class of a knob or a sensor.
+
+    Attributes
+    ----------
+    link : ForeignLink
+        The share of the instrument.
+    """
+
+    link: ForeignLink
+    _fault: str
+
+    def find_class(self) -> Any:
+        """Import the class of the instrument; nothing is connected.
+
+        Raises
+        ------
+        DeviceError
+            If it cannot be imported; says what to do.
+        """
+        return self.link.find_class()
+
+    def prepare(self) -> None:
+        """Import the class, if it can be; what is wrong with it is told on connecting."""
+        with suppress(DeviceError):
+            self.link.find_class()
+
+    def _close(self) -> None:
+        self.link.close(broken=bool(self._fault))
 
 
 def part_of(instrument: Any, path: str) -> tuple[Any, str]:

@@ -12,7 +12,7 @@ from typing import Any
 from ...models.errors import DeviceError
 from ..knob_protocol import KnobLimits, SensorLimits
 from .base import KnobDriver, SensorDriver
-from .foreign import ForeignLink, Package, part_of
+from .foreign import ForeignDevice, ForeignLink, Package, part_of
 
 __all__ = ["PyMeasureKnob", "PyMeasureSensor"]
 
@@ -70,7 +70,7 @@ def _identity(instrument: Any, link: ForeignLink) -> str:
     return f"{name} ({link.where})" if isinstance(name, str) and name else link.where
 
 
-class PyMeasureKnob(KnobDriver):
+class PyMeasureKnob(ForeignDevice, KnobDriver):
     """A property that is set and read, or one that is set and another that is read.
 
     Parameters
@@ -106,18 +106,11 @@ class PyMeasureKnob(KnobDriver):
         self._set, self._get = attribute, readback or attribute
         self.link = ForeignLink(PYMEASURE, instrument, address, arguments, limits.timeout)
 
-    def prepare(self) -> None:
-        """Import the class of the instrument; nothing is connected."""
-        self.link.prepare()
-
     def _open(self) -> str:
         self.link.open()
         self.link.call(lambda made: _require_settable(made, self._set))
         self._ask()
         return self.link.call(lambda made: _identity(made, self.link))
-
-    def _close(self) -> None:
-        self.link.close(broken=bool(self._fault))
 
     def _send(self, number: float) -> None:
         self.link.call(lambda made: _write(made, self._set, number))
@@ -126,7 +119,7 @@ class PyMeasureKnob(KnobDriver):
         return self.link.call(lambda made: _read(made, self._get))
 
 
-class PyMeasureSensor(SensorDriver):
+class PyMeasureSensor(ForeignDevice, SensorDriver):
     """A property, or method without arguments, that is read; parameters as of the knob."""
 
     def __init__(
@@ -143,17 +136,10 @@ class PyMeasureSensor(SensorDriver):
         self._get = attribute
         self.link = ForeignLink(PYMEASURE, instrument, address, arguments, limits.timeout)
 
-    def prepare(self) -> None:
-        """Import the class of the instrument; nothing is connected."""
-        self.link.prepare()
-
     def _open(self) -> str:
         self.link.open()
         self._ask()
         return self.link.call(lambda made: _identity(made, self.link))
-
-    def _close(self) -> None:
-        self.link.close(broken=bool(self._fault))
 
     def _ask(self) -> Any:
         return self.link.call(lambda made: _read(made, self._get))

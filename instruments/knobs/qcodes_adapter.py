@@ -13,7 +13,7 @@ from typing import Any
 from ...models.errors import DeviceError
 from ..knob_protocol import KnobLimits, SensorLimits
 from .base import KnobDriver, SensorDriver
-from .foreign import ForeignLink, Package, part_of
+from .foreign import ForeignDevice, ForeignLink, Package, part_of
 
 __all__ = ["QcodesKnob", "QcodesSensor"]
 
@@ -60,7 +60,7 @@ def _parameter(instrument: Any, path: str, *, settable: bool = False) -> Any:
     return found
 
 
-class QcodesKnob(KnobDriver):
+class QcodesKnob(ForeignDevice, KnobDriver):
     """A parameter that is set and read, or one that is set and another that is read.
 
     Parameters
@@ -96,18 +96,11 @@ class QcodesKnob(KnobDriver):
         self._set, self._get = parameter, readback or parameter
         self.link = ForeignLink(QCODES, instrument, address, arguments, limits.timeout)
 
-    def prepare(self) -> None:
-        """Import the class of the instrument; nothing is connected."""
-        self.link.prepare()
-
     def _open(self) -> str:
         self.link.open()
         self.link.call(lambda made: _parameter(made, self._set, settable=True))
         self._ask()
         return self.link.where
-
-    def _close(self) -> None:
-        self.link.close(broken=bool(self._fault))
 
     def _send(self, number: float) -> None:
         self.link.call(lambda made: _parameter(made, self._set, settable=True).set(number))
@@ -116,7 +109,7 @@ class QcodesKnob(KnobDriver):
         return self.link.call(lambda made: _parameter(made, self._get).get())
 
 
-class QcodesSensor(SensorDriver):
+class QcodesSensor(ForeignDevice, SensorDriver):
     """A parameter that is read; parameters as of the knob."""
 
     def __init__(
@@ -133,17 +126,10 @@ class QcodesSensor(SensorDriver):
         self._get = parameter
         self.link = ForeignLink(QCODES, instrument, address, arguments, limits.timeout)
 
-    def prepare(self) -> None:
-        """Import the class of the instrument; nothing is connected."""
-        self.link.prepare()
-
     def _open(self) -> str:
         self.link.open()
         self._ask()
         return self.link.where
-
-    def _close(self) -> None:
-        self.link.close(broken=bool(self._fault))
 
     def _ask(self) -> Any:
         return self.link.call(lambda made: _parameter(made, self._get).get())

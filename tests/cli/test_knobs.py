@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from optobind.acquisition.runfile import RunFile
+from optobind.cli import instruments
 from optobind.config.documents import to_toml
 from optobind.config.load import read_rig
+from optobind.instruments import availability
+
+from ..instruments import foreign_stand_ins as stand_ins
 
 RIG = [
     "devices.digitizer.sample_rate=250 kHz",
@@ -152,15 +156,68 @@ def test_identify_reads_knobs_and_sensors_and_sets_nothing(place, optobind, monk
     assert found["knob leak"]["ok"]
 
 
-def test_check_names_what_is_not_installed_and_shows_options(optobind, tmp_path):
-    table = (
-        "devices.knobs.coil={driver='pymeasure', unit='A', low='0 A', high='1 A', "
-        "instrument='no_such_package.lab:Supply', attribute='current', address='GPIB0::4::INSTR'}"
-    )
-    answer = optobind("instruments", "check", "lab-slm-aom", "--set", table, "--json")
-    found = {d["family"]: d for d in answer.json["devices"]}["knob coil"]
-    assert not found["ok"]
-    assert "optobind[pymeasure]" in found["detail"] or "no_such_package" in found["detail"]
+def foreign(**more: str) -> str:
+    table = {
+        "driver": "pymeasure", "unit": "mA", "low": "0 mA", "high": "100 mA", "timeout": "50 ms",
+        "attribute": "ch_1.current", **more,
+    }  # fmt: skip
+    inside = ", ".join(f"{key}={value!r}" for key, value in table.items())
+    return f"devices.knobs.coil={{{inside}}}"
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """As if PyMeasure were there: the stand-ins need nothing of it."""
+    monkeypatch.setattr("optobind.instruments.availability._is_there", lambda module: True)
+
+
+@pytest.mark.usefixtures("installed")
+def test_check_imports_the_class_of_the_instrument(optobind):
+    for instrument, said in (
+        ("no_such_package.lab:Supply", "no_such_package.lab cannot be imported"),
+        (f"{stand_ins.__name__}:Supply", "has no Supply"),
+        (f"{stand_ins.__name__}:PyMeasureLike", "can be imported, options are good"),
+    ):
+        answer = optobind(
+            "instruments", "check", "lab-slm-aom", "--set", foreign(instrument=instrument), "--json"
+        )
+        found = {d["family"]: d for d in answer.json["devices"]}["knob coil"]
+        assert said in found["detail"]
+
+
+def test_check_names_the_extra_that_is_missing(optobind, monkeypatch):
+    real = availability._is_there
+    monkeypatch.setattr(availability, "_is_there", lambda m: m != "pymeasure" and real(m))
+    table = foreign(instrument="pymeasure.instruments.agilent:Agilent33500")
+    answer = optobind("instruments", "check", "lab-slm-aom", "--set", table)
+    assert answer.code == 4
+    assert "knob coil (pymeasure): FAILED: pip install optobind[pymeasure]" in answer.out
+
+
+def identified(optobind, tmp_path: Path, address: str) -> dict[str, object]:
+    """What is found out about one foreign knob, of a rig that has nothing else."""
+    source = dict(read_rig("simulated-pair").source)
+    source["devices"] = {}
+    (tmp_path / "rig.toml").write_text(to_toml(source))
+    table = foreign(instrument=f"{stand_ins.__name__}:PyMeasureLike", address=address)
+    answer = optobind("instruments", "identify", tmp_path / "rig.toml", "--set", table, "--json")
+    return answer.json["devices"][0]
+
+
+def test_identify_reads_a_foreign_knob(optobind, tmp_path):
+    with stand_ins.supply() as address:
+        found = identified(optobind, tmp_path, address)
+        assert (found["ok"], found["detail"]) == (True, f"Supply 2000 (PyMeasureLike at {address})")
+        assert found["values"] == ["reads 50 mA", "range 0 A … 100 mA, at once"]
+        assert (stand_ins.boxes[address].sent, stand_ins.boxes[address].closed) == ([], 1)
+
+
+def test_identify_does_not_wait_for_ever(optobind, tmp_path, monkeypatch):
+    monkeypatch.setattr(instruments, "_CONNECTING_SECONDS", 0.1)
+    with stand_ins.supply("hangs") as address:
+        found = identified(optobind, tmp_path, address)
+        assert not found["ok"]
+        assert "knob coil did not answer within 0.2 s" in found["detail"]
 
 
 def test_drivers_of_knobs_and_sensors_are_listed(optobind):
