@@ -23,6 +23,7 @@ from .runfile_checks import check_stretches, read_manifest
 from .runfile_damage import damage_words, sample_ranges
 from .runfile_format import SlowRecord, decode_events, decode_slow, in_order
 from .runfile_results import read_results
+from .slow_summary import summarise
 from .swmr import left_open, open_swmr
 from .worth import RunWorth, worth_of
 
@@ -188,6 +189,7 @@ class RunFile:
             "first_sample": recorded[0][0] if recorded else 0,
             "events": dict(self.digest().counts),
             "slow": int(self._tables.datasets["slow"].shape[0]),
+            "readings": summarise(self.slow()),
             "results": sorted(self.results()),
             "plan": plan.get("kind"),
             "mode": m["mode"],

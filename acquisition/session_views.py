@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ..instruments.rig import Rig
 from ..models.inference.result import FitResult
 from ..models.light import TweezerState
 from .devices import remarks_of
 from .events import Event
+from .knob_actuator import KnobActuator
 from .live import LiveAnalysis
 from .live_reheating import LiveReheating
 from .live_track import LiveTracker
@@ -115,6 +116,21 @@ class SessionViews:
     def unlisten(self, listener: Listener) -> None:
         """End what :meth:`listen` began."""
         self._log.leave(listener)
+
+    def actuators(self) -> dict[str, KnobActuator]:
+        """What turns the knobs of the rig, by name; they wait, so from a thread of your own."""
+        return self._runner.actuators()
+
+    def sensors_out(self) -> list[str]:
+        """Sensors that read beyond the limits at which a sweep waits, a line each."""
+        return self._runner.sensors_out()
+
+    def refresh_readings(self, ended: Callable[[], bool] = lambda: False) -> None:
+        """Have gauge, knobs and sensors asked anew, after knobs were turned; waits for a moment.
+
+        ``ended`` ends the wait.
+        """
+        self._runner.refresh_readings(ended)
 
     def remarks(self) -> list[str]:
         """What the user of the connected devices should know, a line each."""

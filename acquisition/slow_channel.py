@@ -7,13 +7,15 @@ waits and without end. The link of a device that hangs is closed from outside.
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from concurrent.futures import Future
+from typing import Any, TypeVar
 
 from ..instruments.protocols import DeviceState
-from ..models.errors import OptobindError
+from ..models.errors import DeviceError, OptobindError
 from .slots import LogBook
 from .slow_health import Health
 from .slow_pace import Calm, Pace
@@ -59,6 +61,7 @@ class SlowChannel:
         self._stopped = threading.Event()
         self._tried = threading.Event()
         self._wake = threading.Event()
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
         self._calling: float | None = None
         self._cut: float | None = None
         self._late = False
@@ -130,6 +133,28 @@ class SlowChannel:
         self._previous = thread if thread.is_alive() else None
         self.newest = None
 
+    def ask(self, call: Callable[[], T]) -> Future[T]:
+        """Have the thread call the device between two readings. Does not wait.
+
+        The future fails with DeviceError where the device is away; one that is cancelled before
+        its turn is not called.
+        """
+        future: Future[T] = Future()
+        if not self.is_open:
+            future.set_exception(DeviceError(f"{self.label} is not connected: connect the rig"))
+            return future
+        self._jobs.put((call, future))
+        self._wake.set()
+        return future
+
+    def look(self) -> Future[float | None]:
+        """Have the thread read the device now, for the record, too. Does not wait."""
+        return self.ask(self._look)
+
+    def forget(self) -> None:
+        """Let the newest reading be none: what it tells of has changed."""
+        self.newest = None
+
     def watch(self) -> None:
         """See whether a call is overdue; for the runner, now and then. Does not wait."""
         began = self._calling
@@ -174,8 +199,48 @@ class SlowChannel:
             wait = self._pace.after(failures)
             if good:
                 wait = max(0.0, began + self._pace.period - time.monotonic())
-            self._wake.wait(wait)
+            self._rest(wait, stopped)
+        self._refuse_jobs()
         self._disconnect()
+
+    def _rest(self, seconds: float, stopped: threading.Event) -> None:
+        """Wait for the next question; calls that were asked for are made meanwhile."""
+        due = time.monotonic() + seconds
+        while not stopped.is_set():
+            try:
+                call, future = self._jobs.get_nowait()
+            except queue.Empty:
+                if not self._wake.wait(max(0.0, due - time.monotonic())):
+                    return
+                self._wake.clear()
+                if self._jobs.empty():
+                    return  # told to ask now
+                continue
+            self._calm.wait(stopped)
+            if future.set_running_or_notify_cancel():
+                self._do(call, future)
+
+    def _do(self, call: Callable[[], T], future: Future[T]) -> None:
+        """Make a call that was asked for, and answer it."""
+        try:
+            if self.sensor.device.state not in _ANSWERING:
+                trouble = self.health.trouble or "it is not connected"
+                raise DeviceError(f"{self.label} cannot be used now: {trouble}")
+            future.set_result(self._call(call))
+        except BaseException as error:  # whatever a driver raises is told to whoever asked
+            known = isinstance(error, OptobindError)
+            future.set_exception(error if known else DeviceError(self._in_words(error)))
+
+    def _look(self) -> float | None:
+        value, status = self.sensor.read()
+        self._take(value, status)
+        return value
+
+    def _refuse_jobs(self) -> None:
+        while not self._jobs.empty():
+            _, future = self._jobs.get_nowait()
+            if future.set_running_or_notify_cancel():
+                future.set_exception(DeviceError(f"{self.label} is disconnected"))
 
     def _attempt(self, stopped: threading.Event, *, fresh: bool) -> bool:
         """Ask once, over a new link where there is none or ``fresh``; return whether it answered.
@@ -192,7 +257,7 @@ class SlowChannel:
             if stopped.is_set():
                 return True
             value, status = self._call(self.sensor.read)
-        except Exception as error:  # whatever a driver raises, the next attempt follows
+        except BaseException as error:  # whatever a driver raises, the next attempt follows
             if not stopped.is_set():
                 self.newest = None
                 now = time.time(), time.monotonic()
@@ -229,7 +294,7 @@ class SlowChannel:
         self._log.add("info" if returned else "warning", text)
         self._post(SlowIncident(self.label, text, returned, *now))
 
-    def _in_words(self, error: Exception) -> str:
+    def _in_words(self, error: BaseException) -> str:
         """Text of an error, which names the device."""
         text = str(error) if isinstance(error, OptobindError) else f"internal error: {error!r}"
         return text if text.startswith(self.sensor.device.name) else f"{self.label}: {text}"

@@ -9,14 +9,16 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import wait
 
 from ..instruments.protocols import DeviceState
 from ..instruments.rig import Rig
 from ..models.errors import DeviceError, InputError
+from .knob_actuator import KnobActuator
 from .slots import LogBook
 from .slow_channel import SlowChannel
 from .slow_pace import Calm, Pace
-from .slow_sensor import GaugeSensor, SlowIncident, SlowReading, SlowSensor
+from .slow_sensor import GaugeSensor, NamedSensor, SlowIncident, SlowReading, SlowSensor
 
 __all__ = ["SlowChannels"]
 
@@ -36,7 +38,7 @@ class SlowChannels:
     Parameters
     ----------
     rig : Rig
-        Its gauge is asked for the pressure.
+        Its gauge is asked for the pressure, its knobs and sensors for what they read.
     log : LogBook
         Receives what the devices do, in words.
     pace : Pace, optional
@@ -45,19 +47,77 @@ class SlowChannels:
 
     def __init__(self, rig: Rig, log: LogBook, pace: Pace | None = None) -> None:
         self.calm = Calm()
-        self._rig_name = rig.name
         self._log = log
         self._pace = pace or Pace()
         self._mail: deque[SlowReading | SlowIncident] = deque(maxlen=_MAILBOX)
         self._awaited: set[str] = set()  # quantities that the record has no reading of yet
+        self._rig = rig
         sensors: list[SlowSensor] = [] if rig.gauge is None else [GaugeSensor(rig.gauge)]
+        sensors += [NamedSensor(device, name) for name, device in rig.named()]
         self._channels = {
             sensor.family: SlowChannel(sensor, self._mail.append, log, self.calm, self._pace)
             for sensor in sensors
         }
 
+    def actuators(self, held_by: Callable[[], str | None]) -> dict[str, KnobActuator]:
+        """What turns the rig's knobs, by their names; from any thread but those of the devices.
+
+        ``held_by`` names the run under way, if there is one.
+        """
+        return {
+            name: KnobActuator(name, device, self._channels[device.name], self._hurried, held_by)
+            for name, device in self._rig.knobs.items()
+        }
+
+    def refresh(self, ended: Callable[[], bool]) -> None:
+        """Ask all devices anew: what they said before a knob was turned may not be so any more.
+
+        Waits until those that answer have done so, for a moment at most; ``ended`` ends the wait.
+        Not to be called from the threads of the devices.
+        """
+        answers = []
+        for channel in self._channels.values():
+            channel.forget()
+            if channel.is_open and channel.health.trouble is None:
+                answers.append(channel.look())
+        deadline = time.monotonic() + _SHORT_PATIENCE
+        while not all(answer.done() for answer in answers):
+            if ended() or time.monotonic() > deadline:
+                return
+            wait(answers, timeout=_POLL_SECONDS)
+
+    def sensors_out(self) -> list[str]:
+        """Sensors at whose readings a sweep has to wait, a line each; also those that are silent.
+
+        One that is yet to answer for the first time is waited for by nobody.
+        """
+        found = []
+        for name, device in self._rig.sensors.items():
+            channel, limits = self._channels[device.name], device.limits
+            if not (limits.watched and channel.is_open and channel.settled):
+                continue
+            reading = self._fresh(channel)
+            if reading is not None and reading.value is not None:
+                found.append(limits.trouble(name, reading.value))
+            elif reading is not None or channel.health.trouble is not None:
+                why = channel.health.trouble or (reading.status if reading is not None else "")
+                found.append(f"{name} has no reading: {why}")
+        return [text for text in found if text]
+
+    def _hurried(self) -> bool:
+        """Whether the clock is a virtual one, against which there is nothing to wait for."""
+        return self._rig.world is not None and not self._rig.digitizer.info.real_time
+
     def open(self) -> None:
-        """Begin to connect and ask all devices. Does not wait."""
+        """Begin to connect and ask all devices. Does not wait.
+
+        What their drivers import is imported first: imports in several threads at once get in each
+        other's way, and one of them finds a package half made.
+        """
+        for _, device in self._rig.named():
+            prepare = getattr(device, "prepare", None)
+            if prepare is not None:
+                prepare()
         for channel in self._channels.values():
             channel.open()
 
@@ -134,7 +194,7 @@ class SlowChannels:
         channel = self._channels.get(family)
         if channel is None:
             raise InputError(
-                f"the plan needs a {family}, and rig {self._rig_name} has none: add "
+                f"the plan needs a {family}, and rig {self._rig.name} has none: add "
                 f"[devices.{family}], or set plan.require_{family}=false"
             )
         began = time.monotonic()

@@ -1,6 +1,6 @@
 """What a slow device has to say: a value every few seconds, with the time at which it was read.
 
-A slow device (the pressure gauge; a thermometer would be another) is asked in a thread of its own,
+A slow device (the pressure gauge, a thermometer, a laser) is asked in a thread of its own,
 see :mod:`.slow_channel`. A sensor tells that thread what the values are called and how to get one.
 """
 
@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..instruments.gauges.validity import WIDEST_RANGE, judge
+from ..instruments.knob_protocol import KnobDevice, SensorDevice, SensorLimits
 from ..instruments.protocols import Device, Gauge
 from .stream import Stream
 
-__all__ = ["GaugeSensor", "SlowIncident", "SlowReading", "SlowSensor", "sample_at"]
+__all__ = ["GaugeSensor", "NamedSensor", "SlowIncident", "SlowReading", "SlowSensor", "sample_at"]
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,34 @@ class GaugeSensor:
         able = getattr(self._gauge, "capabilities", None)
         low, high = WIDEST_RANGE if able is None else able.pressure_range
         return 0.1 * min(low, WIDEST_RANGE[0]), max(high, WIDEST_RANGE[1])
+
+
+class NamedSensor:
+    """A sensor, or the read-back of a knob, under its name in the rig.
+
+    Parameters
+    ----------
+    device : SensorDevice or KnobDevice
+        Named after its family and itself, such as "knob laser".
+    name : str
+        As in plans and records.
+    """
+
+    def __init__(self, device: SensorDevice | KnobDevice, name: str) -> None:
+        self._device, self.name = device, name
+        self.family, self.unit = device.name, device.limits.unit
+
+    @property
+    def device(self) -> Device:
+        """The sensor or the knob."""
+        return self._device
+
+    def read(self) -> tuple[float | None, str]:
+        """Ask it; of a sensor a number out of its range is no reading."""
+        value, limits = self._device.read_value(), self._device.limits
+        if isinstance(limits, SensorLimits):
+            return limits.judge(value)
+        return (value, "ok") if math.isfinite(value) else (None, "not a number")
 
 
 def sample_at(stream: Stream, clock: float) -> int:

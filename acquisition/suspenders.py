@@ -49,7 +49,9 @@ class SuspendRules(WithKeys):
         _SIZE,
     )  # fmt: skip
     monitors: bool = key(
-        True, "monitors", "Wait while a monitor channel is out of the limits of the rig's file."
+        True,
+        "monitors",
+        "Wait while a monitor channel or a sensor is out of the limits of the rig's file.",
     )
     saturated: bool = key(False, "saturation", "Wait while a detector is saturated.")
     line_low: float | None = key(

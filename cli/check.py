@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..config.build import build_rig, build_trap
+from ..config.knobs import named_tables
 from ..config.live import real_devices
 from ..config.load import LoadedRig, kind_of_file, read_plan, read_rig
 from ..config.messages import SchemaError
@@ -66,11 +67,19 @@ def _check(path: str) -> None:
 def _hardware(loaded: LoadedRig) -> list[str]:
     """Say which drivers a real rig needs and whether they are here; nothing is connected."""
     from ..instruments.availability import availability
-    from ..instruments.catalogue import find_driver
+    from ..instruments.catalogue import DriverSpec, find_driver
 
     lines = []
-    for family, table in real_devices(loaded.config).items():
-        spec = find_driver(family, table.driver)
+    real: list[tuple[str, DriverSpec]] = [
+        (family, find_driver(family, table.driver))
+        for family, table in real_devices(loaded.config).items()
+    ]
+    real += [
+        (f"{kind} {name}", find_driver(kind, table.driver))
+        for kind, name, table in named_tables(loaded.config)
+        if table.driver != "simulated"
+    ]
+    for family, spec in real:
         found = availability(spec)
         needs = f" needs optobind[{spec.extra}]" if spec.extra else ""
         state = "installed" if found.usable else f"NOT usable: {found.remedy}"

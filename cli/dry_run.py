@@ -1,7 +1,8 @@
 """``optobind run --dry-run``: what a plan would do, how long, and whether it fits; nothing is sent.
 
-Devices are not touched: set-points are compared with the rig's model and, in a simulated
-laboratory, with the limits of its devices; those of real devices are looked at on connecting.
+Devices are not touched: set-points are compared with the rig's model, with the ranges of its knobs
+and, in a simulated laboratory, with the limits of its devices; those of real devices are looked at
+on connecting.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .output import print_json, print_result
 if TYPE_CHECKING:
     from ..acquisition.estimates import Estimate
     from ..acquisition.plans import Plan
+    from ..acquisition.sweeps.folder import SweepHeader
     from ..acquisition.sweeps.plan import SweepPlan
     from ..acquisition.sweeps.points import Point
     from ..acquisition.sweeps.programs.plan import ProgramPlan
@@ -88,15 +90,24 @@ def _set_up(rig: Rig, config: RigConfig) -> DigitizerInfo:
         )
 
 
-def _points(plan: SweepPlan, rig: Rig) -> list[dict[str, Any]]:
-    """Every point that is known beforehand: its number, kind, values, and why it is refused."""
+def _stations(plan: SweepPlan, rig: Rig) -> tuple[TweezerState, SweepHeader, Stations]:
+    """Light of the rig's file, and what a sweep that begins with it asks for."""
+    from ..acquisition.knob_actuator import KnobActuator
     from ..acquisition.sweeps.folder import SweepHeader
-    from ..acquisition.sweeps.points import planned_points
-    from ..acquisition.sweeps.runner import refusal
     from ..acquisition.sweeps.stations import Stations
 
     light = _configured(rig)
-    stations = Stations(rig, SweepHeader(plan, rig.mode, {}, light), {})
+    header = SweepHeader(plan, rig.mode, {}, light)
+    turned = {name: KnobActuator(name, device) for name, device in rig.knobs.items()}
+    return light, header, Stations(rig, header, turned)
+
+
+def _points(plan: SweepPlan, rig: Rig) -> list[dict[str, Any]]:
+    """Every point that is known beforehand: its number, kind, values, and why it is refused."""
+    from ..acquisition.sweeps.points import planned_points
+    from ..acquisition.sweeps.runner import refusal
+
+    light, _, stations = _stations(plan, rig)
     refused = stations.refused((), lambda start, goal: _check(rig, start or light, goal))
     if refused and plan.on_refused == "end":
         raise InputError(refusal(refused))
@@ -108,14 +119,10 @@ def _rehearsed(
 ) -> tuple[Estimate, list[dict[str, Any]]]:
     """What a program takes and the points that it asks for, if the rig is as its model."""
     from ..acquisition.estimates import estimate_points
-    from ..acquisition.sweeps.folder import SweepHeader
     from ..acquisition.sweeps.programs.rehearsal import rehearse
     from ..acquisition.sweeps.runner import refusal
-    from ..acquisition.sweeps.stations import Stations
 
-    light = _configured(rig)
-    header = SweepHeader(plan, rig.mode, {}, light)
-    stations = Stations(rig, header, {})
+    light, header, stations = _stations(plan, rig)
     found = rehearse(header, rig, stations, lambda start, goal: _check(rig, start or light, goal))
     if found.refused and plan.on_refused == "end":
         raise InputError(refusal(found.refused))

@@ -98,13 +98,17 @@ def _table(path: Path, values: dict[str, Any]) -> Any:
     table = Table(title=str(path), title_justify="left", show_header=False)
     for key, value in values.items():
         # What the releases and steps are worth is said in words.
-        if key in ("path", "releases", "steps") or value is None or value == []:
+        if key in ("path", "releases", "steps") or value is None or value in ([], {}):
             continue
         table.add_row(key.replace("_", " "), _text(key, value))
     return table
 
 
 def _text(key: str, value: Any) -> str:
+    if key == "readings":
+        from ..acquisition.slow_summary import reading_words
+
+        return "\n".join(f"{name}: {reading_words(entry)}" for name, entry in value.items())
     if isinstance(value, dict):
         return ", ".join(f"{name} {count}" for name, count in value.items()) or "none"
     if isinstance(value, list):

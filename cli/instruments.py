@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..config.build import require_one_world
+from ..config.knobs import NamedTable, make_named, named_options, named_tables
 from ..config.live import device_options, guarded, make_real_device, real_devices
 from ..config.load import LoadedRig, read_rig
 from ..instruments.availability import availability
 from ..instruments.catalogue import DriverSpec, Family, drivers, find_driver
+from ..instruments.knob_protocol import SensorLimits
 from ..models.errors import DeviceError, InputError, OptobindError
+from ..models.prefixes import engineering
 from .output import print_json, print_result
 
 __all__ = ["DeviceCheck", "check_devices", "check_rig", "identify_rig", "list_drivers"]
+
+
+_CONNECTING_SECONDS = 20.0  # of a driver that begins with a long talk
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,29 @@ def _described(spec: DriverSpec, found: dict[str, Any]) -> dict[str, Any]:
 
 def check_devices(loaded: LoadedRig) -> list[DeviceCheck]:
     """Import the drivers of a rig and make its devices; nothing is connected."""
-    return [_checked(loaded, family) for family in real_devices(loaded.config)]
+    found = [_checked(loaded, family) for family in real_devices(loaded.config)]
+    return found + [
+        _checked_named(family, name, table)
+        for family, name, table in named_tables(loaded.config)
+        if table.driver != "simulated"
+    ]
+
+
+def _checked_named(family: Literal["knob", "sensor"], name: str, table: NamedTable) -> DeviceCheck:
+    """Check a knob or a sensor."""
+    known_as, driver = f"{family} {name}", table.driver
+    found = availability(find_driver(family, driver))
+    if not found.usable:
+        return DeviceCheck(known_as, driver, False, found.remedy)
+    try:
+        device = make_named(family, name, table)
+        find_class = getattr(device, "find_class", lambda: None)
+        find_class()  # of somebody else's instrument
+    except OptobindError as error:
+        return DeviceCheck(known_as, driver, False, str(error))
+    options = sorted(named_options(family, table).items())
+    values = (*_range_of(device), *(f"{key} = {value!r}" for key, value in options))
+    return DeviceCheck(known_as, driver, True, "can be imported, options are good", values)
 
 
 def _checked(loaded: LoadedRig, family: Family) -> DeviceCheck:
@@ -113,8 +143,10 @@ def identify_rig(rig: str, settings: Sequence[str], as_json: bool) -> int:
     """Connect to each device of a rig, read it, and disconnect; return the exit code."""
     loaded = _loaded(rig, settings)
     real = real_devices(loaded.config)
-    if real:
+    named = list(named_tables(loaded.config))
+    if real or any(table.driver != "simulated" for _, _, table in named):
         checks = [_identified_real(loaded, family) for family in real]
+        checks += [_identified_named(*entry) for entry in named]
     else:
         from ..config.build import build_rig
 
@@ -135,11 +167,33 @@ def _identified_real(loaded: LoadedRig, family: Family) -> DeviceCheck:
     return _identified(family, driver, device)
 
 
+def _identified_named(
+    family: Literal["knob", "sensor"], name: str, table: NamedTable
+) -> DeviceCheck:
+    try:
+        device = make_named(family, name, table)
+    except OptobindError as error:
+        return DeviceCheck(f"{family} {name}", table.driver, False, str(error))
+    found: list[DeviceCheck] = []
+    thread = threading.Thread(
+        target=lambda: found.append(_identified(device.name, table.driver, device)), daemon=True
+    )
+    thread.start()  # somebody else's driver may hang: it is waited for, but not for ever
+    patience = _CONNECTING_SECONDS + 2.0 * table.timeout
+    thread.join(patience)
+    if found:
+        return found[0]
+    text = f"{device.name} did not answer within {patience:g} s: check address, cable and power"
+    return DeviceCheck(device.name, table.driver, False, text)
+
+
 def _identified(family: str, driver: str, device: Any) -> DeviceCheck:
     """Connect, read, disconnect; whatever a driver raises is told of this device alone."""
     try:
         identity = device.connect()
-        return DeviceCheck(family, driver, True, identity, tuple(_READERS[family](device)))
+        return DeviceCheck(
+            family, driver, True, identity, tuple(_READERS[family.split()[0]](device))
+        )
     except OptobindError as error:
         return DeviceCheck(family, driver, False, str(error))
     except Exception as error:  # a plugin may raise anything; the other devices are to be tried
@@ -200,6 +254,31 @@ def _read_pattern(device: Any) -> list[str]:
     return parts
 
 
+def _range_of(device: Any) -> list[str]:
+    """Range of a knob or a sensor, and how fast a knob may be turned."""
+    limits = device.limits
+    if isinstance(limits, SensorLimits):
+        if not (math.isfinite(limits.low) or math.isfinite(limits.high)):
+            return []
+        return [f"range {engineering(limits.low, limits.unit)} … "
+                f"{engineering(limits.high, limits.unit)}"]  # fmt: skip
+    slew = "at once" if math.isinf(limits.slew) else f"{limits.slew:g} {limits.unit}/s at most"
+    return [f"range {limits.words(limits.low)} … {limits.words(limits.high)}, {slew}"]
+
+
+def _read_knob(device: Any) -> list[str]:
+    limits, value = device.limits, device.read_value()
+    remark = "" if limits.low <= value <= limits.high else ": out of its range"
+    return [f"reads {limits.words(value)}{remark}", *_range_of(device)]
+
+
+def _read_sensor(device: Any) -> list[str]:
+    limits, value = device.limits, device.read_value()
+    status = limits.judge(value)[1]
+    said = f"reads {engineering(value, limits.unit, 6)}"
+    return [said if status == "ok" else f"no value: {status} ({said})", *_range_of(device)]
+
+
 _READERS: dict[str, Callable[[Any], list[str]]] = {
     "digitizer": _read_digitizer,
     "rf": _read_rf,
@@ -207,6 +286,8 @@ _READERS: dict[str, Callable[[Any], list[str]]] = {
     "gauge": _read_gauge,
     "gate": _read_gate,
     "pattern": _read_pattern,
+    "knob": _read_knob,
+    "sensor": _read_sensor,
 }
 
 

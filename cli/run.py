@@ -53,8 +53,8 @@ def run_plan_on_rig(
     require_listening(options.serve)
     as_json, notifier = options.as_json, Notifier(options.notify, lambda text: warn([text]))
     of_rig, of_plan = split_overrides(settings)
+    loaded_rig = read_rig(rig, of_rig)  # first: its knobs may be axes of the plan
     loaded_plan = _load_plan(plan, of_plan)
-    loaded_rig = read_rig(rig, of_rig)
     built = build_rig(loaded_rig, watched=False)
     if isinstance(loaded_plan.plan, SeekPlan):
         from ..acquisition.sweeps.seeking import require_steerable

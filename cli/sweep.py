@@ -57,9 +57,9 @@ def run_sweep(
     if rig.mode == "REPLAY":
         raise InputError(f"rig {rig.name} replays a record: there is nothing that could be swept")
 
-    require_room(estimate(plan, rig.digitizer.info), path, plan.suspend.disk_free)
-
     def begin(session: Session) -> SweepFolder:
+        # Now, as a real digitizer says only when it is connected how much it samples.
+        require_room(estimate(plan, rig.digitizer.info), path, plan.suspend.disk_free)
         applied = session.light().applied
         if applied is None:
             raise InputError(
@@ -101,7 +101,7 @@ def _rehearse(session: Session, header: SweepHeader, path: Path) -> None:
     found = rehearse(
         header,
         rig,
-        Stations(rig, header, {}),
+        Stations(rig, header, session.actuators()),
         lambda start, goal: session.check_way(start, goal).result(),
         quiet=True,
     )

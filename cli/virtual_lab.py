@@ -69,6 +69,9 @@ def serve_rig(rig: str, settings: Sequence[str], options: LabOptions) -> None:
         chosen.append(f"simulation.clock={'real-time' if options.real_time else 'fast'}")
     loaded = read_rig(rig, chosen)
     built = build_rig(loaded)
+    left_out = ", ".join(device.name for _, device in built.named())
+    if left_out:
+        warn([f"not served, and not in the rig file to connect with: {left_out}"])
     with (
         collected_endings() as endings,
         VirtualLaboratory(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..models.array import TrapArray
 from ..models.errors import InputError
@@ -22,6 +22,7 @@ from .devices import (
     SimulatedRF,
     SimulatedSlm,
 )
+from .knobs import with_named
 from .load import LoadedRig
 from .schema import DetectorConfig, ParticleConfig, RigConfig, TweezerConfig
 
@@ -132,10 +133,12 @@ def build_rig(loaded: LoadedRig, *, watched: bool = True) -> Rig:
             "what the player leaves"
         )
     if isinstance(devices.digitizer, SimulatedDigitizer):
-        return _simulated_rig(loaded, devices.digitizer, devices, watched)
-    from .live import build_live_rig
+        rig = _simulated_rig(loaded, devices.digitizer, devices, watched)
+    else:
+        from .live import build_live_rig
 
-    return build_live_rig(loaded, build_trap(config))
+        rig = build_live_rig(loaded, build_trap(config))
+    return with_named(rig, config)
 
 
 def require_one_world(name: str, devices: DevicesConfig) -> None:
@@ -146,7 +149,9 @@ def require_one_world(name: str, devices: DevicesConfig) -> None:
     InputError
         Names both kinds.
     """
-    tables = {family: getattr(devices, family) for family in _FAMILIES}
+    tables: dict[str, Any] = {family: getattr(devices, family) for family in _FAMILIES}
+    tables |= {f"knob {name}": table for name, table in devices.knobs.items()}
+    tables |= {f"sensor {name}": table for name, table in devices.sensors.items()}
     present = {family: table.driver for family, table in tables.items() if table is not None}
     simulated = [family for family, driver in present.items() if driver == "simulated"]
     real = [family for family in present if family not in simulated]
@@ -193,7 +198,7 @@ def _replay_rig(loaded: LoadedRig, replay: ReplayConfig, devices: DevicesConfig)
     from ..acquisition.replay import ReplayDigitizer
     from ..instruments.rig import Rig as MadeRig
 
-    others = [f for f in (*_FAMILIES[1:], "light") if getattr(devices, f) is not None]
+    others = [f for f in (*_FAMILIES[1:], "light", "knobs", "sensors") if getattr(devices, f)]
     if others:
         raise InputError(
             f"rig {loaded.name} replays a file: {', '.join(f'devices.{f}' for f in others)} "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..models.array import TrapArray
+from .knobs import described_knobs
 from .load import LoadedRig
 from .schema import DetectorConfig
 
@@ -67,7 +68,7 @@ def run_record(
     """Collect what a run file keeps of the configuration, as JSON values.
 
     ``rig`` is the document with units, which gives the same rig again; ``masses`` (kg) and
-    ``calibrated`` spare readers from interpreting it.
+    ``calibrated`` spare readers from interpreting it, and so do unit and range of its ``knobs``.
     """
     return {
         "name": loaded.name,
@@ -75,5 +76,6 @@ def run_record(
         "rig": loaded.source,
         "masses": None if trap is None else [float(mass) for mass in trap.masses],
         "calibrated": calibrated,
+        **({"knobs": knobs} if (knobs := described_knobs(loaded.config)) else {}),
         **more,
     }

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Literal, get_args
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from ..acquisition.sweeps.knobs import require_new_name
 from .fields import (
     Accuracy,
     Bits,
@@ -45,6 +46,16 @@ from .hardware_digitizers import (
     RedPitayaTable,
     SpectrumTable,
     ZurichTable,
+)
+from .hardware_knobs import (
+    PluginKnob,
+    PluginSensor,
+    PyMeasureKnob,
+    PyMeasureSensor,
+    QcodesKnob,
+    QcodesSensor,
+    SimulatedKnobTable,
+    SimulatedSensorTable,
 )
 from .hardware_light import AodLight, AomLight, SlmLight, SlmRfLight
 from .hardware_patterns import NiPatternTable
@@ -238,6 +249,20 @@ Pattern = Annotated[
     | Annotated[PluginPattern, Tag(PLUGIN)],
     Discriminator(_tags(SimulatedPattern, NiPatternTable)),
 ]
+Knob = Annotated[
+    Annotated[SimulatedKnobTable, Tag("simulated")]
+    | Annotated[PyMeasureKnob, Tag("pymeasure")]
+    | Annotated[QcodesKnob, Tag("qcodes")]
+    | Annotated[PluginKnob, Tag(PLUGIN)],
+    Discriminator(_tags(SimulatedKnobTable, PyMeasureKnob, QcodesKnob)),
+]
+Sensor = Annotated[
+    Annotated[SimulatedSensorTable, Tag("simulated")]
+    | Annotated[PyMeasureSensor, Tag("pymeasure")]
+    | Annotated[QcodesSensor, Tag("qcodes")]
+    | Annotated[PluginSensor, Tag(PLUGIN)],
+    Discriminator(_tags(SimulatedSensorTable, PyMeasureSensor, QcodesSensor)),
+]
 Light = Annotated[SlmLight | SlmRfLight | AomLight | AodLight, Field(discriminator="control")]
 
 
@@ -251,3 +276,18 @@ class DevicesConfig(Table):
     gate: Gate | None = None
     pattern: Pattern | None = None
     light: Light | None = None
+    knobs: dict[str, Knob] = Field(default_factory=dict)
+    sensors: dict[str, Sensor] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names(self) -> DevicesConfig:
+        """Knobs and sensors share their names with plans and records."""
+        for name in (*self.knobs, *self.sensors):
+            require_new_name(name)
+        both = self.knobs.keys() & self.sensors.keys()
+        if both:
+            raise ValueError(
+                f"has {min(both)} as a knob and as a sensor: a knob is recorded as it is, give the "
+                "sensor another name"
+            )
+        return self

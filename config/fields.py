@@ -34,6 +34,7 @@ __all__ = [
     "GainError",
     "Index",
     "Jones",
+    "Lag",
     "Latency",
     "LeastPower",
     "Length",
@@ -130,6 +131,7 @@ ElectronicNoise = Annotated[
 RadioFrequency = Annotated[float, _quantity("Hz", 1e5, 1e10, "80 MHz", ("kHz", "MHz", "GHz"))]
 Damping = Annotated[float, _quantity("Hz", 0.0, 1e6, "1 kHz", _FREQUENCIES)]
 Delay = Annotated[float, _quantity("s", 0.0, 10.0, "1 us", ("ns", "us", "ms", "s"))]
+Lag = Annotated[float, _quantity("s", 0.0, 3600.0, "2 s", ("ms", "s", "min"))]
 Latency = Annotated[float, _quantity("s", 0.0, 1.0, "2 ms", ("us", "ms", "s"))]
 Bandwidth = Annotated[float, _quantity("Hz", 1.0, 1e12, "5 MHz", _FREQUENCIES)]
 Timeout = Annotated[float, _quantity("s", 0.01, 60.0, "2 s", ("ms", "s"))]

@@ -17,6 +17,7 @@ from ..acquisition.sweeps.plan import SweepPlan
 from ..acquisition.sweeps.programs.source import description_of
 from ..models.errors import FileError, InputError
 from ..models.units import shorten
+from .knobs import make_known
 from .messages import SchemaError, suggest
 from .overrides import apply_overrides
 from .plan_schema import PLAN_TABLES, PROGRAM_TABLE, PlanTable
@@ -186,6 +187,8 @@ def rig_from_dict(data: dict[str, Any], label: str = "rig") -> RigConfig:
 def read_rig(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedRig:
     """Read a rig's file and check it; :func:`~.build.build_rig` makes its devices.
 
+    The knobs of its ``[devices.knobs]`` are known to plans from now on.
+
     Parameters
     ----------
     name_or_path : str
@@ -206,6 +209,7 @@ def read_rig(name_or_path: str, overrides: Sequence[str] = ()) -> LoadedRig:
     _anchor_paths(document, folder)
     document = apply_overrides(document, overrides, RigConfig)
     config = rig_from_dict(document, label)
+    make_known(config, label)
     return LoadedRig(config.name or name, config, document)
 
 

@@ -71,6 +71,8 @@ def _walk(model: Any, location: tuple[int | str, ...]) -> tuple[list[str], list[
                 following += _branches(field.annotation)
             elif get_origin(arm) in (list, tuple):
                 following += _branches(get_args(arm)[0])
+            elif get_origin(arm) is dict:
+                following += _branches(get_args(arm)[1])
         current = following
     return path, current
 

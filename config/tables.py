@@ -16,6 +16,7 @@ from .fields import quantity_of
 
 __all__ = [
     "FAMILIES",
+    "NAMED_FAMILIES",
     "drivers_of",
     "key_rows",
     "quantity_at",
@@ -26,6 +27,9 @@ __all__ = [
 
 FAMILIES = ("digitizer", "gate", "pattern", "slm", "rf", "gauge", "light")
 """Families of devices, in the order of a file."""
+
+NAMED_FAMILIES = ("knobs", "sensors")
+"""Those of which a rig may have any number, each with a name."""
 
 
 def _arms(annotation: Any) -> list[type[BaseModel]]:
@@ -74,7 +78,9 @@ def key_rows(model: type[BaseModel]) -> list[tuple[str, str, str]]:
 
 
 def _kind(info: FieldInfo) -> str:
-    """Name of a plain type; nothing for tables and what speaks for itself."""
+    """Name of a plain type, or what a key says of itself; nothing for tables."""
+    if info.description:
+        return info.description
     names = {bool: "true, false", int: "a whole number", float: "a number", str: "text"}
     return next((names[t] for t in (*get_args(info.annotation), info.annotation) if t in names), "")
 

@@ -22,7 +22,7 @@ from optobind.config.schema import (
     RigConfig,
     TweezerConfig,
 )
-from optobind.config.tables import FAMILIES, drivers_of, key_rows
+from optobind.config.tables import FAMILIES, NAMED_FAMILIES, drivers_of, key_rows
 
 __all__ = ["write_reference"]
 
@@ -149,8 +149,9 @@ def _rig_files() -> Iterator[str]:
     ):
         yield f"## {name}\n\n{_prose(model)}\n"
         yield from _table(model)
-    for family in FAMILIES:
-        yield f"## [devices.{family}]\n"
+    for family in (*FAMILIES, *NAMED_FAMILIES):
+        name = ".NAME" if family in NAMED_FAMILIES else ""
+        yield f"## [devices.{family}{name}]\n"
         for driver, model in drivers_of(family).items():
             yield f"### {family}: {driver}\n\n{_prose(model)}\n"
             yield from _table(model)

@@ -15,6 +15,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "gui": ("PyQt6",),
     "ni": ("nidaqmx",),
     "picoscope": ("picosdk",),
+    "pymeasure": ("pymeasure",),
+    "qcodes": ("qcodes",),
     "slm": ("slmsuite",),
     "spectrum": ("spcm",),
     "visa": ("pyvisa", "pyvisa_py", "serial"),

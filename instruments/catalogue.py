@@ -1,9 +1,9 @@
 """Which drivers there are: those shipped here and those that other packages announce.
 
 A package announces a driver with an entry point in one of the groups ``optobind.digitizer``,
-``optobind.rf``, ``optobind.slm``, ``optobind.gauge``, ``optobind.gate``, ``optobind.pattern``: its
-name is the driver's name in rig files, its value a factory ``(name: str, **options) -> device``
-(usually the class).
+``optobind.rf``, ``optobind.slm``, ``optobind.gauge``, ``optobind.gate``, ``optobind.pattern``,
+``optobind.knob``, ``optobind.sensor``: its name is the driver's name in rig files, its value a
+factory ``(name: str, **options) -> device`` (usually the class).
 Nothing is imported before a driver is asked for; a broken plugin is reported and harmless.
 """
 
@@ -18,8 +18,10 @@ from ..models.errors import DeviceError, InputError
 
 __all__ = ["FAMILIES", "DriverSpec", "Family", "drivers", "find_driver", "make_device"]
 
-Family = Literal["digitizer", "rf", "slm", "gauge", "gate", "pattern"]
-FAMILIES: tuple[Family, ...] = ("digitizer", "rf", "slm", "gauge", "gate", "pattern")
+Family = Literal["digitizer", "rf", "slm", "gauge", "gate", "pattern", "knob", "sensor"]
+FAMILIES: tuple[Family, ...] = (
+    "digitizer", "rf", "slm", "gauge", "gate", "pattern", "knob", "sensor",
+)  # fmt: skip
 
 Exercised = Literal["virtual laboratory", "scripted", "not exercised", "plugin"]
 
@@ -112,6 +114,14 @@ _SHIPPED: tuple[DriverSpec, ...] = (
     DriverSpec("pattern", "ni", ".digitizers.ni_pattern:NiPatternPlayer", "ni",
                "clocked lines, counters and outputs of a National Instruments card",
                "virtual laboratory"),
+    DriverSpec("knob", "pymeasure", ".knobs.pymeasure_adapter:PyMeasureKnob", "pymeasure",
+               "a property of any PyMeasure instrument", "virtual laboratory"),
+    DriverSpec("knob", "qcodes", ".knobs.qcodes_adapter:QcodesKnob", "qcodes",
+               "a parameter of any QCoDeS instrument", "virtual laboratory"),
+    DriverSpec("sensor", "pymeasure", ".knobs.pymeasure_adapter:PyMeasureSensor", "pymeasure",
+               "a property of any PyMeasure instrument", "virtual laboratory"),
+    DriverSpec("sensor", "qcodes", ".knobs.qcodes_adapter:QcodesSensor", "qcodes",
+               "a parameter of any QCoDeS instrument", "virtual laboratory"),
 )  # fmt: skip
 
 

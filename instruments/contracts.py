@@ -22,6 +22,7 @@ from ..models.errors import DeviceError, InputError
 from .catalogue import Family
 from .contract_base import ContractError, Make, connected, refuses, require
 from .digitizer_contract import check_digitizer, check_trigger
+from .knob_contract import check_knob, check_sensor
 from .pattern_contract import check_pattern_player
 from .protocols import (
     ChecksPattern,
@@ -40,9 +41,11 @@ __all__ = [
     "check_digitizer",
     "check_gate",
     "check_gauge",
+    "check_knob",
     "check_life_cycle",
     "check_pattern_player",
     "check_rf_source",
+    "check_sensor",
     "check_slm",
     "check_trigger",
 ]
@@ -76,6 +79,10 @@ def check_contract(family: Family, make: Make, *, writes: bool = True, strict: b
         check_slm(make, writes=writes, strict=strict)
     elif family == "gauge":
         check_gauge(make)
+    elif family == "knob":
+        check_knob(make, writes=writes, strict=strict)
+    elif family == "sensor":
+        check_sensor(make)
     elif family == "pattern":
         check_pattern_player(make, writes=writes)
     else:

@@ -8,12 +8,13 @@ from typing import Any, Literal, Protocol
 
 from ..models.array import TrapArray
 from ..models.light import TweezerState
+from .knob_protocol import KnobDevice, SensorDevice
 from .patterns import PatternPlayer
 from .protocols import Device, Digitizer, Gate, Gauge, RFSource, SpotSLM, TweezerControl
 
 __all__ = ["SLOW_FAMILIES", "DetectorChannel", "Rig", "World"]
 
-SLOW_FAMILIES = ("gauge",)
+SLOW_FAMILIES = ("gauge", "knob", "sensor")
 """Families that take their time: a thread of their own asks them, nobody waits for them."""
 
 
@@ -138,6 +139,9 @@ class Rig:
         The complete configuration as JSON values, stored in each run file.
     pattern : PatternPlayer or None
         Plays levels and waveforms on the sample clock; without it the gate is switched by calls.
+    knobs, sensors : dict
+        What can be turned and looked at beside the light and the gas, by the names that plans and
+        records use; each device is named after its family and itself, such as "knob laser".
     world : World or None
         The simulated world, for the comparison of estimates with the truth; None on hardware.
     seed : int or None
@@ -163,6 +167,8 @@ class Rig:
     slm: SpotSLM | None = None
     rf: RFSource | None = None
     pattern: PatternPlayer | None = None
+    knobs: dict[str, KnobDevice] = field(default_factory=dict)
+    sensors: dict[str, SensorDevice] = field(default_factory=dict)
     drivers: dict[str, str] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     world: World | None = None
@@ -176,15 +182,25 @@ class Rig:
         return f"<Rig {self.name}: {self.mode}, channels {channels}, devices {families}>"
 
     def devices(self) -> Iterator[tuple[str, Device]]:
-        """All devices as (family, device), in the order in which they are connected."""
+        """All devices as (family, device), in the order in which they are connected.
+
+        The family of a knob or sensor holds its name: "knob laser".
+        """
+        for _, named in self.named():
+            yield named.name, named
         for family in ("gauge", "slm", "rf", "gate", "pattern", "digitizer"):
             device = getattr(self, family)
             if device is not None:
                 yield family, device
 
+    def named(self) -> Iterator[tuple[str, KnobDevice | SensorDevice]]:
+        """Knobs, then sensors, with their names in plans and records."""
+        yield from self.knobs.items()
+        yield from self.sensors.items()
+
     def driven(self) -> Iterator[tuple[str, Device]]:
         """Devices that the runner's thread drives: all but the slow ones."""
-        return (pair for pair in self.devices() if pair[0] not in SLOW_FAMILIES)
+        return (pair for pair in self.devices() if pair[0].split()[0] not in SLOW_FAMILIES)
 
     def channels(self, role: str = "out_of_loop") -> tuple[DetectorChannel, ...]:
         """Detectors of one role, ordered by particle."""

@@ -12,6 +12,7 @@ from typing import Any
 from ...models.errors import DeviceError, FileError, InputError
 from ...models.json_values import json_values
 from ...models.light import TweezerState
+from ..knob_actuator import MoveCalledOffError
 from ..origin import RunOrigin
 from ..outcome import RunOutcome
 from ..plans import Plan, plan_to_dict
@@ -155,15 +156,26 @@ class Attempts:
         session, answer, applied = self._session, self._control.answer, None
         if session.rig.gate is not None:
             answer(session.set_feedback(True))
-        others = self._stations.move_others(target.others, self._control.abort.is_set)
+        others = self._turn(point, target)
         if target.light is not None:
             for leg in self._stations.legs(session.light().applied, target.light):
                 applied = answer(session.set_light(leg))
         if session.rig.digitizer.info.real_time:
             settling = 0.0 if applied is None else applied.settling_time
-            self._control.rest(settling + self._plan.settle_time, "the light settles")
+            self._control.rest(settling + self._plan.settle_time, "light and knobs settle")
+        if others:
+            session.refresh_readings(self._control.abort.is_set)
         stationary = self._settling.wait(point)
         return _Reached(None if applied is None else applied.state, others, stationary)
+
+    def _turn(self, point: Point, target: Target) -> dict[str, float]:
+        """Move the knobs that are none of the light; return what they read."""
+        if target.others:
+            self._control.tell(f"point {point.number}: turning {', '.join(target.others)}")
+        try:
+            return self._stations.move_others(target.others, self._control.abort.is_set)
+        except MoveCalledOffError:
+            raise Ended("aborted", "aborted on request") from None
 
     def _run(self, plan: Plan, path: Path, origin: RunOrigin) -> RunOutcome:
         """Record a plan; it is paused while the conditions are not given."""

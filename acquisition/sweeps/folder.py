@@ -25,6 +25,7 @@ from ...models.light import TweezerState
 from ..origin import light_from_dict, light_to_dict
 from .any_plan import any_plan_from_dict, any_plan_to_dict
 from .journal import Journal
+from .knobs import set_rig_knobs
 from .plan import SweepPlan
 from .points import planned_points
 from .rows import PointFit, Row
@@ -308,6 +309,7 @@ def _read_header(folder: Path) -> tuple[SweepHeader, str]:
                 f"{path} has schema version {data['schema_version']}; this program reads up to "
                 f"{_VERSION}"
             )
+        set_rig_knobs((data["config"] or {}).get("knobs") or {})
         plan = any_plan_from_dict(data["plan"])
         if not isinstance(plan, SweepPlan):
             raise FileError(f"{path} is damaged: its plan is no sweep")

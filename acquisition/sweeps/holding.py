@@ -72,7 +72,7 @@ class Holding:
             gauge=tuple(self._session.slow_troubles()),
             free=free,
             needed=self._needed,
-            monitors=tuple(status.monitors),
+            monitors=(*status.monitors, *self._session.sensors_out()),
             saturated=bool(status.saturated) and (running or status.streaming),
         )
         return troubles(self._rules, seen)

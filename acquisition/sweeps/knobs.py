@@ -2,23 +2,33 @@
 
 A knob of the light says how a :class:`TweezerState` follows from a value, and which value a light
 that was read back has. :func:`register` takes further ones. A knob that is none of the light (a
-valve, a laser, a plug-in device) is moved by the :class:`Actuator` of its name, which whoever
-starts the sweep hands over.
+valve, a laser, a plug-in device) is moved by the :class:`Actuator` of its name: a session has those
+of its rig's ``[devices.knobs]``, which :func:`set_rig_knobs` makes known to plans, and whoever
+starts the sweep may hand over others.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from ...models.errors import InputError
 from ...models.light import Site, TweezerState
+from ...models.unit_scale import unit_scale
 from ...models.units import Quantity
 
-__all__ = ["Actuator", "Knob", "knob_names", "knob_of", "register"]
+__all__ = [
+    "Actuator",
+    "Knob",
+    "knob_names",
+    "knob_of",
+    "register",
+    "require_new_name",
+    "set_rig_knobs",
+]
 
 SetLight = Callable[[TweezerState, float], TweezerState]
 ReadLight = Callable[[TweezerState], float]
@@ -63,6 +73,11 @@ class Knob:
 
 class Actuator(Protocol):
     """Moves a knob that is none of the light; calls come from the sweep's thread."""
+
+    @property
+    def unit(self) -> str:
+        """SI unit of its values."""
+        ...
 
     def check(self, value: float) -> None:
         """Raise InputError for a value that cannot be set; writes nothing."""
@@ -134,7 +149,10 @@ _PAIR = (
     ),
 )
 _KNOBS: dict[str, Knob] = {knob.name: knob for knob in _PAIR}
+_RIGS: dict[str, Knob] = {}  # those of the rigs that were loaded
 _SITE = re.compile(r"(power|phase|detuning|x|y|z)_([1-9]\d?)")
+_NAME = re.compile(r"[A-Za-z]\w{0,30}", re.ASCII)
+_TAKEN = ("pressure", "sample", "time", "point", "kind", "repeat", "seed", "file", "fit")
 _OF_SITE: dict[str, tuple[str, Quantity, bool]] = {
     "power": ("Power", _POWER, False),
     "phase": ("Phase", _PHASE, True),
@@ -150,14 +168,66 @@ def register(knob: Knob) -> None:
     InputError
         If its name is taken.
     """
-    if knob.name in _KNOBS or _SITE.fullmatch(knob.name):
+    if knob.name in _KNOBS or knob.name in _RIGS or _SITE.fullmatch(knob.name):
         raise InputError(f"a knob {knob.name} is known already: give this one another name")
     _KNOBS[knob.name] = knob
 
 
+def require_new_name(name: str) -> None:
+    """Refuse a name for a knob of a rig that is no identifier, or one of the light.
+
+    Raises
+    ------
+    InputError
+        Names it and what is allowed.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name[:40]!r} is no name for a knob or sensor: letters, digits and _, a letter first"
+        )
+    if name in _KNOBS or _SITE.fullmatch(name) or name in _TAKEN:
+        raise InputError(f"{name} has a meaning already: give the knob or sensor another name")
+
+
+def set_rig_knobs(described: Mapping[str, Mapping[str, Any]]) -> None:
+    """Make the knobs of a rig known to plans; those of another rig stay known.
+
+    Parameters
+    ----------
+    described : mapping
+        By name: ``unit`` (SI), ``low`` and ``high``, as run files keep them.
+
+    Raises
+    ------
+    InputError
+        For a name that cannot be used, or one that another rig gave a knob in another unit: a plan
+        that was made for that one would be misread.
+    """
+    made = {}
+    for name, entry in described.items():
+        require_new_name(name)
+        unit, low, high = str(entry["unit"]), float(entry["low"]), float(entry["high"])
+        if name in _RIGS and _RIGS[name].holds.unit != unit:
+            raise InputError(
+                f"knob {name} is in {unit or 'no unit'} here and in "
+                f"{_RIGS[name].holds.unit or 'no unit'} in a rig loaded before: give one of them "
+                "another name, or restart this program"
+            )
+        scale = unit_scale(str(entry.get("given") or unit))
+        example = f"{scale.from_si(high):g} {scale.unit}".strip()
+        known = tuple(dict.fromkeys((scale.unit, unit)))
+        holds = Quantity(unit, low, high, example, known, None if unit else "value")
+        made[name] = Knob(name, f"Knob {name} of the rig", holds, name)
+    _RIGS.update(made)
+
+
 def knob_names() -> tuple[str, ...]:
     """Names of all knobs; those of a site stand with N for its number."""
-    return (*_KNOBS, *(f"{name}_N" for name in ("power", "phase", "detuning", "x", "y", "z")))
+    return (
+        *_KNOBS,
+        *_RIGS,
+        *(f"{name}_N" for name in ("power", "phase", "detuning", "x", "y", "z")),
+    )
 
 
 def knob_of(name: str) -> Knob:
@@ -176,9 +246,13 @@ def knob_of(name: str) -> Knob:
     found = _SITE.fullmatch(name)
     if found is not None:
         return _of_site(name, found[1], int(found[2]))
-    if name not in _KNOBS:
-        raise InputError(f"knob {name[:40]!r} is not known; known: {', '.join(knob_names())}")
-    return _KNOBS[name]
+    found_knob = _KNOBS.get(name) or _RIGS.get(name)
+    if found_knob is None:
+        raise InputError(
+            f"knob {name[:40]!r} is not known; known: {', '.join(knob_names())}, and those of the "
+            "rig's [devices.knobs] once it is loaded"
+        )
+    return found_knob
 
 
 def _of_site(name: str, what: str, number: int) -> Knob:

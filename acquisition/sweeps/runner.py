@@ -78,7 +78,7 @@ class SweepRunner:
     fit : callable or None
         Fits a run file, see :data:`~.rows.FitPoint`; None where nothing is to be fitted.
     actuators : mapping of str to Actuator
-        For knobs that are none of the light.
+        For knobs that are none of the light, beside those of the rig.
     on_row : callable
         Called with all rows after each point, in the thread of the sweep.
     notifier : Notifier, optional
@@ -99,7 +99,8 @@ class SweepRunner:
         self._plan, self._on_row = folder.plan, on_row
         self._notifier = notifier or Notifier()
         self._source = source_of(folder.header, session.rig)
-        self._stations = Stations(session.rig, folder.header, actuators or {})
+        known: dict[str, Actuator] = {**session.actuators(), **(actuators or {})}
+        self._stations = Stations(session.rig, folder.header, known)
         self._control = SweepControl(len(planned_points(folder.plan)), session.abort)
         write = folder.journal.write
         self._holding = Holding(

@@ -13,7 +13,7 @@ from ...models.errors import InputError, UnstableModelError
 from ...models.light import TweezerState
 from ..plans import Plan, steps_of
 from .folder import SweepHeader
-from .knobs import Actuator, knob_of
+from .knobs import Actuator, Knob, knob_of
 from .points import Point, planned_points
 from .rows import Row
 
@@ -69,6 +69,21 @@ class Stations:
                     f"rig {rig.name} has nothing that turns {knob.name}; known: "
                     f"{', '.join(actuators) or 'the light alone'}"
                 )
+            if knob.set_light is None:
+                self._require_fit(knob, actuators[knob.name])
+
+    def _require_fit(self, knob: Knob, actuator: Actuator) -> None:
+        """Refuse an actuator in another unit, and references that would leave a knob anywhere."""
+        if actuator.unit != knob.holds.unit:
+            raise InputError(
+                f"{knob.name} is in {knob.holds.unit or 'no unit'} in the plan and in "
+                f"{actuator.unit or 'no unit'} on rig {self._rig.name}: load the plan with this rig"
+            )
+        if self._plan.reference_every and knob.name not in dict(self._plan.reference):
+            raise InputError(
+                f"references need a value of {knob.name}, which has none at the beginning: give "
+                f"plan.reference.{knob.name}"
+            )
 
     def target(self, point: Point) -> Target:
         """Return what a point is to be."""

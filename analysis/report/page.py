@@ -12,6 +12,7 @@ from typing import Any
 
 from ...acquisition.events import Event, EventKind
 from ...acquisition.runfile import RunFile
+from ...acquisition.slow_summary import reading_words
 from ...models.array import TrapArray
 from ...models.errors import FileError
 from ...models.inference.report import estimate_text, unit_text
@@ -91,7 +92,6 @@ def render_report(run_path: Path, content: ReportContent) -> str:
         manifest, info = run.manifest, run.info()
         single = (event for event in run.each_event() if event.kind not in _REPEATED)
         events = list(itertools.islice(single, _MOST_EVENTS))
-        pressures = [s.value for s in run.slow() if s.name == "pressure" and math.isfinite(s.value)]
     config = manifest["config"] or {}
     name = str(config.get("name") or "run")
     made = datetime.fromtimestamp(float(manifest["created"]), UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -109,7 +109,7 @@ def render_report(run_path: Path, content: ReportContent) -> str:
         _reheating_section(content.reheating),
         section(
             "Run",
-            _run_table(info, manifest, pressures, content.seconds),
+            _run_table(info, manifest, content.seconds),
             _plan_table(manifest.get("plan") or {}),
             _event_table(events, info, float(info["sample_rate"])),
         ),
@@ -217,7 +217,6 @@ def _fit_tables(result: FitResult) -> str:
 def _run_table(
     info: Mapping[str, Any],
     manifest: Mapping[str, Any],
-    pressures: Sequence[float],
     seconds: Mapping[str, float],
 ) -> str:
     """Numbers of the record."""
@@ -231,9 +230,7 @@ def _run_table(
         ("worth", info["worth"] or "nothing lost"),
         ("seed", "–" if manifest["seed"] is None else manifest["seed"]),
     ]
-    if pressures:
-        low, high = min(pressures), max(pressures)
-        rows.append(("pressure", f"{low:.3g} … {high:.3g} Pa in {len(pressures)} readings"))
+    rows += [(name, reading_words(entry)) for name, entry in info["readings"].items()]
     rows += [(f"time for {name}", f"{value:.1f} s") for name, value in seconds.items()]
     return definition(rows)
 

@@ -15,7 +15,8 @@ from optobind.instruments.protocols import DigitizerInfo
 class Experiment:
     """A session that shows what a test says, one picture a look."""
 
-    def __init__(self, pressures, monitors=()):
+    def __init__(self, pressures, monitors=(), sensors=()):
+        self.sensors = list(sensors)
         info = DigitizerInfo(1e6, ("a", "b"), (1.0, 1.0))
         self.rig = SimpleNamespace(digitizer=SimpleNamespace(info=info))
         self.pressures, self.monitors, self.looks = list(pressures), monitors, 0
@@ -30,6 +31,9 @@ class Experiment:
 
     def slow_troubles(self):
         return ["gauge: no answer for 10 s"]
+
+    def sensors_out(self):
+        return self.sensors.pop(0) if self.sensors else []
 
 
 class Told:
@@ -109,3 +113,13 @@ def test_a_monitor_out_of_its_limits_is_waited_for_unless_told_otherwise(tmp_pat
     session = Experiment([1e-6], monitors=("laser is out of its limits (1 … 2 V)",))
     assert holding(session, tmp_path, []).now(running=True) == session.monitors
     assert holding(session, tmp_path, [], monitors=False).now(running=True) == ()
+
+
+@pytest.mark.parametrize("monitors", [True, False])
+def test_sensor_beyond_its_limits_is_waited_for_unless_monitors_are_not_watched(tmp_path, monitors):
+    hot = "room reads 303 K, at most 300 K is allowed"
+    written = []
+    session = Experiment([1e-6], sensors=[[hot], [hot]])
+    holding(session, tmp_path, written, monitors=monitors).wait(no_rest, running=False)
+    waited = [values["reason"] for event, values in written if event == "suspended"]
+    assert waited == ([hot] if monitors else [])

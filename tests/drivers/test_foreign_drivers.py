@@ -8,14 +8,20 @@ from __future__ import annotations
 
 import math
 import sys
+from typing import Any
 
 import pytest
 
+from optobind.instruments.catalogue import make_device
+from optobind.instruments.contracts import check_contract
 from optobind.instruments.fakes import FakeGauge, FakeRFSource
 from optobind.instruments.gauges.pfeiffer import PfeifferGauge
+from optobind.instruments.knob_protocol import KnobLimits, SensorLimits
 from optobind.instruments.protocols import GaugeReading, RFTone
 from optobind.instruments.virtual.serial_server import serve_serial
 from optobind.instruments.virtual.text_server import make_instrument, serve_text
+from optobind.models.errors import DeviceError
+from optobind.models.unit_scale import unit_scale
 
 TONE = RFTone(20e6, 0.5, 0.25)
 
@@ -170,6 +176,81 @@ def test_qcodes_rigol_dg4000():
             assert served.errors() == []
         finally:
             driver.close()
+
+
+KEYSIGHT = KnobLimits(unit_scale("V"), 0.1, 4.0, slew=20.0, tolerance=2e-3, timeout=20.0)
+KNOBS = {
+    "pymeasure": {
+        "instrument": "pymeasure.instruments.agilent:Agilent33500",
+        "attribute": "ch_1.amplitude",
+        "arguments": {"read_termination": "\n"},
+    },
+    "qcodes": {
+        "instrument": "qcodes.instrument_drivers.Keysight:Keysight33522B",
+        "parameter": "ch1.amplitude",
+        "arguments": {"silent": True},
+    },
+}
+
+
+@pytest.mark.parametrize("driver", KNOBS)
+def test_foreign_amplitude_is_a_knob(driver, capsys):
+    pytest.importorskip(driver)
+    with Served("keysight", "33522B") as served:
+
+        def make() -> Any:
+            options = {**KNOBS[driver], "address": served.address}
+            return make_device("knob", driver, "knob drive", limits=KEYSIGHT, **options)
+
+        check_contract("knob", make)
+        knob = make()
+        assert knob.connect()
+        knob.set_value(0.4)
+        assert knob.read_value() == pytest.approx(0.4)
+        assert served.world.read_tone(0).amplitude == pytest.approx(0.2)  # V peak
+        knob.disconnect()
+        assert served.world.read_tone(0).amplitude == pytest.approx(0.2)
+        assert served.world.read_tone(0).enabled
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("driver", KNOBS)
+def test_two_knobs_and_a_sensor_share_one_foreign_instrument(driver):
+    pytest.importorskip(driver)
+    what = "attribute" if driver == "pymeasure" else "parameter"
+    with Served("keysight", "33522B") as served:
+        options = {**KNOBS[driver], "address": served.address}
+        knob = make_device("knob", driver, "knob drive", limits=KEYSIGHT, **options)
+        other = options[what].replace("amplitude", "frequency")
+        sensor = make_device(
+            "sensor", driver, "sensor tone", limits=SensorLimits(unit_scale("Hz"), timeout=20.0),
+            **{**options, what: other},
+        )  # fmt: skip
+        knob.connect()
+        sensor.connect()
+        assert sensor.read_value() == pytest.approx(20e6)
+        knob.disconnect()
+        assert sensor.read_value() == pytest.approx(20e6)
+        sensor.disconnect()
+
+
+@pytest.mark.parametrize("driver", KNOBS)
+def test_foreign_instrument_that_is_not_there_is_one_line(driver):
+    pytest.importorskip(driver)
+    options = {**KNOBS[driver], "address": "TCPIP0::127.0.0.1::1::SOCKET"}
+    knob = make_device("knob", driver, "knob drive", limits=KEYSIGHT, **options)
+    with pytest.raises(DeviceError, match=r"^knob drive") as caught:
+        knob.connect()
+    assert "\n" not in str(caught.value)
+
+
+def test_foreign_part_that_is_not_there_is_named():
+    pytest.importorskip("pymeasure")
+    with Served("keysight", "33522B") as served:
+        options = {**KNOBS["pymeasure"], "address": served.address, "attribute": "ch_1.amplitud"}
+        knob = make_device("knob", "pymeasure", "knob drive", limits=KEYSIGHT, **options)
+        with pytest.raises(DeviceError, match="has no property amplitud"):
+            knob.connect()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals on Windows")

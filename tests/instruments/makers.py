@@ -18,6 +18,7 @@ import numpy as np
 
 from optobind.instruments.catalogue import make_device
 from optobind.instruments.fake_card import FakeCard
+from optobind.instruments.fake_knobs import FakeKnob, FakeSensor
 from optobind.instruments.fakes import (
     FakeDigitizer,
     FakeGate,
@@ -26,9 +27,15 @@ from optobind.instruments.fakes import (
     FakeRFSource,
     FakeSLM,
 )
+from optobind.instruments.knob_protocol import KnobLimits, SensorLimits
 from optobind.instruments.links.scripted import ScriptedLink
 from optobind.instruments.protocols import GaugeReading, RFTone, SpotPattern
 from optobind.instruments.simulated.build import build_simulated_rig
+from optobind.instruments.simulated.knobs import (
+    SimulatedKnob,
+    SimulatedThermometer,
+    SimulatedValve,
+)
 from optobind.instruments.slm.options import SlmOptions
 from optobind.instruments.slm.panel import PanelInfo
 from optobind.instruments.slm.spot_slm import HologramSLM
@@ -38,12 +45,15 @@ from optobind.instruments.virtual.ni_server import serve_ni
 from optobind.instruments.virtual.redpitaya_server import serve_redpitaya
 from optobind.instruments.virtual.serial_server import SerialServer
 from optobind.instruments.virtual.text_server import TextServer, make_instrument
+from optobind.models.unit_scale import unit_scale
 
+from . import foreign_stand_ins as stand_ins
 from .conftest import make_settings, make_trap
 
 PATTERN = SpotPattern(((1.3e-6, 0.0, 0.0), (-1.3e-6, 0.0, 0.0)), (0.5, 0.5), (0.4, 0.0))
 # Within the limits of every dialect.
 TONES = [RFTone(50e6, 0.45), RFTone(50e6, 0.48)]
+KNOB = KnobLimits(unit_scale("mW"), 0.0, 0.3, tolerance=1e-3)
 SERIAL = ("novatech-409b", "aa-mdsnc", *GAUGE_DIALECTS)
 
 Make = Callable[[], Any]
@@ -58,6 +68,8 @@ def fake(family: str) -> Iterator[Make]:
         "gauge": lambda: FakeGauge([GaugeReading(1e-6)]),
         "gate": lambda: FakeGate(),
         "pattern": lambda: FakePatternPlayer(),
+        "knob": lambda: FakeKnob(KNOB, 0.2),
+        "sensor": lambda: FakeSensor(SensorLimits(unit_scale("K")), [293.0]),
     }[family]()
     yield lambda: device
 
@@ -156,12 +168,55 @@ def display(family: str) -> Iterator[Make]:
             device.close_window()
 
 
+@contextmanager
+def twin(family: str) -> Iterator[Make]:
+    """A simulated knob that lags, or the thermometer."""
+    world = build_simulated_rig(make_trap(), make_settings()).world
+    device: Any = SimulatedKnob(world, "knob twin", KNOB, value=0.2, noise=1e-4)
+    if family == "sensor":
+        device = SimulatedThermometer(world, "sensor twin", SensorLimits(unit_scale("degC")))
+    yield lambda: device
+
+
+@contextmanager
+def valve(family: str) -> Iterator[Make]:
+    """The simulated valve."""
+    world = build_simulated_rig(make_trap(), make_settings()).world
+    limits = KnobLimits(unit_scale("mbar"), 1e-9, 1.0, relative=0.05)
+    device = SimulatedValve(world, "knob valve", limits, accuracy=0.01)
+    yield lambda: device
+
+
+def foreign(driver: str, mood: str = "friendly") -> Callable[[str], Any]:
+    """An adapter on a class that behaves like those of its package."""
+
+    @contextmanager
+    def maker(family: str) -> Iterator[Make]:
+        with stand_ins.supply(mood) as address:
+            limits = SensorLimits(unit_scale("mA")) if family == "sensor" else stand_ins.LIMITS
+            options = stand_ins.options(driver, address)
+            yield lambda: make_device(family, driver, f"{family} x", limits=limits, **options)
+
+    return maker
+
+
 _ALL = ("digitizer", "slm", "rf", "gauge", "gate", "pattern")
 # (name, family, maker, whether it refuses values out of range)
 MAKERS: list[tuple[str, str, Callable[[str], Any], bool]] = [
     *(("fake", family, fake, False) for family in _ALL),
     ("card", "digitizer", card, False),
     *(("simulated", family, simulated, True) for family in _ALL),
+    ("fake", "knob", fake, False),
+    ("fake", "sensor", fake, False),
+    ("simulated knob", "knob", twin, True),
+    ("simulated thermometer", "sensor", twin, True),
+    ("simulated valve", "knob", valve, True),
+    *(
+        (f"{driver} {mood}", family, foreign(driver, mood), True)
+        for driver in ("pymeasure", "qcodes")
+        for family in ("knob", "sensor")
+        for mood in ("friendly", "slow", "texts with units", "numpy")
+    ),
     ("template", "rf", template, True),
     *((driver, "rf", served(driver), True) for driver in RF_DIALECTS),
     *((driver, "gauge", served(driver), True) for driver in GAUGE_DIALECTS),
