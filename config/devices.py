@@ -39,6 +39,7 @@ from .hardware import (
     ScpiTable,
     SpectrumDdsTable,
 )
+from .hardware_controllers import SimulatedController, ZurichControllerTable
 from .hardware_digitizers import (
     NiDigitizerTable,
     PicoScopeTable,
@@ -51,6 +52,7 @@ from .hardware_patterns import NiPatternTable
 from .hardware_slm import DisplaySlmTable, SlmsuiteTable
 from .plugins import (
     PLUGIN,
+    PluginController,
     PluginDigitizer,
     PluginGate,
     PluginGauge,
@@ -62,6 +64,7 @@ from .plugins import (
 __all__ = [
     "DevicesConfig",
     "ReplayConfig",
+    "SimulatedController",
     "SimulatedDigitizer",
     "SimulatedGate",
     "SimulatedGauge",
@@ -238,6 +241,12 @@ Pattern = Annotated[
     | Annotated[PluginPattern, Tag(PLUGIN)],
     Discriminator(_tags(SimulatedPattern, NiPatternTable)),
 ]
+Controller = Annotated[
+    Annotated[SimulatedController, Tag("simulated")]
+    | Annotated[ZurichControllerTable, Tag("zurich")]
+    | Annotated[PluginController, Tag(PLUGIN)],
+    Discriminator(_tags(SimulatedController, ZurichControllerTable)),
+]
 Light = Annotated[SlmLight | SlmRfLight | AomLight | AodLight, Field(discriminator="control")]
 
 
@@ -250,4 +259,5 @@ class DevicesConfig(Table):
     gauge: Gauge | None = None
     gate: Gate | None = None
     pattern: Pattern | None = None
+    controller: Controller | None = None
     light: Light | None = None

@@ -1,8 +1,8 @@
 """Which drivers there are: those shipped here and those that other packages announce.
 
 A package announces a driver with an entry point in one of the groups ``optobind.digitizer``,
-``optobind.rf``, ``optobind.slm``, ``optobind.gauge``, ``optobind.gate``, ``optobind.pattern``: its
-name is the driver's name in rig files, its value a factory ``(name: str, **options) -> device``
+``optobind.rf``, ``optobind.slm``, ``optobind.gauge``, ``optobind.gate``, ``optobind.pattern``,
+``optobind.controller``: its name is the driver's name in rig files, its value a factory ``(name: str, **options) -> device``
 (usually the class).
 Nothing is imported before a driver is asked for; a broken plugin is reported and harmless.
 """
@@ -18,8 +18,8 @@ from ..models.errors import DeviceError, InputError
 
 __all__ = ["FAMILIES", "DriverSpec", "Family", "drivers", "find_driver", "make_device"]
 
-Family = Literal["digitizer", "rf", "slm", "gauge", "gate", "pattern"]
-FAMILIES: tuple[Family, ...] = ("digitizer", "rf", "slm", "gauge", "gate", "pattern")
+Family = Literal["digitizer", "rf", "slm", "gauge", "gate", "pattern", "controller"]
+FAMILIES: tuple[Family, ...] = ("digitizer", "rf", "slm", "gauge", "gate", "pattern", "controller")
 
 Exercised = Literal["virtual laboratory", "scripted", "not exercised", "plugin"]
 
@@ -112,6 +112,8 @@ _SHIPPED: tuple[DriverSpec, ...] = (
     DriverSpec("pattern", "ni", ".digitizers.ni_pattern:NiPatternPlayer", "ni",
                "clocked lines, counters and outputs of a National Instruments card",
                "virtual laboratory"),
+    DriverSpec("controller", "zurich", ".controllers.zurich:ZurichController", "zurich",
+               "loops of a Zurich Instruments lock-in", "scripted"),
 )  # fmt: skip
 
 

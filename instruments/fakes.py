@@ -38,6 +38,7 @@ __all__ = [
     "FakeRFSource",
     "FakeSLM",
     "Fault",
+    "Scripted",
 ]
 
 _PATIENCE = 0.25  # s that a read waits for a sample
@@ -62,7 +63,7 @@ class Fault:
     samples: int = 0
 
 
-class _Scripted(NamedDevice):
+class Scripted(NamedDevice):
     """Counts calls and raises the faults that concern every family."""
 
     def __init__(self, name: str, faults: Mapping[str, Mapping[int, Fault]] | None) -> None:
@@ -100,7 +101,7 @@ class _Scripted(NamedDevice):
         return fault
 
 
-class FakeDigitizer(_Scripted):
+class FakeDigitizer(Scripted):
     """Plays an array of int16 counts, over and over or once.
 
     Parameters
@@ -194,7 +195,7 @@ class FakeDigitizer(_Scripted):
             self._state = DeviceState.READY
 
 
-class FakeSLM(_Scripted):
+class FakeSLM(Scripted):
     """Keeps the pattern shown last, without rounding."""
 
     def __init__(
@@ -226,7 +227,7 @@ class FakeSLM(_Scripted):
         return self._pattern
 
 
-class FakeRFSource(_Scripted):
+class FakeRFSource(Scripted):
     """Keeps the tones set last."""
 
     def __init__(
@@ -269,7 +270,7 @@ class FakeRFSource(_Scripted):
             raise InputError(f"{self.name} has channels 0 … {len(self._tones) - 1}, got {channel}")
 
 
-class FakeGauge(_Scripted):
+class FakeGauge(Scripted):
     """Returns readings one after the other, the last one for ever."""
 
     def __init__(
@@ -288,7 +289,7 @@ class FakeGauge(_Scripted):
         return self._readings.pop(0) if len(self._readings) > 1 else self._readings[0]
 
 
-class FakeGate(_Scripted):
+class FakeGate(Scripted):
     """A gate that remembers every switching."""
 
     def __init__(
@@ -312,7 +313,7 @@ class FakeGate(_Scripted):
         return self.history[-1]
 
 
-class FakePatternPlayer(_Scripted):
+class FakePatternPlayer(Scripted):
     """Keeps what it is armed with and says that it was played, or fails as the script says."""
 
     def __init__(

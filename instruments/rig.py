@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from ..models.array import TrapArray
 from ..models.light import TweezerState
+from .controller_protocol import FeedbackController
 from .patterns import PatternPlayer
 from .protocols import Device, Digitizer, Gate, Gauge, RFSource, SpotSLM, TweezerControl
 
@@ -138,6 +139,8 @@ class Rig:
         The complete configuration as JSON values, stored in each run file.
     pattern : PatternPlayer or None
         Plays levels and waveforms on the sample clock; without it the gate is switched by calls.
+    controller : FeedbackController or None
+        Has gain, phase and band of the feedback loops.
     world : World or None
         The simulated world, for the comparison of estimates with the truth; None on hardware.
     seed : int or None
@@ -163,6 +166,7 @@ class Rig:
     slm: SpotSLM | None = None
     rf: RFSource | None = None
     pattern: PatternPlayer | None = None
+    controller: FeedbackController | None = None
     drivers: dict[str, str] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     world: World | None = None
@@ -177,7 +181,7 @@ class Rig:
 
     def devices(self) -> Iterator[tuple[str, Device]]:
         """All devices as (family, device), in the order in which they are connected."""
-        for family in ("gauge", "slm", "rf", "gate", "pattern", "digitizer"):
+        for family in ("gauge", "slm", "rf", "gate", "pattern", "controller", "digitizer"):
             device = getattr(self, family)
             if device is not None:
                 yield family, device

@@ -10,6 +10,7 @@ from ...models.errors import InputError
 from ..guard import GuardedLight, LightLimits
 from ..rig import Rig
 from ..tweezer_control import SlmRfControl
+from .controller import SimulatedController
 from .devices import SimulatedGate, SimulatedGauge, SimulatedRFSource, SimulatedSLM
 from .digitizer import SimulatedDigitizer
 from .mechanics import TrapMechanics
@@ -86,7 +87,8 @@ def build_simulated_rig(
         slm=slm,
         rf=rf,
         pattern=player,
-        drivers=dict.fromkeys(families, "simulated"),
+        controller=SimulatedController(world),
+        drivers=dict.fromkeys([*families, "controller"], "simulated"),
         config=dict(config or {}),
         world=world,
         seed=settings.seed,
