@@ -1,0 +1,415 @@
+"""The tuning of feedback loops: phase first, where a mistake is slow, then gain.
+
+1. A look at what is there: loops that do not clearly damp are turned down.
+2. At low gain three phases a third of a turn apart: damping and growth determine the phase of most
+   damping. Each is tried for a moment only, see :mod:`...acquisition.tuning.probe`.
+3. At that phase, and 0.7 rad to either side, at a larger gain: the occupations say the phase to a
+   few hundredths.
+4. The gain is raised in steps while the occupation falls, and a little beyond; a parabola in ln g has
+   its minimum at the best gain.
+5. The best gain at three phases: near its best a loop may like a phase a little off.
+
+What is set between two tries is always the newest setting that was known to cool.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ...acquisition.tuning.probe import Probe, ProbeRequest
+from ...instruments.controller_protocol import LoopSetting
+from ...models.errors import InputError, OptobindError, UnstableModelError
+from ...models.inference.growth import LineDamping
+from ...models.inference.tuning import PhaseFit, fit_gain, fit_phase, least_of_parabola
+from .plan import Desk, LoopTuning, Stage, Step, TuneSettings, TuningEndedError
+from .reading import LineReader, Occupation
+
+__all__ = ["FeedbackTuner", "turned"]
+
+_THIRD = math.tau / 3.0
+_SURE = 3.0  # standard errors
+_SPREAD = 0.7  # rad to either side, where damping depends most on the phase
+_TURN = 0.35  # rad to either side at the best gain
+_FAST, _SLOW = 1.8, 1.3  # steps of the gain: while it pays in full, and near the best
+_PAYS = 0.75  # energy after over before a step, below which it pays in full
+_PAST = 1.25  # energy over the least at which the gain has been raised enough
+_MOST_STEPS = 40
+_TRIES = 5  # of the first phases, at other gains
+_NARROW = 0.02  # damping at the fine phase over the line, at most
+
+
+def turned(setting: LoopSetting, timing: str, angle: float) -> LoopSetting:
+    """Setting with its phase (or the delay that makes it) turned by an angle, rad, of lead."""
+    if timing == "phase":
+        return replace(setting, phase=math.remainder(setting.phase + angle, math.tau))
+    if not setting.centre:
+        raise InputError("a loop that is set by its delay needs a centre frequency to be tuned")
+    period = 1.0 / setting.centre
+    # A lead is a delay less, up to whole periods: the shortest delay that does it.
+    return replace(setting, delay=(setting.delay - angle / math.tau * period) % period)
+
+
+class FeedbackTuner:
+    """Tunes the loops of some particles.
+
+    Parameters
+    ----------
+    desk : Desk
+        Sets and probes.
+    readers : sequence of LineReader
+        One for each particle with an out-of-loop detector.
+    settings : TuneSettings
+        How.
+    ceiling : float
+        Largest mean square that is thought safe, V².
+    tell : callable
+        Called with each Step.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        readers: Sequence[LineReader],
+        settings: TuneSettings,
+        ceiling: float,
+        tell: Callable[[Step], None] = lambda step: None,
+    ) -> None:
+        self._desk, self._settings, self._ceiling = desk, settings, ceiling
+        self._readers = {reader.particle: reader for reader in readers}
+        self._tell = tell
+        self._limits = desk.capabilities
+        self._warm: dict[int, float] = {}  # newest energy of each particle, V²
+        self.loops: dict[int, LoopTuning] = {}
+
+    def tune(self, particles: Sequence[int]) -> list[LoopTuning]:
+        """Tune loops; they end at their best settings.
+
+        Raises
+        ------
+        TuningEndedError
+            If a loop cannot be tuned, or a try was ended on request; :meth:`back` has been called.
+        InputError, DeviceError
+            As of the desk.
+        """
+        for particle in particles:
+            if particle not in self._readers:
+                raise InputError(f"particle {particle + 1} has no out-of-loop detector")
+            start = self._desk.read(particle)
+            self.loops[particle] = LoopTuning(particle, start, start, tell=self._tell)
+        try:
+            for particle in particles:
+                self._look(self.loops[particle])
+            for particle in particles:
+                self._find_phase(self.loops[particle])
+            # All are damped well before one is damped most: coupled motion must not grow by another.
+            for particle in particles:
+                self._refine_phase(self.loops[particle])
+            for particle in particles:
+                self._find_gain(self.loops[particle])
+                self._finish(self.loops[particle])
+        except BaseException:
+            self.back()
+            raise
+        return [self.loops[particle] for particle in particles]
+
+    def back(self) -> None:
+        """Set every loop to what was known to cool last; what fails is tried for the others."""
+        failures = []
+        for loop in self.loops.values():
+            try:
+                self._desk.set(loop.particle, loop.safe)
+            except OptobindError as error:
+                failures.append(str(error))
+        if failures:
+            raise TuningEndedError("; ".join(failures))
+
+    # -- one try --------------------------------------------------------------------------------
+
+    def _probe(
+        self,
+        loop: LoopTuning,
+        setting: LoopSetting | None,
+        seconds: float,
+        *,
+        allow_growth: bool = False,
+        stay: bool = False,
+    ) -> Probe:
+        """Try a setting; a lost particle, another one that is heated, and a request end it all."""
+        reader = self._readers[loop.particle]
+        before = self._warm.get(loop.particle, 0.0)
+        # A quarter of the range squared is a motion near the rails: nothing can be told of it.
+        ceiling = min(max(self._ceiling, 4.0 * before), 4.0 * self._ceiling)
+        if not allow_growth and before > 0.0:
+            # A setting that should cool must not heat by much.
+            ceiling = min(ceiling, self._settings.heat * before)
+        request = ProbeRequest(
+            loop.particle, setting, loop.safe, reader.column, seconds, ceiling, allow_growth, stay
+        )
+        probe = self._desk.probe(request)
+        if probe.trouble in ("ended on request", "a particle is lost"):
+            raise TuningEndedError(f"tuning of particle {loop.particle + 1}: {probe.trouble}")
+        if len(probe.volts):
+            tail = probe.volts[-max(1, len(probe.volts) // 4) :, reader.column]
+            self._warm[loop.particle] = float((tail**2).mean())
+        return probe
+
+    def _damping(self, loop: LoopTuning, probe: Probe, rate: float) -> LineDamping | None:
+        """Damping seen in a probe; None where it is too short to say."""
+        step = max(0.1 / rate, self._apart(loop.particle))
+        try:
+            return self._readers[loop.particle].damping(probe.volts, probe.sample_rate, step)
+        except InputError:
+            return None
+
+    def _apart(self, particle: int) -> float:
+        """Time over which the lines of other particles average out, s."""
+        own = self._readers[particle].expected
+        others = [abs(r.expected - own) for p, r in self._readers.items() if p != particle]
+        nearest = max(min([own, *others]), 0.01 * own)
+        return 1.2 / nearest if others else 4.0 / own
+
+    def _add(
+        self,
+        loop: LoopTuning,
+        stage: Stage,
+        setting: LoopSetting,
+        damping: LineDamping | None = None,
+        occupation: Occupation | None = None,
+        trouble: str = "",
+    ) -> None:
+        rate = None if damping is None else damping.rate
+        error = None if damping is None else damping.stderr
+        loop.add(Step(loop.particle, stage, setting, rate, error, occupation, trouble))
+
+    def _cooled(self, loop: LoopTuning, setting: LoopSetting) -> None:
+        loop.safe, loop.cools = setting, True
+
+    # -- the stages -----------------------------------------------------------------------------
+
+    def _look(self, loop: LoopTuning) -> None:
+        """Whether the loop damps as it is; otherwise it is turned down."""
+        probe = self._probe(loop, None, self._settings.probe_seconds, allow_growth=True)
+        guess = 10.0 / self._settings.probe_seconds
+        found = self._damping(loop, probe, guess)
+        if found is not None and not probe.trouble and found.rate > _SURE * found.stderr:
+            self._cooled(loop, loop.start)
+            longer = self._probe(loop, None, self._settings.seconds)
+            reader = self._readers[loop.particle]
+            if not longer.trouble:
+                loop.before = reader.occupation(longer.volts, longer.sample_rate)
+        elif found is None or found.rate < -2.0 * found.stderr or probe.trouble:
+            low = max(self._limits.gain_range[0], 0.0)
+            loop.safe = self._desk.set(loop.particle, replace(loop.start, gain=low))
+        self._add(loop, "start", loop.start, found, loop.before, probe.trouble)
+
+    def _find_phase(self, loop: LoopTuning) -> None:
+        """Three phases at low gain, at another gain where they say too little."""
+        gain = self._settings.probe_gain or loop.start.gain / 3.0
+        low, high = self._gain_range()
+        if gain <= 0.0:
+            raise InputError(
+                f"loop {loop.particle + 1} has gain 0 and nobody knows what a small gain is: give "
+                "one with --probe-gain"
+            )
+        for _ in range(_TRIES):
+            gain = min(max(gain, low), high)
+            fit, short = self._three_phases(loop, gain)
+            if fit is not None and fit.significance > _SURE + 1.0:
+                self._take_phase(loop, fit, gain)
+                return
+            gain *= 0.4 if short else 2.5
+        raise TuningEndedError(
+            f"loop {loop.particle + 1}: no phase damps more than another at gains up to {gain:.3g} "
+            f"{self._limits.gain_unit}: is the loop connected, its output on, the gate closed?"
+        )
+
+    def _three_phases(self, loop: LoopTuning, gain: float) -> tuple[PhaseFit | None, bool]:
+        """Damping at three phases; whether one was too short to say anything."""
+        phases, rates, errors = [], [], []
+        for turn in (0.0, _THIRD, -_THIRD):
+            setting = self._turned(replace(loop.start, gain=gain), turn)
+            probe = self._probe(
+                loop, setting, self._settings.probe_seconds, allow_growth=True
+            )
+            found = self._damping(loop, probe, 10.0 / self._settings.probe_seconds)
+            self._add(loop, "phase", setting, found, trouble=probe.trouble)
+            if found is None:
+                return None, True
+            if not loop.cools and not probe.trouble and found.rate > _SURE * found.stderr:
+                self._cooled(loop, setting)
+                self._desk.set(loop.particle, setting)
+            phases.append(turn)
+            rates.append(found.rate)
+            errors.append(max(found.stderr, 1e-3 * abs(found.rate)))
+        return fit_phase(phases, rates, errors), False
+
+    def _take_phase(self, loop: LoopTuning, fit: PhaseFit, gain: float) -> None:
+        """Go to the phase of most damping at this gain; it is known to cool then."""
+        setting = self._turned(replace(loop.start, gain=gain), fit.phase)
+        loop.rate_per_gain = fit.amplitude / gain
+        probe = self._probe(loop, setting, self._settings.probe_seconds, stay=True)
+        found = self._damping(loop, probe, fit.amplitude)
+        self._add(loop, "phase", setting, found, trouble=probe.trouble)
+        if probe.trouble:
+            raise TuningEndedError(
+                f"loop {loop.particle + 1}: at the phase that should damp most {probe.trouble}"
+            )
+        self._cooled(loop, self._desk.read(loop.particle))
+
+    def _refine_phase(self, loop: LoopTuning) -> None:
+        """Damping at the phase and to either side, at a gain whose line is clearly resolved."""
+        assert loop.rate_per_gain is not None
+        reader = self._readers[loop.particle]
+        wanted = min(_NARROW * reader.expected * math.tau, 0.2 * self._gain_range()[1] * loop.rate_per_gain)
+        self._raise_to(loop, wanted / loop.rate_per_gain)
+        centre = loop.safe
+        phases, rates, errors = [], [], []
+        for turn in (0.0, _SPREAD, -_SPREAD):
+            setting = self._turned(centre, turn)
+            probe = self._probe(loop, setting, self._settings.seconds, allow_growth=True)
+            if probe.trouble:
+                self._add(loop, "fine phase", setting, trouble=probe.trouble)
+                return  # the first phases must do
+            found = reader.occupation(probe.volts, probe.sample_rate)
+            self._add(loop, "fine phase", setting, occupation=found)
+            # Recoil over damping: where n̄ is large its inverse is the damping in some unit.
+            phases.append(turn)
+            rates.append(1.0 / found.energy)
+            errors.append(max(found.stderr, 1e-3 * found.energy) / found.energy**2)
+        fit = fit_phase(phases, rates, errors)
+        if abs(fit.phase) > _SPREAD or fit.significance < _SURE:
+            return
+        loop.phase_stderr = fit.stderr
+        better = self._turned(centre, fit.phase)
+        probe = self._probe(loop, better, self._settings.probe_seconds, stay=True)
+        if not probe.trouble:
+            self._cooled(loop, self._desk.read(loop.particle))
+
+    def _raise_to(self, loop: LoopTuning, gain: float) -> None:
+        """Raise the gain in steps, each watched."""
+        while loop.safe.gain < 0.95 * gain:
+            setting = replace(loop.safe, gain=min(gain, 3.0 * loop.safe.gain))
+            probe = self._try(loop, setting, self._settings.probe_seconds)
+            if probe is None or probe.trouble:
+                return
+            self._cooled(loop, self._desk.read(loop.particle))
+
+    def _try(self, loop: LoopTuning, setting: LoopSetting, seconds: float) -> Probe | None:
+        """Try a setting that should cool, to stay; None where it is refused."""
+        try:
+            return self._probe(loop, setting, seconds, stay=True)
+        except (InputError, UnstableModelError) as error:
+            self._add(loop, "gain", setting, trouble=f"refused: {error}")
+            return None
+
+    def _find_gain(self, loop: LoopTuning) -> None:
+        """Raise the gain while it pays, and a little beyond; then the minimum of a parabola."""
+        tried: list[tuple[LoopSetting, Occupation]] = []
+        setting, high = loop.safe, self._gain_range()[1]
+        for _ in range(_MOST_STEPS):
+            found = self._occupation(loop, setting)
+            if found is None:
+                break
+            tried.append((setting, found))
+            least = min(one.energy for _, one in tried)
+            if found.energy > _PAST * least or setting.gain >= high:
+                break
+            pays = len(tried) < 2 or found.energy < _PAYS * tried[-2][1].energy
+            factor = _FAST if pays else _SLOW
+            setting = replace(setting, gain=min(high, factor * setting.gain))
+        if not tried:
+            raise TuningEndedError(f"loop {loop.particle + 1}: no gain could be measured")
+        fit = fit_gain(
+            [one.gain for one, _ in tried],
+            [max(found.energy, 1e-9) for _, found in tried],
+            [max(found.stderr, 1e-9) for _, found in tried],
+        )
+        self._take_least(loop, tried)
+        best = replace(loop.safe, gain=fit.gain)
+        found = self._occupation(loop, best)
+        if found is not None:
+            tried.append((best, found))
+        self._turn_at_best(loop, tried, best)
+        self._take_least(loop, tried)
+
+    def _turn_at_best(
+        self,
+        loop: LoopTuning,
+        tried: list[tuple[LoopSetting, Occupation]],
+        best: LoopSetting,
+    ) -> None:
+        """The best gain at phases to either side, and at the least of the three."""
+        turns, energies, errors = [], [], []
+        for setting, found in tried[-1:]:
+            turns.append(0.0)
+            energies.append(math.log(max(found.energy, 1e-9)))
+            errors.append(found.stderr / max(found.energy, 1e-9))
+            best = setting
+        for turn in (-_TURN, _TURN):
+            setting = self._turned(best, turn)
+            probed = self._occupation(loop, setting)
+            if probed is None:
+                continue
+            tried.append((setting, probed))
+            turns.append(turn)
+            energies.append(math.log(max(probed.energy, 1e-9)))
+            errors.append(probed.stderr / max(probed.energy, 1e-9))
+        least = least_of_parabola(turns, energies, errors)
+        if least is None:
+            return
+        setting = self._turned(best, min(max(least[0], -_TURN), _TURN))
+        probed = self._occupation(loop, setting)
+        if probed is not None:
+            tried.append((setting, probed))
+
+    def _occupation(self, loop: LoopTuning, setting: LoopSetting) -> Occupation | None:
+        """Occupation at a setting, which stays if it cools; None where it was given up."""
+        probe = self._try(loop, setting, self._settings.seconds)
+        if probe is None:
+            return None
+        if probe.trouble:
+            self._add(loop, "gain", setting, trouble=probe.trouble)
+            return None
+        found = self._readers[loop.particle].occupation(probe.volts, probe.sample_rate)
+        self._add(loop, "gain", setting, occupation=found)
+        if found.rise < 2.0:
+            self._cooled(loop, self._desk.read(loop.particle))
+        else:
+            self._desk.set(loop.particle, loop.safe)
+        return found
+
+    def _take_least(
+        self, loop: LoopTuning, tried: Sequence[tuple[LoopSetting, Occupation]]
+    ) -> None:
+        """Go to the setting of least occupation that was measured."""
+        setting, _ = min(tried, key=lambda pair: pair[1].energy)
+        self._cooled(loop, self._desk.set(loop.particle, setting))
+
+    def _finish(self, loop: LoopTuning) -> None:
+        """Measure once more what is left behind: the least of many is a little too low."""
+        probe = self._probe(loop, None, 2.0 * self._settings.seconds, stay=True)
+        if probe.trouble:
+            raise TuningEndedError(f"loop {loop.particle + 1}: {probe.trouble} at the best setting")
+        reader = self._readers[loop.particle]
+        loop.after = reader.occupation(probe.volts, probe.sample_rate)
+        loop.best, loop.phase = loop.safe, loop.safe.phase
+        self._add(loop, "best", loop.safe, occupation=loop.after)
+
+    # -- limits ---------------------------------------------------------------------------------
+
+    def _gain_range(self) -> tuple[float, float]:
+        low, high = self._limits.gain_range
+        most = self._settings.most_gain
+        return low, high if most is None else min(high, most)
+
+    def _turned(self, setting: LoopSetting, angle: float) -> LoopSetting:
+        """Turned, within the controller's range of phases or delays."""
+        found = turned(setting, self._limits.timing, angle)
+        if self._limits.timing == "phase":
+            low, high = self._limits.phase_range
+            for whole in (0.0, math.tau, -math.tau):
+                if low <= found.phase + whole <= high:
+                    return replace(found, phase=found.phase + whole)
+        return found
