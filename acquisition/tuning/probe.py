@@ -40,12 +40,12 @@ class ProbeRequest:
         How it is set meanwhile; None leaves it as it is.
     back : LoopSetting
         What is set again when something goes wrong.
-    column : int
-        Of the out-of-loop detector.
+    columns : tuple of int
+        Of the out-of-loop detectors that are watched.
     seconds : float
         How long, after settling, s.
-    ceiling : float
-        Mean square of a block above which it is given up, V².
+    ceilings : tuple of float
+        Mean square of a block of each of them above which it is given up, V².
     allow_growth : bool
         Try it though the rig's model predicts growth.
     stay : bool
@@ -55,9 +55,9 @@ class ProbeRequest:
     loop: int
     setting: LoopSetting | None
     back: LoopSetting
-    column: int
+    columns: tuple[int, ...]
     seconds: float
-    ceiling: float
+    ceilings: tuple[float, ...]
     allow_growth: bool = False
     stay: bool = False
 
@@ -95,7 +95,7 @@ def probe(request: ProbeRequest, stop: Callable[[], bool] = lambda: False) -> Co
             if not request.allow_growth:
                 require_stable(bench.rig, request.loop, request.setting)
         began = bench.streaming.now is None
-        stream = bench.streaming.begin() if began else bench.streaming.now
+        stream = bench.streaming.begin(shown=False) if began else bench.streaming.now
         assert stream is not None
         try:
             return _try(bench, stream, request, stop)
@@ -135,9 +135,11 @@ def _watch(
 ) -> tuple[NDArray[np.float64], str]:
     """Read blocks from a sample on until there are enough, or something is wrong."""
     wanted = max(1, round(request.seconds * stream.info.sample_rate))
-    if not 0 <= request.column < len(stream.info.channels):
-        raise InputError(f"column {request.column} is none of the digitizer's")
-    scale = stream.info.scale[request.column]
+    columns = list(request.columns)
+    if not all(0 <= column < len(stream.info.channels) for column in columns):
+        raise InputError(f"columns {columns} are not all the digitizer's")
+    scale = np.asarray(stream.info.scale)[columns]
+    ceilings = np.asarray(request.ceilings)
     kept: list[NDArray[np.float64]] = []
     have, silent = 0, 0
     block = np.empty((stream.block_rows, len(stream.info.channels)), dtype=stream.info.dtype)
@@ -150,10 +152,10 @@ def _watch(
             raise DeviceError("the digitizer brings no more samples: feedback is set back")
         skipped = min(result.samples, max(0, first - result.first_sample))
         rows = block[skipped : result.samples].astype(np.float64)
-        energy = float(np.mean((rows[:, request.column] * scale) ** 2)) if len(rows) else 0.0
+        energy = ((rows[:, columns] * scale) ** 2).mean(axis=0) if len(rows) else 0.0 * scale
         if result.status & BlockStatus.PARTICLE_LOST:
             return _joined(kept, stream), "a particle is lost"
-        if energy > request.ceiling:
+        if bool((energy > ceilings).any()):
             return _joined(kept, stream), "the motion grows beyond what is allowed"
         if result.status & BlockStatus.GAP_BEFORE and kept:
             kept, have = [], 0  # a gap: only what is whole is read off

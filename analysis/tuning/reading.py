@@ -93,6 +93,8 @@ class LineReader:
         return low, high
 
     def _line(self, x: NDArray[np.float64], rate: float) -> float:
+        if len(x) < 16.0 * rate / self.expected:
+            raise InputError(f"{len(x)} samples are too few to find a line at {self.expected:g} Hz")
         low, high = (share * self.expected for share in _SEARCH)
         if self.band is not None:
             low, high = max(low, self.band[0]), min(high, self.band[1])

@@ -37,6 +37,8 @@ _PAYS = 0.75  # energy after over before a step, below which it pays in full
 _PAST = 1.25  # energy over the least at which the gain has been raised enough
 _MOST_STEPS = 40
 _TRIES = 5  # of the first phases, at other gains
+_HOT = 0.25  # of the ceiling: then little gain is enough to see growth, and much is dangerous
+_LESS = 0.15  # of the gain
 _NARROW = 0.02  # damping at the fine phase over the line, at most
 
 
@@ -99,8 +101,7 @@ class FeedbackTuner:
             start = self._desk.read(particle)
             self.loops[particle] = LoopTuning(particle, start, start, tell=self._tell)
         try:
-            for particle in particles:
-                self._look(self.loops[particle])
+            self._look(list(self.loops.values()))
             for particle in particles:
                 self._find_phase(self.loops[particle])
             # All are damped well before one is damped most: coupled motion must not grow by another.
@@ -137,22 +138,25 @@ class FeedbackTuner:
         stay: bool = False,
     ) -> Probe:
         """Try a setting; a lost particle, another one that is heated, and a request end it all."""
-        reader = self._readers[loop.particle]
-        before = self._warm.get(loop.particle, 0.0)
-        # A quarter of the range squared is a motion near the rails: nothing can be told of it.
-        ceiling = min(max(self._ceiling, 4.0 * before), 4.0 * self._ceiling)
-        if not allow_growth and before > 0.0:
-            # A setting that should cool must not heat by much.
-            ceiling = min(ceiling, self._settings.heat * before)
+        columns = tuple(reader.column for reader in self._readers.values())
+        ceilings = []
+        for particle in self._readers:
+            before = self._warm.get(particle, 0.0)
+            ceiling = max(self._ceiling, 4.0 * before)
+            if particle == loop.particle and not allow_growth and before > 0.0:
+                # A setting that should cool must not heat by much.
+                ceiling = min(ceiling, self._settings.heat * before)
+            ceilings.append(ceiling)
         request = ProbeRequest(
-            loop.particle, setting, loop.safe, reader.column, seconds, ceiling, allow_growth, stay
+            loop.particle, setting, loop.safe, columns, seconds, tuple(ceilings), allow_growth, stay
         )
         probe = self._desk.probe(request)
         if probe.trouble in ("ended on request", "a particle is lost"):
             raise TuningEndedError(f"tuning of particle {loop.particle + 1}: {probe.trouble}")
         if len(probe.volts):
-            tail = probe.volts[-max(1, len(probe.volts) // 4) :, reader.column]
-            self._warm[loop.particle] = float((tail**2).mean())
+            tail = probe.volts[-max(1, len(probe.volts) // 8) :]
+            for particle, reader in self._readers.items():
+                self._warm[particle] = float((tail[:, reader.column] ** 2).mean())
         return probe
 
     def _damping(self, loop: LoopTuning, probe: Probe, rate: float) -> LineDamping | None:
@@ -188,21 +192,24 @@ class FeedbackTuner:
 
     # -- the stages -----------------------------------------------------------------------------
 
-    def _look(self, loop: LoopTuning) -> None:
-        """Whether the loop damps as it is; otherwise it is turned down."""
-        probe = self._probe(loop, None, self._settings.probe_seconds, allow_growth=True)
-        guess = 10.0 / self._settings.probe_seconds
-        found = self._damping(loop, probe, guess)
-        if found is not None and not probe.trouble and found.rate > _SURE * found.stderr:
-            self._cooled(loop, loop.start)
-            longer = self._probe(loop, None, self._settings.seconds)
-            reader = self._readers[loop.particle]
-            if not longer.trouble:
+    def _look(self, loops: Sequence[LoopTuning]) -> None:
+        """Which loops damp as they are; those that heat are turned down at once."""
+        probe = self._probe(loops[0], None, self._settings.probe_seconds, allow_growth=True)
+        found = [self._damping(one, probe, 10.0 / self._settings.probe_seconds) for one in loops]
+        for loop, damping in zip(loops, found, strict=True):
+            sure = damping is not None and abs(damping.rate) > _SURE * damping.stderr
+            if sure and damping is not None and damping.rate > 0.0:
+                self._cooled(loop, loop.start)
+            elif sure or damping is None or probe.trouble:
+                low = max(self._limits.gain_range[0], 0.0)
+                loop.safe = self._desk.set(loop.particle, replace(loop.start, gain=low))
+        if all(loop.cools for loop in loops):
+            longer = self._probe(loops[0], None, self._settings.seconds)
+            for loop in loops if not longer.trouble else ():
+                reader = self._readers[loop.particle]
                 loop.before = reader.occupation(longer.volts, longer.sample_rate)
-        elif found is None or found.rate < -2.0 * found.stderr or probe.trouble:
-            low = max(self._limits.gain_range[0], 0.0)
-            loop.safe = self._desk.set(loop.particle, replace(loop.start, gain=low))
-        self._add(loop, "start", loop.start, found, loop.before, probe.trouble)
+        for loop, damping in zip(loops, found, strict=True):
+            self._add(loop, "start", loop.start, damping, loop.before, probe.trouble)
 
     def _find_phase(self, loop: LoopTuning) -> None:
         """Three phases at low gain, at another gain where they say too little."""
@@ -213,6 +220,8 @@ class FeedbackTuner:
                 f"loop {loop.particle + 1} has gain 0 and nobody knows what a small gain is: give "
                 "one with --probe-gain"
             )
+        if self._warm.get(loop.particle, 0.0) > _HOT * self._ceiling:
+            gain *= _LESS
         for _ in range(_TRIES):
             gain = min(max(gain, low), high)
             fit, short = self._three_phases(loop, gain)
@@ -235,6 +244,8 @@ class FeedbackTuner:
             )
             found = self._damping(loop, probe, 10.0 / self._settings.probe_seconds)
             self._add(loop, "phase", setting, found, trouble=probe.trouble)
+            if probe.trouble and loop.cools:
+                self._probe(loop, None, self._settings.probe_seconds)  # cools again
             if found is None:
                 return None, True
             if not loop.cools and not probe.trouble and found.rate > _SURE * found.stderr:
