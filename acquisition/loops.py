@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "controller_of",
     "loop_event",
+    "loops_on",
     "predicted_growth",
     "put_loop",
     "read_loops",
@@ -65,6 +66,12 @@ def read_loops(bench: Bench) -> tuple[LoopSetting, ...]:
     return found
 
 
+def loops_on(bench: Bench) -> tuple[bool, ...]:
+    """Whether the output of each loop is on at the controller."""
+    device = controller_of(bench.rig)
+    return tuple(device.enabled(loop) for loop in range(device.capabilities.loops))
+
+
 def loop_event(
     device: FeedbackController, loop: int, setting: LoopSetting, sample: int
 ) -> tuple[EventKind, dict[str, Any], int]:
@@ -93,7 +100,7 @@ def require_stable(rig: Rig, loop: int, setting: LoopSetting) -> None:
     if growth > 1.1 * max(0.0, rig.world.growth_rate(True)) + NOTICEABLE_GROWTH:
         raise UnstableModelError(
             growth,
-            f"loop {loop + 1} is left as it is: lower its gain or turn its phase, or allow growth",
+            f"loop {loop + 1} stays as it is: lower its gain, turn its phase, or allow growth",
         )
 
 

@@ -173,6 +173,14 @@ class Session(SessionViews):
         """
         return self._runner.submit(loops.set_loop(particle, setting, allow_growth=allow_growth))
 
+    def read_loops(self) -> Future[tuple[LoopSetting, ...]]:
+        """Read the feedback loops back from the controller; none without one."""
+        return self._runner.submit(loops.read_loops)
+
+    def loops_on(self) -> Future[tuple[bool, ...]]:
+        """Whether the output of each feedback loop is on at the controller."""
+        return self._runner.submit(loops.loops_on)
+
     def probe_loop(
         self, request: ProbeRequest, stop: Callable[[], bool] = lambda: False
     ) -> Future[Probe]:

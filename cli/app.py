@@ -35,6 +35,7 @@ from .plan_app import plan_app
 from .runs_app import add_run_commands
 from .seek_app import seek
 from .theory_app import add_theory_commands
+from .tune_app import tune_app
 
 __all__ = ["app", "invoke"]
 
@@ -51,6 +52,7 @@ app.add_typer(fit_app, name="fit")
 app.command()(export)
 app.command()(seek)
 app.add_typer(instruments_app, name="instruments")
+app.add_typer(tune_app, name="tune")
 add_file_commands(app)
 app.add_typer(plan_app, name="plan")
 add_run_commands(app)

@@ -279,6 +279,7 @@ def world_settings(
             closed=gate.closed,
             switch_delay=gate.switch_delay,
             switch_jitter=gate.switch_jitter,
+            phase=() if loops is None else tuple(loops.phase),
             gain_error=() if loops is None else tuple(loops.gain_error),
             phase_offset=() if loops is None else tuple(loops.phase_offset),
         ),

@@ -39,11 +39,15 @@ def _one_or_many(value: object) -> object:
 class SimulatedController(Table):
     """The feedback controller of the simulated laboratory.
 
-    It begins with the ``damping`` of ``[devices.gate]`` as gain. ``phase_offset`` and ``gain_error``
-    are what nobody tells the experimenter: one value, or one for each loop. ``max_gain`` is Γ/2π.
+    It begins with the ``damping`` of ``[devices.gate]`` as gain and with ``phase`` as lead.
+    ``phase_offset`` and ``gain_error`` are what nobody tells the experimenter. Each is one value, or
+    one for each loop. ``max_gain`` is Γ/2π.
     """
 
     driver: Literal["simulated"]
+    phase: Annotated[list[Phase], BeforeValidator(_one_or_many), Field(min_length=1)] = Field(
+        default_factory=lambda: [0.0]
+    )
     phase_offset: Annotated[list[Phase], BeforeValidator(_one_or_many), Field(min_length=1)] = (
         Field(default_factory=lambda: [0.0])
     )

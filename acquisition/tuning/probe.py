@@ -76,12 +76,15 @@ class Probe:
         From which the setting held.
     trouble : str
         Why it was given up; empty if it was not. ``back`` is set then.
+    column : int or None
+        Whose motion grew too far, if that is why.
     """
 
     volts: NDArray[np.float64]
     sample_rate: float
     sample: int
     trouble: str = ""
+    column: int | None = None
 
 
 def probe(request: ProbeRequest, stop: Callable[[], bool] = lambda: False) -> Command[Probe]:
@@ -117,10 +120,10 @@ def _try(
         rate = stream.info.sample_rate
         settling = controller_of(bench.rig).capabilities.settling + stream.info.latency
         first = sample + round(settling * rate)
-        rows, trouble = _watch(bench, stream, request, first, stop)
+        rows, trouble, column = _watch(bench, stream, request, first, stop)
         good = not trouble
         volts = rows * np.asarray(stream.info.scale)
-        return Probe(volts, rate, sample, trouble)
+        return Probe(volts, rate, sample, trouble, column)
     finally:
         if not (good and request.stay):
             put_loop(bench, request.loop, request.back)
@@ -132,7 +135,7 @@ def _watch(
     request: ProbeRequest,
     first: int,
     stop: Callable[[], bool],
-) -> tuple[NDArray[np.float64], str]:
+) -> tuple[NDArray[np.float64], str, int | None]:
     """Read blocks from a sample on until there are enough, or something is wrong."""
     wanted = max(1, round(request.seconds * stream.info.sample_rate))
     columns = list(request.columns)
@@ -145,7 +148,7 @@ def _watch(
     block = np.empty((stream.block_rows, len(stream.info.channels)), dtype=stream.info.dtype)
     while have < wanted:
         if stop() or bench.closing():
-            return _joined(kept, stream), "ended on request"
+            return _joined(kept, stream), "ended on request", None
         result = stream.read(stream.block_rows, bench.closing, block)
         silent = 0 if result.samples else silent + 1
         if result.finished or silent > _SILENT_READS:
@@ -154,14 +157,15 @@ def _watch(
         rows = block[skipped : result.samples].astype(np.float64)
         energy = ((rows[:, columns] * scale) ** 2).mean(axis=0) if len(rows) else 0.0 * scale
         if result.status & BlockStatus.PARTICLE_LOST:
-            return _joined(kept, stream), "a particle is lost"
+            return _joined(kept, stream), "a particle is lost", None
         if bool((energy > ceilings).any()):
-            return _joined(kept, stream), "the motion grows beyond what is allowed"
+            worst = columns[int(np.argmax(energy / ceilings))]
+            return _joined(kept, stream), "the motion grows beyond what is allowed", worst
         if result.status & BlockStatus.GAP_BEFORE and kept:
             kept, have = [], 0  # a gap: only what is whole is read off
         kept.append(rows)
         have += len(rows)
-    return _joined(kept, stream)[:wanted], ""
+    return _joined(kept, stream)[:wanted], "", None
 
 
 def _joined(kept: list[NDArray[np.float64]], stream: Stream) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from dataclasses import replace
 
 from ...acquisition.tuning.probe import Probe, ProbeRequest
 from ...instruments.controller_protocol import LoopSetting
-from ...models.errors import InputError, OptobindError, UnstableModelError
+from ...models.errors import DeviceError, InputError, OptobindError, UnstableModelError
 from ...models.inference.growth import LineDamping
 from ...models.inference.tuning import PhaseFit, fit_gain, fit_phase, least_of_parabola
 from .plan import Desk, LoopTuning, Stage, Step, TuneSettings, TuningEndedError
@@ -39,6 +39,7 @@ _MOST_STEPS = 40
 _TRIES = 5  # of the first phases, at other gains
 _HOT = 0.25  # of the ceiling: then little gain is enough to see growth, and much is dangerous
 _LESS = 0.15  # of the gain
+_LOOKS = 4  # at what is there, each twice as long
 _NARROW = 0.02  # damping at the fine phase over the line, at most
 
 
@@ -105,6 +106,8 @@ class FeedbackTuner:
             for particle in particles:
                 self._find_phase(self.loops[particle])
             # All are damped well before one is damped most: coupled motion must not grow by another.
+            for particle in (*particles, *particles):
+                self._raise_to(self.loops[particle], self._clear_gain(self.loops[particle]))
             for particle in particles:
                 self._refine_phase(self.loops[particle])
             for particle in particles:
@@ -124,7 +127,10 @@ class FeedbackTuner:
             except OptobindError as error:
                 failures.append(str(error))
         if failures:
-            raise TuningEndedError("; ".join(failures))
+            raise DeviceError(
+                "a feedback loop could not be set back, look at the controller: "
+                + "; ".join(failures)
+            )
 
     # -- one try --------------------------------------------------------------------------------
 
@@ -153,6 +159,8 @@ class FeedbackTuner:
         probe = self._desk.probe(request)
         if probe.trouble in ("ended on request", "a particle is lost"):
             raise TuningEndedError(f"tuning of particle {loop.particle + 1}: {probe.trouble}")
+        if probe.column is not None:
+            self._hold_another(loop, probe.column)
         if len(probe.volts):
             tail = probe.volts[-max(1, len(probe.volts) // 8) :]
             for particle, reader in self._readers.items():
@@ -166,6 +174,19 @@ class FeedbackTuner:
             return self._readers[loop.particle].damping(probe.volts, probe.sample_rate, step)
         except InputError:
             return None
+
+    def _hold_another(self, loop: LoopTuning, column: int) -> None:
+        """Turn another loop down whose particle is what grew too far; end where it is not ours."""
+        for particle, reader in self._readers.items():
+            if reader.column != column or particle == loop.particle:
+                continue
+            other = self.loops.get(particle)
+            if other is None or other.cools:
+                raise TuningEndedError(
+                    f"particle {particle + 1} heats while loop {loop.particle + 1} is tuned: "
+                    + ("tune both" if other is None else "they are coupled too strongly for it")
+                )
+            self._turn_down(other)
 
     def _apart(self, particle: int) -> float:
         """Time over which the lines of other particles average out, s."""
@@ -193,23 +214,40 @@ class FeedbackTuner:
     # -- the stages -----------------------------------------------------------------------------
 
     def _look(self, loops: Sequence[LoopTuning]) -> None:
-        """Which loops damp as they are; those that heat are turned down at once."""
-        probe = self._probe(loops[0], None, self._settings.probe_seconds, allow_growth=True)
-        found = [self._damping(one, probe, 10.0 / self._settings.probe_seconds) for one in loops]
-        for loop, damping in zip(loops, found, strict=True):
-            sure = damping is not None and abs(damping.rate) > _SURE * damping.stderr
-            if sure and damping is not None and damping.rate > 0.0:
-                self._cooled(loop, loop.start)
-            elif sure or damping is None or probe.trouble:
-                low = max(self._limits.gain_range[0], 0.0)
-                loop.safe = self._desk.set(loop.particle, replace(loop.start, gain=low))
+        """Which loops damp as they are; those that heat are turned down at once.
+
+        What cannot be told yet is looked at for twice as long; what cannot be told then is turned
+        down as well.
+        """
+        unknown, seconds = list(loops), self._settings.probe_seconds
+        for number in range(_LOOKS):
+            probe = self._probe(unknown[0], None, seconds, allow_growth=True)
+            for loop in list(unknown):
+                found = self._damping(loop, probe, 10.0 / self._settings.probe_seconds)
+                sure = found is not None and abs(found.rate) > _SURE * found.stderr
+                last = number == _LOOKS - 1 or bool(probe.trouble)
+                if not (sure or last or found is None):
+                    continue
+                unknown.remove(loop)
+                if sure and found is not None and found.rate > 0.0:
+                    self._cooled(loop, loop.start)
+                else:
+                    self._turn_down(loop)
+                self._add(loop, "start", loop.start, found, trouble=probe.trouble)
+            if not unknown:
+                break
+            seconds *= 2.0
         if all(loop.cools for loop in loops):
             longer = self._probe(loops[0], None, self._settings.seconds)
             for loop in loops if not longer.trouble else ():
                 reader = self._readers[loop.particle]
                 loop.before = reader.occupation(longer.volts, longer.sample_rate)
-        for loop, damping in zip(loops, found, strict=True):
-            self._add(loop, "start", loop.start, damping, loop.before, probe.trouble)
+                self._add(loop, "start", loop.start, occupation=loop.before)
+
+    def _turn_down(self, loop: LoopTuning) -> None:
+        """Hold a loop that is not known to cool at its least gain."""
+        low = max(self._limits.gain_range[0], 0.0)
+        loop.safe = self._desk.set(loop.particle, replace(loop.start, gain=low))
 
     def _find_phase(self, loop: LoopTuning) -> None:
         """Three phases at low gain, at another gain where they say too little."""
@@ -220,15 +258,15 @@ class FeedbackTuner:
                 f"loop {loop.particle + 1} has gain 0 and nobody knows what a small gain is: give "
                 "one with --probe-gain"
             )
-        if self._warm.get(loop.particle, 0.0) > _HOT * self._ceiling:
-            gain *= _LESS
+        wanted = gain
         for _ in range(_TRIES):
-            gain = min(max(gain, low), high)
+            hot = self._warm.get(loop.particle, 0.0) > _HOT * self._ceiling
+            gain = min(max(wanted * (_LESS if hot else 1.0), low), high)
             fit, short = self._three_phases(loop, gain)
             if fit is not None and fit.significance > _SURE + 1.0:
                 self._take_phase(loop, fit, gain)
                 return
-            gain *= 0.4 if short else 2.5
+            wanted *= 0.4 if short else 2.5
         raise TuningEndedError(
             f"loop {loop.particle + 1}: no phase damps more than another at gains up to {gain:.3g} "
             f"{self._limits.gain_unit}: is the loop connected, its output on, the gate closed?"
@@ -260,7 +298,10 @@ class FeedbackTuner:
         """Go to the phase of most damping at this gain; it is known to cool then."""
         setting = self._turned(replace(loop.start, gain=gain), fit.phase)
         loop.rate_per_gain = fit.amplitude / gain
-        probe = self._probe(loop, setting, self._settings.probe_seconds, stay=True)
+        # Another loop that is not yet found may let the model grow, however good this one is.
+        probe = self._probe(
+            loop, setting, self._settings.probe_seconds, allow_growth=True, stay=True
+        )
         found = self._damping(loop, probe, fit.amplitude)
         self._add(loop, "phase", setting, found, trouble=probe.trouble)
         if probe.trouble:
@@ -270,12 +311,8 @@ class FeedbackTuner:
         self._cooled(loop, self._desk.read(loop.particle))
 
     def _refine_phase(self, loop: LoopTuning) -> None:
-        """Damping at the phase and to either side, at a gain whose line is clearly resolved."""
-        assert loop.rate_per_gain is not None
-        reader = self._readers[loop.particle]
-        wanted = min(_NARROW * reader.expected * math.tau, 0.2 * self._gain_range()[1] * loop.rate_per_gain)
-        self._raise_to(loop, wanted / loop.rate_per_gain)
-        centre = loop.safe
+        """Occupation at the phase and to either side; a fit of its inverse."""
+        reader, centre = self._readers[loop.particle], loop.safe
         phases, rates, errors = [], [], []
         for turn in (0.0, _SPREAD, -_SPREAD):
             setting = self._turned(centre, turn)
@@ -297,6 +334,12 @@ class FeedbackTuner:
         probe = self._probe(loop, better, self._settings.probe_seconds, stay=True)
         if not probe.trouble:
             self._cooled(loop, self._desk.read(loop.particle))
+
+    def _clear_gain(self, loop: LoopTuning) -> float:
+        """Gain at which a line is clearly damped and far from its best."""
+        assert loop.rate_per_gain is not None
+        wanted = _NARROW * self._readers[loop.particle].expected * math.tau
+        return min(wanted / loop.rate_per_gain, 0.2 * self._gain_range()[1])
 
     def _raise_to(self, loop: LoopTuning, gain: float) -> None:
         """Raise the gain in steps, each watched."""
