@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ...models.errors import InputError
-from ...models.ranges import require_range
 from ..controller_protocol import ControllerCapabilities, FeedbackController, LoopSetting
 from ..protocols import DeviceState
 from ..ramp import RampPace
@@ -35,7 +34,8 @@ class LoopLimits:
     gain_slew: float = math.inf
 
     def __post_init__(self) -> None:
-        require_range("max_gain", self.max_gain, 0.0, math.inf)
+        if not self.max_gain >= 0.0:
+            raise InputError(f"max_gain must be at least 0, got {self.max_gain:g}")
         if not self.gain_slew > 0.0:
             raise InputError(f"gain_slew must be greater than 0, got {self.gain_slew:g}")
 
