@@ -69,9 +69,7 @@ class Streaming:
         except DeviceError:  # a card that fails must not keep the light from being changed
             return stream.position
 
-    def begin(
-        self, unwanted: Callable[[], bool] = lambda: False, *, shown: bool = True
-    ) -> Stream:
+    def begin(self, unwanted: Callable[[], bool] = lambda: False, *, shown: bool = True) -> Stream:
         """Start the digitizer as soon as it is free; the live displays follow.
 
         Parameters

@@ -222,7 +222,7 @@ def _show_dry_run(
     ]
     lines.append(
         f"about {tries} settings of {options.seconds:g} s and {probes} of at most "
-        f"{options.probe_seconds:g} s each: {seconds:.3g} s of record; gate and light stay as they are"
+        f"{options.probe_seconds:g} s each: {seconds:.3g} s of record; gate and light stay"
     )
     print_result("\n".join(lines))
 

@@ -178,10 +178,15 @@ def fragment_of(
     if any(setting is None for setting in best.values()):
         return ""
     if rig.drivers.get("controller") != "simulated":
-        lines = ["# The controller keeps these itself; max_gain guards them.", "[devices.controller]"]
+        lines = [
+            "# The controller keeps these itself; max_gain guards them.",
+            "[devices.controller]",
+        ]
         gains = [s.gain for s in best.values() if s is not None]
         lines.append(f"max_gain = {2.0 * max(gains):.4g}  # {limits.gain_unit}")
-        lines += [f"# loop {p + 1}: {gain_text(s, limits)}" for p, s in best.items() if s is not None]
+        lines += [
+            f"# loop {p + 1}: {gain_text(s, limits)}" for p, s in best.items() if s is not None
+        ]
         return "\n".join(lines) + "\n"
     assert loaded.config.devices is not None
     gate, table = loaded.config.devices.gate, loaded.config.devices.controller

@@ -1,4 +1,4 @@
-"""Schema of ``[devices.controller]``: gain, phase and band of the feedback loops, and their limits."""
+"""Schema of ``[devices.controller]``: the feedback loops and their limits."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class SimulatedController(Table):
     """The feedback controller of the simulated laboratory.
 
     It begins with the ``damping`` of ``[devices.gate]`` as gain and with ``phase`` as lead.
-    ``phase_offset`` and ``gain_error`` are what nobody tells the experimenter. Each is one value, or
-    one for each loop. ``max_gain`` is Γ/2π.
+    ``phase_offset`` and ``gain_error`` are what nobody tells the experimenter. Each is one value,
+    or one for each loop. ``max_gain`` is Γ/2π.
     """
 
     driver: Literal["simulated"]

@@ -2,8 +2,8 @@
 
 A package announces a driver with an entry point in one of the groups ``optobind.digitizer``,
 ``optobind.rf``, ``optobind.slm``, ``optobind.gauge``, ``optobind.gate``, ``optobind.pattern``,
-``optobind.controller``: its name is the driver's name in rig files, its value a factory ``(name: str, **options) -> device``
-(usually the class).
+``optobind.controller``: its name is the driver's name in rig files, its value a factory
+``(name: str, **options) -> device`` (usually the class).
 Nothing is imported before a driver is asked for; a broken plugin is reported and harmless.
 """
 

@@ -22,9 +22,7 @@ def check_controller(make: Make, *, writes: bool = True, strict: bool = True) ->
     ContractError
         Names the promise that is broken.
     """
-    refuses(
-        DeviceError, "a controller that is not connected reads no loop", lambda: make().read(0)
-    )
+    refuses(DeviceError, "a controller that is not connected reads no loop", lambda: make().read(0))
     with connected(make) as device:
         limits = device.capabilities
         require(limits.loops >= 1, "a controller has loops")

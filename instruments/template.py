@@ -139,10 +139,10 @@ class ExampleTwin:
 class ExampleController(CheckedController):
     """A driver for a feedback controller with an invented text protocol ("Example FB").
 
-    ``L1?`` answers ``gain,degrees,centre,bandwidth,on`` and ``L1 0.5,90,55000,20000`` sets a loop. For
-    a device of your own change the limits, ``_open``, ``_read``, ``_write`` and ``enabled``. The base
-    class checks ranges before anything is sent, reads back, and takes back what went wrong. Nothing
-    here switches an output: the gate does.
+    ``L1?`` answers ``gain,degrees,centre,bandwidth,on`` and ``L1 0.5,90,55000,20000`` sets a loop.
+    For a device of your own change the limits, ``_open``, ``_read``, ``_write`` and ``enabled``.
+    The base class checks ranges before anything is sent, reads back, and takes back what went
+    wrong. Nothing here switches an output: the gate does.
 
     Parameters
     ----------

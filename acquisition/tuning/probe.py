@@ -109,9 +109,7 @@ def probe(request: ProbeRequest, stop: Callable[[], bool] = lambda: False) -> Co
     return carry_out
 
 
-def _try(
-    bench: Bench, stream: Stream, request: ProbeRequest, stop: Callable[[], bool]
-) -> Probe:
+def _try(bench: Bench, stream: Stream, request: ProbeRequest, stop: Callable[[], bool]) -> Probe:
     """Set, watch, and go back unless all is well and it is to stay."""
     sample, good = stream.present(), False
     try:

@@ -79,6 +79,6 @@ class SessionDesk:
                 future.cancel()
                 raise DeviceError(
                     f"{self._controller.name} or the digitizer did not answer within "
-                    f"{self._grace + 20.0 * seconds:.3g} s: the loop may be at the setting that was "
-                    "tried, look at the controller"
+                    f"{self._grace + 20.0 * seconds:.3g} s: the loop may be at the setting that "
+                    "was tried, look at the controller"
                 ) from None

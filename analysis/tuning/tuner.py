@@ -5,8 +5,8 @@
    damping. Each is tried for a moment only, see :mod:`...acquisition.tuning.probe`.
 3. At that phase, and 0.7 rad to either side, at a larger gain: the occupations say the phase to a
    few hundredths.
-4. The gain is raised in steps while the occupation falls, and a little beyond; a parabola in ln g has
-   its minimum at the best gain.
+4. The gain is raised in steps while the occupation falls, and a little beyond; a parabola in ln g
+   has its minimum at the best gain.
 5. The best gain at three phases: near its best a loop may like a phase a little off.
 
 What is set between two tries is always the newest setting that was known to cool.
@@ -105,7 +105,7 @@ class FeedbackTuner:
             self._look(list(self.loops.values()))
             for particle in particles:
                 self._find_phase(self.loops[particle])
-            # All are damped well before one is damped most: coupled motion must not grow by another.
+            # All are damped well before one is damped most: coupled motion must not grow.
             for particle in (*particles, *particles):
                 self._raise_to(self.loops[particle], self._clear_gain(self.loops[particle]))
             for particle in particles:
@@ -193,7 +193,8 @@ class FeedbackTuner:
         own = self._readers[particle].expected
         others = [abs(r.expected - own) for p, r in self._readers.items() if p != particle]
         nearest = max(min([own, *others]), 0.01 * own)
-        return 1.2 / nearest if others else 4.0 / own
+        # Lines that no try of this length tells apart are taken as one.
+        return min(1.2 / nearest, self._settings.probe_seconds / 24.0) if others else 4.0 / own
 
     def _add(
         self,
@@ -277,9 +278,7 @@ class FeedbackTuner:
         phases, rates, errors = [], [], []
         for turn in (0.0, _THIRD, -_THIRD):
             setting = self._turned(replace(loop.start, gain=gain), turn)
-            probe = self._probe(
-                loop, setting, self._settings.probe_seconds, allow_growth=True
-            )
+            probe = self._probe(loop, setting, self._settings.probe_seconds, allow_growth=True)
             found = self._damping(loop, probe, 10.0 / self._settings.probe_seconds)
             self._add(loop, "phase", setting, found, trouble=probe.trouble)
             if probe.trouble and loop.cools:

@@ -21,8 +21,8 @@ __all__ = ["CheckedController"]
 class CheckedController(Driver, ABC):
     """A controller whose settings are checked, read back, and taken back where they went wrong.
 
-    Subclasses give ``_open``, ``_close``, ``_read``, ``_write`` and ``enabled``, and set ``_limits``
-    in ``_open``.
+    Subclasses give ``_open``, ``_close``, ``_read``, ``_write`` and ``enabled``, and set
+    ``_limits``, in ``_open`` at the latest.
     """
 
     _limits: ControllerCapabilities

@@ -1,8 +1,8 @@
 """Loops made of a Zurich Instruments lock-in's demodulators and auxiliary outputs, through zhinst.
 
-Demodulator d sees the in-loop detector at its oscillator's frequency; auxiliary output a gives its X
-(or Y), ``scale`` volts for each volt, to whatever makes the force at that frequency (a modulator, a
-mixer on the electrode's drive, or the trap's power). So of a loop
+Demodulator d sees the in-loop detector at its oscillator's frequency; auxiliary output a gives its
+X (or Y), ``scale`` volts for each volt, to whatever makes the force at that frequency (a modulator,
+a mixer on the electrode's drive, or the trap's power). So of a loop
 
 =========  =======================================  ==========================
 gain       ``/DEV/auxouts/A/scale``                 V/V
@@ -149,8 +149,9 @@ class ZurichController(CheckedController):
                 found = self._read(loop)
             if found.gain < 0.0:
                 raise DeviceError(
-                    f"auxiliary output {self._outputs[loop]} has a negative scale ({found.gain:g}): "
-                    "turn it positive and the demodulator's phase by 180 degrees in LabOne"
+                    f"auxiliary output {self._outputs[loop]} has a negative scale "
+                    f"({found.gain:g}): turn it positive and the demodulator's phase by 180 "
+                    "degrees in LabOne"
                 )
         return f"Zurich Instruments {self._device} at {self._server[0]}:{self._server[1]}"
 

@@ -50,9 +50,7 @@ class SimulatedController(SimulatedDevice):
         """Set one loop; it acts from the next sample on."""
         self._require_link()
         self.check(loop, setting)
-        self._world.retune(
-            loop, setting.gain, setting.phase, setting.centre, setting.bandwidth
-        )
+        self._world.retune(loop, setting.gain, setting.phase, setting.centre, setting.bandwidth)
         return self.read(loop)
 
     def read(self, loop: int) -> LoopSetting:

@@ -15,7 +15,7 @@ from ...models.rng import new_stream
 from .closed_loop import ClosedLoop, build_closed_loop
 from .detection import all_detectors, detection_chain, in_loop_detectors, lower_root
 from .feedback import design_loop, held_force_input, ring_length
-from .kernels import Chain, Dynamics, Memory, Table, advance_many, advance_pair
+from .kernels import Chain, Dynamics, Loop, Memory, Table, advance_many, advance_pair
 from .mechanics import OperatingPoint
 from .settings import WorldSettings
 from .truth import fit_truth

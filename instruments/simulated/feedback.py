@@ -6,7 +6,8 @@ the loop sees, from z to force,
     H(θ) = Σ_i c_i e^{−imθ} · e^{−idθ} · (1−a)/(1−ae^{−iθ}) · e^{−iθ/2} sin(θ/2)/(θ/2),
 
 filter, delay and hold included. Viscous damping −Γp_j is H = −iΓω/ω_scale; a loop whose phase is
-off by φ has e^{iφ} times that: it damps with Γ cos φ and shifts the line by −Γ sin φ/2. The eight real c_i give
+off by φ has e^{iφ} times that: it damps with Γ cos φ and shifts the line by −Γ sin φ/2. The eight
+real c_i give
 exactly that at the line ω̃_j and come close to it in a band around it (least squares, with a weight
 on Σc_i² against noise off the line, the larger the more noise the loop has). The neighbourhood
 matters: a loop with group delay τ changes a particle's apparent mass by Γτ/2, and with it the g and
@@ -132,6 +133,4 @@ def design_loop(
             continue
         taps[j] = damping * line / point.omega * shape
         lags[j] += steps
-    return Loop(
-        detector=in_loop, per_volt=per_volt, keep=np.array(keep), taps=taps, lags=lags
-    )
+    return Loop(detector=in_loop, per_volt=per_volt, keep=np.array(keep), taps=taps, lags=lags)

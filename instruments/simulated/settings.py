@@ -187,7 +187,7 @@ class FeedbackSettings:
         return self.gain_of(particle) * (1.0 + _own(self.gain_error, particle, 0.0))
 
     def lead_of(self, particle: int) -> float:
-        """Phase by which the force leads that of viscous damping, rad: damping goes as its cosine."""
+        """Phase by which the force leads viscous damping, rad: damping goes as its cosine."""
         return self.phase_of(particle) + _own(self.phase_offset, particle, 0.0)
 
     def centre_of(self, particle: int) -> float | None:

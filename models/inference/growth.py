@@ -1,8 +1,8 @@
 """How fast the energy of one line decays or grows, from a short stretch, steady or not.
 
 A line that is demodulated at its frequency and averaged over steps of length h obeys
-a_{k+1} = λ a_k + ξ_k, |λ| = e^{−Γh/2}, whether it decays (Γ > 0) or grows. Averages make ξ_k depend on
-ξ_{k−1} and the imprecision adds to each a_k, so that λ comes from lags two and one,
+a_{k+1} = λ a_k + ξ_k, |λ| = e^{−Γh/2}, whether it decays (Γ > 0) or grows. Averages make ξ_k depend
+on ξ_{k−1} and the imprecision adds to each a_k, so that λ comes from lags two and one,
 λ = Σ a_{k+2} a_k* / Σ a_{k+1} a_k* (an instrumental variable), which neither biases.
 """
 

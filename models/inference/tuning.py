@@ -1,10 +1,10 @@
 """What tries of a feedback loop say: the phase of most damping, the gain of least energy.
 
 At low gain a loop whose phase is off by φ − φ* damps with Γ(φ) = c + kg cos(φ − φ*), a plane in
-(cos φ, sin φ): three phases determine it, and damping and heating phases say the same. The energy of
-the motion goes as a/g where recoil dominates, and rises again as b g where the loop feeds its own
-imprecision in, or faster where it comes near the edge of stability: ln E is a parabola in ln g around
-its minimum.
+(cos φ, sin φ): three phases determine it, and damping and heating phases say the same. The energy
+of the motion goes as a/g where recoil dominates, and rises again as b g where the loop feeds its
+own imprecision in, or faster where it comes near the edge of stability: ln E is a parabola in ln g
+around its minimum.
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ class GainFit:
     inside: bool
 
 
-def fit_phase(
-    phases: Sequence[float], rates: Sequence[float], errors: Sequence[float]
-) -> PhaseFit:
+def fit_phase(phases: Sequence[float], rates: Sequence[float], errors: Sequence[float]) -> PhaseFit:
     """Fit Γ = c + A cos(φ − φ*) to three or more tries at one gain.
 
     Raises

@@ -1,4 +1,4 @@
-"""Feedback controllers: limits of a rig, rude devices, and the lock-in on a scripted data server."""
+"""Feedback controllers: limits of a rig, rude devices, the lock-in on a scripted server."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_controller_that_rounds_in_silence_is_found_and_taken_back():
 def test_a_controller_that_ignores_what_it_is_told_is_found():
     device = Rude(lambda setting: LoopSetting(1.0))
     device.connect()
-    with pytest.raises(DeviceError, match="phase 0, asked for 0.3"):
+    with pytest.raises(DeviceError, match=r"phase 0, asked for 0\.3"):
         device.set(0, LoopSetting(1.0, 0.3))
 
 
@@ -179,7 +179,7 @@ def test_a_fault_of_the_script_is_raised():
         device.set(0, SETTING)
 
 
-# -- the lock-in, scripted: nothing here was seen on an instrument ----------------------------------
+# -- the lock-in, scripted: nothing here was seen on an instrument ---------------------------
 
 
 class DataServer:

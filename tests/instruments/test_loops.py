@@ -1,4 +1,4 @@
-"""Loops of the simulated world: what a phase and a gain do, by routes that do not know the kernels."""
+"""Loops of the simulated world: what phase and gain do, by routes that know no kernel."""
 
 from __future__ import annotations
 
@@ -154,9 +154,7 @@ def test_a_narrow_band_costs_the_loop_its_margin():
     rig = laboratory()
     wide = rig.world.growth_rate()
     for loop in (0, 1):
-        rig.controller.set(
-            loop, replace(rig.controller.read(loop), gain=4e4, bandwidth=5e3)
-        )
+        rig.controller.set(loop, replace(rig.controller.read(loop), gain=4e4, bandwidth=5e3))
     assert rig.world.settings.feedback.corner_of(0) == 5e3
     assert rig.world.growth_rate() != wide
 
@@ -173,7 +171,7 @@ def test_growth_is_known_before_it_is_set():
 
 def test_the_rig_limits_the_gain_and_an_unknown_loop_is_refused():
     rig = laboratory()
-    with pytest.raises(InputError, match="at most 1.25664e"):
+    with pytest.raises(InputError, match=r"at most 1\.25664e"):
         rig.controller.set(0, replace(rig.controller.read(0), gain=2e6))
     with pytest.raises(InputError, match="loops 0 … 1"):
         rig.controller.read(2)
