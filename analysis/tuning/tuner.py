@@ -181,7 +181,7 @@ class FeedbackTuner:
             if reader.column != column or particle == loop.particle:
                 continue
             other = self.loops.get(particle)
-            if other is None or other.cools:
+            if other is None or other.rate_per_gain is not None:
                 raise TuningEndedError(
                     f"particle {particle + 1} heats while loop {loop.particle + 1} is tuned: "
                     + ("tune both" if other is None else "they are coupled too strongly for it")
@@ -225,7 +225,7 @@ class FeedbackTuner:
             probe = self._probe(unknown[0], None, seconds, allow_growth=True)
             for loop in list(unknown):
                 found = self._damping(loop, probe, 10.0 / self._settings.probe_seconds)
-                sure = found is not None and abs(found.rate) > _SURE * found.stderr
+                sure = found is not None and abs(found.rate) > (_SURE + 1.0) * found.stderr
                 last = number == _LOOKS - 1 or bool(probe.trouble)
                 if not (sure or last or found is None):
                     continue
@@ -247,7 +247,7 @@ class FeedbackTuner:
 
     def _turn_down(self, loop: LoopTuning) -> None:
         """Hold a loop that is not known to cool at its least gain."""
-        low = max(self._limits.gain_range[0], 0.0)
+        low, loop.cools = max(self._limits.gain_range[0], 0.0), False
         loop.safe = self._desk.set(loop.particle, replace(loop.start, gain=low))
 
     def _find_phase(self, loop: LoopTuning) -> None:

@@ -12,12 +12,12 @@ from optobind.config.load import read_rig
 SLOW = ("tune", "feedback", "--rig", "simulated-feedback")
 
 
-def test_a_dry_run_connects_nothing_and_says_what_it_would_do(cli):
-    answer = cli(*SLOW, "--dry-run", "--particle", "2")
+def test_a_dry_run_connects_nothing_and_says_what_it_would_do(optobind):
+    answer = optobind(*SLOW, "--dry-run", "--particle", "2")
     assert answer.code == 0
     assert "particle 2: out-of-loop detector z2, line near" in answer.out
     assert "gate and light stay" in answer.out
-    told = cli(*SLOW, "--dry-run", "--json").json
+    told = optobind(*SLOW, "--dry-run", "--json").json
     assert told["particles"] == [1, 2]
 
 
@@ -36,21 +36,21 @@ def test_a_dry_run_connects_nothing_and_says_what_it_would_do(cli):
         ),
     ],
 )
-def test_a_wrong_wish_is_one_line(cli, arguments, text):
-    answer = cli("tune", "feedback", *arguments)
+def test_a_wrong_wish_is_one_line(optobind, arguments, text):
+    answer = optobind("tune", "feedback", *arguments)
     assert answer.is_one_line_error(2), answer.err
     assert text in answer.err
 
 
-def test_the_shipped_rig_takes_start_phases(cli):
+def test_the_shipped_rig_takes_start_phases():
     rig = build_rig(read_rig("simulated-feedback", ['devices.controller.phase="0.4 rad"']))
     rig.controller.connect()
     assert rig.controller.read(1).phase == pytest.approx(0.4)
 
 
 @pytest.mark.slow
-def test_feedback_is_tuned_end_to_end_and_the_fragment_can_be_pasted(cli, tmp_path):
-    answer = cli(*SLOW, "--out", str(tmp_path), "--json")
+def test_feedback_is_tuned_end_to_end_and_the_fragment_can_be_pasted(optobind, tmp_path):
+    answer = optobind(*SLOW, "--out", str(tmp_path), "--json")
     assert answer.code == 0, answer.err
     told = answer.json
     assert told["applied"]
@@ -72,7 +72,7 @@ def test_feedback_is_tuned_end_to_end_and_the_fragment_can_be_pasted(cli, tmp_pa
 
 
 @pytest.mark.slow
-def test_without_apply_the_loops_are_as_they_were(cli):
-    answer = cli(*SLOW, "--no-apply", "--particle", "1", "--seconds", "0.1 s")
+def test_without_apply_the_loops_are_as_they_were(optobind):
+    answer = optobind(*SLOW, "--no-apply", "--particle", "1", "--seconds", "0.1 s")
     assert answer.code == 0, answer.err
     assert "not applied: the loops are as they were found (Γ/2π 40 Hz" in answer.out
