@@ -68,7 +68,7 @@ def test_a_loop_that_would_grow_is_refused_unless_allowed(session):
 
 def test_limits_and_unknown_loops_are_refused_before_anything_is_sent(session):
     setting = session.status().loops[0]
-    with pytest.raises(InputError, match="more than the rig allows|must lie in"):
+    with pytest.raises(InputError, match=r"more than the rig allows|must lie in"):
         session.set_loop(0, replace(setting, gain=1e7)).result()
     with pytest.raises(InputError, match="loops 0 … 1, got 4"):
         session.set_loop(4, setting).result()

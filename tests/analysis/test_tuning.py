@@ -12,7 +12,8 @@ from scipy.signal import lfilter
 from optobind.acquisition.tuning.probe import Probe
 from optobind.analysis.tuning.plan import TuneSettings, TuningEndedError
 from optobind.analysis.tuning.reading import LineReader
-from optobind.analysis.tuning.tuner import FeedbackTuner, turned
+from optobind.analysis.tuning.tries import turned
+from optobind.analysis.tuning.tuner import FeedbackTuner
 from optobind.instruments.controller_protocol import (
     ControllerCapabilities,
     LoopSetting,
@@ -23,7 +24,7 @@ from optobind.models.errors import DeviceError, InputError, UnstableModelError
 from optobind.models.inference.growth import line_damping
 from optobind.models.inference.tuning import fit_gain, fit_phase
 
-RATE, LINE, MASS = 1e5, 5e3, 1e-18
+RATE, LINE, MASS = 5e4, 5e3, 1e-18
 LENGTH = math.sqrt(HBAR / (MASS * math.tau * LINE))
 VOLTS = 1e-3 / LENGTH  # one quantum is a millivolt
 RECOIL, IMPRECISION = 2e4, 1e-3  # 1/s, of the optimum Γ = sqrt(RECOIL/IMPRECISION) = 4472 1/s
@@ -86,7 +87,7 @@ class Desk:
         return Probe(volts, RATE, 0, trouble, column)
 
     def _run(self, request):
-        rows, block = round(request.seconds * RATE), 200
+        rows, block = round(request.seconds * RATE), 100
         made = []
         for first in range(0, rows, block):
             n = min(block, rows - first)
@@ -147,7 +148,7 @@ def test_growth_and_decay_are_found_within_their_errors(rate):
     pulls = []
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        n = 6000
+        n = 3000
         decay = math.exp(-0.5 * rate / RATE)
         noise = rng.standard_normal((2, n)) * math.sqrt(RECOIL / RATE)
         a, _ = lfilter([1.0], [1.0, -decay], noise[0] + 1j * noise[1], zi=[5.0])
