@@ -175,8 +175,10 @@ def _simulated_rig(
     trap = build_trap(config)
     clock = "real-time" if settings.real_time else "fast"
     record = run_record(loaded, trap, "SIM", calibrated=True, clock=clock)
-    rig = build_simulated_rig(trap, settings, name=loaded.name, config=record)
     present = {family: getattr(devices, family) is not None for family in _FAMILIES}
+    rig = build_simulated_rig(
+        trap, settings, name=loaded.name, config=record, controller=present["controller"]
+    )
     return replace(
         rig,
         slm=rig.slm if present["slm"] else None,

@@ -43,6 +43,7 @@ def build_simulated_rig(
     *,
     name: str = "simulated",
     config: Mapping[str, Any] | None = None,
+    controller: bool = False,
 ) -> Rig:
     """Build world and devices; ``rig.world`` is the :class:`~.world.SimulatedWorld`.
 
@@ -56,6 +57,8 @@ def build_simulated_rig(
         Name of the rig.
     config : mapping, optional
         Complete configuration as JSON values, kept in the rig.
+    controller : bool
+        Whether the rig has a feedback controller: gain and phase of the loops can be set then.
 
     Raises
     ------
@@ -70,6 +73,8 @@ def build_simulated_rig(
     path = OpticalPath(world)
     slm, rf = SimulatedSLM(path, world), SimulatedRFSource(path, world)
     families, player = ["digitizer", "slm", "rf", "gate", "gauge"], None
+    if controller:
+        families.append("controller")
     if settings.pattern_offset is not None:
         families.append("pattern")
         player = SimulatedPatternPlayer(world, settings.pattern_offset)
@@ -87,8 +92,8 @@ def build_simulated_rig(
         slm=slm,
         rf=rf,
         pattern=player,
-        controller=SimulatedController(world),
-        drivers=dict.fromkeys([*families, "controller"], "simulated"),
+        controller=SimulatedController(world) if controller else None,
+        drivers=dict.fromkeys(families, "simulated"),
         config=dict(config or {}),
         world=world,
         seed=settings.seed,

@@ -79,7 +79,8 @@ def card(family: str) -> Iterator[Make]:
 
 @contextmanager
 def simulated(family: str) -> Iterator[Make]:
-    device = getattr(build_simulated_rig(make_trap(), make_settings(pattern_offset=1)), family)
+    rig = build_simulated_rig(make_trap(), make_settings(pattern_offset=1), controller=True)
+    device = getattr(rig, family)
     yield lambda: device
 
 
