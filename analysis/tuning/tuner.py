@@ -33,7 +33,9 @@ _FAST, _SLOW = 1.8, 1.3  # steps of the gain: while it pays in full, and near th
 _PAYS = 0.75  # energy after over before a step, below which it pays in full
 _PAST = 1.25  # energy over the least at which the gain has been raised enough
 _MOST_STEPS = 40
-_TRIES = 5  # of the first phases, at other gains
+_TRIES = 9  # of the first phases, at other gains
+_PHASES = 3
+_MOST_RAISED = 3.0  # first gain over the one that was found
 _HOT = 0.25  # of the ceiling: then little gain is enough to see growth, and much is dangerous
 _LESS = 0.15  # of the gain
 _LOOKS = 4  # at what is there, each twice as long
@@ -107,7 +109,7 @@ class FeedbackTuner(LoopTries):
                 self._add(loop, "start", loop.start, occupation=loop.before)
 
     def _find_phase(self, loop: LoopTuning) -> None:
-        """Three phases at low gain, at another gain where they say too little."""
+        """Three phases at low gain, again at other gains until all of them together say enough."""
         gain = self._settings.probe_gain or loop.start.gain / 3.0
         low, high = self._gain_range()
         if gain <= 0.0:
@@ -115,23 +117,29 @@ class FeedbackTuner(LoopTries):
                 f"loop {loop.particle + 1} has gain 0 and nobody knows what a small gain is: give "
                 "one with --probe-gain"
             )
-        wanted = gain
+        most = max(_MOST_RAISED * loop.start.gain, 10.0 * gain)
+        wanted, seen = gain, list[tuple[float, float, float, float]]()
         for _ in range(_TRIES):
             hot = self._warm.get(loop.particle, 0.0) > _HOT * self._ceiling
             gain = min(max(wanted * (_LESS if hot else 1.0), low), high)
-            fit, short = self._three_phases(loop, gain)
-            if fit is not None and fit.significance > _SURE + 1.0:
-                self._take_phase(loop, fit, gain)
-                return
-            wanted *= 0.4 if short else 2.5
+            short = self._three_phases(loop, gain, seen)
+            if len({phase for phase, *_ in seen}) == _PHASES:
+                phases, rates, errors, gains = zip(*seen, strict=True)
+                fit = fit_phase(phases, rates, errors, gains)
+                if fit.significance > _SURE + 1.0:
+                    self._take_phase(loop, fit, gains[-1])
+                    return
+            wanted = min(wanted * (0.4 if short else 2.0), most)
         raise TuningEndedError(
             f"loop {loop.particle + 1}: no phase damps more than another at gains up to {gain:.3g} "
             f"{self._limits.gain_unit}: is the loop connected, its output on, the gate closed?"
         )
 
-    def _three_phases(self, loop: LoopTuning, gain: float) -> tuple[PhaseFit | None, bool]:
-        """Damping at three phases; whether one was too short to say anything."""
-        phases, rates, errors = [], [], []
+    def _three_phases(
+        self, loop: LoopTuning, gain: float, seen: list[tuple[float, float, float, float]]
+    ) -> bool:
+        """Add damping at three phases (phase, Γ, error, gain); whether one was too short."""
+        short = False
         for turn in (0.0, _THIRD, -_THIRD):
             setting = self._turned(replace(loop.start, gain=gain), turn)
             probe = self._probe(loop, setting, self._settings.probe_seconds, allow_growth=True)
@@ -140,14 +148,13 @@ class FeedbackTuner(LoopTries):
             if probe.trouble and loop.cools:
                 self._probe(loop, None, self._settings.probe_seconds)  # cools again
             if found is None:
-                return None, True
+                short = True
+                continue
             if not loop.cools and not probe.trouble and found.rate > _SURE * found.stderr:
                 self._cooled(loop, setting)
                 self._desk.set(loop.particle, setting)
-            phases.append(turn)
-            rates.append(found.rate)
-            errors.append(max(found.stderr, 1e-3 * abs(found.rate)))
-        return fit_phase(phases, rates, errors), False
+            seen.append((turn, found.rate, max(found.stderr, 1e-3 * abs(found.rate)), gain))
+        return short
 
     def _take_phase(self, loop: LoopTuning, fit: PhaseFit, gain: float) -> None:
         """Go to the phase of most damping at this gain; it is known to cool then."""

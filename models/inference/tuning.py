@@ -54,8 +54,20 @@ class GainFit:
     inside: bool
 
 
-def fit_phase(phases: Sequence[float], rates: Sequence[float], errors: Sequence[float]) -> PhaseFit:
-    """Fit Γ = c + A cos(φ − φ*) to three or more tries at one gain.
+def fit_phase(
+    phases: Sequence[float],
+    rates: Sequence[float],
+    errors: Sequence[float],
+    gains: Sequence[float] | None = None,
+) -> PhaseFit:
+    """Fit Γ = c + A (g/g_0) cos(φ − φ*) to three or more tries; g_0 is the last gain.
+
+    Parameters
+    ----------
+    phases, rates, errors : sequence of float
+        rad, and Γ with its standard errors in one unit.
+    gains : sequence of float, optional
+        All the same if left out.
 
     Raises
     ------
@@ -73,7 +85,8 @@ def fit_phase(phases: Sequence[float], rates: Sequence[float], errors: Sequence[
     if len({round(math.remainder(p, math.tau), 6) for p in phases}) < 3:
         raise InputError("three different phases are needed")
     angle, weight = np.asarray(phases), 1.0 / np.asarray(errors)
-    design = np.column_stack([np.ones_like(angle), np.cos(angle), np.sin(angle)])
+    share = np.ones_like(angle) if gains is None else np.asarray(gains) / gains[-1]
+    design = np.column_stack([np.ones_like(angle), share * np.cos(angle), share * np.sin(angle)])
     rows = design * weight[:, None]
     covariance = np.linalg.inv(rows.T @ rows)
     _, a, b = covariance @ rows.T @ (np.asarray(rates) * weight)
