@@ -28,6 +28,7 @@ __all__ = ["FeedbackTuner"]
 _THIRD = math.tau / 3.0
 _SURE = 3.0  # standard errors
 _SPREAD = 0.7  # rad to either side, where damping depends most on the phase
+_FAR, _REFINED = 0.4, 3  # rad: then once more, at most so often
 _TURN = 0.35  # rad to either side at the best gain
 _FAST, _SLOW = 1.8, 1.3  # steps of the gain: while it pays in full, and near the best
 _PAYS = 0.75  # energy after over before a step, below which it pays in full
@@ -126,8 +127,7 @@ class FeedbackTuner(LoopTries):
             if len({phase for phase, *_ in seen}) == _PHASES:
                 phases, rates, errors, gains = zip(*seen, strict=True)
                 fit = fit_phase(phases, rates, errors, gains)
-                if fit.significance > _SURE + 1.0:
-                    self._take_phase(loop, fit, gains[-1])
+                if fit.significance > _SURE + 1.0 and self._take_phase(loop, fit, gains[-1]):
                     return
             wanted = min(wanted * (0.4 if short else 2.0), most)
         raise TuningEndedError(
@@ -156,7 +156,7 @@ class FeedbackTuner(LoopTries):
             seen.append((turn, found.rate, max(found.stderr, 1e-3 * abs(found.rate)), gain))
         return short
 
-    def _take_phase(self, loop: LoopTuning, fit: PhaseFit, gain: float) -> None:
+    def _take_phase(self, loop: LoopTuning, fit: PhaseFit, gain: float) -> bool:
         """Go to the phase of most damping at this gain; it is known to cool then."""
         setting = self._turned(replace(loop.start, gain=gain), fit.phase)
         loop.rate_per_gain = fit.amplitude / gain
@@ -167,13 +167,19 @@ class FeedbackTuner(LoopTries):
         found = self._damping(loop, probe, fit.amplitude)
         self._add(loop, "phase", setting, found, trouble=probe.trouble)
         if probe.trouble:
-            raise TuningEndedError(
-                f"loop {loop.particle + 1}: at the phase that should damp most {probe.trouble}"
-            )
+            loop.rate_per_gain = None  # more tries will tell
+            return False
         self._cooled(loop, self._desk.read(loop.particle))
+        return True
 
     def _refine_phase(self, loop: LoopTuning) -> None:
-        """Occupation at the phase and to either side; a fit of its inverse."""
+        """Occupation at the phase and to either side, again where that moves it far."""
+        for _ in range(_REFINED):
+            if abs(self._refined(loop)) < _FAR:
+                return
+
+    def _refined(self, loop: LoopTuning) -> float:
+        """Turn the loop by a fit of the inverse occupations at three phases; by how much, rad."""
         reader, centre = self._readers[loop.particle], loop.safe
         phases, rates, errors = [], [], []
         for turn in (0.0, _SPREAD, -_SPREAD):
@@ -181,7 +187,7 @@ class FeedbackTuner(LoopTries):
             probe = self._probe(loop, setting, self._settings.seconds, allow_growth=True)
             if probe.trouble:
                 self._add(loop, "fine phase", setting, trouble=probe.trouble)
-                return  # the first phases must do
+                return 0.0  # the first phases must do
             found = reader.occupation(probe.volts, probe.sample_rate)
             self._add(loop, "fine phase", setting, occupation=found)
             # Recoil over damping: where n̄ is large its inverse is the damping in some unit.
@@ -189,13 +195,15 @@ class FeedbackTuner(LoopTries):
             rates.append(1.0 / found.energy)
             errors.append(max(found.stderr, 1e-3 * found.energy) / found.energy**2)
         fit = fit_phase(phases, rates, errors)
-        if abs(fit.phase) > _SPREAD or fit.significance < _SURE:
-            return
+        if fit.significance < _SURE:
+            return 0.0
         loop.phase_stderr = fit.stderr
-        better = self._turned(centre, fit.phase)
+        turn = min(max(fit.phase, -_SPREAD), _SPREAD)
+        better = self._turned(centre, turn)
         probe = self._probe(loop, better, self._settings.probe_seconds, stay=True)
         if not probe.trouble:
             self._cooled(loop, self._desk.read(loop.particle))
+        return turn
 
     def _clear_gain(self, loop: LoopTuning) -> float:
         """Gain at which a line is clearly damped and far from its best."""
