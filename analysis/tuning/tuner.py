@@ -187,7 +187,7 @@ class FeedbackTuner(LoopTries):
             probe = self._probe(loop, setting, self._settings.seconds, allow_growth=True)
             if probe.trouble:
                 self._add(loop, "fine phase", setting, trouble=probe.trouble)
-                return 0.0  # the first phases must do
+                return self._turn_by(loop, centre, -turn)  # the other way
             found = reader.occupation(probe.volts, probe.sample_rate)
             self._add(loop, "fine phase", setting, occupation=found)
             # Recoil over damping: where n̄ is large its inverse is the damping in some unit.
@@ -198,11 +198,17 @@ class FeedbackTuner(LoopTries):
         if fit.significance < _SURE:
             return 0.0
         loop.phase_stderr = fit.stderr
-        turn = min(max(fit.phase, -_SPREAD), _SPREAD)
-        better = self._turned(centre, turn)
-        probe = self._probe(loop, better, self._settings.probe_seconds, stay=True)
-        if not probe.trouble:
-            self._cooled(loop, self._desk.read(loop.particle))
+        return self._turn_by(loop, centre, min(max(fit.phase, -_SPREAD), _SPREAD))
+
+    def _turn_by(self, loop: LoopTuning, centre: LoopSetting, turn: float) -> float:
+        """Turn a loop, watched; by how much it was, rad."""
+        probe = self._probe(
+            loop, self._turned(centre, turn), self._settings.probe_seconds, stay=True,
+            allow_growth=True,
+        )  # fmt: skip
+        if probe.trouble:
+            return 0.0
+        self._cooled(loop, self._desk.read(loop.particle))
         return turn
 
     def _clear_gain(self, loop: LoopTuning) -> float:
