@@ -14,6 +14,7 @@ from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
+from ..instruments.controller_protocol import LoopSetting
 from ..instruments.protocols import AppliedLight
 from ..instruments.rig import Rig
 from ..models.errors import InputError
@@ -123,6 +124,16 @@ class Bench:
         sample = self.streaming.present
         self.event(Event(sample, EventKind.NOTE, {"text": text}, time.time()))
         self.log.add("info", text)
+
+    def loops_known(self, loops: tuple[LoopSetting, ...]) -> None:
+        """Note the feedback loops as read back; empty if they are not known."""
+        self._board.change(loops=loops)
+
+    def loop_known(self, loop: int, setting: LoopSetting) -> None:
+        """Note one loop as read back."""
+        known = self._board.state.loops
+        if loop < len(known):
+            self._board.change(loops=(*known[:loop], setting, *known[loop + 1 :]))
 
     def _growth(self) -> float | None:
         return None if self.rig.world is None else float(self.rig.world.growth_rate())

@@ -15,6 +15,7 @@ from ..instruments.protocols import AppliedLight
 from ..models.errors import InputError
 from ..models.light import TweezerState
 from .bench import Bench
+from .loops import read_loops
 
 __all__ = [
     "Command",
@@ -49,6 +50,7 @@ def connect(bench: Bench) -> None:
     bench.devices.connect()
     bench.devices.look_at_light()
     bench.gate.connected(bench.closing)
+    read_loops(bench)
     bench.update_growth()
     if bench.streaming.now is None:  # samples that flow are not kept waiting
         bench.slow.settle(_SLOW_SECONDS)

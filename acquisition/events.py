@@ -18,6 +18,9 @@ class EventKind(StrEnum):
     STEP_END = "step_end"  # payload: index, kind, repetitions (reheating)
     LIGHT = "light"  # payload: sites (position, power, phase, detuning), phase_error
     GATE = "gate"  # payload: closed
+    # payload: particle (from 0), gain, gain_unit ("1/s" | "V/V"), phase (rad), delay (s), centre
+    # (Hz, or null where the line is followed), bandwidth (Hz):
+    LOOP = "loop"  # how a feedback loop is set, read back
     # payload: repetition, samples, repeats (the lost repetition that this one repeats), phase
     # (rad added to the set φ; 0 where it is left out), phase_rate (turns of φ a second, Hz; 0),
     # power (share of what is set; 1) and trap (whose: "all", "1", "2"):

@@ -214,6 +214,7 @@ class Run:
             sites = [asdict(site) for site in applied.state.sites]
             procedure.event(EventKind.LIGHT, sites=sites, phase_error=applied.phase_error)
             self._warn_of_growth(apparatus, procedure, applied.state)
+        procedure.tell_loops()
         procedure.gate.begin()
         procedure.note_slow()
         self._control.tell(state="running")

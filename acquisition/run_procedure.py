@@ -17,6 +17,7 @@ from ..models.light import TweezerState
 from .apparatus import Apparatus
 from .conditions import recorder_gap_text
 from .events import Event, EventKind
+from .loops import loop_event
 from .plans import ReheatingPlan
 from .procedures import Aborted
 from .run_control import RunControl
@@ -108,6 +109,14 @@ class RunProcedure:
     def record_ended(self) -> bool:
         """Whether the source holds no further sample."""
         return self._stream.finished
+
+    def tell_loops(self) -> None:
+        """Record how the feedback loops are set, read back; DeviceError if that cannot be told."""
+        device = self._apparatus.rig.controller
+        for loop in range(0 if device is None else device.capabilities.loops):
+            assert device is not None
+            kind, payload, sample = loop_event(device, loop, device.read(loop), self.position)
+            self.event(kind, at=sample, **payload)
 
     # -- samples --------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ..instruments.controller_protocol import LoopSetting
 from ..instruments.protocols import AppliedLight, DeviceReport
 from ..models.light import TweezerState
 from .feedback import GateState
@@ -44,6 +45,8 @@ class RunnerState:
         Of the simulated world at this light, feedback as it acts, 1/s; None on hardware.
     gate : GateState
         What is known of the feedback gate.
+    loops : tuple of LoopSetting
+        Feedback loops as read back, that of particle 0 first; empty while they are not known.
     identities : mapping
         What each connected device said it is, or why it could not be connected, by family.
     pressure : float or None
@@ -62,6 +65,7 @@ class RunnerState:
     applied: AppliedLight | None = None
     growth_rate: float | None = None
     gate: GateState = field(default_factory=GateState)
+    loops: tuple[LoopSetting, ...] = ()
     identities: Mapping[str, str] = field(default_factory=dict)
     pressure: float | None = None
     devices: tuple[DeviceReport, ...] = ()

@@ -102,6 +102,7 @@ def status_of(
         growth_rate=known.growth_rate,
         open_loop_growth=open_loop_growth,
         feedback=known.gate.closed,
+        loops=known.loops,
         disk_seconds=None if stream is None else disk.seconds(stream),
         pressure=known.pressure,
         devices=known.devices,

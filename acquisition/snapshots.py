@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..instruments.controller_protocol import LoopSetting
 from ..instruments.protocols import AppliedLight, DeviceReport
 from ..models.inference.reheating.estimate import ReheatingEstimate
 from ..models.inference.result import FitResult
@@ -108,6 +109,8 @@ class SessionStatus:
         States of the devices.
     feedback : bool or None
         Whether feedback cooling acts, as last read or set; None when unknown.
+    loops : tuple of LoopSetting
+        Feedback loops as read back, that of particle 0 first; empty where they are not known.
     basis : Basis
         Of what is measured now: a spectrum or fit of another basis is of the time before.
     """
@@ -137,6 +140,7 @@ class SessionStatus:
     pressure: float | None = None
     devices: tuple[DeviceReport, ...] = ()
     feedback: bool | None = None
+    loops: tuple[LoopSetting, ...] = ()
     basis: Basis = Basis()
 
 

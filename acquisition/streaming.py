@@ -51,6 +51,7 @@ class Streaming:
         self._rig, self._log, self._board = rig, log, board
         self._on_stream, self._on_loss, self._closing = on_stream, on_loss, closing
         self._block_seconds = block_seconds
+        self._shown = True
 
     @property
     def now(self) -> Stream | None:
@@ -68,13 +69,15 @@ class Streaming:
         except DeviceError:  # a card that fails must not keep the light from being changed
             return stream.position
 
-    def begin(self, unwanted: Callable[[], bool] = lambda: False) -> Stream:
+    def begin(self, unwanted: Callable[[], bool] = lambda: False, *, shown: bool = True) -> Stream:
         """Start the digitizer as soon as it is free; the live displays follow.
 
         Parameters
         ----------
         unwanted : callable
             Ends a wait for a card that somebody else holds.
+        shown : bool
+            False for a stretch that is too short to be displayed.
 
         Raises
         ------
@@ -106,7 +109,9 @@ class Streaming:
         self._board.change(stream=stream)
         if digitizer.info.real_time:
             watch.short_ring(stream.ring_seconds)
-        self._on_stream(stream)
+        self._shown = shown
+        if shown:
+            self._on_stream(stream)
         return stream
 
     def _note_waiting(self, awaited: str) -> None:
@@ -118,7 +123,8 @@ class Streaming:
         stream = self.now
         if stream is None:
             return
-        self._on_stream(None)
+        if self._shown:
+            self._on_stream(None)
         self._board.change(stream=None)
         try:
             stream.close()

@@ -37,6 +37,7 @@ from .runs_app import add_run_commands
 from .seek_app import seek
 from .status_app import status
 from .theory_app import add_theory_commands
+from .tune_app import tune_app
 
 __all__ = ["app", "invoke"]
 
@@ -54,6 +55,7 @@ app.command()(export)
 app.command()(seek)
 app.command()(status)
 app.add_typer(instruments_app, name="instruments")
+app.add_typer(tune_app, name="tune")
 add_file_commands(app)
 app.add_typer(plan_app, name="plan")
 add_run_commands(app)

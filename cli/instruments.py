@@ -279,6 +279,19 @@ def _read_sensor(device: Any) -> list[str]:
     return [said if status == "ok" else f"no value: {status} ({said})", *_range_of(device)]
 
 
+def _read_controller(device: Any) -> list[str]:
+    unit, lines = device.capabilities.gain_unit, []
+    for loop in range(device.capabilities.loops):
+        found = device.read(loop)
+        centre = "the line" if found.centre is None else f"{found.centre:.6g} Hz"
+        timing = f"delay {found.delay:.4g} s" if found.delay else f"phase {found.phase:.4g} rad"
+        lines.append(
+            f"loop {loop + 1}: gain {found.gain:.5g} {unit}, {timing}, centre {centre}, bandwidth "
+            f"{found.bandwidth:.4g} Hz, {'on' if device.enabled(loop) else 'off'}"
+        )
+    return lines + list(getattr(device, "remarks", ()))
+
+
 _READERS: dict[str, Callable[[Any], list[str]]] = {
     "digitizer": _read_digitizer,
     "rf": _read_rf,
@@ -288,6 +301,7 @@ _READERS: dict[str, Callable[[Any], list[str]]] = {
     "pattern": _read_pattern,
     "knob": _read_knob,
     "sensor": _read_sensor,
+    "controller": _read_controller,
 }
 
 

@@ -29,7 +29,7 @@ from ..theory.quantum.recoil_rule import efficiency_needed
 from ..theory.quantum.separability import Separability, locc_sufficient, separability
 from ..theory.quantum.squeezed_light import decibels, squeezing_needed
 
-__all__ = ["prediction_of"]
+__all__ = ["least_occupations", "prediction_of"]
 
 # Rounding of the equilibrium leaves couplings of this share of the recoil where there are none.
 _NOTHING = 1e-12
@@ -64,12 +64,12 @@ def prediction_of(
     values: dict[str, Any] = {"at": at, "efficiency": efficiency}
     if len(trap.spheres) < 2:
         single = _alone(trap, at)
-        alone = [_particle(trap, single, 0, efficiency, _least_occupations(single, efficiency))]
+        alone = [_particle(trap, single, 0, efficiency, least_occupations(single, efficiency))]
         return {**values, "particles": alone, **dict.fromkeys((*of_pair, "modulated_phase"))}
     pair = trap.pair_constants(at).constants
     far = _far_field_rate(trap, pair, at)
     damped = abs(pair.g_a) > _NOTHING * (pair.D11 + pair.D22)
-    least = _least_occupations(pair, efficiency)
+    least = least_occupations(pair, efficiency)
     return {
         **values,
         "particles": [_particle(trap, pair, j, efficiency, least) for j in (0, 1)],
@@ -111,7 +111,7 @@ def _far_field_rate(
     return rate if abs(rate) > _NOTHING * (pair.D11 + pair.D22) else None
 
 
-def _least_occupations(pair: PairConstants, efficiency: float) -> tuple[float, float]:
+def least_occupations(pair: PairConstants, efficiency: float) -> tuple[float, float]:
     """Occupations of the conditional states, which no cold damping gets below.
 
     Cold damping acts on a particle's own record: it beats neither the conditional state of the

@@ -15,6 +15,7 @@ from .detectors import calibrated, detector_channels, detector_name, run_record
 from .devices import (
     DevicesConfig,
     ReplayConfig,
+    SimulatedController,
     SimulatedDigitizer,
     SimulatedGate,
     SimulatedGauge,
@@ -27,12 +28,13 @@ from .load import LoadedRig
 from .schema import DetectorConfig, ParticleConfig, RigConfig, TweezerConfig
 
 if TYPE_CHECKING:
+    from ..instruments.controller_protocol import FeedbackController
     from ..instruments.rig import Rig
     from ..instruments.simulated.settings import DetectorSettings, WorldSettings
 
 __all__ = ["build_rig", "build_trap", "require_one_world", "world_settings"]
 
-_FAMILIES = ("digitizer", "slm", "rf", "gauge", "gate", "pattern")
+_FAMILIES = ("digitizer", "slm", "rf", "gauge", "gate", "pattern", "controller")
 
 # Imports of the simulated laboratory and of replay are kept inside the functions that need them:
 # predictions are to start quickly.
@@ -178,8 +180,10 @@ def _simulated_rig(
     trap = build_trap(config)
     clock = "real-time" if settings.real_time else "fast"
     record = run_record(loaded, trap, "SIM", calibrated=True, clock=clock)
-    rig = build_simulated_rig(trap, settings, name=loaded.name, config=record)
     present = {family: getattr(devices, family) is not None for family in _FAMILIES}
+    rig = build_simulated_rig(
+        trap, settings, name=loaded.name, config=record, controller=present["controller"]
+    )
     return replace(
         rig,
         slm=rig.slm if present["slm"] else None,
@@ -187,10 +191,20 @@ def _simulated_rig(
         gauge=rig.gauge if present["gauge"] else None,
         gate=rig.gate if present["gate"] else None,
         pattern=rig.pattern if present["pattern"] else None,
+        controller=_controller(rig, devices),
         light=rig.light if present["slm"] and present["rf"] else None,
         drivers={name: driver for name, driver in rig.drivers.items() if present[name]},
         seed=config.simulation.seed,
     )
+
+
+def _controller(rig: Rig, devices: DevicesConfig) -> FeedbackController | None:
+    """Controller of a simulated rig within its limits, if the rig has one."""
+    if rig.controller is None or not isinstance(devices.controller, SimulatedController):
+        return None
+    from .hardware_controllers import within_limits
+
+    return within_limits(rig.controller, devices.controller.limits())
 
 
 def _replay_rig(loaded: LoadedRig, replay: ReplayConfig, devices: DevicesConfig) -> Rig:
@@ -250,6 +264,7 @@ def world_settings(
     gauge = devices.gauge if isinstance(devices.gauge, SimulatedGauge) else None
     gate = devices.gate if isinstance(devices.gate, SimulatedGate) else None
     pattern = devices.pattern if isinstance(devices.pattern, SimulatedPattern) else None
+    loops = devices.controller if isinstance(devices.controller, SimulatedController) else None
     seen = sorted(config.detectors, key=lambda detector: detector.channel)
     if gate is not None and gate.loopback:
         seen.append(DetectorConfig(channel=len(seen), name="loopback", role="monitor"))
@@ -271,6 +286,9 @@ def world_settings(
             closed=gate.closed,
             switch_delay=gate.switch_delay,
             switch_jitter=gate.switch_jitter,
+            phase=() if loops is None else tuple(loops.phase),
+            gain_error=() if loops is None else tuple(loops.gain_error),
+            phase_offset=() if loops is None else tuple(loops.phase_offset),
         ),
         slm=SlmSettings()
         if slm is None

@@ -40,6 +40,7 @@ from .hardware import (
     ScpiTable,
     SpectrumDdsTable,
 )
+from .hardware_controllers import SimulatedController, ZurichControllerTable
 from .hardware_digitizers import (
     NiDigitizerTable,
     PicoScopeTable,
@@ -62,6 +63,7 @@ from .hardware_patterns import NiPatternTable
 from .hardware_slm import DisplaySlmTable, SlmsuiteTable
 from .plugins import (
     PLUGIN,
+    PluginController,
     PluginDigitizer,
     PluginGate,
     PluginGauge,
@@ -73,6 +75,7 @@ from .plugins import (
 __all__ = [
     "DevicesConfig",
     "ReplayConfig",
+    "SimulatedController",
     "SimulatedDigitizer",
     "SimulatedGate",
     "SimulatedGauge",
@@ -263,6 +266,12 @@ Sensor = Annotated[
     | Annotated[PluginSensor, Tag(PLUGIN)],
     Discriminator(_tags(SimulatedSensorTable, PyMeasureSensor, QcodesSensor)),
 ]
+Controller = Annotated[
+    Annotated[SimulatedController, Tag("simulated")]
+    | Annotated[ZurichControllerTable, Tag("zurich")]
+    | Annotated[PluginController, Tag(PLUGIN)],
+    Discriminator(_tags(SimulatedController, ZurichControllerTable)),
+]
 Light = Annotated[SlmLight | SlmRfLight | AomLight | AodLight, Field(discriminator="control")]
 
 
@@ -275,6 +284,7 @@ class DevicesConfig(Table):
     gauge: Gauge | None = None
     gate: Gate | None = None
     pattern: Pattern | None = None
+    controller: Controller | None = None
     light: Light | None = None
     knobs: dict[str, Knob] = Field(default_factory=dict)
     sensors: dict[str, Sensor] = Field(default_factory=dict)

@@ -20,6 +20,7 @@ YOURS: Mapping[str, Mapping[str, Any]] = {
     "digitizer.redpitaya": {"host": "192.168.0.6", "channels": [1], "sample_rate": "1 MHz"},
     "digitizer.picoscope": {"channels": ["A"], "sample_rate": "1 MHz"},
     "digitizer.spectrum": {"channels": [0], "sample_rate": "1 MHz"},
+    "controller.zurich": {"device": "dev1234"},
     "digitizer.zurich": {"device": "dev1234", "channels": ["demod0"]},
     "gate.ni": {"device": "Dev1", "line": "port0/line0", "active_high": True, "delay": "0 us"},
     "pattern.ni": {"device": "Dev1", "feedback_line": "port0/line0"},

@@ -9,6 +9,7 @@ from ..models.array import TrapArray
 from ..models.errors import InputError
 from .detectors import calibrated, detector_channels, detector_name, run_record
 from .hardware import HardwareTable
+from .hardware_controllers import LIMITS, within_limits
 from .hardware_digitizers import DigitizerTable
 from .hardware_light import (
     AodLight,
@@ -40,7 +41,7 @@ __all__ = [
     "real_devices",
 ]
 
-_ORDER: tuple[Family, ...] = ("digitizer", "slm", "rf", "gauge", "gate", "pattern")
+_ORDER: tuple[Family, ...] = ("digitizer", "slm", "rf", "gauge", "gate", "pattern", "controller")
 
 
 def real_devices(config: RigConfig) -> dict[Family, HardwareTable | PluginTable]:
@@ -63,6 +64,8 @@ def device_options(config: RigConfig, family: Family) -> dict[str, Any]:
     """
     table = real_devices(config)[family]
     options = table.options()
+    if family == "controller":  # what the rig allows is no option of the driver
+        options = {key: value for key, value in options.items() if key not in LIMITS}
     if isinstance(table, PluginTable):
         units = getattr(find_driver(family, table.driver).load(), "option_units", {})
         return options_in_si(options, units)
@@ -194,6 +197,9 @@ def build_live_rig(loaded: LoadedRig, trap: TrapArray) -> Rig:
     if "gate" in made:
         made["gate"], made["pattern"], unguarded = guarded_pair(made["gate"], made.get("pattern"))
         warnings += [unguarded] if unguarded else []
+    if "controller" in made:
+        limits = {name: getattr(tables["controller"], name) for name in LIMITS}
+        made["controller"] = within_limits(made["controller"], limits)
     light = build_light(config, made.get("rf"), made.get("slm"), trap)
     devices = {
         family: {"driver": table.driver, "options": device_options(config, family)}

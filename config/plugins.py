@@ -23,6 +23,7 @@ from .messages import PLUGIN
 
 __all__ = [
     "PLUGIN",
+    "PluginController",
     "PluginDigitizer",
     "PluginGate",
     "PluginGauge",
@@ -92,6 +93,15 @@ class PluginPattern(PluginTable):
     """A pattern player."""
 
     family = "pattern"
+
+
+class PluginController(PluginTable):
+    """A feedback controller; the limits of the rig stand beside its options."""
+
+    family = "controller"
+
+    max_gain: float | None = None
+    gain_slew: float | None = None
 
 
 def option_value(

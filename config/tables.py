@@ -25,7 +25,7 @@ __all__ = [
     "words_of",
 ]
 
-FAMILIES = ("digitizer", "gate", "pattern", "slm", "rf", "gauge", "light")
+FAMILIES = ("digitizer", "gate", "pattern", "slm", "rf", "gauge", "controller", "light")
 """Families of devices, in the order of a file."""
 
 NAMED_FAMILIES = ("knobs", "sensors")

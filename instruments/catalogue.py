@@ -2,8 +2,8 @@
 
 A package announces a driver with an entry point in one of the groups ``optobind.digitizer``,
 ``optobind.rf``, ``optobind.slm``, ``optobind.gauge``, ``optobind.gate``, ``optobind.pattern``,
-``optobind.knob``, ``optobind.sensor``: its name is the driver's name in rig files, its value a
-factory ``(name: str, **options) -> device`` (usually the class).
+``optobind.knob``, ``optobind.sensor``, ``optobind.controller``: its name is the driver's name in
+rig files, its value a factory ``(name: str, **options) -> device`` (usually the class).
 Nothing is imported before a driver is asked for; a broken plugin is reported and harmless.
 """
 
@@ -18,9 +18,11 @@ from ..models.errors import DeviceError, InputError
 
 __all__ = ["FAMILIES", "DriverSpec", "Family", "drivers", "find_driver", "make_device"]
 
-Family = Literal["digitizer", "rf", "slm", "gauge", "gate", "pattern", "knob", "sensor"]
+Family = Literal[
+    "digitizer", "rf", "slm", "gauge", "gate", "pattern", "controller", "knob", "sensor"
+]
 FAMILIES: tuple[Family, ...] = (
-    "digitizer", "rf", "slm", "gauge", "gate", "pattern", "knob", "sensor",
+    "digitizer", "rf", "slm", "gauge", "gate", "pattern", "controller", "knob", "sensor",
 )  # fmt: skip
 
 Exercised = Literal["virtual laboratory", "scripted", "not exercised", "plugin"]
@@ -114,6 +116,8 @@ _SHIPPED: tuple[DriverSpec, ...] = (
     DriverSpec("pattern", "ni", ".digitizers.ni_pattern:NiPatternPlayer", "ni",
                "clocked lines, counters and outputs of a National Instruments card",
                "virtual laboratory"),
+    DriverSpec("controller", "zurich", ".controllers.zurich:ZurichController", "zurich",
+               "loops of a Zurich Instruments lock-in", "scripted"),
     DriverSpec("knob", "pymeasure", ".knobs.pymeasure_adapter:PyMeasureKnob", "pymeasure",
                "a property of any PyMeasure instrument", "virtual laboratory"),
     DriverSpec("knob", "qcodes", ".knobs.qcodes_adapter:QcodesKnob", "qcodes",

@@ -21,6 +21,7 @@ import numpy as np
 from ..models.errors import DeviceError, InputError
 from .catalogue import Family
 from .contract_base import ContractError, Make, connected, refuses, require
+from .controller_contract import check_controller
 from .digitizer_contract import check_digitizer, check_trigger
 from .knob_contract import check_knob, check_sensor
 from .pattern_contract import check_pattern_player
@@ -38,6 +39,7 @@ from .setpoints import wrapped_phase
 __all__ = [
     "ContractError",
     "check_contract",
+    "check_controller",
     "check_digitizer",
     "check_gate",
     "check_gauge",
@@ -85,6 +87,8 @@ def check_contract(family: Family, make: Make, *, writes: bool = True, strict: b
         check_sensor(make)
     elif family == "pattern":
         check_pattern_player(make, writes=writes)
+    elif family == "controller":
+        check_controller(make, writes=writes, strict=strict)
     else:
         check_gate(make, writes=writes)
 

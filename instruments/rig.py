@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from ..models.array import TrapArray
 from ..models.light import TweezerState
+from .controller_protocol import FeedbackController
 from .knob_protocol import KnobDevice, SensorDevice
 from .patterns import PatternPlayer
 from .protocols import Device, Digitizer, Gate, Gauge, RFSource, SpotSLM, TweezerControl
@@ -139,6 +140,8 @@ class Rig:
         The complete configuration as JSON values, stored in each run file.
     pattern : PatternPlayer or None
         Plays levels and waveforms on the sample clock; without it the gate is switched by calls.
+    controller : FeedbackController or None
+        Has gain, phase and band of the feedback loops.
     knobs, sensors : dict
         What can be turned and looked at beside the light and the gas, by the names that plans and
         records use; each device is named after its family and itself, such as "knob laser".
@@ -167,6 +170,7 @@ class Rig:
     slm: SpotSLM | None = None
     rf: RFSource | None = None
     pattern: PatternPlayer | None = None
+    controller: FeedbackController | None = None
     knobs: dict[str, KnobDevice] = field(default_factory=dict)
     sensors: dict[str, SensorDevice] = field(default_factory=dict)
     drivers: dict[str, str] = field(default_factory=dict)
@@ -188,7 +192,7 @@ class Rig:
         """
         for _, named in self.named():
             yield named.name, named
-        for family in ("gauge", "slm", "rf", "gate", "pattern", "digitizer"):
+        for family in ("gauge", "slm", "rf", "gate", "pattern", "controller", "digitizer"):
             device = getattr(self, family)
             if device is not None:
                 yield family, device

@@ -28,12 +28,16 @@ from typing import ClassVar
 
 from ..models.errors import DeviceError
 from .capabilities import RFCapabilities
+from .controller_protocol import ControllerCapabilities, LoopSetting, require_loop
+from .controllers.base import CheckedController
 from .links.answers import NUMBER, match
+from .links.base import TextLink
 from .protocols import RFTone
 from .rf.base import TextRFSource
 
-__all__ = ["ExampleSource", "ExampleTwin"]
+__all__ = ["ExampleController", "ExampleControllerTwin", "ExampleSource", "ExampleTwin"]
 
+_LOOP = rf"({NUMBER}),({NUMBER}),({NUMBER}),({NUMBER}),([01])"
 _TONE = rf"({NUMBER}),({NUMBER}),({NUMBER}),([01])"
 
 
@@ -129,4 +133,92 @@ class ExampleTwin:
         if not 1e6 <= values[0] <= 2e8 or not 0.0 <= values[1] <= 1.0:
             return "ERR 3 out of range"
         self.channels[int(told[1]) - 1] = [*values, int(told[5])]
+        return "OK"
+
+
+class ExampleController(CheckedController):
+    """A driver for a feedback controller with an invented text protocol ("Example FB").
+
+    ``L1?`` answers ``gain,degrees,centre,bandwidth,on`` and ``L1 0.5,90,55000,20000`` sets a loop.
+    For a device of your own change the limits, ``_open``, ``_read``, ``_write`` and ``enabled``.
+    The base class checks ranges before anything is sent, reads back, and takes back what went
+    wrong. Nothing here switches an output: the gate does.
+
+    Parameters
+    ----------
+    name : str
+        Name of the device in the rig.
+    link : TextLink
+        How it is reached; a driver makes one of its address, see ``links``.
+    """
+
+    _limits = ControllerCapabilities(
+        loops=2,
+        gain_range=(0.0, 10.0),
+        gain_unit="V/V",
+        timing="phase",
+        phase_range=(-math.tau, math.tau),
+        centre_range=(1e3, 1e6),
+        bandwidth_range=(10.0, 1e6),
+        gain_step=1e-4,
+        phase_step=math.radians(0.01),
+        centre_step=0.5,
+        bandwidth_step=0.5,
+        settling=0.01,
+    )
+
+    def __init__(self, name: str, *, link: TextLink) -> None:
+        super().__init__(name)
+        self._link = link
+
+    def _open(self) -> str:
+        """Open the link and see that the right device answers; set nothing."""
+        self._link.open()
+        return match("EXAMPLE,FB,.*", self._link.query("ID?"), "ID?", self._link.address)[0]
+
+    def _close(self) -> None:
+        self._link.close()
+
+    def _ask(self, loop: int) -> re.Match[str]:
+        question = f"L{loop + 1}?"
+        return match(_LOOP, self._link.query(question), question, self._link.address)
+
+    def _read(self, loop: int) -> LoopSetting:
+        found = self._ask(loop)
+        gain, degrees, centre, bandwidth = (float(found[i]) for i in range(1, 5))
+        return LoopSetting(gain, math.radians(degrees), 0.0, centre, bandwidth)
+
+    def _write(self, loop: int, setting: LoopSetting, now: LoopSetting | None) -> None:
+        assert setting.centre is not None
+        line = (
+            f"L{loop + 1} {setting.gain:.5g},{math.degrees(setting.phase):.3f},"
+            f"{setting.centre:.0f},{setting.bandwidth:.0f}"
+        )
+        match("OK", self._link.query(line).strip(), line, self._link.address)
+
+    def enabled(self, loop: int) -> bool:
+        """Whether the loop's output is on."""
+        self._require_link()
+        require_loop(self._name, loop, self._limits)
+        with self._talking():
+            return self._ask(loop)[5] == "1"
+
+
+class ExampleControllerTwin:
+    """What the controller would answer; for tests, as :class:`ExampleTwin`."""
+
+    def __init__(self) -> None:
+        self.loops = [["0.5", "90.000", "54000", "20000"], ["0.25", "-45.000", "52000", "20000"]]
+
+    def __call__(self, line: str) -> str:
+        """Answer a line."""
+        if line == "ID?":
+            return "EXAMPLE,FB,1"
+        asked = re.fullmatch(r"L([12])\?", line)
+        if asked is not None:
+            return ",".join([*self.loops[int(asked[1]) - 1], "1"])
+        told = re.fullmatch(rf"L([12]) ({NUMBER}),({NUMBER}),({NUMBER}),({NUMBER})", line)
+        if told is None:
+            return "ERR 1 unknown command"
+        self.loops[int(told[1]) - 1] = [told[i] for i in range(2, 6)]
         return "OK"

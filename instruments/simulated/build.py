@@ -10,6 +10,7 @@ from ...models.errors import InputError
 from ..guard import GuardedLight, LightLimits
 from ..rig import Rig
 from ..tweezer_control import SlmRfControl
+from .controller import SimulatedController
 from .devices import SimulatedGate, SimulatedGauge, SimulatedRFSource, SimulatedSLM
 from .digitizer import SimulatedDigitizer
 from .mechanics import TrapMechanics
@@ -42,6 +43,7 @@ def build_simulated_rig(
     *,
     name: str = "simulated",
     config: Mapping[str, Any] | None = None,
+    controller: bool = False,
 ) -> Rig:
     """Build world and devices; ``rig.world`` is the :class:`~.world.SimulatedWorld`.
 
@@ -55,6 +57,8 @@ def build_simulated_rig(
         Name of the rig.
     config : mapping, optional
         Complete configuration as JSON values, kept in the rig.
+    controller : bool
+        Whether the rig has a feedback controller: gain and phase of the loops can be set then.
 
     Raises
     ------
@@ -69,6 +73,8 @@ def build_simulated_rig(
     path = OpticalPath(world)
     slm, rf = SimulatedSLM(path, world), SimulatedRFSource(path, world)
     families, player = ["digitizer", "slm", "rf", "gate", "gauge"], None
+    if controller:
+        families.append("controller")
     if settings.pattern_offset is not None:
         families.append("pattern")
         player = SimulatedPatternPlayer(world, settings.pattern_offset)
@@ -86,6 +92,7 @@ def build_simulated_rig(
         slm=slm,
         rf=rf,
         pattern=player,
+        controller=SimulatedController(world) if controller else None,
         drivers=dict.fromkeys(families, "simulated"),
         config=dict(config or {}),
         world=world,

@@ -15,7 +15,7 @@ from ...models.rng import new_stream
 from .closed_loop import ClosedLoop, build_closed_loop
 from .detection import all_detectors, detection_chain, in_loop_detectors, lower_root
 from .feedback import design_loop, held_force_input, ring_length
-from .kernels import Chain, Dynamics, Memory, Table, advance_many, advance_pair
+from .kernels import Chain, Dynamics, Loop, Memory, Table, advance_many, advance_pair
 from .mechanics import OperatingPoint
 from .settings import WorldSettings
 from .truth import fit_truth
@@ -90,15 +90,24 @@ class Engine:
         )
         self._chains: dict[bool, Chain] = {}
         self._detect()
-        self._loop = design_loop(
-            self._settings,
+        self._loop = self._loop_of(self._settings)
+
+    def _loop_of(self, settings: WorldSettings) -> Loop:
+        """Feedback law of given settings at the present operating point."""
+        return design_loop(
+            settings,
             self._detectors,
             self._in_loop,
             self._chain,
-            point,
+            self.point,
             self.present,
             self.memory.ring.shape[1],
         )
+
+    def retune(self, settings: WorldSettings) -> None:
+        """Take the feedback of other settings over; what its filters hold stays."""
+        self._settings = settings
+        self._loop = self._loop_of(settings)
 
     def switch(self, closed: bool) -> None:
         """Close or open the feedback gate."""
@@ -201,10 +210,22 @@ class Engine:
         )
         return bool(out.any())
 
-    def closed_loop(self, gate: bool | None = None) -> ClosedLoop:
-        """Exact discrete system of states, filters, delays and detectors."""
+    def closed_loop(
+        self, gate: bool | None = None, settings: WorldSettings | None = None
+    ) -> ClosedLoop:
+        """Exact discrete system of states, filters, delays and detectors.
+
+        ``settings`` have the feedback as it would be.
+        """
         closed, dt = self.gate if gate is None else gate, 1.0 / self._settings.sample_rate
-        return build_closed_loop(self._dynamics, self._chain, self._loop, closed, dt)
+        loop = self._loop if settings is None else self._loop_of(settings)
+        return build_closed_loop(self._dynamics, self._chain, loop, closed, dt)
+
+    def line(self, particle: int) -> float:
+        """Line ω̃_j of a particle without mutual coupling, rad/s; 0 where it has none."""
+        drift = self.point.model.drift
+        square = -float(drift[2 * particle + 1, 2 * particle]) * self.point.omega
+        return math.sqrt(max(0.0, square))
 
     def truth(self) -> dict[str, float]:
         """Truth of a pair fit, see :func:`~.truth.fit_truth`."""
@@ -222,7 +243,8 @@ class Engine:
         noise, drift = self.point.model.noise, self.point.model.drift
         for j in particles:
             p = 2 * j + 1
-            damping = self._settings.feedback.damping_of(j) - float(drift[p, p])
+            feedback = self._settings.feedback
+            damping = feedback.damping_of(j) * math.cos(feedback.lead_of(j)) - float(drift[p, p])
             variance = max(0.5, 0.5 * float(noise[p, p]) / damping) if damping > 0.0 else 0.5
             variance = min(variance, (0.01 * float(self._dynamics.limits[j])) ** 2)
             draw = self._rng.standard_normal(2) * math.sqrt(variance)

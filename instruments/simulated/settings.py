@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from ...models.errors import InputError
 from ...models.ranges import require_count, require_range
@@ -17,6 +18,8 @@ __all__ = [
     "SlmSettings",
     "WorldSettings",
 ]
+
+T = TypeVar("T")
 
 _LONGEST_DELAY = 500
 
@@ -95,6 +98,13 @@ class DetectorSettings:
         )
 
 
+def _own(values: Sequence[T], particle: int, usual: T) -> T:
+    """Value of a particle: its own, the only one, or the usual one."""
+    if not values:
+        return usual
+    return values[particle] if len(values) > 1 else values[0]
+
+
 @dataclass(frozen=True)
 class FeedbackSettings:
     """Cold damping: force −Γ p_j at the line, from the noisy, filtered, delayed in-loop record.
@@ -115,6 +125,17 @@ class FeedbackSettings:
         Whether the gate is closed at the start.
     switch_delay, switch_jitter : float
         From a command to the gate until it acts, s, and by how much that varies, up or down.
+    gain_error : tuple of float
+        True gain of each loop over the one that is set, minus 1; empty for none. The experimenter
+        does not know it.
+    phase_offset : tuple of float
+        By how much each loop leads beyond what is set, rad; empty for none. Unknown as well.
+    phase : tuple of float
+        Lead that is set, rad; empty for none.
+    centre : tuple of (float or None)
+        Frequency for which each loop is designed, Hz; None (or empty) to follow the line.
+    corners : tuple of float
+        Corners of the loops' low-passes where they differ, Hz; empty for ``corner``.
     """
 
     damping: tuple[float, ...] = (2.0 * math.pi * 4000.0,)
@@ -125,6 +146,11 @@ class FeedbackSettings:
     closed: bool = True
     switch_delay: float = 0.0
     switch_jitter: float = 0.0
+    gain_error: tuple[float, ...] = ()
+    phase_offset: tuple[float, ...] = ()
+    phase: tuple[float, ...] = ()
+    centre: tuple[float | None, ...] = ()
+    corners: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.damping:
@@ -138,10 +164,39 @@ class FeedbackSettings:
         require_range("gate switch_jitter", self.switch_jitter, 0.0, 1.0, "s")
         if self.assumed_delay is not None:
             require_range("feedback assumed_delay", self.assumed_delay, 0.0, 0.1, "s")
+        for error in self.gain_error:
+            require_range("feedback gain_error", error, -0.99, 100.0)
+        for angle in (*self.phase, *self.phase_offset):
+            require_range("feedback phase", angle, -1e4, 1e4, "rad")
+        for corner in self.corners:
+            require_range("feedback corner", corner, 1.0, 1e12, "Hz")
+        for centre in self.centre:
+            if centre is not None:
+                require_range("feedback centre", centre, 1.0, 1e12, "Hz")
+
+    def gain_of(self, particle: int) -> float:
+        """Γ_j as it is set, rad/s."""
+        return _own(self.damping, particle, 0.0)
+
+    def phase_of(self, particle: int) -> float:
+        """Lead as it is set, rad."""
+        return _own(self.phase, particle, 0.0)
 
     def damping_of(self, particle: int) -> float:
-        """Γ_j, rad/s."""
-        return self.damping[particle] if len(self.damping) > 1 else self.damping[0]
+        """Γ_j that the loop has indeed, rad/s, were its phase right."""
+        return self.gain_of(particle) * (1.0 + _own(self.gain_error, particle, 0.0))
+
+    def lead_of(self, particle: int) -> float:
+        """Phase by which the force leads viscous damping, rad: damping goes as its cosine."""
+        return self.phase_of(particle) + _own(self.phase_offset, particle, 0.0)
+
+    def centre_of(self, particle: int) -> float | None:
+        """Frequency for which the loop is designed, Hz; None where it follows the line."""
+        return _own(self.centre, particle, None)
+
+    def corner_of(self, particle: int) -> float:
+        """Corner of the loop's low-pass, Hz."""
+        return _own(self.corners, particle, self.corner)
 
 
 @dataclass(frozen=True)

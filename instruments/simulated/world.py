@@ -20,6 +20,7 @@ from ...models.light import TweezerState
 from ...models.pair import PairConstants
 from .closed_loop import ClosedLoop
 from .engine import Engine
+from .loops import Loops
 from .mechanics import OperatingPoint, WorldMechanics
 from .points import PointFinder
 from .settings import WorldSettings
@@ -32,7 +33,7 @@ _SCRATCH = 65536
 _SWITCH_STREAM = 1  # of the seed: the jitter of the gate
 
 
-class SimulatedWorld(Stage):
+class SimulatedWorld(Stage, Loops):
     """The simulated laboratory behind its devices.
 
     Parameters
@@ -111,11 +112,6 @@ class SimulatedWorld(Stage):
     def gas(self) -> Gas | None:
         """Gas."""
         return self._gas
-
-    @property
-    def damping(self) -> tuple[float, ...]:
-        """Rate at which feedback damps each particle, rad/s."""
-        return tuple(map(self._settings.feedback.damping_of, range(self._mechanics.particles)))
 
     @property
     def lost(self) -> tuple[bool, ...]:

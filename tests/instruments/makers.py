@@ -17,7 +17,9 @@ from unittest.mock import patch
 import numpy as np
 
 from optobind.instruments.catalogue import make_device
+from optobind.instruments.controller_protocol import LoopSetting
 from optobind.instruments.fake_card import FakeCard
+from optobind.instruments.fake_controller import FakeController
 from optobind.instruments.fake_knobs import FakeKnob, FakeSensor
 from optobind.instruments.fakes import (
     FakeDigitizer,
@@ -39,7 +41,12 @@ from optobind.instruments.simulated.knobs import (
 from optobind.instruments.slm.options import SlmOptions
 from optobind.instruments.slm.panel import PanelInfo
 from optobind.instruments.slm.spot_slm import HologramSLM
-from optobind.instruments.template import ExampleSource, ExampleTwin
+from optobind.instruments.template import (
+    ExampleController,
+    ExampleControllerTwin,
+    ExampleSource,
+    ExampleTwin,
+)
 from optobind.instruments.virtual.laboratory import GAUGE_DIALECTS, RF_DIALECTS
 from optobind.instruments.virtual.ni_server import serve_ni
 from optobind.instruments.virtual.redpitaya_server import serve_redpitaya
@@ -68,6 +75,7 @@ def fake(family: str) -> Iterator[Make]:
         "gauge": lambda: FakeGauge([GaugeReading(1e-6)]),
         "gate": lambda: FakeGate(),
         "pattern": lambda: FakePatternPlayer(),
+        "controller": lambda: FakeController([LoopSetting(100.0, centre=5e4)] * 2),
         "knob": lambda: FakeKnob(KNOB, 0.2),
         "sensor": lambda: FakeSensor(SensorLimits(unit_scale("K")), [293.0]),
     }[family]()
@@ -83,12 +91,17 @@ def card(family: str) -> Iterator[Make]:
 
 @contextmanager
 def simulated(family: str) -> Iterator[Make]:
-    device = getattr(build_simulated_rig(make_trap(), make_settings(pattern_offset=1)), family)
+    rig = build_simulated_rig(make_trap(), make_settings(pattern_offset=1), controller=True)
+    device = getattr(rig, family)
     yield lambda: device
 
 
 @contextmanager
 def template(family: str) -> Iterator[Make]:
+    if family == "controller":
+        loops = ExampleControllerTwin()
+        yield lambda: ExampleController(family, link=ScriptedLink(respond=loops))
+        return
     twin = ExampleTwin()
     yield lambda: ExampleSource(family, link=ScriptedLink(respond=twin))
 
@@ -168,6 +181,9 @@ def display(family: str) -> Iterator[Make]:
             device.close_window()
 
 
+_ALL = ("digitizer", "slm", "rf", "gauge", "gate", "pattern", "controller")
+
+
 @contextmanager
 def twin(family: str) -> Iterator[Make]:
     """A simulated knob that lags, or the thermometer."""
@@ -200,7 +216,7 @@ def foreign(driver: str, mood: str = "friendly") -> Callable[[str], Any]:
     return maker
 
 
-_ALL = ("digitizer", "slm", "rf", "gauge", "gate", "pattern")
+_ALL = ("digitizer", "slm", "rf", "gauge", "gate", "pattern", "controller")
 # (name, family, maker, whether it refuses values out of range)
 MAKERS: list[tuple[str, str, Callable[[str], Any], bool]] = [
     *(("fake", family, fake, False) for family in _ALL),
@@ -218,6 +234,7 @@ MAKERS: list[tuple[str, str, Callable[[str], Any], bool]] = [
         for mood in ("friendly", "slow", "texts with units", "numpy")
     ),
     ("template", "rf", template, True),
+    ("template", "controller", template, True),
     *((driver, "rf", served(driver), True) for driver in RF_DIALECTS),
     *((driver, "gauge", served(driver), True) for driver in GAUGE_DIALECTS),
     ("ni", "digitizer", ni, True),
