@@ -51,6 +51,7 @@ class TuneOptions:
     band: tuple[float, float] | None = None
     apply: bool = True
     dry_run: bool = False
+    accept_loss: bool = False
 
 
 def tune_feedback(
@@ -72,6 +73,7 @@ def tune_feedback(
     if options.dry_run:
         _show_dry_run(rig, readers, particles, options, as_json)
         return 0
+    _require_consent(rig, options)
     if out is not None:
         make_directory(out)
     with collected_endings() as endings:
@@ -89,6 +91,16 @@ def tune_feedback(
             return endings.exit_code
         raise failure
     return endings.exit_code
+
+
+def _require_consent(rig: Rig, options: TuneOptions) -> None:
+    """Refuse to entrust real particles unasked: a wrong phase heats until it is noticed."""
+    if rig.mode == "LIVE" and not options.accept_loss:
+        raise InputError(
+            "tuning tries phases at which feedback heats, and lost one particle in some thirty "
+            "simulated tunings: with particles that may be lost say --accept-loss, and keep the "
+            "first gain small, --probe-gain"
+        )
 
 
 def _particles(options: TuneOptions, readers: Sequence[LineReader]) -> tuple[int, ...]:

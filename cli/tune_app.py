@@ -51,6 +51,10 @@ def feedback(
     apply: Annotated[
         bool, typer.Option("--apply/--no-apply", help="Leave the best setting, or the first.")
     ] = True,
+    accept_loss: Annotated[
+        bool,
+        typer.Option("--accept-loss", help="Tune real devices though a particle may be lost."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what it would do; no more.")
     ] = False,
@@ -73,6 +77,7 @@ def feedback(
         band_option(band),
         apply,
         dry_run,
+        accept_loss,
     )
     code = tune_feedback(rig, settings or [], options, out, as_json)
     if code:

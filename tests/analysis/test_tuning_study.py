@@ -13,7 +13,7 @@ from optobind.analysis.tuning.tuner import FeedbackTuner
 from optobind.config.build import build_rig
 from optobind.config.load import read_rig
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.study
 
 BEST = (5.94, 6.58)  # n̄ of the shipped rig, minimised over gain and phase with band_occupation
 SEEDS = 20

@@ -8,6 +8,7 @@ import pytest
 
 from optobind.config.build import build_rig
 from optobind.config.load import read_rig
+from optobind.models.errors import InputError
 
 SLOW = ("tune", "feedback", "--rig", "simulated-feedback")
 
@@ -76,3 +77,14 @@ def test_without_apply_the_loops_are_as_they_were(optobind):
     answer = optobind(*SLOW, "--no-apply", "--particle", "1", "--seconds", "0.1 s")
     assert answer.code == 0, answer.err
     assert "not applied: the loops are as they were found (Γ/2π 40 Hz" in answer.out
+
+
+def test_real_particles_are_not_entrusted_to_it_unasked():
+    from types import SimpleNamespace
+
+    from optobind.cli.tune import TuneOptions, _require_consent
+
+    with pytest.raises(InputError, match="--accept-loss"):
+        _require_consent(SimpleNamespace(mode="LIVE"), TuneOptions())
+    _require_consent(SimpleNamespace(mode="LIVE"), TuneOptions(accept_loss=True))
+    _require_consent(SimpleNamespace(mode="SIM"), TuneOptions())
