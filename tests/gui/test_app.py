@@ -10,6 +10,14 @@ from optobind.gui import app
 from optobind.models.errors import FileError
 
 
+@pytest.fixture(autouse=True)
+def _loops_run_again(qapp):
+    """An application that was quit twice ends every later loop at once: loops of other tests."""
+    yield
+    QTimer.singleShot(0, qapp.quit)
+    qapp.exec()
+
+
 @pytest.fixture
 def _own_settings(tmp_path):
     QSettings.setPath(
