@@ -80,7 +80,7 @@ def with_default(
 ) -> list[str]:
     """Put a default behind each ``name`` that is not followed by a value of its own."""
     given: list[str] = []
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
         given.append(word)
         if word == name and not takes(following):
             given.append(default)

@@ -48,7 +48,7 @@ def test_plans_are_listed_and_begun(optobind, tmp_path) -> None:
 
 def test_questions_are_asked_again_until_the_answer_is_good(optobind, monkeypatch) -> None:
     """Empty answers take what is proposed; drivers are asked for one family after the other."""
-    answers = iter(["3", "7 parsec", "85 nm", *[""] * 6, "y", "ni", "none", "what", *["none"] * 5])
+    answers = iter(["3", "7 parsec", "85 nm", *[""] * 6, "y", "ni", "none", "what", *["none"] * 6])
     monkeypatch.setattr(new.sys.stdin, "isatty", lambda: True, raising=False)
 
     def prompt(_question: str, default: object, type: type = str, **_: object) -> object:
