@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
@@ -23,13 +22,13 @@ from .awake import kept_awake
 from .bench import Bench
 from .commands import Command
 from .feedback import CLOSING_SECONDS
-from .knob_actuator import KnobActuator
 from .origin import NO_ORIGIN, RunOrigin
 from .outcome import RunOutcome
 from .plans import Plan
 from .run import Run
 from .runner_state import RunnerState, StateBoard
 from .slots import LogBook
+from .slow_channels import SlowChannels
 from .slow_pace import Pace
 
 __all__ = ["Runner"]
@@ -99,17 +98,10 @@ class Runner:
             slow_summary=tuple(slow.summary()),
         )
 
-    def actuators(self) -> dict[str, KnobActuator]:
-        """What turns the knobs of the rig, by name."""
-        return self._bench.slow.actuators(lambda: self._board.state.held_by)
-
-    def sensors_out(self) -> list[str]:
-        """Sensors at whose readings a sweep has to wait, a line each."""
-        return self._bench.slow.sensors_out()
-
-    def refresh_readings(self, ended: Callable[[], bool]) -> None:
-        """Have all slow devices asked anew, and wait for a moment until they have answered."""
-        self._bench.slow.refresh(ended)
+    @property
+    def slow(self) -> SlowChannels:
+        """Gauge, knobs and sensors: each has a thread of its own, so that anybody may ask."""
+        return self._bench.slow
 
     def submit(self, command: Command[T]) -> Future[T]:
         """Queue a command; it is carried out between two blocks.

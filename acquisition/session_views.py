@@ -119,18 +119,18 @@ class SessionViews:
 
     def actuators(self) -> dict[str, KnobActuator]:
         """What turns the knobs of the rig, by name; they wait, so from a thread of your own."""
-        return self._runner.actuators()
+        return self._runner.slow.actuators(lambda: self._runner.state().held_by)
 
     def sensors_out(self) -> list[str]:
         """Sensors that read beyond the limits at which a sweep waits, a line each."""
-        return self._runner.sensors_out()
+        return self._runner.slow.sensors_out()
 
     def refresh_readings(self, ended: Callable[[], bool] = lambda: False) -> None:
         """Have gauge, knobs and sensors asked anew, after knobs were turned; waits for a moment.
 
         ``ended`` ends the wait.
         """
-        self._runner.refresh_readings(ended)
+        self._runner.slow.refresh(ended)
 
     def remarks(self) -> list[str]:
         """What the user of the connected devices should know, a line each."""

@@ -91,7 +91,8 @@ def test_the_table_of_commands_is_complete_and_true() -> None:
             assert name, f"{usage!r} is no command"
             prefix = name.rpartition(" ")[0] or name
             seen.add(name)
-            options = {o for p in commands[name].params for o in p.opts}
+            params = commands[name].params
+            options = {o for p in params for o in (*p.opts, *p.secondary_opts)}
             assert set(re.findall(r"--[a-z-]+", usage)) <= options, usage
     assert seen == set(commands)
 

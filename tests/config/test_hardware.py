@@ -9,7 +9,17 @@ from importlib import metadata
 import pytest
 
 from optobind.config.build import build_rig
-from optobind.config.devices import RF, Digitizer, Gate, Gauge, Knob, Pattern, Sensor, Slm
+from optobind.config.devices import (
+    RF,
+    Controller,
+    Digitizer,
+    Gate,
+    Gauge,
+    Knob,
+    Pattern,
+    Sensor,
+    Slm,
+)
 from optobind.config.documents import to_toml
 from optobind.config.live import device_options, make_real_device
 from optobind.config.load import read_rig, rig_from_dict
@@ -288,6 +298,7 @@ def test_option_with_a_unit_is_checked():
 )
 def test_every_shipped_driver_has_a_table_of_its_own(spec):
     tags = {"digitizer": Digitizer, "slm": Slm, "rf": RF, "gauge": Gauge, "gate": Gate,
-            "pattern": Pattern, "knob": Knob, "sensor": Sensor}  # fmt: skip
+            "pattern": Pattern, "controller": Controller, "knob": Knob,
+            "sensor": Sensor}  # fmt: skip
     (discriminator,) = tags[spec.family].__metadata__
     assert discriminator.discriminator({"driver": spec.name}) != PLUGIN
