@@ -230,7 +230,14 @@ def test_a_remote_steers_light_feedback_and_runs_and_it_is_written_who_did(
         "ana asks for resume",
         "ana asks for stop_after_repetition",
     ]
-    log = " | ".join(entry.text for entry in session.take_log())
+    lines: list[str] = []
+
+    def told() -> bool:  # outside a run the thread of the devices writes it, between two blocks
+        lines.extend(entry.text for entry in session.take_log())
+        return "ana gave the knobs back" in lines
+
+    wait_until(told)
+    log = " | ".join(lines)
     assert re.search(r"ana steers .* set_light: .*0\.9 rad.* apart .* ana gave the knobs back", log)
 
 
