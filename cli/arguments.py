@@ -127,7 +127,10 @@ RigArgument = Annotated[
 ]
 IntervalsOption = Annotated[
     Optional[bool],  # noqa: UP045
-    typer.Option("--intervals/--no-intervals", help="Intervals by profile likelihoods."),
+    typer.Option(
+        "--intervals/--no-intervals",
+        help="Intervals by profile likelihoods; by default of the numbers that count.",
+    ),
 ]
 RateOption = Annotated[
     Optional[str],  # noqa: UP045

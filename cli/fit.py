@@ -193,13 +193,14 @@ def fit_reheating_file(
     if said and not as_json:
         print_result(str(said))
     estimators = {
-        name: _with_intervals(
-            _against_rig(with_gamma_prior(fit, known, contradicted), record, releases=True),
-            options.intervals,
-        )
+        name: _against_rig(with_gamma_prior(fit, known, contradicted), record, releases=True)
         for name, fit in analysis.estimators.items()
     }
-    result = estimators.get(str(analysis.result.statistics.get("estimator")), analysis.result)
+    counts = str(analysis.result.statistics.get("estimator"))
+    for name in estimators:  # profiles take ten times what the fits do: those that are quoted
+        if name == counts or options.intervals:
+            estimators[name] = _with_intervals(estimators[name], options.intervals)
+    result = estimators.get(counts, analysis.result)
     _deliver(result, "reheating", figure, out, as_json, estimators, known)
 
 
