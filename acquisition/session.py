@@ -16,12 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..instruments.controller_protocol import LoopSetting
 from ..instruments.protocols import AppliedLight
 from ..instruments.rig import Rig
 from ..models.errors import InputError
 from ..models.light import TweezerState
-from . import commands, exclusions, loops
+from . import commands, exclusions
 from .apparatus import Listeners
 from .devices import disconnect
 from .estimates import RunEstimate, estimate_run
@@ -36,12 +35,11 @@ from .plans import Plan, ReheatingPlan
 from .prediction import LightPrediction
 from .releases import Release
 from .runner import Runner
+from .session_loops import SessionLoops
 from .session_status import DiskLeft
-from .session_views import SessionViews
 from .slots import LogBook
 from .slow_pace import Pace
 from .stream import Stream
-from .tuning.probe import Probe, ProbeRequest, probe
 
 __all__ = ["RELEASE_PHRASE", "Session", "new_run_path"]
 
@@ -60,7 +58,7 @@ def new_run_path(directory: Path, kind: str) -> Path:
     raise InputError(f"{directory} holds a thousand runs of this second: choose another folder")
 
 
-class Session(SessionViews):
+class Session(SessionLoops):
     """An experiment on one rig.
 
     Parameters
@@ -162,31 +160,6 @@ class Session(SessionViews):
     def set_feedback(self, closed: bool) -> Future[None]:
         """Switch feedback cooling; refused while a run holds the gate."""
         return self._runner.submit(commands.set_feedback(closed))
-
-    def set_loop(
-        self, particle: int, setting: LoopSetting, *, allow_growth: bool = False
-    ) -> Future[LoopSetting]:
-        """Set the feedback loop of a particle (from 0); the future has what is read back.
-
-        InputError for a setting out of range or while a run holds the rig, UnstableModelError where
-        the rig's model would grow, unless ``allow_growth``; nothing was sent then. After any other
-        failure ``status().loops`` says what is. The gate is not touched.
-        """
-        return self._runner.submit(loops.set_loop(particle, setting, allow_growth=allow_growth))
-
-    def read_loops(self) -> Future[tuple[LoopSetting, ...]]:
-        """Read the feedback loops back from the controller; none without one."""
-        return self._runner.submit(loops.read_loops)
-
-    def loops_on(self) -> Future[tuple[bool, ...]]:
-        """Whether the output of each feedback loop is on at the controller."""
-        return self._runner.submit(loops.loops_on)
-
-    def probe_loop(
-        self, request: ProbeRequest, stop: Callable[[], bool] = lambda: False
-    ) -> Future[Probe]:
-        """Try a setting of a loop and watch what it does; see :mod:`.tuning.probe`."""
-        return self._runner.submit(probe(request, stop))
 
     @property
     def gate_trouble(self) -> str:
