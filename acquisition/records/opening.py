@@ -100,6 +100,13 @@ def _part(progress: Progress, number: int, total: int) -> Progress:
 def _head_of(path: Path) -> bytes:
     """First bytes of a file, by which its format is known."""
     if not path.is_file():
+        from ..sweeps.folder import is_sweep_folder  # which opens records itself
+
+        if is_sweep_folder(path):
+            raise FileError(
+                f"{path} is the folder of a sweep: its report is made by optobind report {path}, "
+                f"its records are the files in {path / 'points'}"
+            )
         raise FileError(
             f"{path} does not exist" if not path.exists() else f"{path} is a directory, not a file"
         )

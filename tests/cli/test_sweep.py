@@ -72,6 +72,15 @@ def test_a_sweep_leaves_table_report_and_run_files(place, optobind):
     assert float(lines[4].split(",")[heads.index("g_r (rad/s)")]) == pytest.approx(g_r, rel=1e-8)
 
 
+@pytest.mark.parametrize("command", [("info",), ("fit", "spectrum"), ("export",)])
+def test_the_folder_of_a_sweep_is_no_record_and_what_to_do_is_said(place, optobind, command):
+    more = ("--to", "csv") if command == ("export",) else ()
+    answer = optobind(*command, place / "whole", *more)
+    assert answer.is_one_line_error(2)
+    assert "is the folder of a sweep" in answer.err
+    assert "optobind report" in answer.err
+
+
 def test_resuming_a_whole_sweep_changes_nothing(place, optobind):
     kept = ("sweep.json", "journal.jsonl", "table.csv", "conditions.csv")
     before = {name: (place / "whole" / name).read_bytes() for name in kept}
