@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QPoint
 from PyQt6.QtGui import QAction, QKeySequence
-from PyQt6.QtWidgets import QFileDialog, QInputDialog, QMenu, QWidget
+from PyQt6.QtWidgets import QInputDialog, QMenu, QWidget
 
 from . import layout
 from .palette import HelpDialog, Palette, show_about
 from .panels.light import LightPanel
 from .panels.traces import TracesPanel
-from .pictures import Pictures
+from .pictures import Pictures, ask_where
 
 if TYPE_CHECKING:
     from .window import MainWindow
@@ -134,12 +133,8 @@ class Menus:
 
     def _keep_commands(self) -> None:
         """Write what was commanded in this window as a script."""
-        name, _ = QFileDialog.getSaveFileName(
-            self.window, "Save commands", "session.py", "Python (*.py)"
-        )
-        if name:
-            path = Path(name)
-            path = path if path.suffix else path.with_suffix(".py")
+        path = ask_where(self.window, "Save commands", "session", "Python (*.py)")
+        if path is not None:
             self.pictures.write_text(path, self.window.history.script(self.window.session.rig.name))
 
     def fill_layouts(self) -> None:

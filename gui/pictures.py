@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QAction
-from PyQt6.QtWidgets import QApplication, QFileDialog, QMenu
+from PyQt6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
 
 from ..analysis.figures.picture import Line, Picture, picture_figure, picture_table
 from ..analysis.figures.style import save_figure
@@ -21,7 +21,7 @@ from .plots import DecadeAxis, LinePlot
 if TYPE_CHECKING:
     from .window import MainWindow
 
-__all__ = ["Pictures", "picture_of", "pictures_of"]
+__all__ = ["Pictures", "ask_where", "picture_of", "pictures_of"]
 
 _FIGURES = "PDF (*.pdf);;SVG (*.svg);;PNG (*.png)"
 _TABLES = "Tab-separated values (*.tsv)"
@@ -117,13 +117,7 @@ class Pictures:
 
     def ask(self, panel: Panel, filters: str) -> Path | None:
         """Ask where to write."""
-        name, chosen = QFileDialog.getSaveFileName(
-            self.window, f"Save {panel.title.lower()}", panel.name, filters
-        )
-        if not name:
-            return None
-        path = Path(name)
-        return path if path.suffix else path.with_suffix(chosen.rpartition("*")[2].rstrip(")"))
+        return ask_where(self.window, f"Save {panel.title.lower()}", panel.name, filters)
 
     def save_figure(self, panel: Panel) -> None:
         """Draw a panel's plots anew for paper and write that."""
@@ -166,6 +160,30 @@ class Pictures:
                 self.window.log.write("info", f"wrote {path}")
 
         self.window.bridge.submit(f"write {path.name}", lambda: future, done=done)
+
+
+def ask_where(parent: QWidget, title: str, name: str, filters: str) -> Path | None:
+    """Ask for a file to write; the suffix of the kind is added before an older file is asked about.
+
+    Parameters
+    ----------
+    parent : QWidget
+        Whose dialog it is.
+    title, name : str
+        Of the dialog, and the name that is proposed.
+    filters : str
+        As Qt has them: ``"PDF (*.pdf);;SVG (*.svg)"``.
+    """
+    dialog = QFileDialog(parent, title, name, filters)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.filterSelected.connect(lambda chosen: dialog.setDefaultSuffix(_suffix(chosen)))
+    dialog.setDefaultSuffix(_suffix(filters.partition(";;")[0]))
+    accepted = dialog.exec() == QFileDialog.DialogCode.Accepted
+    return Path(dialog.selectedFiles()[0]) if accepted and dialog.selectedFiles() else None
+
+
+def _suffix(filters: str) -> str:
+    return filters.rpartition("*.")[2].rstrip(")")
 
 
 def _write_text(path: Path, text: str) -> Path:

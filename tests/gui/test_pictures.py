@@ -7,13 +7,13 @@ import io
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtCore import QPoint, Qt, QTimer
 from PyQt6.QtTest import QTest
-from PyQt6.QtWidgets import QApplication, QMenu
+from PyQt6.QtWidgets import QApplication, QFileDialog, QMenu
 
 from optobind.analysis.figures.picture import Line, Picture, picture_figure, picture_table
 from optobind.gui.palette import commands_of
-from optobind.gui.pictures import pictures_of
+from optobind.gui.pictures import ask_where, pictures_of
 from optobind.gui.viewmodels.history import History
 from optobind.models.errors import FileError
 
@@ -155,3 +155,20 @@ def test_a_picture_on_logarithmic_axes_is_drawn_on_such(tmp_path):
 
     with pytest.raises(FileError):
         save_figure(figure, tmp_path / "a" / "b.pdf")
+
+
+def test_the_suffix_of_the_kind_that_is_chosen_is_added(window, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def answer() -> None:
+        dialog = QApplication.activeModalWidget()
+        dialog.setOption(QFileDialog.Option.DontUseNativeDialog)
+        dialog.selectNameFilter("SVG (*.svg)")
+        dialog.filterSelected.emit("SVG (*.svg)")
+        assert dialog.defaultSuffix() == "svg"
+        dialog.accept()
+
+    QTimer.singleShot(300, answer)
+    path = ask_where(window, "Save", "spectra", "PDF (*.pdf);;SVG (*.svg)")
+    assert path is not None
+    assert path.name == "spectra.svg"
