@@ -160,6 +160,8 @@ class SweepRunner:
             end = Ended("failed", "internal error", 1)
             try:
                 self._measure(rows)
+                if self._pauses is not None:
+                    self._pauses.close()
                 end = Ended("complete", "")
             except Ended as ended:
                 end = ended
@@ -190,7 +192,10 @@ class SweepRunner:
         """Write how it ended, and both tables."""
         self._source.close()
         if self._pauses is not None:
-            self._pauses.close()
+            try:
+                self._pauses.close()
+            except (Ended, OptobindError) as error:  # the session goes on trying; what was measured
+                self._folder.journal.write("note", text=f"feedback is not known to be on: {error}")
         self._folder.journal.write(
             "closed", state=end.state, reason=end.reason, light=self._light_now(), points=len(rows)
         )

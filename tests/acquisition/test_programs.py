@@ -335,3 +335,24 @@ def test_looking_at_a_folder_carries_nothing_of_its_program_out(tmp_path):
     assert [row.kind for row in folder.rows()] == ["acquired"]
     (entry,) = catalogue(tmp_path)
     assert (entry.kind, entry.size) == ("program", "1 point")
+
+
+def test_a_gate_that_does_not_close_at_the_end_fails_the_program_and_the_journal_is_closed(
+    tmp_path, monkeypatch
+):
+    text = HEAD + "def plan():\n    yield steps.acquire(0.01)\n    yield steps.feedback(False)\n"
+    session = connected(small_rig())
+    new_sweep(tmp_path / "s", session, program(text))
+    runner = SweepRunner(session, SweepFolder(tmp_path / "s"), powers)
+
+    def fail() -> None:
+        raise DeviceError("the gate does not answer")
+
+    monkeypatch.setattr(runner._pauses, "close", fail)
+    outcome = runner.carry_out()
+    session.close()
+    assert (outcome.state, outcome.exit_code, len(outcome.rows)) == ("failed", 4, 1)
+    lines = (tmp_path / "s/journal.jsonl").read_text().splitlines()
+    *_, note, closed = [json.loads(line) for line in lines]
+    assert "the gate does not answer" in note["text"]
+    assert (closed["event"], closed["state"]) == ("closed", "failed")

@@ -249,6 +249,7 @@ def test_a_remote_that_sends_nonsense_is_put_out(
     line.send(message)
     _require_put_out(line)
     require_at_ease(session, server)
+    assert server.remotes == ()
 
 
 def test_requests_that_are_none_are_answered_with_an_error(server: RemoteServer) -> None:
