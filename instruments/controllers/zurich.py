@@ -21,14 +21,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
-from importlib import import_module
+from collections.abc import Sequence
 from typing import Any
 
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
 from ..controller_protocol import ControllerCapabilities, LoopSetting, require_loop
-from ..links.base import LinkError
+from ..links.zurich import connected_server, server_errors
 from .base import CheckedController
 
 __all__ = ["ZurichController"]
@@ -113,30 +112,12 @@ class ZurichController(CheckedController):
             "instrument: try it with the particle's gain at its lowest first",
         )
 
-    @contextlib.contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
-        """Turn what the package raises (RuntimeError and its kin) into a broken link."""
-        try:
-            yield
-        except RuntimeError as error:
-            raise LinkError(
-                f"{what} failed ({error}): check the data server and the instrument"
-            ) from error
-
     def _path(self, leaf: str) -> str:
         return f"/{self._device}/{leaf}"
 
     def _open(self) -> str:
-        try:
-            core = import_module("zhinst.core")
-        except ImportError as error:
-            raise DeviceError(
-                "Zurich Instruments need zhinst-core: pip install optobind[zurich], and a LabOne "
-                "data server"
-            ) from error
-        with self._errors("connecting"):
-            self._daq = core.ziDAQServer(*self._server)
-            self._daq.connectDevice(self._device, self._interface)
+        self._daq = connected_server(self._server, self._device, self._interface)
+        with server_errors("connecting"):
             self._oscs = tuple(self._int(f"demods/{d}/oscselect") for d in self._demods)
             self._orders = tuple(self._int(f"demods/{d}/order") for d in self._demods)
         if len(set(self._oscs)) < len(self._oscs):
@@ -145,7 +126,7 @@ class ZurichController(CheckedController):
                 "LabOne, the loops have centre frequencies of their own"
             )
         for loop in range(len(self._demods)):
-            with self._errors("reading"):
+            with server_errors("reading"):
                 found = self._read(loop)
             if found.gain < 0.0:
                 raise DeviceError(
@@ -174,7 +155,7 @@ class ZurichController(CheckedController):
 
     def _read(self, loop: int) -> LoopSetting:
         demod, output = self._demods[loop], self._outputs[loop]
-        with self._errors("reading"):
+        with server_errors("reading"):
             constant = self._double(f"demods/{demod}/timeconstant")
             return LoopSetting(
                 gain=self._double(f"auxouts/{output}/scale"),
@@ -199,7 +180,7 @@ class ZurichController(CheckedController):
         order = list(values)
         if now is None or setting.gain < now.gain:
             order = ["gain", *order[:-1]]
-        with self._errors("setting"):
+        with server_errors("setting"):
             for name in order:
                 if now is None or getattr(setting, name) != getattr(now, name):
                     leaf, value = values[name]
@@ -210,7 +191,7 @@ class ZurichController(CheckedController):
         """Whether the auxiliary output shows the loop's demodulator."""
         self._require_link()
         require_loop(self._name, loop, self._limits)
-        with self._talking(), self._errors("reading"):
+        with self._talking(), server_errors("reading"):
             shown = self._int(f"auxouts/{self._outputs[loop]}/outputselect")
             whose = self._int(f"auxouts/{self._outputs[loop]}/demodselect")
         return shown in _SHOWN and whose == self._demods[loop]

@@ -8,8 +8,6 @@ zhinst-core documentation and poll example. Exercised on a scripted stand-in, no
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 from ...models.errors import DeviceError, InputError
 from ...models.ranges import require_range
 from ..capabilities import DigitizerCapabilities
-from ..links.base import LinkError
+from ..links.zurich import connected_server, server_errors
 from ..protocols import DigitizerInfo
 from .buffered import BufferedDigitizer, RowQueue
 
@@ -102,27 +100,9 @@ class ZurichDigitizer(BufferedDigitizer):
     def _path(self, demod: int, leaf: str) -> str:
         return f"/{self._device}/demods/{demod}/{leaf}"
 
-    @contextlib.contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
-        """Turn what the package raises (RuntimeError and its kin) into a broken link."""
-        try:
-            yield
-        except RuntimeError as error:
-            raise LinkError(
-                f"{what} failed ({error}): check the data server and the instrument"
-            ) from error
-
     def _open(self) -> str:
-        try:
-            core = import_module("zhinst.core")
-        except ImportError as error:
-            raise DeviceError(
-                "Zurich Instruments need zhinst-core: pip install optobind[zurich], and a LabOne "
-                "data server"
-            ) from error
-        with self._errors("connecting"):
-            self._daq = core.ziDAQServer(*self._server)
-            self._daq.connectDevice(self._device, self._interface)
+        self._daq = connected_server(self._server, self._device, self._interface)
+        with server_errors("connecting"):
             clock = int(self._daq.getInt(f"/{self._device}/clockbase"))
             enabled = [int(self._daq.getInt(self._path(d, "enable"))) for d in self._demods]
             rates = [float(self._daq.getDouble(self._path(d, "rate"))) for d in self._demods]
@@ -158,14 +138,14 @@ class ZurichDigitizer(BufferedDigitizer):
     def _begin(self) -> None:
         self._origin, self._offsets = None, {}
         self._waiting = {demod: [] for demod in self._demods}
-        with self._errors("subscribing"):
+        with server_errors("subscribing"):
             self._daq.unsubscribe("*")
             self._daq.sync()
             for demod in self._demods:
                 self._daq.subscribe(self._path(demod, "sample"))
 
     def _fetch(self, queue: RowQueue) -> None:
-        with self._errors("polling"):
+        with server_errors("polling"):
             data = self._daq.poll(_POLL, round(1e3 * self._timeout), 0, True)
         for demod in self._demods:
             part = data.get(self._path(demod, "sample"))
