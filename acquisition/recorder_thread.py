@@ -88,7 +88,8 @@ class RecorderThread(threading.Thread):
         Parameters
         ----------
         end_sample : int, optional
-            Then record samples below this index only, and wait for them.
+            Wait for the samples below this index and take none above it from the ring any more;
+            what was recorded before stays.
         timeout : float
             Longest wait, s.
 

@@ -568,12 +568,37 @@ def test_thread_records_all_that_goes_through_a_ring(tmp_path):
             ring.writable()[:rows] = counts(first, rows)
             assert ring.commit(rows, first, wait=True, timeout=30.0)
             first += rows
-        thread.finish(end_sample=first - 7)
+        thread.finish(end_sample=first)
         recorder.close()
     with RunFile.open(tmp_path / "run.h5") as run:
-        np.testing.assert_array_equal(run.samples(0, first - 7), counts(0, first - 7))
-        assert run.rows == first - 7
+        np.testing.assert_array_equal(run.samples(0, first), counts(0, first))
+        assert run.rows == first
         assert run.info()["gaps"] == 0
+
+
+def test_a_block_that_comes_after_the_end_is_recorded_up_to_the_end(tmp_path):
+    with Ring.create(500, 2, "int16", 8000, MANIFEST.scale, 2e6) as ring:
+
+        def put(first):
+            ring.writable()[:] = counts(first, 500)
+            assert ring.commit(500, first, wait=True, timeout=30.0)
+
+        class Ending(RecorderThread):
+            """The digitizer goes on while the end is waited for."""
+
+            def join(self, timeout=None):
+                put(500)
+                super().join(timeout)
+
+        recorder = Recorder(tmp_path / "run.h5", MANIFEST)
+        thread = Ending(recorder, ring.cursor("recorder"))
+        thread.start()
+        put(0)
+        thread.finish(end_sample=700)
+        recorder.close()
+    with RunFile.open(tmp_path / "run.h5") as run:
+        assert run.rows == 700
+        np.testing.assert_array_equal(run.samples(0, 700), counts(0, 700))
 
 
 def test_a_lag_is_made_up_for_in_few_writes_however_many_blocks_and_events_wait(tmp_path):
