@@ -136,6 +136,11 @@ def record_of_arrays(
         axis = find_axis(str(path), [*own, *times], stated, reading.rate, chosen_time, columns)
     except FileError as error:
         raise _with_names(path, error, arrays) from None
+    if any(column >= len(names) for column in axis.shifts):
+        raise FileError(
+            f"{path}: its arrays of time begin at different times, and which samples have which is "
+            "not said: choose time and samples, --columns t=0,1,2"
+        )
     kept = list(columns or (j for j in range(len(names)) if j not in axis.columns))
     if not kept:
         raise FileError(f"{path} holds time and no samples beside it: choose an array with --key")
@@ -170,6 +175,7 @@ def _record(
         data,
         release_of(path, around, data, axis),
         axis.warnings,
+        delays=axis.delays(kept),
     )
 
 

@@ -98,6 +98,7 @@ def _record(
         data,
         release,
         (*axis.warnings, *said),
+        delays=axis.delays(columns),
     )
 
 

@@ -37,6 +37,8 @@ _ASSIGNMENT = re.compile(r"\s*([^=:,;\t#%]{1,60}?)\s*[:=]\s*(\S.*)?")
 _PER_SECOND = re.compile(r"([kMG]?)(?:(?:S|Sa|[Ss]amples?|[Pp]ts)/s(?:ec)?|Sps|sps|SPS)\b")
 # A comma before a digit may be a decimal one: 1,5 MHz must not be read as 1.
 _COMMENT_CELLS = re.compile(r"[;\t#]|,(?!\d)")
+# Between a key and its value, also two of them: "Sampling rate:,250 kS/s" is not 0.25 kHz.
+_SEPARATORS = ":=,; "
 _LEADERS = re.compile(r"\s*(?:#|%|//|!)+\s?")
 _MUST_BE_RATES = {"samplerate", "samplingrate"}
 
@@ -157,9 +159,9 @@ def _entries(
     known = _RATES | _PERIODS | _UNITS | _TIME_UNITS | _NAMES | _OTHER_KEYS
     for line in lines:
         cells = cells_of(line, delimiter or "\t") if not _LEADERS.match(line) else []
-        key = _plain(cells[0].rstrip(": ")) if cells else ""
+        key = _plain(cells[0].rstrip(_SEPARATORS)) if cells else ""
         if len(cells) > 1 and key in known:
-            yield cells[0].rstrip(": "), [cell for cell in cells[1:]]
+            yield cells[0].rstrip(_SEPARATORS), [cell for cell in cells[1:]]
             if "segmentsize" in map(_plain, cells):
                 yield (
                     "segmentsize",
@@ -169,17 +171,17 @@ def _entries(
         for cell in cells or ():
             assignment = _ASSIGNMENT.fullmatch(cell)
             if assignment is not None and assignment[2] is not None:
-                yield assignment[1], [assignment[2]]
+                yield assignment[1], [assignment[2].lstrip(_SEPARATORS)]
     for comment in comments:
         whole = _LEADERS.sub("", comment, count=1)
         cells = whole.split(",")
-        if len(cells) > 1 and _plain(cells[0]) in known:
-            yield cells[0].strip(), [cell.strip() for cell in cells[1:]]
+        if len(cells) > 1 and _plain(cells[0].rstrip(_SEPARATORS)) in known:
+            yield cells[0].rstrip(_SEPARATORS), [cell.strip() for cell in cells[1:]]
             continue
         for cell in _COMMENT_CELLS.split(whole):
             assignment = _ASSIGNMENT.fullmatch(cell.strip(' "'))
             if assignment is not None:
-                yield assignment[1], [(assignment[2] or "").strip(' "')]
+                yield assignment[1], [(assignment[2] or "").strip(' "').lstrip(_SEPARATORS)]
 
 
 def _read_names(
@@ -242,9 +244,11 @@ def _fitting_cells(line: str, delimiter: str | None, width: int) -> list[str]:
 
 
 def _trailing(cells: Sequence[str]) -> bool:
-    """Whether what follows the names is Rigol's: Start, Increment, "t0 = …", "tInc = …"."""
+    """Whether what follows the names has no numbers: Rigol's "t0 = …", LabVIEW's comments."""
     return all(
-        not cell or _plain(cell) in {"start", "increment"} or _ASSIGNMENT.fullmatch(cell)
+        not cell
+        or _plain(cell) in {"start", "increment", "comment", "comments"}
+        or _ASSIGNMENT.fullmatch(cell)
         for cell in cells
     )
 

@@ -10,8 +10,8 @@ gives no rate: where none is stated, that is a question to the user, never 1 Hz.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ __all__ = ["Axis", "Stated", "TimeColumn", "agreed_rate", "find_axis", "no_rate"
 _AGREES = 0.01
 # Rows from which an evenly growing column without a telling name is time or a counter.
 _LEAST_ROWS = 8
+# Shift of a column of time, in steps, below which it is the same.
+_SIMULTANEOUS = 0.02
 _PREFIXES = {1e-3: "ms", 1e-6: "µs", 1e-9: "ns"}
 
 
@@ -72,12 +74,31 @@ class Axis:
         Time of the first sample, s, where a column says it.
     warnings : tuple of str
         What the user should know.
+    shifts : mapping of int to float
+        By how many samples further columns of time are behind the first, where they are.
     """
 
     rate: float
     columns: frozenset[int]
     start: float | None
     warnings: tuple[str, ...]
+    shifts: Mapping[int, float] = field(default_factory=dict)
+
+    def delays(self, samples: Sequence[int]) -> tuple[float, ...]:
+        """By how much each column of samples is later, s, as the column of time beside it says.
+
+        Empty where all columns of time are one.
+        """
+        if not self.shifts:
+            return ()
+        ahead = min(self.columns) < min(samples)
+        own = [
+            max((t for t in self.columns if t < j), default=None)
+            if ahead
+            else min((t for t in self.columns if t > j), default=None)
+            for j in samples
+        ]
+        return tuple(0.0 if t is None else self.shifts.get(t, 0.0) / self.rate for t in own)
 
 
 def no_rate(source: str, hint: str = "") -> FileError:
@@ -161,12 +182,17 @@ def find_axis(
         return Axis(written.rate, frozenset(), None, tuple(said))
     main = _main_column(source, columns, found, chosen)
     column, growth = columns[main], found[main]
-    _check_others(source, columns, found, main)
+    shifts = _shifts(source, columns, found, main)
+    said += [
+        f"column {_named(columns, late)} says that its samples come {abs(shift):.3g} of a sample "
+        f"{'after' if shift > 0.0 else 'before'} those of the first: fits take it into account"
+        for late, shift in shifts.items()
+    ]
     if growth.jitter:
         said.append(f"the steps of column {_named(columns, main)} scatter: only their mean is used")
     rate, unit, more = _rate_of(source, column, growth, written)
     start = None if unit is None else float(column.values[0]) * unit
-    return Axis(rate, frozenset(found), start, (*said, *more))
+    return Axis(rate, frozenset(found), start, (*said, *more), shifts)
 
 
 def _growing(
@@ -221,26 +247,34 @@ def _main_column(
     return next(iter(found))
 
 
-def _check_others(
+def _shifts(
     source: str, columns: Sequence[TimeColumn], found: dict[int, Growth], main: int
-) -> None:
-    """Refuse several columns of time that do not agree: X,Y,X,Y tables of other clocks."""
+) -> dict[int, float]:
+    """Samples by which other columns of time are behind: X,Y,X,Y tables of a multiplexed card.
+
+    Refuses those of other clocks, and shifts of a sample or more.
+    """
     first, unit = found[main], columns[main].unit or 1.0
+    shifts = {}
     for index, growth in found.items():
         column = columns[index]
         if index == main or (growth.counts and column.unit is None):
             continue
         other = column.unit or (1.0 if column.called or columns[main].unit is None else unit)
         step, reach = first.step * unit, 2.0 * (first.resolution + growth.resolution)
-        shift = abs(float(column.values[0]) * other - float(columns[main].values[0]) * unit)
-        blur = first.quantum * unit + growth.quantum * other
-        if abs(growth.step * other / step - 1.0) > reach + 1e-6 or shift > 0.02 * step + blur:
+        shift = float(column.values[0]) * other - float(columns[main].values[0]) * unit
+        # Digits that give the same step every time are exact; others blur the beginning.
+        blur = first.quantum * unit * first.rounded + growth.quantum * other * growth.rounded
+        if abs(growth.step * other / step - 1.0) > reach + 1e-6 or abs(shift) >= step + blur:
             raise FileError(
                 f"{source}: columns {_named(columns, main)} and {_named(columns, index)} grow "
                 f"evenly and differ (steps {first.step:g} and {growth.step:g}, starts "
                 f"{float(columns[main].values[0]):g} and {float(column.values[0]):g}): name time "
                 "and samples, --columns t=0,1,2"
             )
+        if abs(shift) > _SIMULTANEOUS * step + blur:
+            shifts[index] = shift / step
+    return shifts
 
 
 def _rate_of(

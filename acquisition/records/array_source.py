@@ -125,6 +125,7 @@ def array_record(
     release_index: int | None = None,
     warnings: Sequence[str] = (),
     segments: bool = False,
+    delays: Sequence[float] = (),
 ) -> Record:
     """Make the record of an imported file.
 
@@ -150,6 +151,8 @@ def array_record(
         What was noticed on import.
     segments : bool
         Whether repetitions are a scope's segments, which may be steady stretches as well.
+    delays : sequence of float
+        By how much each column is sampled later than the first, s; empty if nothing says so.
     """
     return Record(
         path=path,
@@ -163,6 +166,7 @@ def array_record(
         masses=(None,) * len(names),
         usual=tuple(range(len(names))),
         source=ArraySource(path, data, release_index, segments),
+        delays=tuple(delays),
         provenance={"file": str(path), "format": kind},
         warnings=tuple(dict.fromkeys(warnings)),
     )

@@ -98,9 +98,17 @@ def _side_by_side(records: Sequence[Record]) -> Record:
         first.release_index,
         [*(text for record in records for text in record.warnings), *_delays(records)],
         segments=all(source.segments for source in sources),
+        delays=_own_delays(records),
     )
     files = {"files": [str(record.path) for record in records]}
     return replace(joined, provenance={**joined.provenance, **files})
+
+
+def _own_delays(records: Sequence[Record]) -> tuple[float, ...]:
+    """Delays within the files, which are those of the joined channels."""
+    if not any(record.delays for record in records):
+        return ()
+    return tuple(d for r in records for d in (r.delays or (0.0,) * len(r.names)))
 
 
 def _delays(records: Sequence[Record]) -> list[str]:

@@ -26,7 +26,7 @@ def open_record(
     *,
     sample_rate: float | None = None,
     key: str | None = None,
-    columns: Sequence[str | int] | None = None,
+    columns: str | Sequence[str | int] | None = None,
     progress: Progress = lambda share: None,
 ) -> Record:
     """Open a record; its format is recognised by content, not by name.
@@ -41,8 +41,9 @@ def open_record(
         Hz, for files without a rate; where a file states one, it must agree within 1 %.
     key : str, optional
         Path of the array within a file that holds several, ``"detector/A"``; several with commas.
-    columns : sequence of str or int, optional
-        Columns of samples by name or number from 0; ``"t=0"`` names that of time.
+    columns : str or sequence of str or int, optional
+        Columns of samples by name or number from 0, ``"t=0"`` names that of time; also in one
+        text with commas, ``"t=0,1,2"``.
     progress : callable, optional
         Called with the share of the work that is done, 0 … 1: a run of millions of releases has
         as many events to be read.
@@ -67,6 +68,8 @@ def open_record(
     >>> record.unit, record.names
     ('m', ('z1', 'z2'))
     """
+    if isinstance(columns, str):
+        columns = columns.split(",")
     picked = None if columns is None else tuple(str(column) for column in columns)
     reading = Reading(sample_rate, key, picked)
     if isinstance(paths, str | Path):
