@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ...models.errors import FileError
 from ..records.record import Record
-from .arrays import NamedArray, flattened, record_of_arrays
+from .arrays import record_of_arrays
+from .named_arrays import NamedArray, flattened
 from .reading import Reading
 
 __all__ = ["load_hdf5"]

@@ -11,8 +11,9 @@ import numpy as np
 
 from ...models.errors import FileError
 from ..records.record import Record
-from .arrays import NamedArray, record_of_arrays
+from .arrays import record_of_arrays
 from .hdf5 import load_hdf5
+from .named_arrays import NamedArray
 from .reading import Reading
 
 __all__ = ["load_matlab"]
