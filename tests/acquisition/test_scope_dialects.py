@@ -177,7 +177,8 @@ def test_delay_is_of_the_chosen_channels_and_outlives_joining(tmp_path):
     chosen = open_record(path, columns="t=0, 3, 1")
     assert chosen.delays == pytest.approx((1e-6, 0.0), abs=1e-12)
     other = tmp_path / "third.csv"
-    other.write_text("Time (s),CH3 (V)\n" + "".join(f"{t:.9f},{np.sin(2e5 * t):.6f}\n" for t in TIME))
+    rows = "".join(f"{t:.9f},{np.sin(2e5 * t):.6f}\n" for t in TIME)
+    other.write_text("Time (s),CH3 (V)\n" + rows)
     joined = open_record([path, other])
     assert joined.delays == pytest.approx((0.0, 1e-6, 0.0), abs=1e-12)
 
