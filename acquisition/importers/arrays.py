@@ -18,7 +18,7 @@ from ...models.errors import FileError, InputError
 from ..free_memory import require_memory
 from ..records.array_source import array_record
 from ..records.record import Record, checked_rate
-from .checks import checked_samples, release_of, stored_text
+from .checks import checked_samples, finite_columns, release_of, stored_text
 from .named_arrays import (
     NamedArray,
     around_of,
@@ -26,9 +26,9 @@ from .named_arrays import (
     stated_rates,
     time_unit,
     times_beside,
-    unit_of,
 )
 from .reading import Reading, shown_names, time_and_columns
+from .stored_scale import Worth, worth_of
 from .time_axis import Axis, TimeColumn, find_axis
 
 __all__ = ["record_of_arrays"]
@@ -72,7 +72,7 @@ def record_of_arrays(
     stated = [rate for a in chosen for rate in stated_rates(path, a, arrays, groups)]
     times = times_beside(chosen, arrays, around)
     chosen_time, columns = time_and_columns(reading, names, str(path))
-    rows = samples if samples.ndim == 2 else samples[0]
+    rows = finite_columns(samples if samples.ndim == 2 else samples[0])
     own = [TimeColumn(name, rows[:, j], *time_unit(name)) for j, name in enumerate(names)]
     try:
         axis = find_axis(str(path), [*own, *times], stated, reading.rate, chosen_time, columns)
@@ -86,7 +86,8 @@ def record_of_arrays(
     kept = list(columns or (j for j in range(len(names)) if j not in axis.columns))
     if not kept:
         raise FileError(f"{path} holds time and no samples beside it: choose an array with --key")
-    return _record(kind, path, samples, names, kept, chosen, arrays, around, axis)
+    worth = worth_of(path, chosen, arrays, groups)
+    return _record(kind, path, samples, names, kept, worth, around, axis)
 
 
 def _record(
@@ -95,28 +96,26 @@ def _record(
     samples: NDArray[Any],
     names: Sequence[str],
     kept: Sequence[int],
-    chosen: Sequence[NamedArray],
-    arrays: Sequence[NamedArray],
+    worth: Worth,
     around: Sequence[tuple[str, Any]],
     axis: Axis,
 ) -> Record:
     """Check the samples that are kept and make the record."""
     data = samples if len(kept) == len(names) else np.ascontiguousarray(samples[..., list(kept)])
     data = checked_samples(path, data)
-    unit = unit_of(path, chosen, around)
-    scale = np.full(len(kept), unit.factor)
-    if unit.factor != 1.0:
-        data, scale = data * scale, np.ones(len(kept))
+    scale, offset = (np.array(values)[list(kept)] for values in (worth.scale, worth.offset))
+    if np.any(scale != 1.0) or np.any(offset):
+        data, scale = data * scale + offset, np.ones(len(kept))
     return array_record(
         kind,
         path,
         checked_rate(str(path), axis.rate),
         [names[j] for j in kept],
-        unit.si,
+        worth.unit,
         scale,
         data,
         release_of(path, around, data, axis),
-        axis.warnings,
+        (*axis.warnings, *worth.said),
         delays=axis.delays(kept),
     )
 

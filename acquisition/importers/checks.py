@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...models.errors import FileError
 from .time_axis import Axis
 
-__all__ = ["checked_samples", "release_of", "stored_number", "stored_text"]
+__all__ = ["checked_samples", "finite_columns", "release_of", "stored_number", "stored_text"]
 
 
 def checked_samples(path: Path, samples: NDArray[Any]) -> NDArray[Any]:
@@ -27,6 +27,13 @@ def checked_samples(path: Path, samples: NDArray[Any]) -> NDArray[Any]:
             f"{path}: samples must be finite; {int(bad.sum())} are not, first at {where}"
         )
     return samples
+
+
+def finite_columns(rows: NDArray[Any]) -> NDArray[Any]:
+    """Columns as the policy for time sees them: one that is not finite is no time."""
+    if rows.dtype.kind != "f" or np.isfinite(rows).all():
+        return rows
+    return np.where(np.isfinite(rows).all(axis=0), rows, 0.0)
 
 
 def stored_number(path: Path, name: str, value: NDArray[Any]) -> float:

@@ -16,6 +16,7 @@ from ...models.errors import FileError
 from ...models.inference.parameters import UNITS
 from ..records.array_source import array_record
 from ..records.record import Record, checked_rate
+from .checks import finite_columns
 from .layout import Layout, lay_out
 from .names import ColumnName, Unit, is_time_name, known_unit
 from .preamble import Preamble, read_preamble
@@ -24,6 +25,9 @@ from .text import read_text
 from .time_axis import Axis, TimeColumn, find_axis
 
 __all__ = ["load_csv"]
+
+# Rows from which whole numbers are no accident.
+_LEAST_WHOLE = 32
 
 
 def load_csv(path: Path, reading: Reading) -> Record:
@@ -48,7 +52,7 @@ def load_csv(path: Path, reading: Reading) -> Record:
         names = [column.name for column in head.columns]
     chosen_time, chosen = time_and_columns(reading, names, source)
     segments = _segments(source, head, len(values))
-    first = values[: len(values) // segments]
+    first = finite_columns(values[: len(values) // segments])
     axis = find_axis(
         source,
         [_time_column(source, head, names, first, j) for j in range(width)],
@@ -76,7 +80,7 @@ def _record(
     """Make the record of the chosen columns, in their SI unit."""
     source = str(path)
     _check_finite(source, values, columns)
-    units, said = _units(source, head, columns, len(axis.columns))
+    units, said = _units(source, head, values, columns)
     scale = np.array([unit.factor for unit in units])
     data = np.ascontiguousarray(values[:, columns]) * scale
     shown = [names[j] or f"z{k + 1}" for k, j in enumerate(columns)]
@@ -148,12 +152,19 @@ def _time_column(
         unit = head.time_unit.factor
     if unit is None and called and "segments" in head.entries and "segmentsize" in head.entries:
         unit = 1.0  # LeCroy's text files are in seconds
-    finite = values[:, j] if np.isfinite(values[:, j]).all() else np.zeros(len(values))
-    return TimeColumn(column.name if head.columns is not None else "", finite, unit, called)
+    name = column.name if head.columns is not None else ""
+    return TimeColumn(name, values[:, j], unit, called)
+
+
+def _whole(values: NDArray[np.float64]) -> bool:
+    """Whether a column of some length holds whole numbers only, and not all the same."""
+    return len(values) >= _LEAST_WHOLE and bool(
+        np.all(values == np.round(values)) and np.ptp(values)
+    )
 
 
 def _units(
-    source: str, head: Preamble, columns: list[int], times: int
+    source: str, head: Preamble, values: NDArray[np.float64], columns: list[int]
 ) -> tuple[list[Unit], list[str]]:
     """Units of the chosen columns, of one dimension; V where none is stated."""
     found, said = [], []
@@ -167,6 +178,11 @@ def _units(
         unit = column.unit or _stated_unit(source, head, number)
         if column.other:
             said.append(f"column {column.name!r}: {column.other!r} is no unit that is known")
+        if unit is None and _whole(values[:, j]):
+            said.append(
+                f"column {column.name or number!r}: whole numbers of no stated unit are taken for "
+                "V; if they are counts, add '# unit: counts'"
+            )
         found.append(unit or Unit("V", 1.0))
     if len({unit.si for unit in found}) > 1:
         shown = ", ".join(f"{j} in {u.si}" for j, u in zip(columns, found, strict=True))

@@ -14,15 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models.errors import FileError
-from ...models.inference.parameters import UNITS
 from ..records.record import checked_rate
 from .checks import stored_number, stored_text
-from .names import Unit, is_time_name, known_unit, split_name
+from .names import is_time_name, known_unit, split_name
 from .preamble import rate_of_entry
 from .time_axis import Stated, TimeColumn
 
 __all__ = [
+    "UNIT_NAMES",
     "NamedArray",
     "around_of",
     "flattened",
@@ -30,11 +29,10 @@ __all__ = [
     "stated_rates",
     "time_unit",
     "times_beside",
-    "unit_of",
 ]
 
-_UNIT_NAMES = {"unit", "units", "unit_string"}
-_SCALARS = {"sample_rate", "release_index"}
+UNIT_NAMES = {"unit", "units", "unit_string"}
+_SCALARS = {"sample_rate", "release_index", "scale", "scale_factor", "offset", "add_offset"}
 _CLOCKS = {"clockbase"}
 
 
@@ -185,27 +183,6 @@ def time_unit(name: str, attributes: Mapping[str, Any] | None = None) -> tuple[f
     called = is_time_name(head.name)
     unit = head.unit
     for key, value in (attributes or {}).items():
-        if key.lower() in _UNIT_NAMES and called:
+        if key.lower() in UNIT_NAMES and called:
             unit = known_unit(stored_text(value), time=True) or unit
     return (unit.factor if unit is not None and unit.si == "s" else None), called
-
-
-def unit_of(path: Path, chosen: Sequence[NamedArray], around: Sequence[tuple[str, Any]]) -> Unit:
-    """Unit of the samples: stated with them, in their names, or V."""
-    for name, value in around:
-        if name.lower() in _UNIT_NAMES:
-            if np.size(value) != 1 or np.asarray(value).dtype.kind not in "USO":
-                shown = np.asarray(value)
-                raise FileError(
-                    f"{path}: unit must be one text, got {shown.dtype} of shape {shown.shape}"
-                )
-            text = stored_text(value)
-            unit = known_unit(text)
-            if unit is None or unit.si not in UNITS:
-                raise FileError(f"{path}: unit {text!r} is not known; known: {', '.join(UNITS)}")
-            return unit
-    found = {split_name(array.leaf).unit for array in chosen}
-    if len(found) > 1:
-        raise FileError(f"{path}: its arrays have different units: choose with --key")
-    unit = found.pop()
-    return Unit("V", 1.0) if unit is None or unit.si not in UNITS else unit

@@ -120,7 +120,7 @@ def rate_of_entry(source: str, key: str, text: str) -> Stated | None:
     FileError
         If a sample rate is no frequency.
     """
-    name, unit = _plain(key), None
+    name, unit = _plain(re.sub(r"[()\[\]]", " ", key)), None  # "Sampling rate (kHz)"
     for ending in ("khz", "mhz", "ghz", "hz"):
         if name.endswith(ending) and name.removesuffix(ending) in _RATES:
             name, unit = name.removesuffix(ending), ending[:-2] + "Hz"

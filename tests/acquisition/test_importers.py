@@ -136,7 +136,7 @@ def test_npz_with_everything(tmp_path):
 
 
 def test_npz_defaults_to_volts_and_states_no_release(tmp_path):
-    record = open_record(npz(tmp_path / "a.npz", samples=np.zeros((9, 1), "i4"), sample_rate=10))
+    record = open_record(npz(tmp_path / "a.npz", samples=np.zeros((9, 1)), sample_rate=10))
     assert (record.unit, record.release_index, len(record.recorded())) == ("V", None, 1)
     assert record.samples.dtype == np.float64
 
