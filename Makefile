@@ -13,7 +13,7 @@ export OPENBLAS_NUM_THREADS := 1
 # Compiled modules are kept: tests start some hundred programs that import the same ones.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo gui test test-slow test-drivers studies bench docs pictures lint wheel versions clean
+.PHONY: help demo gui test test-slow test-drivers studies bench docs validation pictures lint wheel versions clean
 
 help:
 	@echo "make demo       measure and fit a simulated pair, write a report (no Qt needed)"
@@ -21,6 +21,7 @@ help:
 	@echo "make test       all tests but the slow ones;  make test-slow: the slow ones"
 	@echo "make bench      measured ratios against peers;  make lint: ruff, mypy, layers"
 	@echo "make docs       the documentation's site, tutorials executed;  make pictures: redraw its pictures"
+	@echo "make validation  measure what the fits are worth, an hour;  its page is in the documentation"
 	@echo "make wheel      build and check the wheel"
 	@echo "make studies    long simulation studies, kills and fault campaigns; by hand, not in CI"
 	@echo "make test-drivers  drivers that others wrote against the virtual laboratory"
@@ -73,6 +74,9 @@ bench: $(VENV)/.dev
 docs: $(VENV)/.docs
 	QT_QPA_PLATFORM=offscreen $(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+validation: $(VENV)/.dev
+	$(BIN)/python docs/validation/make.py --work .validation
 
 pictures: $(VENV)/.dev
 	QT_QPA_PLATFORM=offscreen $(BIN)/python docs/make_pictures.py

@@ -19,7 +19,7 @@ author = "the optobind developers"
 version = release = optobind.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "numpydoc"]
-exclude_patterns = ["_build", "examples", "**/.ipynb_checkpoints"]
+exclude_patterns = ["_build", "examples", "validation/*", "**/.ipynb_checkpoints"]
 source_suffix = {".md": "myst-nb", ".rst": "restructuredtext"}
 html_theme = "furo"
 html_title = f"optobind {version}"

@@ -70,7 +70,7 @@ def test_matlab_and_wav_keep_channels_and_rate(tmp_path):
     assert (record.sample_rate, record.unit) == (RATE, "counts")
 
 
-# -- what whole numbers are worth -------------------------------------------------------------------------------
+# -- what whole numbers are worth
 
 COUNTS = np.round(VOLTS * 1e3).astype(np.int16)
 
