@@ -28,6 +28,7 @@ _MOST_ENERGY = 4.0  # of the ninth decile, that one repetition can count for
 _KINK = 5.0  # standard errors of a change of slope that is there
 _GAIN = 30.0  # of χ² by another sample of the release
 _STEPS = 4  # places of the kink that are tried in each window
+_LEAST_BEFORE = 2  # windows before the release from which it is judged
 
 
 def amplitudes(
@@ -135,6 +136,8 @@ class Onset:
         Change of the slope at the kink over its standard error.
     rise : float
         From the release to the end, over its standard error.
+    seen : bool
+        Whether there is anything before the release to be judged.
     """
 
     place: float
@@ -144,6 +147,7 @@ class Onset:
     after: float
     kink: float
     rise: float
+    seen: bool = True
 
     @property
     def elsewhere(self) -> bool:
@@ -159,7 +163,7 @@ class Onset:
     @property
     def everywhere(self) -> bool:
         """Whether the energy rises before the release as after it."""
-        return self.before > _KINK and self.kink < 3.0
+        return self.seen and self.before > _KINK and self.kink < 3.0
 
 
 def onset_of(energy: NDArray[np.float64], before: int, size: int) -> Onset | None:
@@ -195,7 +199,7 @@ def onset_of(energy: NDArray[np.float64], before: int, size: int) -> Onset | Non
     fits = [_kinked(mean, time, place, inverse) for place in places]
     chi = np.array([fit[0] for fit in fits])
     best = int(np.argmin(chi))
-    stated = _kinked(mean, time, 0.0, inverse)[0] if before >= 2 else chi[0]
+    stated = _kinked(mean, time, 0.0, inverse)[0] if before >= _LEAST_BEFORE else chi[0]
     _, value, error = fits[best]
     near = places[chi < chi[best] + 1.0]
     spread = max(0.5 * float(np.ptp(near)), 0.5)
@@ -204,10 +208,11 @@ def onset_of(energy: NDArray[np.float64], before: int, size: int) -> Onset | Non
     jump = np.zeros(end)
     jump[-2:], jump[first : first + 2] = 0.5, -0.5
     rise = float(jump @ mean) / math.sqrt(float(jump @ covariance @ jump))
-    straight = _kinked(mean, time, 0.0, inverse) if before >= 2 else fits[best]
+    straight = _kinked(mean, time, 0.0, inverse) if before >= _LEAST_BEFORE else fits[best]
     slopes = straight[1][1] / straight[2][1], straight[1][2] / straight[2][2]
-    place = float(places[best]) if before >= 2 or best else 0.0
-    return Onset(place * size, spread * size, float(stated - chi[best]), *slopes, kink, rise)
+    place = float(places[best]) if before >= _LEAST_BEFORE or best else 0.0
+    gain, seen = float(stated - chi[best]), before >= _LEAST_BEFORE
+    return Onset(place * size, spread * size, gain, *slopes, kink, rise, seen)
 
 
 def _kinked(

@@ -327,7 +327,7 @@ def named_in_steady(x: np.ndarray) -> str:
         return str(error)
 
 
-def named_in_releases(x: np.ndarray) -> str:
+def named_in_releases(x: np.ndarray, release: int = RELEASE) -> str:
     """What the survey of releases says."""
     from pathlib import Path
 
@@ -335,7 +335,7 @@ def named_in_releases(x: np.ndarray) -> str:
     from optobind.analysis.release_survey import sound_releases
     from optobind.models.errors import InputError
 
-    record = array_record("npz", Path("a.npz"), RATE, ("z1", "z2"), "V", np.ones(2), x, RELEASE)
+    record = array_record("npz", Path("a.npz"), RATE, ("z1", "z2"), "V", np.ones(2), x, release)
     try:
         return "; ".join(sound_releases(record, record.releases(), (0, 1), None)[1])
     except InputError as error:

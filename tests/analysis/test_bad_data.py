@@ -49,6 +49,16 @@ def test_clean_records_raise_no_alarm():
         assert named_in_releases(bad_data.clean_releases(rng, kind)) == "", (seed, kind)
 
 
+@pytest.mark.parametrize("before", [0, 1, 10])
+def test_releases_with_hardly_anything_before_them_raise_no_alarm(before):
+    """Many programs store what comes after the trigger only."""
+    for seed in range(12):
+        rng = np.random.default_rng([seed, 79])
+        x = bad_data.clean_releases(rng, KINDS[seed % len(KINDS)])
+        kept = np.ascontiguousarray(x[:, bad_data.RELEASE - before :])
+        assert named_in_releases(kept, before) == "", seed
+
+
 def stored(path, x, **more):
     np.savez(path, samples=x, sample_rate=RATE, **more)
     return ob.open_record(path)
