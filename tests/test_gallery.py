@@ -84,6 +84,7 @@ def _draw(name, folder):
     _check_picture(folder / f"{name}.png")
 
 
+@pytest.mark.slow
 def test_a_fast_example_draws_its_picture_into_a_new_folder(tmp_path):
     _draw(FAST, tmp_path / "new")
 

@@ -99,6 +99,7 @@ def test_import_of_the_package_loads_no_room() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_core_and_analysis_import_neither_qt_nor_vendor_packages() -> None:
     code = (
         "import sys\n"

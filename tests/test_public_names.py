@@ -37,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_everything_shows_itself_in_a_line(folder: Path) -> None:
     record = optobind.open_record(folder / "runs" / "first" / "run.h5")
     spectrum, releases = optobind.analyse_spectrum(record), optobind.analyse_reheating(record)
@@ -57,6 +58,7 @@ def test_everything_shows_itself_in_a_line(folder: Path) -> None:
         assert "array(" not in repr(thing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_example_of_a_public_name_runs(
     name: str, folder: Path, monkeypatch: pytest.MonkeyPatch

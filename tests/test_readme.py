@@ -38,6 +38,7 @@ def _paste(capsys: pytest.CaptureFixture[str]) -> str:
     return printed
 
 
+@pytest.mark.slow
 def test_the_notebook_example_runs_as_pasted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

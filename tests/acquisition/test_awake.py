@@ -68,6 +68,7 @@ def test_logind_is_asked_within_the_block_and_let_go_after(helper):
     assert log.take() == []
 
 
+@pytest.mark.slow
 @LINUX
 def test_a_run_in_real_time_is_kept_awake_and_a_fast_one_needs_not(helper, tmp_path):
     folder = helper(HOLDS)

@@ -92,6 +92,7 @@ def test_large_offset_costs_no_precision_and_stays_in_the_first_two_bins():
     assert_local(offset[3:], scipy_matrix(weak, 4096)[3:], 1e-5)
 
 
+@pytest.mark.slow
 def test_float64_arrays_keep_double_precision():
     volts = coloured(20_000, 2) * 1e-12
     assert_local(estimate_csd(volts, RATE, 1000, unit="V").matrix, scipy_matrix(volts, 1000), 1e-11)

@@ -107,6 +107,7 @@ def flips_end_well(whole, folder, seed, cases):
     return found
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_anywhere_is_found_or_changes_nothing(whole, tmp_path):
     assert flips_end_well(whole, tmp_path, 1, 150) > 60
 

@@ -165,6 +165,7 @@ def test_a_release_whose_gate_could_not_be_closed_is_none_and_its_record_says_wh
     server.wait(True)
 
 
+@pytest.mark.slow
 def test_a_digitizer_that_hangs_in_a_release_does_not_keep_feedback_off(
     server, tmp_path, monkeypatch
 ):
@@ -290,6 +291,7 @@ def test_a_program_that_hangs_in_a_release_loses_that_release_and_says_so(server
     assert any("no sign of life" in text for text in faults)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_the_death_of_the_guardian_while_feedback_is_on_costs_no_release(server, tmp_path):
     gate = GuardedGate(TcpGate("gate", server.port))

@@ -157,6 +157,7 @@ def read_whole(path):
         assert isinstance(found.words(), str)
 
 
+@pytest.mark.slow
 def test_files_damaged_at_random_are_refused_or_read(original, tmp_path):
     read_whole(original)
     assert fuzz(damage_bytes(original, tmp_path), read_whole, range(60)) > 10
@@ -268,6 +269,7 @@ def change_dataset(file, rnd):
 CHANGES = (change_attribute, change_record, change_record, change_dataset)
 
 
+@pytest.mark.slow
 def test_run_files_with_impossible_contents_are_refused_or_make_sense(tmp_path):
     original = write_old_run(tmp_path / "original.h5")
 

@@ -336,6 +336,7 @@ def test_a_device_that_hangs_is_not_waited_for_without_end(open_session) -> None
         session.ramp.result(60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["SIM", "LIVE"])
 def test_light_without_particles_by_the_model_is_refused_unless_insisted_on(
     open_session, mode, monkeypatch

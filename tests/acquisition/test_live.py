@@ -135,6 +135,7 @@ def chosen_of(choice: SegmentChoice, blocks: list[Block]) -> list[int]:
     return [segment for segment in taken if segment is not None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [2000.0, 200.0, 20.0])
 def test_the_live_segment_is_the_one_that_every_analysis_chooses(width: float) -> None:
     counts = resonance(width, 1 << 18)
@@ -177,6 +178,7 @@ def test_stretches_between_releases_are_chosen_from_and_a_whole_one_again() -> N
     assert chosen_of(choice, in_blocks(whole, 500_000)) == [], "chosen once"
 
 
+@pytest.mark.slow
 def test_no_segment_is_chosen_across_a_gap() -> None:
     counts = resonance(200.0, 1 << 17)
     blocks = in_blocks(counts)
@@ -214,6 +216,7 @@ def test_a_worker_that_fails_leaves_the_choice_to_the_display() -> None:
     assert chosen[-1] == choose_segment(counts, RATE)
 
 
+@pytest.mark.slow
 def test_a_changed_light_is_looked_at_anew_while_the_average_goes_on(rig: Rig) -> None:
     """Wide lines become narrow ones: the segment before serves until the new one is chosen."""
 

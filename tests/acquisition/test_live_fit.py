@@ -65,6 +65,7 @@ def test_a_worker_that_is_starting_ends_at_once_on_close():
         future.result(60)
 
 
+@pytest.mark.slow
 def test_a_program_that_quits_while_its_worker_starts_is_not_held_up(tmp_path: Path):
     script = tmp_path / "quit.py"
     script.write_text(QUIT_WHILE_STARTING, encoding="utf-8")
@@ -87,6 +88,7 @@ def test_a_closed_process_refuses_and_starts_nothing():
     assert workers() == []
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_that_is_said_once():
     lost = []
     fits = FitProcess(lambda: lost.append(True))
@@ -100,6 +102,7 @@ def test_a_killed_worker_is_replaced_and_that_is_said_once():
         fits.close()
 
 
+@pytest.mark.slow
 def test_a_worker_killed_while_nothing_is_fitted_is_noticed_and_replaced():
     lost = threading.Event()
     fits = FitProcess(lost.set)
@@ -139,6 +142,7 @@ def test_a_killed_worker_takes_the_validity_of_the_last_fit_away(tmp_path: Path)
         session.close()
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_be_spawned_leaves_the_spectra_alive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -31,7 +31,7 @@ from optobind.instruments.fake_card import FakeCard
 from optobind.instruments.fakes import FakeGate
 from optobind.instruments.rig import DetectorChannel, Rig
 
-pytestmark = pytest.mark.realtime
+pytestmark = [pytest.mark.realtime, pytest.mark.slow]
 
 RATE = 2e6
 
@@ -193,7 +193,6 @@ def test_a_simulation_that_is_too_slow_says_so_once(
     assert not any("the digitizer lost" in line for line in lines)
 
 
-@pytest.mark.slow
 def test_the_shipped_plan_and_rig_in_real_time_lose_nothing(tmp_path: Path) -> None:
     rig = build_rig(read_rig("simulated-pair", ["simulation.clock=real-time"]))
     # A busy computer may make the simulation late; it must not make it lose.
@@ -204,7 +203,6 @@ def test_the_shipped_plan_and_rig_in_real_time_lose_nothing(tmp_path: Path) -> N
     assert releases_of(outcome.path) == (500, 500)
 
 
-@pytest.mark.slow
 def test_a_minute_beside_two_busy_programs_keeps_99_percent(tmp_path: Path) -> None:
     busy = [sys.executable, "-c", "while True: pass"]
     with ExitStack() as stack:

@@ -43,6 +43,7 @@ class Watch:
         world._engine.run = note
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timing", ["card", "software"])
 @pytest.mark.parametrize(
     ("options", "expected"),
@@ -111,6 +112,7 @@ def test_reversal_without_anything_that_turns_the_phase_is_refused(begin):
         begin(rig).start(ReheatingPlan(4, phase_reversal="repetition", **QUICK)).result(60)
 
 
+@pytest.mark.slow
 def test_one_fit_does_not_mix_the_phases_and_each_finds_its_own_couplings(tmp_path):
     rig = ob.load_rig("simulated-unidirectional", ["simulation.seed=5", "simulation.clock=fast"])
     session = ob.Session(rig, live_fits=False)

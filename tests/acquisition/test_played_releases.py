@@ -274,6 +274,7 @@ def test_a_stop_ends_after_the_repetition(begin):
         assert all(r.why is None for r in run.all_releases())
 
 
+@pytest.mark.slow
 def test_a_pause_halts_after_the_repetition_and_goes_on_with_a_fresh_pattern(begin):
     rig = played_rig()
     session = begin(rig)
@@ -446,6 +447,7 @@ def test_a_player_that_stands_still_is_found_out(begin, monkeypatch):
     assert rig.world.gate_closed
 
 
+@pytest.mark.slow
 def test_a_player_that_hangs_is_left_behind_and_the_gate_is_shouted_about_until_it_halts(
     begin, monkeypatch
 ):
@@ -620,6 +622,7 @@ def pulls(parameters: Any, truth: Any) -> np.ndarray:
     return np.array([(parameters[n].value - truth[n]) / parameters[n].stderr for n in names])
 
 
+@pytest.mark.slow
 def test_a_gate_with_a_delay_leaves_the_heating_rates_unbiased(tmp_path, monkeypatch):
     late = "devices.gate.switch_delay=100us"
     assert np.abs(pulls(*released_fit(tmp_path, "a", late, timing="software"))).max() < 3.5

@@ -67,6 +67,7 @@ def shared():
     session.close()
 
 
+@pytest.mark.slow
 def test_points_follow_from_what_was_found_and_a_program_that_was_stopped_takes_the_same_way(
     tmp_path,
 ):

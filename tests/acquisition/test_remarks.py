@@ -58,6 +58,7 @@ def refusing_gate(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
         yield gate
 
 
+@pytest.mark.slow
 def test_a_card_that_refuses_to_start_its_watchdog_says_so_once_and_in_each_record(
     refusing_gate: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -37,6 +37,7 @@ def open_stream(sample_rate: float = RATE) -> Stream:
     return Stream(card, 0.02, lambda sample, lost: None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [50, 16, 1000])
 def test_the_ring_holds_seconds_of_samples_whatever_the_length_of_the_blocks(rows: int) -> None:
     """A disk that stalls for 2 s and a lag on top of it cost nothing, of 1 ms blocks as of 20."""

@@ -61,6 +61,7 @@ def test_every_point_is_measured_at_its_light_and_references_return_to_the_first
         assert begin["seed"] == int(line["seed"]) == run.manifest["seed"]
 
 
+@pytest.mark.slow
 def test_a_sweep_that_was_stopped_goes_on_and_gives_the_same_table_and_samples(
     undisturbed, tmp_path
 ):
@@ -161,6 +162,7 @@ def test_a_device_that_fails_now_and_then_loses_and_doubles_no_point(undisturbed
     assert (path / "table.csv").read_bytes() == (undisturbed / "table.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_device_that_stays_broken_ends_the_sweep_and_resume_finishes_it(undisturbed, tmp_path):
     rig = small_rig()
     rig.digitizer = FailingDigitizer(rig.digitizer, set(range(4, 10**6)))
@@ -215,6 +217,7 @@ def test_a_model_that_grows_is_known_beforehand_and_its_points_can_be_left_out(t
     assert [row.outcome for row in outcome.rows] == ["complete", "skipped", "complete"]
 
 
+@pytest.mark.slow
 def test_a_lost_particle_ends_the_sweep_or_is_reloaded(tmp_path):
     for name, policy in (("a", "end"), ("b", "reload")):
         session = connected(small_rig())
@@ -281,6 +284,7 @@ def test_a_folder_with_a_sweep_is_not_begun_anew(undisturbed):
     session.close()
 
 
+@pytest.mark.slow
 def test_repeats_go_on_until_the_error_is_small_enough(tmp_path):
     session = connected(small_rig())
     plan = phase_sweep(2, until_parameter="D11", until_relative=0.06, max_repeats=4)

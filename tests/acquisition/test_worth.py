@@ -185,6 +185,7 @@ def test_a_repeat_can_be_excluded_by_its_own_number(start: Any) -> None:
     agree(session, outcome)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("max_extra", "word", "first"),
     [(0.05, "incomplete", 40), (2.0, "complete", 40), (0.05, "incomplete", 0)],

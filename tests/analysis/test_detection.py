@@ -82,6 +82,7 @@ def test_a_known_mixing_is_undone(folder):
         assert abs(pull(mended, name, 0.0)) < 3.5, name
 
 
+@pytest.mark.slow
 def test_a_tone_is_named_and_can_be_left_out(folder):
     plain = fitted(folder / "tone.npz", "--model", "single")
     assert any("tone of a drive or mains" in text for text in plain["warnings"])

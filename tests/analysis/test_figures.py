@@ -174,6 +174,7 @@ def test_comparison_needs_no_truth():
     assert known[0].pull == pytest.approx(-2.0)
 
 
+@pytest.mark.slow
 def test_pictures_are_sharp_and_reproducible(spectrum, tmp_path):
     path = save_figure(spectrum_figure(*spectrum), tmp_path / "a.png")
     width, height = struct.unpack(">II", path.read_bytes()[16:24])

@@ -74,6 +74,7 @@ def test_what_is_known_of_a_run_takes_no_more_room_for_a_quarter_million_events(
     assert peaks[1] < peaks[0] + 80 * MB
 
 
+@pytest.mark.slow
 def test_spectra_of_a_long_record_need_no_more_memory_than_those_of_a_short_one(
     run: Path, tmp_path: Path
 ) -> None:

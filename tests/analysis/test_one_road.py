@@ -31,6 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run.h5"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["spectrum", "reheating"])
 def test_a_notebook_answers_what_the_command_line_answers(run, kind, capsys):
     capsys.readouterr()
@@ -119,12 +120,14 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run.h5"
 
 
+@pytest.mark.slow
 def test_a_run_that_is_given_twice_counts_once(run):
     once, twice = (ob.analyse_spectrum(open_record(paths)).result for paths in (run, [run, run]))
     assert twice.stderr("D11") == pytest.approx(once.stderr("D11"), rel=0.05)
     assert any("repeat" in text or "cop" in text for text in twice.warnings)
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_rig_follow_one_another(run, other):
     one, two = open_record(run), open_record([other, run])
     assert len(two.releases()) == 2 * len(one.releases())

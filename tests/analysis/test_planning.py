@@ -90,6 +90,7 @@ def test_cold_damping_is_deepest_at_its_optimum():
     np.testing.assert_allclose(best.occupations, math.sqrt(1e5 * 1e-5) - 0.5)
 
 
+@pytest.mark.slow
 def test_the_best_light_needs_less_time_than_the_set_one():
     trap = ob.load_trap("simulated-pair")
     plan = ob.forecast_reheating(trap, 0.3, 2e6, damping=GAMMA)

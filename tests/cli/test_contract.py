@@ -204,6 +204,7 @@ def test_closed_streams_are_no_error(monkeypatch):
         assert guarded(lambda _: sys.stderr.write("x") and 2, []) == 2
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_whatever_the_environment_says_of_backends(tmp_path):
     environment = {**os.environ, "MPLBACKEND": "no-such-backend"}
     done = subprocess.run(

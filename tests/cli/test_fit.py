@@ -130,6 +130,7 @@ def test_one_channel_is_fitted_alone_by_default(optobind, folder):
     assert chosen["input"]["channels"] == [1]
 
 
+@pytest.mark.slow
 def test_channels_are_taken_in_the_order_given(optobind, folder):
     first = values_of(optobind("fit", "spectrum", folder / "pair.npz", "--json"))
     swapped = optobind("fit", "spectrum", folder / "swapped.npz", "--channels", "1,0", "--json")
@@ -140,6 +141,7 @@ def test_channels_are_taken_in_the_order_given(optobind, folder):
         assert values[name] == pytest.approx(-first[name], rel=1e-2)
 
 
+@pytest.mark.slow
 def test_channels_left_out_unasked_are_warned_of(optobind, folder):
     answer = optobind("fit", "spectrum", folder / "many.npz", "--json")
     assert answer.code == 0
@@ -152,6 +154,7 @@ def test_channels_left_out_unasked_are_warned_of(optobind, folder):
     assert chosen.json["input"]["channels"] == [2, 3]
 
 
+@pytest.mark.slow
 def test_channels_of_a_reheating_fit_are_chosen(optobind, folder):
     plain = values_of(optobind("fit", "reheating", folder / "reheating.npz", "--json"))
     chosen = optobind("fit", "reheating", folder / "three.npz", "--channels", "2,1", "--json")
@@ -178,6 +181,7 @@ def test_table_of_a_fit_names_parameters_and_units(optobind, folder):
     assert "rad/s" not in answer.out
 
 
+@pytest.mark.slow
 def test_reheating_is_recovered_within_its_errors(optobind, folder):
     answer = optobind("fit", "reheating", folder / "reheating.npz", "--json")
     assert answer.code == 0
@@ -188,6 +192,7 @@ def test_reheating_is_recovered_within_its_errors(optobind, folder):
         assert abs(parameter["value"] - expected[name]) < 4.0 * parameter["stderr"], name
 
 
+@pytest.mark.slow
 def test_three_estimators_stand_side_by_side(optobind, folder):
     values = optobind("fit", "reheating", folder / "reheating.npz", "--json").json
     estimators = values["estimators"]
@@ -207,6 +212,7 @@ def test_three_estimators_stand_side_by_side(optobind, folder):
         assert word in answer.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", ["curves", "transitions"])
 def test_the_estimator_whose_numbers_count_is_chosen(optobind, folder, chosen):
     command = ("fit", "reheating", folder / "reheating.npz", "--estimator", chosen, "--json")
@@ -215,6 +221,7 @@ def test_the_estimator_whose_numbers_count_is_chosen(optobind, folder, chosen):
     assert len(values["estimators"]) == 3
 
 
+@pytest.mark.slow
 def test_release_index_of_file_and_option_agree(optobind, folder):
     plain = values_of(optobind("fit", "reheating", folder / "reheating.npz", "--json"))
     stated = values_of(optobind("fit", "reheating", folder / "padded.npz", "--json"))
@@ -315,6 +322,7 @@ def spectrum_of_run(run_file):
     return analyse_spectrum(open_record(run_file)).result
 
 
+@pytest.mark.slow
 def test_spectrum_of_a_run_recovers_the_truth_of_the_simulated_rig(spectrum_of_run):
     truth = build_rig(read_rig("simulated-pair", ["simulation.clock=fast"])).world.truth()
     result = spectrum_of_run
@@ -325,6 +333,7 @@ def test_spectrum_of_a_run_recovers_the_truth_of_the_simulated_rig(spectrum_of_r
         assert abs(result.value(name) - value) < 4.5 * stderr, name
 
 
+@pytest.mark.slow
 def test_spectrum_of_a_run_identifies_the_couplings(spectrum_of_run):
     result = spectrum_of_run
     for name in ("g_r", "g_a", "re_D12"):
@@ -333,6 +342,7 @@ def test_spectrum_of_a_run_identifies_the_couplings(spectrum_of_run):
         assert abs(result.value(name)) > 3.0 * stderr
 
 
+@pytest.mark.slow
 def test_reheating_of_a_run_is_in_quanta_and_agrees_with_the_spectrum(run_file, spectrum_of_run):
     spectrum = spectrum_of_run
     reheating = analyse_reheating(open_record(run_file)).result
@@ -342,6 +352,7 @@ def test_reheating_of_a_run_is_in_quanta_and_agrees_with_the_spectrum(run_file, 
         assert abs(reheating.value(name) - spectrum.value(name)) < 4.5 * stderr, name
 
 
+@pytest.mark.slow
 def test_info_of_a_run_counts_what_happened(optobind, run_file):
     values = optobind("info", run_file, "--json").json
     assert values["state"] == "complete"
@@ -351,10 +362,12 @@ def test_info_of_a_run_counts_what_happened(optobind, run_file):
     assert optobind("info", run_file).code == 0
 
 
+@pytest.mark.slow
 def test_complete_run_needs_no_recovery(optobind, run_file):
     assert optobind("recover", run_file).is_one_line_error(2)
 
 
+@pytest.mark.slow
 def test_run_file_knows_its_releases_and_its_rate(optobind, run_file):
     for arguments in (
         ("fit", "reheating", run_file, "--release-index", 3),
@@ -363,6 +376,7 @@ def test_run_file_knows_its_releases_and_its_rate(optobind, run_file):
         assert optobind(*arguments).is_one_line_error(2)
 
 
+@pytest.mark.slow
 def test_truncated_run_is_refused(optobind, run_file, tmp_path):
     path = tmp_path / "cut.h5"
     path.write_bytes(run_file.read_bytes()[:1_000_000])

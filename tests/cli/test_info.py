@@ -29,6 +29,7 @@ def test_a_whole_file_is_verified(optobind, run):
     assert "verified" not in json.loads(optobind("info", run, "--json").out)
 
 
+@pytest.mark.slow
 def test_damaged_samples_are_listed_refused_by_fits_and_left_out_by_recover(optobind, run):
     damage(run, [100])
     answer = optobind("info", run, "--verify", "--json")

@@ -171,6 +171,7 @@ def installed(monkeypatch):
     monkeypatch.setattr("optobind.instruments.availability._is_there", lambda module: True)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("installed")
 def test_check_imports_the_class_of_the_instrument(optobind):
     for instrument, said in (

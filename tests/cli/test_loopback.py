@@ -105,6 +105,7 @@ def test_without_it_the_answer_names_the_setting(optobind):
     assert "here --set devices.gate.loopback=true wires it" in answer.err
 
 
+@pytest.mark.slow
 def test_the_wire_is_served_too(optobind, write, serve):
     document = copy.deepcopy(read_rig("simulated-pair").source)
     document["devices"]["digitizer"]["sample_rate"] = f"{RATE:g} Hz"
@@ -179,6 +180,7 @@ def test_a_channel_that_sees_no_edge_is_a_problem_with_a_remedy(optobind, write)
     assert "check the cable and the channel" in answer.err
 
 
+@pytest.mark.slow
 def test_a_served_card_is_measured_exactly(optobind, write, serve):
     document, server = serve(wires={"ai3": "port0/line0"}, edge_samples=2, gate_delay=100e-6)
     rig = write(real(document, server, ["ai3"], pattern={}))
@@ -192,6 +194,7 @@ def test_a_served_card_is_measured_exactly(optobind, write, serve):
     assert optobind("instruments", "test", write(good), "--yes", "--edges", "4").code == 0
 
 
+@pytest.mark.slow
 def test_a_delayed_gate_is_told_from_a_late_count(optobind, write, serve):
     """Counts that arrive 40 ms late, and a gate that acts 0.3 ms after its line."""
     document, server = serve(real_time=True, latency=40e-3, gate_delay=300e-6)
@@ -219,6 +222,7 @@ def test_a_delayed_gate_is_told_from_a_late_count(optobind, write, serve):
     assert abs(times["latency"] - 40e-3) <= times["latency_error"] + 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [True, False])
 def test_a_reversed_polarity_is_said_loudly(optobind, write, serve, said):
     document, server = serve(wires={"ai3": "port0/line0"}, gate_high_closes=said)

@@ -58,6 +58,7 @@ def undrawn(monkeypatch):
     monkeypatch.setattr("optobind.analysis.phases._PAIR_CUT", 21)
 
 
+@pytest.mark.slow
 def test_both_figures_and_the_grid_are_written(ideal, rig):
     for folder in (ideal, rig):
         assert {path.name for path in folder.iterdir()} == NAMES
@@ -68,6 +69,7 @@ def test_both_figures_and_the_grid_are_written(ideal, rig):
             assert root.tag.endswith("svg")
 
 
+@pytest.mark.slow
 def test_grid_of_the_letter_is_its_equations(ideal):
     document = _strict(ideal / "phases.json")
     assert document["source"] == "ideal"
@@ -107,6 +109,7 @@ def test_json_on_stdout_is_one_summary_that_names_the_files(optobind, undrawn, t
     assert set(values["files"]) == {"fig3a_png", "fig3a_svg", "fig3b_png", "fig3b_svg", "json"}
 
 
+@pytest.mark.slow
 def test_grid_of_a_rig_holds_exact_couplings(rig, optobind):
     document = _strict(rig / "phases.json")
     couplings = optobind("couplings", "--rig", "simulated-pair", "--json").json

@@ -25,6 +25,7 @@ def folder(tmp_path_factory):
     return place
 
 
+@pytest.mark.slow
 def test_the_how_to_runs_as_it_stands_and_is_whole_afterwards(folder, optobind):
     given = ("--set", "plan.points=2", "--set", "plan.low=0.1 π")
     run = ("run", folder / "zero.py", "--rig", folder / "rig.toml")

@@ -42,6 +42,7 @@ def test_run_records_and_tells_where(optobind, tmp_path):
     assert "never overwritten" in again.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "clock"),
     [
@@ -94,6 +95,7 @@ def test_run_without_directory_makes_one_for_itself(optobind, tmp_path, monkeypa
     assert str(found[0].relative_to(tmp_path)) in answer.out
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_record(optobind, tmp_path):
     from optobind.acquisition.runfile import RunFile
 
@@ -261,6 +263,7 @@ def test_run_sums_up_what_a_gauge_left_out(optobind, tmp_path, monkeypatch):
     assert info.json["events"]["fault"] == 1
 
 
+@pytest.mark.slow
 def test_run_that_needs_the_pressure_is_refused_without_a_gauge(optobind, tmp_path, monkeypatch):
     needs = ("--set", "plan.require_gauge=true", "--out", tmp_path / "x")
     without = optobind(*MONITOR, "--set", "devices.gauge={}", *needs)

@@ -71,6 +71,7 @@ def test_a_gate_that_stays_away_is_the_last_word_and_exit_4(run, server, monkeyp
     server.wait(True)  # the guardian goes on
 
 
+@pytest.mark.slow
 def test_the_command_waits_until_feedback_is_on_again(run, server):
     answer = run(back_after=5.0)
     assert server.closed
@@ -81,6 +82,7 @@ def test_the_command_waits_until_feedback_is_on_again(run, server):
     assert "feedback is on again" in answer.err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_ends_the_waiting(run, server, monkeypatch):
     original = cli_gate.warn

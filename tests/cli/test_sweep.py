@@ -40,18 +40,26 @@ duration = "60 ms"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with rig, plan and a sweep that nothing disturbed."""
-    from optobind.__main__ import main
-
+def files(tmp_path_factory):
+    """A folder with rig and plan."""
     folder = tmp_path_factory.mktemp("sweeps")
     (folder / "rig.toml").write_text(to_toml(read_rig("simulated-pair", RIG).source))
     (folder / "plan.toml").write_text(PLAN)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(files):
+    """The same with a sweep that nothing disturbed."""
+    from optobind.__main__ import main
+
+    folder = files
     command = ["run", folder / "plan.toml", "--rig", folder / "rig.toml", "--out", folder / "whole"]
     assert main([str(word) for word in [*command, "--note", "for <the> tests"]]) == 0
     return folder
 
 
+@pytest.mark.slow
 def test_a_sweep_leaves_table_report_and_run_files(place, optobind):
     whole = place / "whole"
     lines = (whole / "table.csv").read_text().splitlines()
@@ -72,6 +80,7 @@ def test_a_sweep_leaves_table_report_and_run_files(place, optobind):
     assert float(lines[4].split(",")[heads.index("g_r (rad/s)")]) == pytest.approx(g_r, rel=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("info",), ("fit", "spectrum"), ("export",)])
 def test_the_folder_of_a_sweep_is_no_record_and_what_to_do_is_said(place, optobind, command):
     more = ("--to", "csv") if command == ("export",) else ()
@@ -81,6 +90,7 @@ def test_the_folder_of_a_sweep_is_no_record_and_what_to_do_is_said(place, optobi
     assert "optobind report" in answer.err
 
 
+@pytest.mark.slow
 def test_resuming_a_whole_sweep_changes_nothing(place, optobind):
     kept = ("sweep.json", "journal.jsonl", "table.csv", "conditions.csv")
     before = {name: (place / "whole" / name).read_bytes() for name in kept}
@@ -89,6 +99,7 @@ def test_resuming_a_whole_sweep_changes_nothing(place, optobind):
     assert {name: (place / "whole" / name).read_bytes() for name in kept} == before
 
 
+@pytest.mark.slow
 def test_what_a_kill_leaves_at_any_line_of_the_journal_is_gone_on_with(place, tmp_path, optobind):
     """Cut the journal where a kill could have: within a line, before a rename, before a fit."""
     whole = place / "whole"
@@ -149,6 +160,7 @@ def test_a_sweep_killed_at_random_moments_ends_with_the_same_table(place, tmp_pa
     assert (out / "table.csv").read_bytes() == (place / "whole/table.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_after_the_point_and_resume_finishes(place, tmp_path, optobind, own_signals):
     out, asked = tmp_path / "s", threading.Event()
     own_signals.send_when(asked, signal.SIGINT)
@@ -181,6 +193,7 @@ def test_a_dry_run_of_a_real_rig_connects_to_nothing(tmp_path, optobind, plan):
     assert values["bytes"] > 0
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_everything_and_writes_nothing(place, tmp_path, optobind):
     out = tmp_path / "never"
     command = ["run", place / "plan.toml", "--rig", place / "rig.toml", "--out", out, "--dry-run"]
@@ -213,19 +226,20 @@ def test_a_dry_run_says_everything_and_writes_nothing(place, tmp_path, optobind)
 )
 @pytest.mark.parametrize("dry", [True, False])
 def test_a_wrong_sweep_is_one_line_and_leaves_nothing(
-    place, tmp_path, optobind, settings, said, dry
+    files, tmp_path, optobind, settings, said, dry
 ):
     out = tmp_path / "never"
     if "-1.5 rad" in settings[0]:
         settings = [*settings, "devices.gate.damping=0.5 kHz"]
     changes = [word for text in settings for word in ("--set", text)]
-    command = ["run", place / "plan.toml", "--rig", place / "rig.toml", "--out", out, *changes]
+    command = ["run", files / "plan.toml", "--rig", files / "rig.toml", "--out", out, *changes]
     answer = optobind(*command, *(["--dry-run"] if dry else []))
     assert answer.is_one_line_error(2), answer
     assert said in answer.err
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_folders_that_are_no_sweeps_are_named(place, tmp_path, optobind):
     for command, said in (
         (("resume", tmp_path), "holds no sweep"),
@@ -248,6 +262,7 @@ def test_folders_that_are_no_sweeps_are_named(place, tmp_path, optobind):
         assert optobind("resume", damaged).is_one_line_error(2)
 
 
+@pytest.mark.slow
 def test_another_simulated_rig_is_not_mixed_into_a_sweep(place, tmp_path, optobind):
     other = (place / "rig.toml").read_text().replace('"60 nm"', '"80 nm"')
     assert other != (place / "rig.toml").read_text()
@@ -258,6 +273,7 @@ def test_another_simulated_rig_is_not_mixed_into_a_sweep(place, tmp_path, optobi
     assert optobind("resume", place / "whole", "--rig", place / "rig.toml").code == 0
 
 
+@pytest.mark.slow
 def test_runs_are_listed_filtered_and_tagged(place, optobind):
     found = optobind("runs", place, "--filter", "sweep", "--tag", "tonight", "--json").json["runs"]
     (sweep,) = [entry for entry in found if entry["path"].endswith("whole")]
@@ -270,6 +286,7 @@ def test_runs_are_listed_filtered_and_tagged(place, optobind):
     assert optobind("runs", place, "--filter", "tonight", "--json").json["runs"] == []
 
 
+@pytest.mark.slow
 def test_two_sweeps_side_by_side(place, tmp_path, optobind):
     out = tmp_path / "other"
     command = ["run", place / "plan.toml", "--rig", place / "rig.toml", "--out", out]
@@ -282,6 +299,7 @@ def test_two_sweeps_side_by_side(place, tmp_path, optobind):
     assert sum(pull**2 for pull in pulls) > 0.05  # other seeds give other samples
 
 
+@pytest.mark.slow
 def test_a_point_and_a_plain_run_are_simulated_again_sample_by_sample(place, tmp_path, optobind):
     again = optobind("rerun", place / "whole/points/0003.h5", "--out", tmp_path / "a", "--json")
     assert (again.code, again.json["identical"]) == (0, True)

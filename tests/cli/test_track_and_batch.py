@@ -25,6 +25,7 @@ def folder(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_track_prints_what_it_found_and_stores_the_trajectories(optobind, folder, tmp_path):
     out = tmp_path / "new" / "track.h5"
     plot = tmp_path / "track.png"

@@ -55,6 +55,7 @@ if sys.platform != "win32":  # pseudo terminals
     COMBINATIONS += [("novatech-409b", "agilent-xgs600", True), ("aa-mdsnc", "mks-937b", True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rf", "gauge", "serial"), COMBINATIONS)
 def test_light_and_pressure_read_through_the_drivers_are_those_of_the_world(rf, gauge, serial):
     loaded = read_rig("simulated-pair", FAST)
@@ -203,6 +204,7 @@ def agree(first, second) -> None:
     assert rms < 2.0, pulls
 
 
+@pytest.mark.slow
 def test_record_through_the_drivers_is_that_of_the_in_process_rig_byte_for_byte(tmp_path):
     plan, settings = "monitor", ["duration=50 ms"]
     own = build_rig(read_rig("simulated-pair", FAST))
@@ -228,6 +230,7 @@ def test_monitor_through_the_drivers_gives_the_estimates_of_the_in_process_rig(o
     agree(spectrum_estimates(optobind, inside), spectrum_estimates(optobind, outside))
 
 
+@pytest.mark.slow
 def test_releases_played_through_the_drivers_are_as_long_as_planned_to_the_sample(tmp_path):
     loaded = read_rig("simulated-pair", FAST)
     with VirtualLaboratory(build_rig(loaded)) as laboratory:
@@ -251,6 +254,7 @@ def test_releases_played_through_the_drivers_are_as_long_as_planned_to_the_sampl
     assert samples == jitter + planned + 5 * (planned + planned) + rig.pattern.offset
 
 
+@pytest.mark.slow
 def test_phase_and_power_that_a_served_card_plays_are_the_light_of_the_world(tmp_path):
     loaded = read_rig("simulated-unidirectional", FAST)  # φ + π is stable there
     served, seen = build_rig(loaded), []

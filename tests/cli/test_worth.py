@@ -63,6 +63,7 @@ def said_of(answer):
     return [line for line in answer.err.splitlines() if "cannot keep up with real" not in line]
 
 
+@pytest.mark.slow
 def test_an_incomplete_run_ends_with_exit_code_4_one_line_and_its_path(optobind, tmp_path, losses):
     losses["chosen"] = lambda number: number % 10 > 0
     answer = run(optobind, tmp_path, 100, "--json")
@@ -116,6 +117,7 @@ def test_repeats_that_make_up_for_all_losses_leave_a_complete_run(optobind, tmp_
     assert answer.json["releases"]["usable"] == 20
 
 
+@pytest.mark.slow
 def test_fit_and_live_curves_rest_on_the_releases_that_info_counts(optobind, tmp_path, losses):
     losses["chosen"] = lambda number: number % 10 == 0
     assert run(optobind, tmp_path, 300, "--set", "plan.max_extra=0").code == 4
@@ -139,6 +141,7 @@ def test_fit_of_a_run_without_a_usable_release_says_why(optobind, tmp_path, loss
     assert "0 of 10 releases usable (12 after lost samples, 2 repeats made)" in answer.err
 
 
+@pytest.mark.slow
 def test_a_monitor_that_lost_samples_says_so(optobind, tmp_path, losses):
     monitor = ("run", "monitor", "--rig", "simulated-pair", "--set", "simulation.clock=fast")
     losses["monitor"] = lambda read: 4000 if read == 10 else 0

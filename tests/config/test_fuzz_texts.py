@@ -155,11 +155,13 @@ def fuzz_settings(kind, seeds):
     return fuzz(make, use, seeds)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["rigs", "plans"])
 def test_files_that_were_changed_at_random_are_refused_or_make_sense(tmp_path, kind):
     assert fuzz_files(kind, tmp_path, range(150)) > 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["rigs", "plans"])
 def test_random_settings_are_refused_or_make_sense(kind):
     assert fuzz_settings(kind, range(150)) > 50

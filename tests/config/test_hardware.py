@@ -140,6 +140,7 @@ def test_scale_of_a_deflector_follows_from_the_optics():
 SIMULATED_RF = ['devices.rf={driver="simulated"}']
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rig", "settings", "message"),
     [
@@ -179,12 +180,14 @@ def test_what_does_not_go_together_is_refused_in_one_line(rig, settings, message
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_range_of_a_gauge_is_given_with_units():
     setting = 'devices.gauge.pressure_range=["1e-9 mbar", "0.01 mbar"]'
     gauge = build_rig(read_rig(REAL, [setting])).gauge
     assert gauge.capabilities.pressure_range == pytest.approx((1e-7, 1.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["rf", "slm"])
 def test_control_names_the_device_that_it_lacks(family):
     document = read_rig(REAL).source
@@ -247,6 +250,7 @@ def plugin_rig(driver: str):
     return load_rig_of(document)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plugins")
 def test_plugin_gets_its_table_with_the_units_that_it_declares():
     loaded = plugin_rig("example")

@@ -20,6 +20,7 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", blocks("real-rig.md", "toml"), ids=lambda text: text[:48])
 def test_table_of_the_page_fits_into_the_example(block):
     document = read_rig("lab-slm-aom").source

@@ -190,6 +190,7 @@ def plugin(monkeypatch):
     monkeypatch.setattr(metadata, "entry_points", entry_points)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("plugin")
 def test_driver_of_another_package_gets_limits_and_its_own_keys():
     table = (

@@ -25,6 +25,7 @@ def _own_settings(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("qapp", "_own_settings")
 def test_the_window_opens_takes_its_picture_and_closes_the_session(session, tmp_path, monkeypatch):
     monkeypatch.setattr(app, "_SHOT_DELAY_MS", 300)
@@ -35,6 +36,7 @@ def test_the_window_opens_takes_its_picture_and_closes_the_session(session, tmp_
     assert ("close",) in session.calls
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("qapp", "_own_settings")
 def test_a_picture_that_cannot_be_written_is_a_file_error(session, tmp_path, monkeypatch):
     monkeypatch.setattr(app, "_SHOT_DELAY_MS", 300)
@@ -66,6 +68,7 @@ def test_a_signal_closes_the_window_before_anything_has_begun(session, monkeypat
     assert ("close",) in session.calls
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("qapp", "_own_settings")
 @pytest.mark.parametrize(
     ("heard", "asked"),

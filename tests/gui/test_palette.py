@@ -78,6 +78,7 @@ def test_about_names_the_versions():
     assert "Qt 6" in about_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dark", "light"])
 def test_colours_that_were_chosen_are_kept(window, settings, name):
     if window.theme.name == name:
@@ -88,6 +89,7 @@ def test_colours_that_were_chosen_are_kept(window, settings, name):
     assert theme_named(name).name == name
 
 
+@pytest.mark.slow
 def test_colours_of_the_system_are_the_default(window, settings):
     assert window.colours == "system"
     assert theme_named("system") is system_theme()

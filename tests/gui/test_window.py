@@ -238,6 +238,7 @@ def test_growth_that_feedback_holds_is_told_apart_from_instability(window, sessi
         assert label.isVisible() == bool(start)
 
 
+@pytest.mark.slow
 def test_axes_count_in_the_unit_of_their_label(window, session):
     session.publish(reheating=20)
     tick(window, 3)
@@ -782,6 +783,7 @@ def test_the_status_bar_gives_the_room_of_a_long_text_back(window, session):
     assert cell.minimumWidth() == short
 
 
+@pytest.mark.slow
 def test_a_toast_follows_the_colours_and_leaves_the_fit_table_free(window, session):
     session.say("error", "digitizer: overflow; 2048 samples lost")
     tick(window)
@@ -805,6 +807,7 @@ def test_an_old_fit_and_an_old_spectrum_say_their_age(window, session):
     assert "no new" not in window.spectra.legend.text()
 
 
+@pytest.mark.slow
 def test_both_colour_schemes_reach_every_plot(window, session):
     session.publish(reheating=20)
     tick(window)
@@ -815,6 +818,7 @@ def test_both_colour_schemes_reach_every_plot(window, session):
     tick(window)
 
 
+@pytest.mark.slow
 def test_a_closed_window_is_freed(qtbot, settings):
     session = FakeSession()
     other = MainWindow(session, settings)

@@ -252,6 +252,7 @@ def test_drawn_sets_follow_the_null_distribution(pair):
         ob.evidence(pair, "uncorrelated", simulate=3)
 
 
+@pytest.mark.slow
 def test_the_posterior_of_good_data_is_value_and_error():
     pytest.importorskip("emcee")
     result = gamma_result(count=400)

@@ -14,6 +14,7 @@ from optobind.instruments.protocols import DeviceState, GaugeReading, ReadResult
 from .makers import MAKERS, PATTERN, TONES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "maker", "strict"),
     [

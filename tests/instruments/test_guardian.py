@@ -319,6 +319,7 @@ def test_a_gate_that_is_merely_slow_is_closed_all_the_same(server):
         gate.disconnect()
 
 
+@pytest.mark.slow
 def test_a_guarded_gate_keeps_the_promises_of_its_family(server):
     check_contract("gate", lambda: GuardedGate(TcpGate("gate", server.port)))
 
@@ -368,6 +369,7 @@ def test_what_the_driver_refuses_on_connect_is_told_as_it_is(server):
     wait_for_end(guardian)
 
 
+@pytest.mark.slow
 @posix
 def test_a_guardian_that_dies_while_it_opens_is_replaced_and_forgotten(server, gate):
     for _ in range(4):

@@ -67,6 +67,7 @@ def test_modulated_light_has_the_matrices_of_the_theory_at_the_same_time():
         assert forces[int(fast.order[k])] == pytest.approx(push / ratio, abs=0.02 * size)
 
 
+@pytest.mark.slow
 def test_a_turning_phase_moves_the_particles_as_the_moments_say():
     """Mean and spread of many runs of the world against the theory's propagation."""
     trap = make_trap()

@@ -61,6 +61,7 @@ def test_record_has_the_stationary_covariance_of_the_closed_loop():
     assert np.allclose(np.diag(parts.mean(axis=0)), np.diag(expected), rtol=0.05)
 
 
+@pytest.mark.slow
 def test_voltages_have_the_spectra_of_the_closed_loop_with_cross_talk_and_low_pass():
     world = rich_world()
     counts, _ = trajectory(world, 2_000_000)
@@ -135,6 +136,7 @@ def test_cold_damping_is_best_at_the_optimum_damping():
     assert occupation(0.7 * best) > middle < occupation(1.4 * best)
 
 
+@pytest.mark.slow
 def test_in_loop_record_is_squashed_below_its_imprecision():
     D = TWO_PI * 300.0
     pair = make_pair(g_r=0.0, g_a=0.0, re_D12=0.0, D11=D, D22=D, gamma=(0.0, 0.0))

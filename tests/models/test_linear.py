@@ -99,6 +99,7 @@ def test_one_sided_spectrum_integrates_to_the_variance():
     assert np.allclose(integral, expected, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_spectrum_is_the_conjugate_of_scipys_estimate():
     model, rng = _toy(), np.random.default_rng(7)
     dt, count = 0.02, 400_000

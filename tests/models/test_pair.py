@@ -218,6 +218,7 @@ def test_points_of_figure_3_carry_their_own_flag_only(statements, point, flag):
         assert [name for name, value in flags.items() if value] == [flag]
 
 
+@pytest.mark.slow
 def test_area_shares_of_figure_3():
     # One period of φ and of kd, where 1/kd scales all rates alike; offsets avoid ties.
     angle = (np.arange(200) + 0.5) * math.pi / 200

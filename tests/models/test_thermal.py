@@ -48,6 +48,7 @@ def test_one_pressure_gives_the_particle_and_says_what_it_takes_for_granted():
     assert any("one pressure" in text for text in known.warnings)
 
 
+@pytest.mark.slow
 def test_statistical_errors_are_those_of_repeated_measurements():
     rng = np.random.default_rng(1)
     sets = [fitted([line(p, rng) for p in (30.0, 100.0, 300.0)]) for _ in range(300)]

@@ -183,6 +183,7 @@ def one(seed, repetitions=60, samples=1000):
     return row, found.statistics["p_value"], found.converged
 
 
+@pytest.mark.slow
 def test_pulls_of_a_dozen_experiments_look_standard_normal():
     rows, p_values, converged = zip(*(one(seed) for seed in range(50, 62)), strict=True)
     assert all(converged)

@@ -93,6 +93,7 @@ def test_missing_samples_are_left_out_and_nothing_else():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("detection", [(), DETECTION], ids=["bare", "detection"])
 def test_the_score_is_the_derivative_of_the_value(detection):
     model = pair(detection)
@@ -194,6 +195,7 @@ def test_the_information_is_the_scatter_of_the_score():
     assert np.trace(np.cov(white.T)) / 17 == pytest.approx(1.0, abs=0.08)
 
 
+@pytest.mark.slow
 def test_the_information_of_many_lengths_and_gaps_is_the_sum_of_each():
     data = releases(PAIR, 24, 240, 9)
     data[3, 50:60] = np.nan

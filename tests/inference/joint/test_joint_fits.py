@@ -170,6 +170,7 @@ def test_at_the_balance_of_an_exceptional_point_the_lines_are_that_far_apart(
         assert here + moved == pytest.approx(sign * wanted, abs=300.0)
 
 
+@pytest.mark.slow
 def test_errors_of_exceptional_points_are_those_of_many_sets() -> None:
     found = []
     for seed in range(12):

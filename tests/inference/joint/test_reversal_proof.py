@@ -72,6 +72,7 @@ def one_set(table: Table, fit: Fit, seed: int, blocks: int) -> dict[str, float]:
     }
 
 
+@pytest.mark.slow
 def test_one_table_with_all_faults_is_told_apart(tmp_path: Path) -> None:
     table = Table()
     found = one_set(table, by_road(table, tmp_path), 1, blocks=2)

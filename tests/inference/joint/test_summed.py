@@ -34,6 +34,7 @@ def steady(folder: Path) -> ob.Measured:
     return one
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["released", "steady"])
 def test_a_likelihood_has_the_maximum_and_the_errors_of_its_result(
     kind: str, tmp_path: Path

@@ -77,6 +77,7 @@ def test_lines_are_found_from_the_advance_of_the_phases():
     assert np.allclose(coarse, OMEGA, rtol=0.01)
 
 
+@pytest.mark.slow
 def test_a_coherent_kick_is_reported():
     data = oscillations(100, noise=0.3)
     data += 6.0 * np.cos(OMEGA * np.arange(300) / RATE)[None, :, None]

@@ -227,6 +227,7 @@ def test_weakly_determined_couplings_get_honest_errors(release, repetitions):
     assert np.all(np.abs(rows.std(axis=0) - 1.0) < 0.3)
 
 
+@pytest.mark.slow
 def test_lines_too_far_apart_for_one_frame_end_in_a_clear_refusal():
     rng, time = np.random.default_rng(1), np.arange(1000) / 1e6
     samples = np.zeros((200, 1000, 2))

@@ -176,6 +176,7 @@ def pulls_of(release, repetitions, seeds, anomalous=0.0):
     return np.array(rows), np.array(p_values)
 
 
+@pytest.mark.slow
 def test_pulls_of_a_dozen_experiments_look_standard_normal():
     rows, p_values = pulls_of(DEMO, 120, range(900, 912))
     # 12 × 9 pulls: χ² per parameter between its 0.01 % and 99.99 % points.

@@ -18,6 +18,7 @@ from optobind.models.inference.seeking.targets import POINTS, Aim, Doubts, Targe
 PHASES = ("reciprocal", "unidirectional", "antireciprocal", "noise-correlated")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "seed"), [("antireciprocal", 2), ("reciprocal", 4)])
 def test_a_seek_finds_its_point_on_a_hidden_rig(name: str, seed: int) -> None:
     found = sought(Target(name), seed)

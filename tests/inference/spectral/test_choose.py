@@ -121,6 +121,7 @@ def test_noise_and_bad_records_are_refused():
         choose_segment(noise * np.nan, FS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("amplitude", [0.3, 3.0, 10.0])
 def test_mains_hum_is_not_taken_for_the_particle(amplitude):
     y = single_record(200.0, 1 << 18, 11)
@@ -141,6 +142,7 @@ def test_two_channels_are_led_by_their_common_line():
     assert 40e3 < low < 59e3 < 62e3 < high < 110e3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_strong_lines_much_narrower_than_the_record_resolves_get_long_segments(seed):
     # Its imperfectly divided flanks look like a second line, hundreds of hertz wide.
@@ -153,6 +155,7 @@ def test_strong_lines_much_narrower_than_the_record_resolves_get_long_segments(s
     assert 59e3 < low < 60e3 < high < 61e3
 
 
+@pytest.mark.slow
 def test_strong_wide_lines_of_one_channel_are_resolved():
     gamma = HZ * 477.0
     truth = {"omega": HZ * 60e3, "gamma": gamma, "D": 2e3, "noise": 1e-8}
@@ -176,6 +179,7 @@ def test_a_band_without_bins_is_refused():
     assert 64 <= choose_segment(y, FS, (60000.0, 60100.0)) <= 1 << 14
 
 
+@pytest.mark.slow
 def test_an_overdamped_line_is_resolved_down_to_its_corner():
     """At 1 bar D is told below ω²/γ = 17 kHz; bins of 20 kHz made its error five times larger."""
     truth = {"omega": 2 * np.pi * 1e5, "gamma": 2 * np.pi * 6e5, "D": 3.77e4, "noise": 1e-12}

@@ -68,6 +68,7 @@ def test_single_fit_recovers_its_parameters():
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False))["converged"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REGIMES)
 def test_pair_fit_finds_the_highest_maximum_without_being_told_where(name):
     truth = {**PAIR, **REGIMES[name]}
@@ -118,6 +119,7 @@ def test_the_optimum_is_that_of_lmfit_on_signed_root_deviances():
         assert abs(other.params[name].value - result.value(name)) < 0.02 * result.stderr(name)
 
 
+@pytest.mark.slow
 def test_weights_are_those_of_the_model_and_not_of_the_data():
     # 1/P² weights bias the level by −2/n, 1/P by −1/n, 1/model² by +1/n; the likelihood by none.
     levels = []
@@ -129,6 +131,7 @@ def test_weights_are_those_of_the_model_and_not_of_the_data():
     assert abs(np.mean(levels) / SINGLE["D"] - 1) < 0.02 + 3 * spread / SINGLE["D"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", ["boxcar", "hann", "blackman"])
 def test_a_line_of_one_bin_is_not_fitted_wider(window):
     widths, errors = [], []

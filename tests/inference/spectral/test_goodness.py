@@ -30,6 +30,7 @@ def p_values(fit, model, samples, segment, band, sets, seed=0):
     return np.array(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("segment", [4096, 1 << 15])
 def test_p_values_of_right_models_are_uniform(segment):
     p = p_values(fit_single, model_single(SINGLE), 1 << 15, segment, (50e3, 70e3), 80)

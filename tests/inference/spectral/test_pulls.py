@@ -102,6 +102,7 @@ def test_pulls_of_many_sets_in_other_regimes_have_no_offset_and_unit_width(regim
     assert np.mean(p_values < 0.05) < 0.05 + LIMIT * np.sqrt(0.05 * 0.95 / sets)
 
 
+@pytest.mark.slow
 def test_pulls_of_single_fits_have_no_offset_and_unit_width():
     truth = {"omega": HZ * 60e3, "gamma": HZ * 200, "D": 1e4, "noise": 1e-5}
     model, rng, pulls = model_single(truth), np.random.default_rng(5), []

@@ -151,6 +151,7 @@ def roots(seed, values, seconds):
     return [*found, result.statistics["p_value"]]
 
 
+@pytest.mark.slow
 def test_a_line_narrower_than_a_bin_has_honest_errors():
     """1.2 Hz in 0.8 s: a bin is 1.25 Hz wide, and Wald errors of gamma fail."""
     values = {**NARROW, "gamma": HZ * 1.2}
@@ -183,6 +184,7 @@ class _Roots:
         return roots(seed, self.values, self.seconds)
 
 
+@pytest.mark.slow
 def test_two_stretches_say_more_than_one():
     one = fit_steady(transformed(NARROW, 2.0, 1), RATE, "single", NARROW)
     parts = [transformed(NARROW, 2.0, seed)[0] for seed in (1, 2, 3, 4)]

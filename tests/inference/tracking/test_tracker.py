@@ -177,6 +177,7 @@ def test_errors_against_the_truth_are_what_the_covariances_say(kind):
     assert stats.chi2.sf(square.sum(), square.size * 4) < 1e-6
 
 
+@pytest.mark.slow
 def test_innovations_are_white_and_say_so_evenly():
     model = seen(PAIR.to_linear())
     steady = filter_of(model_dynamics(model, RATE, diffuse=1.0))
@@ -211,6 +212,7 @@ def test_a_fitted_release_begins_with_its_own_covariance():
     assert dynamics.covariance.shape == (15, 15)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_tracked_is_said():
     model = seen(DETUNED.pair.to_linear())
     blind = LinearModel(model.drift, model.noise, model.output)

@@ -39,6 +39,7 @@ def wait_for(what):
         time.sleep(0.005)
 
 
+@pytest.mark.slow
 def test_the_line_of_a_guardian_that_was_killed_with_feedback_on_is_free_for_the_next(serve, gates):
     server = serve(make_rig())
     guarded = GuardedGate(NiGate("gate", **server.gate_options))

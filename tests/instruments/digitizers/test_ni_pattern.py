@@ -257,6 +257,7 @@ def test_wires_that_the_card_does_not_have_are_refused(serve, players, model, op
         players(serve(make_rig(), model=model), **options).connect()
 
 
+@pytest.mark.slow
 def test_patterns_that_cannot_be_played_are_refused_with_the_limit(serve, players):
     server = serve(make_rig())
     line = players(server, phase_output="ao0")

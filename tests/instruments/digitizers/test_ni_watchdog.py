@@ -50,6 +50,7 @@ def test_a_gate_that_nobody_feeds_is_closed_by_the_card(serve, gates, card, high
     assert rig.world.gate_closed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("high", [True, False])
 def test_a_gate_that_is_opened_after_its_watchdog_expired_is_watched_anew(serve, gates, card, high):
     rig = make_rig()

@@ -223,6 +223,7 @@ def _lives(process):
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize(("wire", "line"), [(LINE, LINE), ("ctr0", PIN)])
 def test_a_program_killed_in_the_middle_of_a_pattern_leaves_the_gate_closed(serve, wire, line):

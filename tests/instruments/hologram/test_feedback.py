@@ -51,6 +51,7 @@ def array_of_spots(count: int, seed: int, step: float, jitter: float) -> SpotPat
     return SpotPattern(positions, tuple(weights / weights.sum()), tuple(phases))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     separation=st.floats(2.4e-6, 30e-6),
@@ -173,6 +174,7 @@ def test_pixels_need_not_be_square():
     assert weight_error < 0.005
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lut",
     [

@@ -164,6 +164,7 @@ def test_a_second_program_is_told_that_the_screen_is_in_use(folder):
     first.close_window()
 
 
+@pytest.mark.slow
 def test_the_window_outlives_the_program_that_opened_it(folder):
     script = f"""
         from optobind.instruments.slm.display import DisplaySLM

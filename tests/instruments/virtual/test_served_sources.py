@@ -91,6 +91,7 @@ def check_physics(dialect: str, rig, source) -> None:
         assert rig.world.light.relative_phase == pytest.approx(phi, abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", SOURCES)
 def test_light_of_the_world_follows_the_driver_over_tcp(dialect: str, connect):
     rig, _ = make_rig(dialect)

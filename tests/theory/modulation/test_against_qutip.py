@@ -83,6 +83,7 @@ def _compare(levels, end):
     return np.abs(found.mean - mean).max(), np.abs(found.covariance - covariance).max()
 
 
+@pytest.mark.slow
 def test_moments_agree_with_the_master_equation_in_fock_space():
     # Ten levels hold n ≲ 0.3 to a few 1e-4: that, not the propagation, is the difference.
     mean, covariance = _compare(10, 3.0)

@@ -69,6 +69,7 @@ def test_demodulated_light_at_rest_is_the_shifted_spectrum(far_pair):
         assert spectra.quadrature(channel, 0.3) == pytest.approx(spectra.quadrature(channel, 1.0))
 
 
+@pytest.mark.slow
 def test_averaged_spectrum_is_the_transform_of_the_averaged_correlation(driven):
     """An independent route: R(t+τ, t) in the time domain, averaged over t, then transformed."""
     period = driven.period

@@ -16,6 +16,7 @@ def scores(per_run, expected):
     return (per_run.mean(axis=0) - expected) / error, error / np.abs(expected)
 
 
+@pytest.mark.slow
 def test_cold_gas_gives_every_coordinate_its_equipartition(make_single):
     trap = make_single(waists=(7e-7, 8e-7), pressure=5e3, temperature=4.0)
     settings = TrajectorySettings(sample_every=10, **THERMAL)

@@ -35,6 +35,7 @@ def worst(found, expected):
     return (error / np.linalg.norm(expected, axis=-1)).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("polarization", [(0, 1), (1, 0), (0.6, 0.8j)])
 @pytest.mark.parametrize(
@@ -107,6 +108,7 @@ def test_binding_and_scattering_can_be_left_out(make_mixed):
         assert np.allclose(pushed, one_body_force(alpha, field, trap.k), rtol=1e-10, atol=1e-25)
 
 
+@pytest.mark.slow
 def test_gradient_and_coulomb_forces_derive_from_the_potential_energy(make_mixed):
     trap = make_mixed(3, charge=3e-17)
     place = random_places(trap, 1)[0]
@@ -121,6 +123,7 @@ def test_gradient_and_coulomb_forces_derive_from_the_potential_energy(make_mixed
     assert np.abs(-slope - expected).max() < 1e-6 * np.abs(expected).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("polarization", [(0, 1), (0.6, 0.8j)])
 @pytest.mark.parametrize("options", [{}, {"correction": True, "detuning": 6e5}])

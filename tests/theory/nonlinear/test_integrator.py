@@ -83,6 +83,7 @@ def test_slow_detunings_drive_the_particles_as_turning_phases_do(make_pair):
     assert np.abs(found.positions[-1].ravel() - exact.y[:6, -1]).max() < 1e-3 * moved
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [24, 36])
 def test_energy_does_not_drift_over_a_hundred_thousand_periods(make_single, steps):
     # Verlet conserves a nearby energy. For an oscillator it is the energy with ω²(1 − (ωdt)²/4):

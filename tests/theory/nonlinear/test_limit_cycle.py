@@ -118,6 +118,7 @@ def test_work_of_the_light_equals_the_loss_to_the_gas_in_the_limit_cycle(changes
     assert cycle.relative_amplitude == pytest.approx(np.ptp(z[1] - z[0]) / 2, rel=1e-3, abs=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -182,6 +183,7 @@ def test_below_the_threshold_the_pair_rests():
     assert 0 < limit_cycle(pair).argument < 0.7
 
 
+@pytest.mark.slow
 def test_a_jump_of_the_locked_motion_is_not_a_balance():
     # At −2 and −1·10²³ 1/(m²s²) a trajectory ends at A_− = 86 nm, far below where the branch ends.
     kd, phi, G, omega = 5.5 * math.pi, 1.3, 2 * math.pi * 26e3, 2 * math.pi * 60e3
@@ -252,6 +254,7 @@ def test_deviations_from_the_cycle_die_out_at_its_rate(changes):
     assert rate == pytest.approx(cycle.recovery_rate, rel=0.25)
 
 
+@pytest.mark.slow
 def test_a_balance_of_strongly_anharmonic_traps_is_refused():
     weak = limit_cycle(far_pair(duffing=(-2e23, -2e23)))
     assert 0.02 < weak.anharmonicity < 0.1
@@ -315,6 +318,7 @@ def test_the_unstable_pair_is_antireciprocal_and_past_the_exceptional_point(unst
     assert rates.symmetry_broken
 
 
+@pytest.mark.slow
 def test_full_field_settles_at_the_bessel_balance_and_at_its_periodic_orbit(unstable_pair):
     trap = unstable_pair
     pair = FarFieldPair.of_trap(trap)
@@ -348,6 +352,7 @@ def test_noise_leaves_the_limit_cycle_where_it_is(unstable_pair):
     assert found == pytest.approx(cycle.relative_amplitude, rel=0.06, abs=0)
 
 
+@pytest.mark.slow
 def test_orbit_solves_the_equations_of_motion_between_its_samples(unstable_pair):
     trap = unstable_pair
     guess = limit_cycle(FarFieldPair.of_trap(trap))
@@ -365,6 +370,7 @@ def test_orbit_solves_the_equations_of_motion_between_its_samples(unstable_pair)
         assert np.abs(rest[:, 2]).max() < 2e-3 * np.abs(mass * pull).max()
 
 
+@pytest.mark.slow
 def test_deviations_from_the_orbit_die_out_as_those_from_the_bessel_balance(unstable_pair):
     # Floquet exponents in the full field against the slowly varying phasors of the far field.
     cycle = limit_cycle(FarFieldPair.of_trap(unstable_pair))
@@ -372,6 +378,7 @@ def test_deviations_from_the_orbit_die_out_as_those_from_the_bessel_balance(unst
     assert rate == pytest.approx(-cycle.recovery_rate, rel=0.05)
 
 
+@pytest.mark.slow
 def test_deviations_from_a_tiny_orbit_grow_as_those_from_rest(unstable_pair, monkeypatch):
     cycle = limit_cycle(FarFieldPair.of_trap(unstable_pair))
     orbit = periodic_orbit(unstable_pair, cycle)
@@ -384,6 +391,7 @@ def test_deviations_from_a_tiny_orbit_grow_as_those_from_rest(unstable_pair, mon
         periodic_orbit(unstable_pair, cycle)
 
 
+@pytest.mark.slow
 def test_an_orbit_far_from_the_guess_is_not_invented(make_pair, unstable_pair):
     guess = limit_cycle(FarFieldPair.of_trap(unstable_pair))
     stable = make_pair(kd=17.0, phi=0.1, pressure=1000.0)
@@ -393,6 +401,7 @@ def test_an_orbit_far_from_the_guess_is_not_invented(make_pair, unstable_pair):
         periodic_orbit(stable, guess, pair=(0, 2))
 
 
+@pytest.mark.slow
 def test_an_orbit_does_not_depend_on_the_order_of_the_particles(unstable_pair):
     trap = unstable_pair
     turned = replace(trap, tweezers=trap.tweezers[::-1])

@@ -49,6 +49,7 @@ def test_small_motions_have_the_eigenvalues_of_the_linear_model(make_pair):
         assert abs(rate.real - nearest.real) < 2e-3 * abs(exact.real).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refresh", [0, 1])
 def test_recoil_alone_heats_and_correlates_as_the_linear_model(make_pair, refresh):
     # At kd = 2.5π and φ = 0 kicks correlate by 13 % along z and by 45 % along x.
@@ -75,6 +76,7 @@ def test_recoil_alone_heats_and_correlates_as_the_linear_model(make_pair, refres
         assert along_z.max() > 6.0
 
 
+@pytest.mark.slow
 def test_gas_and_recoil_together_reach_the_covariance_of_the_linear_model(make_pair):
     trap = make_pair(kd=2.5 * math.pi, phi=0.0, pressure=200.0, temperature=1.0)
     model = trap.linearize(axes="xyz")

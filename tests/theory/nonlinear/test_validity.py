@@ -74,6 +74,7 @@ def test_variances_are_right_where_valid_and_wrong_by_more_than_ten_percent_wher
         assert f"particle 1: {text}" in verdict.reasons
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pressure", "valid"), [(2000.0, True), (20.0, False)])
 def test_lines_have_the_linear_width_where_valid_and_are_smeared_where_not(
     make_single, pressure, valid
@@ -143,6 +144,7 @@ def test_binding_is_weakened_where_the_interference_phase_spreads(make_pair, tem
         assert "particles 1 and 2: the interference phase spreads by 1.1 rad" in verdict.reasons[0]
 
 
+@pytest.mark.slow
 def test_growth_past_the_threshold_is_flagged_when_it_has_gone_too_far(make_pair):
     # kd = 5.5π, φ = −π/2, δω = 2g_a: amplitudes grow until the Bessel balance.
     trap = make_pair(

@@ -176,6 +176,7 @@ def test_riccati_is_the_limit_of_a_discrete_kalman_filter(angle):
     assert np.abs(results[1] - expected).max() > 1e-5
 
 
+@pytest.mark.slow
 def test_covariance_is_the_error_of_an_estimator_fed_with_simulated_records():
     detection = joint_detection(GAS, 0.8, 0.4)
     model, rng = GAS.to_linear(), np.random.default_rng(7)

@@ -67,6 +67,7 @@ def test_a_constant_callable_gives_the_same_moments():
     assert np.allclose(found, evolve(PAIR, vacuum_state(), times), rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_changing_light_matches_a_runge_kutta_integration_of_the_moments():
     def generator_at(time):
         model = _wandering(time).to_linear()

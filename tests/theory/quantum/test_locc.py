@@ -166,6 +166,7 @@ def test_modulated_coupling_below_the_recoil_is_not_locc_at_its_peak_only():
     locc_channel(pair_at(math.pi / 4))
 
 
+@pytest.mark.slow
 def test_averaged_records_of_single_runs_give_the_moments_of_the_master_equation():
     # Conditional runs with explicit records: a Monte Carlo of both measurements and both forces.
     pair = PairConstants(1.0, 0.1, 0.15, 0.05, 0.3, 0.25, 0.08)

@@ -61,6 +61,7 @@ def test_vacua_become_entangled_only_below_half_the_coupling():
     assert not modulation_thresholds(1.0, 1.0).squeezes
 
 
+@pytest.mark.slow
 def test_full_dynamics_entangles_as_the_statement_says(statements):
     assert "full dynamics 0.1165 at omega = 200 g" in statements["modulated_phase"]["entanglement"]
     times = np.concatenate([[0.3], np.linspace(0.74, 0.80, 61), [1.0, 1.6, 1.9]])
@@ -98,6 +99,7 @@ def test_full_dynamics_squeezes_to_half_the_ratio_of_recoil_and_coupling(g, reco
     assert np.allclose(occupation(moments, COMMON), recoil * times, rtol=0.02)
 
 
+@pytest.mark.slow
 def test_recoil_above_the_coupling_does_not_squeeze_below_the_vacuum():
     times = np.linspace(0.3, 2.0, 8)
     moments = evolve(modulated_pair(omega=100.0, g=1.0, D=1.1), vacuum_state(), times, rtol=1e-5)
@@ -131,6 +133,7 @@ def test_free_space_light_at_n_pi_neither_squeezes_nor_entangles():
     assert thresholds.ratio == pytest.approx(kd * 1.4 / 1.5, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recoil", "eta"), [(1.5, 0.7), (4.0, 0.9)])
 def test_conditional_squeezing_is_that_of_the_full_riccati_equation(recoil, eta):
     omega = 100.0 * recoil
@@ -143,6 +146,7 @@ def test_conditional_squeezing_is_that_of_the_full_riccati_equation(recoil, eta)
     assert minimum_variance(moments, COMMON).mean() == pytest.approx(0.5 / math.sqrt(eta), rel=0.03)
 
 
+@pytest.mark.slow
 def test_gas_heats_the_squeezed_mode_but_is_not_detected():
     recoil, gas, eta, omega = 1.5, 0.9, 0.7, 150.0
     gamma = 1e-6
@@ -165,6 +169,7 @@ def test_gas_heats_the_squeezed_mode_but_is_not_detected():
     assert thresholds.entangles_conditionally == (4.0 * differential * common < 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("eta", "entangled"), [(0.55, False), (0.75, True)])
 def test_detection_makes_steady_entanglement_beyond_its_threshold(eta, entangled):
     # D(1 − η²) = g√η at η = 0.657 for D = 1.43 g.

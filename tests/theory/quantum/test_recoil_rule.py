@@ -16,6 +16,7 @@ from optobind.theory.quantum.states import product_state, squeezed_state
 TIMES = np.concatenate([np.geomspace(1e-3, 1.0, 8), np.linspace(2.0, 40.0, 8)])
 
 
+@pytest.mark.slow
 def test_what_the_rule_forbids_never_happens(draw_pair, draw_inputs):
     rng = np.random.default_rng(1)
     for _ in range(80):

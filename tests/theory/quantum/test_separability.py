@@ -122,6 +122,7 @@ def _drawn_light(rng):
     return pair_at
 
 
+@pytest.mark.slow
 def test_free_space_light_with_static_phase_never_entangles(draw_inputs):
     rng = np.random.default_rng(3)
     for _ in range(120):

@@ -137,6 +137,7 @@ def test_two_mode_squeezed_vacuum_has_two_r_over_log_two_ebits(r, angle):
     assert pair == pytest.approx(0.5 * math.sinh(2 * r) * np.exp(1j * angle))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second", "split"), [(0.4, -0.3, 0.6), (0.2, 0.4, 0.9)])
 def test_log_negativity_of_split_squeezed_light_matches_the_fock_space(first, second, split):
     import qutip as qt
