@@ -77,6 +77,8 @@ class Menus:
         self.saved.aboutToShow.connect(lambda: self.pictures.fill(self.saved))
         self.pictures.fill(self.saved)
         self.action(self.file, "Save commands as Python …", self._keep_commands)
+        for text, slot in self.window.file_actions():
+            self.action(self.file, text, slot)
         self.file.addSeparator()
         self.action(self.file, "Close", self.window.close, QKeySequence.StandardKey.Quit)
 

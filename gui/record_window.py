@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from PyQt6.QtCore import QSettings, Qt
@@ -12,6 +13,7 @@ from PyQt6.QtWidgets import QFileDialog
 from ..analysis.recorded.session import RecordedSession
 from . import layout
 from .background import in_background
+from .notebooks import open_notebook
 from .panels.base import Panel
 from .panels.compare import ComparePanel
 from .panels.fit import FitPanel
@@ -21,6 +23,7 @@ from .panels.phases import PhasesPanel
 from .panels.record import RecordPanel
 from .panels.reheating import ReheatingPanel
 from .panels.traces import TracesPanel
+from .pictures import ask_where
 from .records import OPEN, remember
 from .services import Services
 from .theme import DARK, Theme
@@ -111,6 +114,25 @@ class RecordWindow(MainWindow):
 
         line = f"optobind report {path}"
         self.bridge.submit("report", lambda: future, line=line, done=done)
+
+    def file_actions(self) -> list[tuple[str, Callable[[], object]]]:
+        """The stretch that is seen goes on in a notebook."""
+        return [("Open in notebook …", self.open_notebook)]
+
+    def open_notebook(self) -> None:
+        """Write a notebook of the stretch that is seen and open it."""
+        own = self.record_session.record.path
+        filters = "Notebook (*.ipynb)"
+        path = ask_where(self, "Open in notebook", str(own.with_suffix(".ipynb")), filters)
+        if path is None:
+            return
+        future = in_background(lambda: open_notebook(self.record_session.write_notebook(path)))
+
+        def done(error: BaseException | None) -> None:
+            if error is None:
+                self.log.write("info", future.result())
+
+        self.bridge.submit("notebook", lambda: future, done=done)
 
     def choose_other(self) -> Path | None:
         """Ask for the run to compare with."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from PyQt6.QtCore import QSettings, QSize, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QKeyEvent, QShowEvent
@@ -140,6 +141,10 @@ class MainWindow(QMainWindow):
     def title(self) -> str:
         """What the window is of."""
         return shown(self.session.rig.name)
+
+    def file_actions(self) -> list[tuple[str, Callable[[], object]]]:
+        """What the File menu offers of this kind of window alone."""
+        return []
 
     def _add_controls(self) -> None:
         """Add the fixed toolbar."""

@@ -184,10 +184,31 @@ def stretch_of(record: Record, start: int, stop: int) -> Record:
 
     What the whole run is worth says nothing of a part of it, and is left out.
 
+    Parameters
+    ----------
+    record : Record
+        Of any format.
+    start, stop : int
+        Sample indices.
+
+    Returns
+    -------
+    Record
+        Fits, tracks and exports as the whole one does.
+
     Raises
     ------
     InputError
         If the stretch is empty or holds no samples.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> first = record.recorded()[0][0]
+    >>> low, high = ob.stretch_of(record, first, first + 100_000).recorded()[0]
+    >>> high - low
+    100000
     """
     if not start < stop:
         raise InputError(f"the stretch {start} … {stop} is empty: its end must be later")

@@ -39,6 +39,7 @@ from ...models.array import TrapArray
 from ...models.errors import InputError, OptobindError
 from ...models.inference.result import FitResult
 from ...models.light import TweezerState
+from ..notebook import write_notebook
 from .overview import Overview, overview_of
 from .read_only import ReadOnlyCommands
 from .story import RecordStory, story_of
@@ -208,6 +209,23 @@ class RecordedSession(ReadOnlyCommands):
         with self._lock:
             self._task = replace(self._task, setting=setting)
         self._ask("releases")
+
+    def write_notebook(self, path: Path) -> Path:
+        """Write a notebook that opens and fits this stretch as it is fitted here.
+
+        Raises
+        ------
+        FileError
+            If it cannot be written.
+        """
+        with self._lock:
+            task, whole = self._task, self.stretch == self.extent
+        settings = self.record.settings if self.releases else None
+        try:
+            steady = len(self.record.steady()) > 0
+        except OptobindError:
+            steady = False
+        return write_notebook(path, task, whole=whole, steady=steady, settings=settings)
 
     @property
     def working(self) -> tuple[str, float] | None:

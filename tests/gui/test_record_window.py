@@ -220,6 +220,23 @@ def test_another_run_is_set_beside(window, run, asked, tmp_path):
     assert panel.settings.item(0, 0).text() == "plan.duration"
 
 
+def test_the_stretch_goes_on_in_a_notebook(window, record, run, monkeypatch, qtbot):
+    """By the menu; without Jupyter the log says what to do."""
+    monkeypatch.setattr("optobind.gui.notebooks.util.find_spec", lambda name: None)
+    path = run.with_suffix(".ipynb")
+    asked = []
+    monkeypatch.setattr(
+        "optobind.gui.record_window.ask_where", lambda *words: asked.append(words) or path
+    )
+    record.select(2000, 9000)
+    entry = next(a for a in window.menus.file.actions() if a.text().startswith("Open in notebook"))
+    entry.trigger()
+    tick(window, lambda: any("open it in Jupyter" in line.text for line in window.log.lines))
+    assert asked[0][2] == str(path)
+    assert "ob.stretch_of(record, 2000, 9000)" in path.read_text()
+    assert str(run) in path.read_text()
+
+
 def test_a_comparison_without_common_values_says_so():
     view = comparison_view({"values": {}, "settings": {}})
     assert view.verdict.startswith("no parameter could be compared")
