@@ -26,6 +26,7 @@ from .panels.run import RunPanel
 from .panels.spectra import SpectraPanel
 from .panels.strips import StripsPanel
 from .panels.traces import TracesPanel
+from .panels.waterfall import WaterfallPanel
 from .records import Records
 from .releasing import ask_release
 from .services import Services
@@ -47,6 +48,7 @@ _KINDS: tuple[type[Panel], ...] = (
     StripsPanel,
     ReheatingPanel,
     PhasesPanel,
+    WaterfallPanel,
     LogPanel,
 )
 
@@ -165,6 +167,9 @@ class MainWindow(QMainWindow):
         phases, light = self.panels["phases"], self.panels["light"]
         if isinstance(phases, PhasesPanel) and isinstance(light, LightPanel):
             phases.attach(light)
+        waterfall = self.panels.get("waterfall")
+        if isinstance(waterfall, WaterfallPanel):
+            waterfall.attach(self.spectra)
 
     # -- layout and theme ---------------------------------------------------------------------
 
@@ -317,6 +322,8 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.bridge.stop()
+        for panel in self.panels.values():
+            panel.leave()
         layout.save_layout(self, self.settings)
         event.accept()
         super().closeEvent(event)

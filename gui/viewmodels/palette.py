@@ -13,6 +13,7 @@ KEYS = (
     ("L", "densities linear or logarithmic"),
     ("C", "cursors A and B"),
     ("R", "keep the spectra as a reference"),
+    ("H", "hold the largest and smallest densities from now on"),
     ("M", "mark this moment in the log and over time"),
     ("Esc", "give up a drag, a typed value, a picked line"),
 )
