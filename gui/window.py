@@ -251,11 +251,18 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
 
     def mark(self) -> None:
-        """Mark this moment in the log and over time."""
-        self.log.write("info", "marked")
+        """Mark this moment over time, in the log, and in the file of the run under way."""
         strips = self.panels.get("strips")
         if isinstance(strips, StripsPanel):
             strips.marks.append(time.time())
+        if self.bridge.recorded:  # nothing is written into a record
+            self.log.write("info", "marked")
+            return
+
+        def note() -> None:
+            self.session.note("marked")  # its line of the log comes back with the others
+
+        self.bridge.submit("mark", note, line='session.note("marked")')
 
     # -- running ------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Hashable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -157,7 +156,7 @@ class WaterfallPanel(Panel):
 
     def take_events(self, events: list[Event]) -> None:
         """Mark what happened."""
-        self.store.take_events(events, self.bridge.clock(), time.time())
+        self.store.take_events(events, self.bridge.clock(), self.feed.wall())
 
     def pull(self, session: SessionPort) -> Any:
         """The store, once there is something in it."""

@@ -14,7 +14,7 @@ KEYS = (
     ("C", "cursors A and B"),
     ("R", "keep the spectra as a reference"),
     ("H", "hold the largest and smallest densities from now on"),
-    ("M", "mark this moment in the log and over time"),
+    ("M", "mark this moment: over time, in the log, in the file of the run"),
     ("Esc", "give up a drag, a typed value, a picked line"),
 )
 """Keys of the window that no menu shows, and what they do."""

@@ -100,7 +100,7 @@ class WaterfallModel:
     @property
     def grid(self) -> Grid | None:
         """Grid of the newest spectra."""
-        return self.store.grids[-1] if self.store.grids else None
+        return self.store.newest
 
     @property
     def unit(self) -> str:

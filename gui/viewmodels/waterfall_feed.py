@@ -38,7 +38,7 @@ class WaterfallFeed:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.store = store
-        self._status, self._clock, self._wall = status, clock, wall
+        self._status, self.clock, self.wall = status, clock, wall
 
     def pull(self, session: SessionPort) -> SpectrumSnapshot | None:
         """Take the newest spectrum."""
@@ -52,7 +52,7 @@ class WaterfallFeed:
         """Keep it."""
         status = self._status()
         self.store.add(
-            snapshot, self._clock(), self._wall(), status.recording, status.samples or None
+            snapshot, self.clock(), self.wall(), status.recording, status.samples or None
         )
 
     def wants_frames(self) -> bool:

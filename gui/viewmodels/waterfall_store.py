@@ -161,6 +161,8 @@ class WaterfallStore:
         The rings, the finest first.
     grids : list of Grid
         Of all rows.
+    newest : Grid or None
+        Of the newest spectrum.
     marks : deque of TimeMark
         What happened meanwhile, bounded; when feedback was off is in ``released``.
     released : OpenSpans
@@ -172,12 +174,13 @@ class WaterfallStore:
     def __init__(self, rows: int = _ROWS) -> None:
         self.ages = tuple(Age(period, rows) for period in AGES)
         self.grids: list[Grid] = []
+        self.newest: Grid | None = None
         self.marks: deque[TimeMark] = deque(maxlen=_MOST_MARKS)
         self.released = OpenSpans()
         self.version = 0
         self._stream = 0
         self._before: tuple[int, int] | None = None
-        self._path = ""
+        self._path, self._begun = "", True
         self._kept_at = [-math.inf] * len(self.ages)
         self._kept_count = [0] * len(self.ages)
 
@@ -214,7 +217,8 @@ class WaterfallStore:
         held = self._follow(snapshot.sequence, csd.last_sample, path or "", position)
         number = self._grid_number(grid)
         back = csd.last_sample - round(_AVERAGED * csd.sample_rate)
-        total = RowSum(self.grids[number], _Basis(snapshot.basis.light, self._stream, held))
+        self.newest = self.grids[number]
+        total = RowSum(self.newest, _Basis(snapshot.basis.light, self._stream, held))
         total.add(snapshot, max(csd.first_sample, back), wall)
         self.version += 1
         self._take(0, total, now)
@@ -222,15 +226,17 @@ class WaterfallStore:
     def _follow(self, sequence: int, last: int, path: str, position: int | None) -> str:
         """Whose samples these are: the file, "" where that is not certain.
 
-        A run begins the stream anew. The first spectrum that is seen after a file has begun may be
-        an old one: it is of the file only if its numbers have begun anew, too.
+        A run begins the stream anew, some time after its file is named: until then, spectra are of
+        the stream before.
         """
         before, self._before = self._before, (sequence, last)
         renewed = before is None or sequence < before[0] or last < before[1]
         self._stream += bool(renewed)
-        began, self._path = path != self._path, path
+        if path != self._path:
+            self._path, self._begun = path, False
+        self._begun = self._begun or renewed
         late = position is not None and last > position
-        return "" if late or (began and not renewed) else path
+        return path if self._begun and not late else ""
 
     def _take(self, level: int, total: RowSum, now: float) -> None:
         """Add to the newest slot of a ring; what closes goes on to the next, coarser one."""

@@ -128,16 +128,16 @@ def test_memory_is_what_is_stated_however_long_it_lasts():
     assert MAX_BYTES == sum(600 * PLANES * COLUMNS * 2 for _ in AGES) < 250e6
     store = WaterfallStore(rows=20)
     before = store.bytes
-    fed(store, 3000)
-    for k in range(1200):  # and spectra that all differ in their grids
+    fed(store, 500)
+    for k in range(600):  # and spectra that all differ in their grids
         store.add(spectrum(k, bins=30 + k), 1400.0 + 0.1 * k, 5e8)
     assert store.bytes == before == 4 * 20 * PLANES * COLUMNS * 2
     assert len(store.grids) <= 500
-    assert row(store, 0, 1400.0 + 119.9, 0.0).csd.frequencies.size == 30 + 1199
+    assert row(store, 0, 1400.0 + 59.9, 0.0).csd.frequencies.size == 30 + 599
 
 
 def test_hours_are_kept_ever_more_coarsely(store):
-    now = fed(store, 7000)  # 700 s
+    now = fed(store, 1400, step=0.5)  # 700 s
     assert row(store, 0, now, 1.5) is not None
     assert row(store, 0, now, 5.0) is None
     assert row(store, 1, now, 15.0) is not None
@@ -211,8 +211,11 @@ def test_rows_know_the_file_that_holds_their_samples(store):
 
 def test_an_old_spectrum_of_a_short_stream_is_not_taken_for_one_of_the_run(store):
     store.add(spectrum(5, last=400), 1000.0, 5e8)
-    store.add(spectrum(6, last=450), 1000.1, 5e8, "run.h5", 500)
-    assert row(store, 0, 1000.15, 0.0).path == ""
+    store.add(spectrum(6, last=450), 1000.15, 5e8, "run.h5", 500)
+    store.add(spectrum(7, last=600), 1000.25, 5e8, "run.h5", 700)  # the run is being prepared
+    store.add(spectrum(1, last=600), 1000.35, 5e8, "run.h5", 700)
+    paths = [row(store, 0, 1000.05 + 0.1 * k, 0.0).path for k in range(1, 4)]
+    assert paths == ["", "", "run.h5"]
 
 
 # -- marks ----------------------------------------------------------------------------------------
