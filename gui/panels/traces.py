@@ -13,7 +13,7 @@ from PyQt6.QtWidgets import QComboBox, QLabel, QToolButton, QWidget
 
 from ...acquisition.snapshots import SessionStatus, TraceSnapshot, TrackSnapshot
 from ..bridge import Bridge
-from ..plain import PlainLabel, in_html
+from ..plain import PlainLabel, in_html, plain_tip
 from ..plots import LinePlot, add_curve, set_curve
 from ..theme import Theme
 from ..viewmodels.curves import Curve
@@ -52,7 +52,8 @@ class TracesPanel(Panel):
         self._unit = (1e6, "µs")
         self._next_meter = 0.0
         self._drawn: int | None = None
-        self.trigger = TriggerRow(self.model.trigger)
+        self._make_fading()
+        self.trigger = TriggerRow(self.model.trigger, self.fading)
         self.trigger.changed.connect(self._trigger_changed)
         self.trigger.hide()
         self.body.addWidget(self._tools())
@@ -62,6 +63,14 @@ class TracesPanel(Panel):
         self.body.addWidget(self.room, 1)
         bridge.status_changed.connect(self.show_status)
         self.show_status(bridge.status)
+
+    def _make_fading(self) -> None:
+        self.fading = QComboBox()
+        for seconds in TIMES:
+            text = "no trail" if not seconds else f"fades in {seconds:g} s"
+            self.fading.addItem("keeps all" if seconds == float("inf") else text)
+        self.fading.setToolTip("persistence: what earlier traces leave behind")
+        self.fading.currentIndexChanged.connect(self._set_fading)
 
     def _tools(self) -> FlowBox:
         self.freeze = QToolButton()
@@ -89,17 +98,10 @@ class TracesPanel(Panel):
         self.triggering = QToolButton()
         self.triggering.setText("Trigger")
         self.triggering.setCheckable(True)
-        self.triggering.setToolTip("where a trace begins: level, edge, channel, hold-off")
+        self.triggering.setToolTip("where a trace begins, and what earlier ones leave behind")
         self.triggering.toggled.connect(self._show_trigger)
-        self.fading = QComboBox()
-        for seconds in TIMES:
-            text = "no trail" if not seconds else f"fades in {seconds:g} s"
-            self.fading.addItem("keeps all" if seconds == float("inf") else text)
-        self.fading.setToolTip("persistence: what earlier traces leave behind")
-        self.fading.currentIndexChanged.connect(self._set_fading)
         self.meters = QLabel()
         self.meters.setTextFormat(Qt.TextFormat.RichText)
-        self.meters.setToolTip("rms about the mean; CLIP: at an end of the ADC")
         self.banner = PlainLabel()
         if self.bridge.recorded:  # nothing of it moves
             self.freeze.hide()
@@ -107,7 +109,7 @@ class TracesPanel(Panel):
         self.banner.setWordWrap(True)
         self.unit = PlainLabel("time in µs")
         self.unit.setObjectName("hint")
-        choices = (self.freeze, self.window_box, self.auto, self.triggering, self.fading)
+        choices = (self.freeze, self.window_box, self.auto, self.triggering)
         return FlowBox(*choices, self.track, self.unit, self.meters, self.tracked)
 
     def pull(self, session: SessionPort) -> TraceSnapshot | TrackSnapshot | None:
@@ -206,11 +208,15 @@ class TracesPanel(Panel):
 
     def _show_meters(self, trace: TraceSnapshot) -> None:
         """Write rms and clipping of each channel."""
-        parts = []
+        parts, names = ["rms"], []
         for index, meter in enumerate(TracesModel.meters(trace, self.bridge.status.saturated)):
             color = self.theme.color("error") if meter.clipped else self.theme.channel(index)
             parts.append(f"<span style='color:{color}'>● {in_html(meter.text)}</span>")
-        text = " &nbsp; ".join(parts)
+            names.append(meter.name)
+        text = " ".join(parts)
+        self.meters.setToolTip(
+            plain_tip(f"rms about the mean of {', '.join(names)}; CLIP: at an end of the ADC")
+        )
         if text != self.meters.text():
             self.meters.setText(text)
 

@@ -33,11 +33,13 @@ class TriggerRow(QWidget):
     ----------
     trigger : Trigger
         What is set.
+    beside : QWidget
+        Stands at the end of the row.
     """
 
     changed = pyqtSignal()
 
-    def __init__(self, trigger: Trigger) -> None:
+    def __init__(self, trigger: Trigger, beside: QWidget) -> None:
         super().__init__()
         self.trigger = trigger
         self.mode = _box(MODES, "auto runs free without an edge, normal waits, single stops")
@@ -72,7 +74,7 @@ class TriggerRow(QWidget):
         box.addWidget(
             FlowBox(
                 captions[0], self.mode, self.channel, self.edge, captions[1], self.level,
-                captions[2], self.holdoff, self.arm, self.state,
+                captions[2], self.holdoff, self.arm, self.state, beside,
             )
         )  # fmt: skip
         for edit in (self.level, self.holdoff):

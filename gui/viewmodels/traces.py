@@ -46,8 +46,8 @@ class Meter:
 
     @property
     def text(self) -> str:
-        """Name and rms."""
-        return f"{self.name} rms {format_si(self.rms, 'V', 3)}" + (" CLIP" if self.clipped else "")
+        """Rms in words."""
+        return format_si(self.rms, "V", 3) + (" CLIP" if self.clipped else "")
 
 
 @dataclass(frozen=True)
