@@ -19,6 +19,7 @@ from .panels.base import Panel
 from .panels.fit import FitPanel
 from .panels.light import LightPanel
 from .panels.log import LogPanel
+from .panels.phase_space import PhaseSpacePanel
 from .panels.phases import PhasesPanel
 from .panels.reheating import ReheatingPanel
 from .panels.rig import RigPanel
@@ -49,6 +50,7 @@ _KINDS: tuple[type[Panel], ...] = (
     ReheatingPanel,
     PhasesPanel,
     WaterfallPanel,
+    PhaseSpacePanel,
     LogPanel,
 )
 
