@@ -296,11 +296,12 @@ def _calibration(scales: ChannelScales, count: int) -> tuple[Floats, str]:
 
 
 def _rounded(top: float) -> float:
-    """The next of 1, 2, 5, 10 … above."""
+    """The next round number above."""
     if not top > 0.0:
         return 1.0
     decade = 10.0 ** math.floor(math.log10(top))
-    return float(next(m * decade for m in (1.0, 2.0, 5.0, 10.0) if m * decade >= 0.999 * top))
+    steps = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)
+    return float(next(m * decade for m in steps if m * decade >= 0.999 * top))
 
 
 def _shades(density: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -82,6 +82,9 @@ class WaterfallModel:
         self._width = 100
         self._values = np.zeros((0, 0), np.float32)
         self._stamps = np.zeros(0, np.int64)
+        self._shades = np.zeros((0, 0), np.uint8)
+        self._unshaded = np.zeros(0, bool)
+        self._shaded: tuple[float, float] | None = None
         self._cuts: dict[int, tuple[NDArray[np.intp], NDArray[np.bool_], int]] = {}
         self._unit = ""
 
@@ -142,6 +145,8 @@ class WaterfallModel:
     def _forget(self) -> None:
         self._values = np.full((self.age.rows, self._width), np.nan, np.float32)
         self._stamps = np.full(self.age.rows, -1, np.int64)
+        self._shades = np.zeros(self._values.shape, np.uint8)
+        self._unshaded = np.ones(self.age.rows, bool)
         self._cuts = {}
 
     # -- picture ----------------------------------------------------------------------------------
@@ -170,6 +175,7 @@ class WaterfallModel:
     def _make(self, rows: NDArray[np.intp]) -> None:
         age = self.age
         self._stamps[rows] = age.stamp[rows]
+        self._unshaded[rows] = True
         self._values[rows] = np.nan
         for number in np.unique(age.grid_of[rows]).tolist():
             if number >= 0:
@@ -230,13 +236,22 @@ class WaterfallModel:
 
     def shades(self) -> NDArray[np.uint8]:
         """Picture, shape (rows, columns), the oldest row first; 0 is nothing, then low to high."""
-        age, values = self.age, self._values
+        if self._values.shape != (self.age.rows, self._width):
+            self._forget()
         if self.levels is None:
             self.find_levels()
+        if self.levels != self._shaded:  # all rows have other colours
+            self._shaded = self.levels
+            self._unshaded = np.ones(len(self._values), bool)
+        rows = np.flatnonzero(self._unshaded)
+        self._shades[rows] = self._coloured(self._values[rows])
+        self._unshaded[:] = False
+        first = 0 if self.age.slot is None else (self.age.slot + 1) % self.age.rows
+        return np.concatenate((self._shades[first:], self._shades[:first]))
+
+    def _coloured(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
         low, high = self.levels or (0.0, 1.0)
-        first = 0 if age.slot is None else (age.slot + 1) % age.rows
-        ordered = np.concatenate((values[first:], values[:first]))
-        scaled = (ordered - np.float32(low)) * np.float32((SHADES - 1) / (high - low))
+        scaled = (values - np.float32(low)) * np.float32((SHADES - 1) / (high - low))
         np.clip(scaled, 0.0, SHADES - 1, out=scaled)
         scaled += 1.5
         np.nan_to_num(scaled, copy=False, nan=0.0)

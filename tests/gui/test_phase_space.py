@@ -72,7 +72,7 @@ def test_metres_where_calibrated_else_volts():
     scales = ChannelScales(np.array([1e-7, -1e-7]))
     found = views(PhaseSpaceModel(), trace(), scales)
     assert found[0].unit == "m"
-    assert found[0].reach == pytest.approx(5e-8)
+    assert found[0].reach == pytest.approx(4e-8)
     assert found[1].path.x.mean() < 0.0 < found[0].path.x.mean()  # the sign of the polarity
 
 

@@ -176,6 +176,8 @@ def test_a_click_where_nothing_was_taken_says_so(window, session, panel):
 
 def test_a_click_on_hours_ago_before_anything_came_is_harmless(window, session, panel):
     click(panel, 75e3, -30.0)
+    panel.auto.click()
+    panel.quantity.activated.emit(0)
     panel.choose_age(3)
     QTest.keyClick(panel, Qt.Key.Key_Down)
     QTest.keyClick(panel, Qt.Key.Key_Return)
