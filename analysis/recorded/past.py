@@ -25,6 +25,7 @@ __all__ = ["LONGEST", "PastStretch", "PastStretches", "look_back", "middle_of"]
 LONGEST = 0.25
 """Seconds of a stretch that is fitted: as long as a live spectrum chooses its segment from."""
 _TRACE_SECONDS = 0.002
+_SEGMENTS = 8  # fewest of a stretch whose segment is given
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ def look_back(task: StretchTask) -> PastStretch:
         unit, rate = record.stored_unit, record.sample_rate
     finally:
         record.close()
-    fitted = fit_stretch(replace(task, start=start, stop=stop))
+    few = task.segment is None or not 8 <= task.segment <= (stop - start) // _SEGMENTS
+    segment = None if few else task.segment
+    fitted = fit_stretch(replace(task, start=start, stop=stop, segment=segment))
     return PastStretch(start, stop, rate, names, samples, unit, fitted)
 
 
@@ -117,9 +120,22 @@ class PastStretches:
         """Start the process: its first answer would take seconds."""
         self._fits.task(_is_awake, None)
 
-    def look(self, path: Path, start: int, stop: int) -> Future[PastStretch]:
-        """Have the middle of a stretch read and fitted; the future fails with the reason."""
-        return self._fits.task(look_back, StretchTask(path, {}, start, stop))
+    def look(
+        self, path: Path, start: int, stop: int, segment: int | None = None
+    ) -> Future[PastStretch]:
+        """Have the middle of a stretch read and fitted; the future fails with the reason.
+
+        Parameters
+        ----------
+        path : Path
+            The file, which may still be written.
+        start, stop : int
+            Samples, half-open.
+        segment : int, optional
+            That of the live spectra of then, chosen by the rule of every fit: to choose it again
+            takes as long as the fit. One that is too long for the stretch does not count.
+        """
+        return self._fits.task(look_back, StretchTask(path, {}, start, stop, segment=segment))
 
     def close(self) -> None:
         """End the process at once."""

@@ -71,7 +71,9 @@ class PastView(QWidget):
         self.warm()
         assert self._past is not None
         self.forget()
-        self._asked = self._past.look(Path(row.path), row.first_sample, row.last_sample)
+        self._asked = self._past.look(
+            Path(row.path), row.first_sample, row.last_sample, row.csd.segment
+        )
         self.words.setText("reading and fitting …")
         self.show()
 

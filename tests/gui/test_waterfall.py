@@ -245,8 +245,8 @@ class Looks:
     def warm(self):
         self.asked.append(("warm",))
 
-    def look(self, path, start, stop):
-        self.asked.append((path, start, stop))
+    def look(self, path, start, stop, segment):
+        self.asked.append((path, start, stop, segment))
         self.answer = Future()
         return self.answer
 
@@ -269,7 +269,7 @@ def test_return_reads_and_fits_the_samples_of_a_recorded_pixel(
     assert panel.look.isEnabled()
     row = panel.picked
     QTest.keyClick(panel, Qt.Key.Key_Return)
-    assert Looks.last.asked[-1] == (run_file, row.first_sample, row.last_sample)
+    assert Looks.last.asked[-1] == (run_file, row.first_sample, row.last_sample, 16384)
     Looks.last.answer.set_result(look_back(StretchTask(run_file, {}, 1000, 50_000)))
     panel.clock[0] += 0.2
     window.bridge.tick()
@@ -334,6 +334,17 @@ def test_a_look_back_takes_the_middle_of_a_long_stretch():
     start, stop = middle_of(10_000, 110_000, 1e5)
     assert stop - start == round(LONGEST * 1e5)
     assert start + stop == 120_000
+
+
+@pytest.mark.parametrize(("given", "used"), [(512, 512), (20_000, None), (4, None), (None, None)])
+def test_the_segment_of_then_is_taken_unless_it_is_too_long(run_file, monkeypatch, given, used):
+    seen = []
+    monkeypatch.setattr(
+        "optobind.analysis.recorded.past.fit_stretch",
+        lambda task: seen.append(task.segment) or FittedStretch(None),
+    )
+    look_back(StretchTask(run_file, {}, 0, 20_000, segment=given))
+    assert seen == [used]
 
 
 def test_a_look_back_over_a_gap_reads_what_there_is_and_one_beyond_says_so(run_file):
