@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
-from ...analysis.recorded.past import PastStretch, PastStretches
 from ...models.errors import OptobindError
 from ..bridge import Bridge
 from ..plain import PlainLabel
@@ -18,6 +17,9 @@ from ..theme import Theme
 from ..viewmodels.curves import Curve, envelope
 from ..viewmodels.waterfall_fit import fitted_words
 from ..viewmodels.waterfall_store import PastRow
+
+if TYPE_CHECKING:
+    from ...analysis.recorded.past import PastStretch, PastStretches
 
 __all__ = ["PastView"]
 
@@ -59,6 +61,9 @@ class PastView(QWidget):
     def warm(self) -> None:
         """Start the process that reads and fits: its start takes seconds."""
         if self._past is None:
+            # Imported here: the fits would delay the first picture of the window.
+            from ...analysis.recorded.past import PastStretches
+
             self._past = PastStretches(self._lost)
             self._past.warm()
 

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from ...models.constants import HBAR
 from ...models.errors import InputError
-from ...models.inference.convention import own_scale
-from ...models.inference.tracking.dynamics import fitted_dynamics
 from .curves import Curve
 
 if TYPE_CHECKING:
@@ -263,6 +261,10 @@ def ellipse_of(
     """
     if result is None:
         return None
+    # Imported here: a window is seen before anything is tracked.
+    from ...models.inference.convention import own_scale
+    from ...models.inference.tracking.dynamics import fitted_dynamics
+
     try:
         model = fitted_dynamics(result, 1e6, diffuse=1.0).model
         covariance = model.steady_state()
@@ -281,6 +283,11 @@ def ellipse_of(
         return None
     if rotating:
         v = np.eye(2) * 0.5 * np.trace(v)
+    return _outline(v)
+
+
+def _outline(v: Floats) -> Curve:
+    """One standard deviation of a covariance of shape (2, 2)."""
     values, vectors = np.linalg.eigh(v)
     angle = np.linspace(0.0, math.tau, 97)
     circle = np.stack([np.cos(angle), np.sin(angle)])

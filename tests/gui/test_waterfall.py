@@ -256,7 +256,7 @@ class Looks:
 
 @pytest.fixture
 def looks(monkeypatch):
-    monkeypatch.setattr("optobind.gui.panels.waterfall_past.PastStretches", Looks)
+    monkeypatch.setattr("optobind.analysis.recorded.past.PastStretches", Looks)
 
 
 def test_return_reads_and_fits_the_samples_of_a_recorded_pixel(

@@ -145,7 +145,7 @@ def test_every_panel_draws_and_the_table_fills(window, session):
 
 def test_freezing_holds_the_picture_and_says_so(window, session):
     session.publish()
-    tick(window)
+    tick(window, 2)  # the second draws for the width that the plots have got
     panel = window.panels["traces"]
     panel.freeze.setChecked(True)
     count = window.bridge.renders(panel)
