@@ -77,7 +77,7 @@ class PastView(QWidget):
         assert self._past is not None
         self.forget()
         self._asked = self._past.look(
-            Path(row.path), row.first_sample, row.last_sample, row.csd.segment
+            Path(row.path).absolute(), row.first_sample, row.last_sample, row.csd.segment
         )
         self.words.setText("reading and fitting …")
         self.show()
