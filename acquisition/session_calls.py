@@ -94,6 +94,10 @@ class SessionCalls(Protocol):
         """Say what the live fit does; ``exclude`` are ranges (Hz) that it leaves out."""
         ...
 
+    def note(self, text: str) -> None:
+        """Have a line noted: in the log, among the events, of a run also in its file."""
+        ...
+
     def exclude_repetition(self, number: int, reason: str) -> None:
         """Leave one repetition, counted from 1, out of the curves."""
         ...

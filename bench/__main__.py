@@ -31,6 +31,7 @@ from bench import (  # noqa: E402
     reheating_chain,
     stepping,
     tracking,
+    waterfall,
 )
 
 SUBJECTS = {
@@ -45,6 +46,7 @@ SUBJECTS = {
     "reheating": reheating_chain,
     "ni": ni,
     "tracking": tracking,
+    "waterfall": waterfall,
 }
 
 

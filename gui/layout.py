@@ -45,7 +45,7 @@ _PLACES: dict[str, tuple[tuple[Qt.DockWidgetArea, int, tuple[tuple[str, int], ..
         (_LEFT, 0, ()),
         (_RIGHT, 480, (("fit", 45), ("strips", 55))),
         (_TOP, 0, ()),
-        (_BOTTOM, 0, ()),
+        (_BOTTOM, 0, (("waterfall", 38),)),
     ),
     "Reheating": (
         (_LEFT, 335, (("rig", 0), ("light", 0), ("run", 100))),
@@ -67,7 +67,10 @@ _PLACES: dict[str, tuple[tuple[Qt.DockWidgetArea, int, tuple[tuple[str, int], ..
     ),
 }
 # Docks that lie behind another one, as tabs; shown where that one is.
-_BEHIND: dict[str, tuple[str, ...]] = {"reheating": ("phases", "compare")}
+_BEHIND: dict[str, tuple[str, ...]] = {
+    "reheating": ("phases", "compare"),
+    "traces": ("waterfall", "phase_space"),
+}
 
 
 def apply_preset(window: MainWindow, name: str) -> None:

@@ -20,6 +20,7 @@ from .panels.base import Panel
 from .panels.fit import FitPanel
 from .panels.light import LightPanel
 from .panels.log import LogPanel
+from .panels.phase_space import PhaseSpacePanel
 from .panels.phases import PhasesPanel
 from .panels.reheating import ReheatingPanel
 from .panels.rig import RigPanel
@@ -27,6 +28,7 @@ from .panels.run import RunPanel
 from .panels.spectra import SpectraPanel
 from .panels.strips import StripsPanel
 from .panels.traces import TracesPanel
+from .panels.waterfall import WaterfallPanel
 from .records import Records
 from .releasing import ask_release
 from .services import Services
@@ -48,6 +50,8 @@ _KINDS: tuple[type[Panel], ...] = (
     StripsPanel,
     ReheatingPanel,
     PhasesPanel,
+    WaterfallPanel,
+    PhaseSpacePanel,
     LogPanel,
 )
 
@@ -170,6 +174,9 @@ class MainWindow(QMainWindow):
         phases, light = self.panels["phases"], self.panels["light"]
         if isinstance(phases, PhasesPanel) and isinstance(light, LightPanel):
             phases.attach(light)
+        waterfall = self.panels.get("waterfall")
+        if isinstance(waterfall, WaterfallPanel):
+            waterfall.attach(self.spectra)
 
     # -- layout and theme ---------------------------------------------------------------------
 
@@ -251,11 +258,18 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
 
     def mark(self) -> None:
-        """Mark this moment in the log and over time."""
-        self.log.write("info", "marked")
+        """Mark this moment over time, in the log, and in the file of the run under way."""
         strips = self.panels.get("strips")
         if isinstance(strips, StripsPanel):
             strips.marks.append(time.time())
+        if self.bridge.recorded:  # nothing is written into a record
+            self.log.write("info", "marked")
+            return
+
+        def note() -> None:
+            self.session.note("marked")  # its line of the log comes back with the others
+
+        self.bridge.submit("mark", note, line='session.note("marked")')
 
     # -- running ------------------------------------------------------------------------------
 
@@ -322,6 +336,8 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.bridge.stop()
+        for panel in self.panels.values():
+            panel.leave()
         layout.save_layout(self, self.settings)
         event.accept()
         super().closeEvent(event)

@@ -97,10 +97,6 @@ class RemoteCalls(SessionCalls, Protocol):
         """End trying to switch feedback on again."""
         ...
 
-    def note(self, text: str) -> None:
-        """Have a line noted."""
-        ...
-
     def remarks(self) -> list[str]:
         """What the user of the devices should know."""
         ...

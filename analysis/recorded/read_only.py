@@ -67,6 +67,10 @@ class ReadOnlyCommands:
     def resume(self) -> None:
         """Nothing runs."""
 
+    def note(self, text: str) -> None:
+        """Refuse."""
+        _refuse()
+
     def exclude_repetition(self, number: int, reason: str) -> None:
         """Refuse."""
         _refuse()

@@ -60,6 +60,8 @@ class StretchTask:
         Ranges left out, Hz.
     setting : int
         Which light of the releases, where a run has several.
+    segment : int or None
+        Samples per segment of spectra; None for one that resolves the lines.
     """
 
     path: Path
@@ -70,6 +72,7 @@ class StretchTask:
     band: tuple[float, float] | None = None
     exclude: tuple[tuple[float, float], ...] = ()
     setting: int = 0
+    segment: int | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,13 @@ def fit_stretch(task: StretchTask) -> FittedStretch:
     except OptobindError as error:
         return FittedStretch(None, error=str(error))
     try:
-        found = analyse_spectrum(record, model=task.model, band=task.band, exclude=task.exclude)
+        found = analyse_spectrum(
+            record,
+            model=task.model,
+            band=task.band,
+            segment=task.segment,
+            exclude=task.exclude,
+        )
     except OptobindError as error:
         return _unfitted(record, str(error))
     result, columns = found.result, tuple(found.result.input["channels"])

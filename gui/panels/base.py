@@ -80,6 +80,9 @@ class Panel(QWidget):
         """Take other colours."""
         self.theme = theme
 
+    def leave(self) -> None:
+        """End what works in the background: the window closes."""
+
     def repaint_soon(self) -> None:
         """Draw at the next tick."""
         self.bridge.redraw(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable
+from datetime import datetime
 from typing import Any
 
 from PyQt6.QtCore import QPointF, Qt, pyqtSignal
@@ -16,13 +17,15 @@ from ..theme import Theme
 from ..viewmodels.fit import Age
 from ..viewmodels.port import SessionPort
 from ..viewmodels.spectra import SpectraModel
+from ..viewmodels.spectra_overlays import Reference
 from ..viewmodels.spectra_units import scale_of, scales_of
 from ..viewmodels.standing import Standing
 from ..viewmodels.traces import frozen_text
-from ..viewmodels.units import FREQUENCY, parse_quantity
+from ..viewmodels.waterfall_store import PastRow
 from .base import Panel
 from .cursor_row import CursorRow
 from .peak_table import PeakTable
+from .spectra_band import DEFAULT_VIEW, BandEnds
 from .spectra_legend import LegendState, legend_html
 from .spectra_plots import CHANNELS, SpectraPlots
 from .spectra_tools import SpectraTools
@@ -30,8 +33,6 @@ from .spectra_tools import SpectraTools
 __all__ = ["SpectraPanel"]
 
 _PICK_PIXELS = 12.0
-# Opening view: two decades around where particles usually are, Hz.
-_DEFAULT_VIEW = (math.log10(1e4), math.log10(5e5))
 
 
 class SpectraPanel(Panel):
@@ -53,7 +54,7 @@ class SpectraPanel(Panel):
         self._placed = False
         self._age, self._late = Age("spectrum"), ""
         self.plots = SpectraPlots()
-        self.tools = SpectraTools(self._parse_band)
+        self.tools = SpectraTools(self.model.parse_band)
         self._connect_tools()
         self.body.addWidget(self.tools)
         for plot, stretch in zip(self.plots.all, (26, 9, 10, 13), strict=True):
@@ -74,7 +75,7 @@ class SpectraPanel(Panel):
         self.body.addWidget(self.read_out)
         self.set_theme(theme)
         self.show_cursors(False)
-        self._show_band()
+        self.band.show()
         self.zoom_default()
 
     # -- construction -------------------------------------------------------------------------
@@ -84,8 +85,7 @@ class SpectraPanel(Panel):
         tools = self.tools
         self.band_low, self.band_high, self.legend = tools.band_low, tools.band_high, tools.legend
         self.cursor_button, self.pulls_button = tools.cursors, tools.pulls
-        for edit in (tools.band_low, tools.band_high):
-            edit.committed.connect(self._band_typed)
+        self.band = BandEnds(self.model, self.plots.region, tools, self.set_band)
         tools.cursors.toggled.connect(self.show_cursors)
         tools.pulls.toggled.connect(self._toggle_pulls)
         for button, action in (
@@ -99,21 +99,14 @@ class SpectraPanel(Panel):
             button.clicked.connect(lambda _=False, act=action: act())
         tools.linear.toggled.connect(self.show_linear)
         tools.peaks.toggled.connect(self._toggle_peaks)
+        tools.hold.toggled.connect(self.hold_extremes)
+        tools.ratio.toggled.connect(self.show_ratio)
         tools.unit.activated.connect(lambda _: self._choose_unit())
-
-    def _parse_band(self, text: str) -> float | None:
-        """Read an end of the band; what the spectrum does not hold is refused, not moved."""
-        if text.strip() in ("", "auto"):
-            return None
-        high = self.model.nyquist
-        return parse_quantity(text, FREQUENCY, default_unit="kHz", low=0.0, high=high, name="band")
 
     def _connect(self) -> None:
         plots = self.plots
         plots.top.box.sigXRangeChanged.connect(self._on_zoom)
         plots.top.box.sigResized.connect(self._on_zoom)
-        plots.region.sigRegionChanged.connect(self._band_dragging)
-        plots.region.sigRegionChangeFinished.connect(self._band_dragged)
         plots.top.scene().sigMouseClicked.connect(self._clicked)
         for index, lines in enumerate(plots.cursors):
             for line in lines:
@@ -165,7 +158,10 @@ class SpectraPanel(Panel):
             warning = frozen_text(bridge.status)
         elif snapshot.basis.light != bridge.status.basis.light:
             before = "stretch" if bridge.recorded else "light"
-        state = LegendState(fit, [r.name for r in model.references], warning, before)
+        ghost = "" if model.ghost is None else model.ghost.name
+        held = 0 if model.extremes is None else model.extremes.spectra
+        names = [r.name for r in model.references]
+        state = LegendState(fit, names, warning, before, ghost, held)
         self.tools.write_legend(legend_html(snapshot, state, self.theme, CHANNELS))
 
     def _show_age(self) -> None:
@@ -183,9 +179,11 @@ class SpectraPanel(Panel):
     def _mark_peak(self) -> None:
         peak = self.model.peak
         reading = None if peak is None else self.model.reading(peak)
-        if peak is None or reading is None or max(reading.densities) <= 0.0:
+        hidden = peak is None or self.model.ratio
+        if hidden or reading is None or max(reading.densities) <= 0.0:
             self.plots.marker.clear()
             return
+        assert peak is not None
         x, y = math.log10(peak), math.log10(max(reading.densities))
         self.plots.marker.setData(x=[x], y=[self.plots.height(y)])
 
@@ -214,7 +212,7 @@ class SpectraPanel(Panel):
             room = 0.25 * (b - a)
             self._set_view(max(low, a - room), min(high, b + room))
             return
-        around = self.model.line_range() or _DEFAULT_VIEW
+        around = self.model.line_range() or DEFAULT_VIEW
         left, right = max(low, around[0]), min(high, around[1])
         if right - left < 0.1:
             left, right = low, high
@@ -232,42 +230,8 @@ class SpectraPanel(Panel):
         if clipped == self.model.band:
             return
         self.model.band = clipped
-        self._show_band()
+        self.band.show()
         self.band_chosen.emit(clipped)
-
-    def _show_band(self) -> None:
-        band = self.model.band
-        self.plots.region.setVisible(band is not None)
-        self.band_low.set_value(None if band is None else band[0])
-        self.band_high.set_value(None if band is None else band[1])
-        for edit in (self.band_low, self.band_high):
-            if band is None:
-                edit.restore()
-        if band is not None:
-            self.plots.region.blockSignals(True)
-            self.plots.region.setRegion((math.log10(band[0]), math.log10(band[1])))
-            self.plots.region.blockSignals(False)
-
-    def _band_dragging(self) -> None:
-        low, high = (10.0**v for v in self.plots.region.getRegion())
-        self.band_low.set_value(low)
-        self.band_high.set_value(high)
-
-    def _band_dragged(self) -> None:
-        low, high = self.plots.region.getRegion()
-        self.set_band((10.0**low, 10.0**high))
-
-    def _band_typed(self, value: object) -> None:
-        if value is None:  # emptied
-            self.set_band(None)
-            return
-        low, high = self.band_low.value, self.band_high.value
-        now = self.model.band
-        if low is None:
-            low = now[0] if now else 10.0 ** _DEFAULT_VIEW[0]
-        if high is None:
-            high = now[1] if now else min(10.0 ** _DEFAULT_VIEW[1], self.model.nyquist)
-        self.set_band((low, high))
 
     # -- units, exclusions, peaks --------------------------------------------------------------
 
@@ -358,21 +322,45 @@ class SpectraPanel(Panel):
     def store_reference(self) -> None:
         """Keep the present spectra."""
         self.model.store_reference()
-        self._version += 1
+        self._references_changed()
 
     def clear_references(self) -> None:
         """Drop the references."""
         self.model.clear_references()
+        self._references_changed()
+
+    def _references_changed(self) -> None:
+        self.tools.ratio.setEnabled(bool(self.model.references))
+        if not self.model.references:
+            self.tools.ratio.setChecked(False)
+        self._version += 1
+
+    def show_ratio(self, on: bool) -> None:
+        """Show densities as ratios to those of the newest reference."""
+        self.model.show_ratio(on)
+        self.plots.top.follow()
+        self._version += 1
+
+    def hold_extremes(self, on: bool) -> None:
+        """Hold the largest and the smallest densities from now on."""
+        self.model.hold_extremes(on)
+        self._version += 1
+
+    def show_ghost(self, row: PastRow | None) -> None:
+        """Show a spectrum of the past beside the newest; None drops it."""
+        when = "" if row is None else datetime.fromtimestamp(row.wall).strftime("%H:%M:%S")
+        self.model.ghost = None if row is None else Reference(when, row.csd)
         self._version += 1
 
     def press(self, key: int) -> bool:
-        """F fits, A zooms to the lines, C cursors, L lin/log, R a reference, Escape lets go."""
+        """Act on a key of the help (F1); return whether it is one."""
         keys: dict[int, Callable[[], object]] = {
             Qt.Key.Key_F: self.press_f,
             Qt.Key.Key_A: self.zoom_default,
             Qt.Key.Key_C: self.cursor_button.toggle,
             Qt.Key.Key_L: self.tools.linear.toggle,
             Qt.Key.Key_R: self.store_reference,
+            Qt.Key.Key_H: self.tools.hold.toggle,
             Qt.Key.Key_Escape: self.let_go,
         }
         if key not in keys:

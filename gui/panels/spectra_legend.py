@@ -28,12 +28,18 @@ class LegendState:
         Why the picture stands still.
     before : str
         What has changed since: "light" or "stretch"; empty for nothing.
+    ghost : str
+        When the spectrum of the past was taken; empty for none.
+    held : int
+        Of how many spectra largest and smallest densities are held; 0 for none.
     """
 
     fit: str = ""
     references: Sequence[str] = ()
     warning: str = ""
     before: str = ""
+    ghost: str = ""
+    held: int = 0
 
 
 def legend_html(
@@ -52,6 +58,10 @@ def legend_html(
         parts.append(_colored(theme.fit if state.fit == "fit" else theme.muted, f"╌ {state.fit}"))
     for index, name in enumerate(state.references):
         parts.append(_colored(theme.references[index], f"┄ {in_html(name)}"))
+    if state.ghost:
+        parts.append(_colored(theme.color("rec"), f"╌ at {in_html(state.ghost)}"))
+    if state.held:
+        parts.append(_colored(theme.muted, f"┄ extremes of {state.held} spectra"))
     csd = snapshot.csd
     averages = csd.effective_averages or csd.averages
     bin_text = format_quantity(csd.bin_width, FREQUENCY, digits=3)

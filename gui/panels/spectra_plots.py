@@ -12,7 +12,8 @@ from PyQt6.QtGui import QBrush, QColor
 from ..plots import DecadeAxis, LinePlot, PhaseAxis, add_curve, dashes, set_curve
 from ..theme import Theme
 from ..viewmodels.curves import Curve
-from ..viewmodels.spectra import MAX_REFERENCES, SpectraView
+from ..viewmodels.spectra import MAX_REFERENCES
+from ..viewmodels.spectra_view import SpectraView
 from ..viewmodels.ticks import SUPERSCRIPT
 
 __all__ = ["CHANNELS", "SpectraPlots"]
@@ -92,6 +93,13 @@ class SpectraPlots:
             ]
             for n in range(MAX_REFERENCES)
         ]
+        self.ghosts = [
+            add_curve(top, z=6, name=f"past S_{i + 1}{i + 1}", channel=i) for i in channels
+        ]
+        self.extremes = [
+            [add_curve(top, z=-3, name=f"{name} of S_{j + 1}{j + 1}", channel=j) for j in channels]
+            for name in ("largest", "smallest")
+        ]
         self.autos = [add_curve(top, z=i, name=f"S_{i + 1}{i + 1}", channel=i) for i in channels]
         self.cross = add_curve(top, z=-1, name="|S_12|", channel=3)
         self.fit_autos = [add_curve(top, z=8, name=f"fit of S_{i + 1}{i + 1}") for i in channels]
@@ -157,6 +165,12 @@ class SpectraPlots:
         self.floor.setVisible(view.coherence_floor is not None)
         if view.coherence_floor is not None:
             self.floor.setValue(view.coherence_floor)
+        for index, item in enumerate(self.ghosts):
+            self._set_density(item, view.ghost[index] if index < len(view.ghost) else Curve.empty())
+        for index, items in enumerate(self.extremes):
+            held = view.extremes[index] if index < len(view.extremes) else ()
+            for j, item in enumerate(items):
+                self._set_density(item, held[j] if j < len(held) else Curve.empty())
         for index, items in enumerate(self.references):
             shown = view.references[index] if index < len(view.references) else ()
             for j, item in enumerate(items):
@@ -260,6 +274,11 @@ class SpectraPlots:
         self.coherence.setPen(theme.pen(theme.cross))
         self.phase.setPen(theme.pen(theme.cross))
         self.floor.setPen(theme.pen(theme.muted, style=dot))
+        for index, item in enumerate(self.ghosts):
+            item.setPen(theme.pen(theme.color("rec"), style=dash if index == 0 else dot))
+        for items in self.extremes:
+            for index, item in enumerate(items):
+                item.setPen(theme.pen(theme.channel(index), style=dot, alpha=150))
         for index, items in enumerate(self.references):
             for item in items:
                 item.setPen(theme.pen(theme.references[index], style=dot))

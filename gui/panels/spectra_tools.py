@@ -36,6 +36,13 @@ class SpectraTools(QWidget):
         self.cursors = _button("Cursors", "two cursors with read-outs (C)", checkable=True)
         self.store = _button("+ Ref", "keep these spectra as a reference (R)")
         self.clear = _button("× Ref", "drop all references")
+        self.ratio = _button(
+            "Ratio", "densities over those of the newest reference", checkable=True
+        )
+        self.ratio.setEnabled(False)
+        self.hold = _button(
+            "Hold", "hold the largest and smallest densities from now on (H)", checkable=True
+        )
         self.unit = QComboBox()
         self.unit.setToolTip("unit of the densities; quanta take masses and a fit or a prediction")
         self.unit.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -55,12 +62,13 @@ class SpectraTools(QWidget):
         caption = PlainLabel("fit band")
         caption.setObjectName("hint")
         band = (caption, self.band_low, PlainLabel("…"), self.band_high, self.band_all)
-        buttons = (self.fit, self.pulls, self.cursors, self.peaks, self.store, self.clear)
+        buttons = (self.fit, self.pulls, self.cursors, self.peaks)
+        stored = (self.store, self.clear, self.ratio, self.hold)
         views = (self.full, self.auto, self.linear, self.unit)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(3)
-        box.addWidget(FlowBox(*band, *buttons, *views))
+        box.addWidget(FlowBox(*band, *buttons, *stored, *views))
         for edit in (self.band_low, self.band_high):
             box.addWidget(edit.reason)
         box.addWidget(self.legend)

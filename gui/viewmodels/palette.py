@@ -13,7 +13,10 @@ KEYS = (
     ("L", "densities linear or logarithmic"),
     ("C", "cursors A and B"),
     ("R", "keep the spectra as a reference"),
-    ("M", "mark this moment in the log and over time"),
+    ("H", "hold the largest and smallest densities from now on"),
+    ("M", "mark this moment: over time, in the log, in the file of the run"),
+    ("Arrows", "in the waterfall: go from pixel to pixel"),
+    ("Return", "in the waterfall: raw samples of the pixel and a fit of them"),
     ("Esc", "give up a drag, a typed value, a picked line"),
 )
 """Keys of the window that no menu shows, and what they do."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .curves import Curve, averaged, peak_curve, thin
+from .spectra_curves import Prepared, prepare
 from .spectra_measures import (
     CursorReading,
     Peak,
@@ -19,7 +20,10 @@ from .spectra_measures import (
     read_out,
     reading_of,
 )
+from .spectra_overlays import Extremes, Reference, relative_to
 from .spectra_units import UNITS, ChannelScales
+from .spectra_view import SpectraView
+from .units import FREQUENCY, parse_quantity
 
 if TYPE_CHECKING:
     from ...acquisition.snapshots import FitSnapshot, SpectrumSnapshot
@@ -35,90 +39,6 @@ _STANDS_OUT = 1.3
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Reference:
-    """Stored spectra; they follow the unit that is chosen."""
-
-    name: str
-    csd: CsdEstimate
-
-
-@dataclass(frozen=True)
-class SpectraView:
-    """What the panel draws; x is log10 f, power densities are log10.
-
-    Attributes
-    ----------
-    autos, fit_autos : tuple of Curve
-        S_jj of the channels and of the fit.
-    cross, fit_cross : Curve
-        |S_12|; empty for one channel.
-    coherence, phase, fit_coherence, fit_phase : Curve
-        |S_12|²/(S_11 S_22) in 0 … 1 and arg S_12 in rad.
-    references : tuple of tuple of Curve
-        Stored spectra, per reference and channel.
-    pulls : tuple of Curve
-        (S_jj − fit)·√ν/fit of each channel in the fit's band, ν effective averages: a model that
-        describes the data leaves numbers of mean 0 and width 1.
-    coherence_floor : float or None
-        Coherence that independent channels exceed in 5 % of the bins.
-    unit : str
-        Unit of the densities.
-    y_range : tuple of float
-        log10 range that holds the data.
-    """
-
-    autos: tuple[Curve, ...] = ()
-    fit_autos: tuple[Curve, ...] = ()
-    cross: Curve = field(default_factory=Curve.empty)
-    fit_cross: Curve = field(default_factory=Curve.empty)
-    coherence: Curve = field(default_factory=Curve.empty)
-    phase: Curve = field(default_factory=Curve.empty)
-    fit_coherence: Curve = field(default_factory=Curve.empty)
-    fit_phase: Curve = field(default_factory=Curve.empty)
-    references: tuple[tuple[Curve, ...], ...] = ()
-    pulls: tuple[Curve, ...] = ()
-    coherence_floor: float | None = None
-    unit: str = ""
-    y_range: tuple[float, float] = (-3.0, 3.0)
-
-
-def _log(values: Floats) -> Floats:
-    """log10 that maps 0 to something finite far below anything physical."""
-    return np.log10(np.maximum(values, 1e-300))
-
-
-def _coherence(matrix: NDArray[np.complex128]) -> tuple[Floats, Floats, Floats]:
-    """|S_12|, coherence and phase of a CSD matrix."""
-    cross = matrix[:, 0, 1]
-    modulus = np.abs(cross)
-    product = np.maximum(matrix[:, 0, 0].real * matrix[:, 1, 1].real, 1e-300)
-    return modulus, np.minimum(modulus**2 / product, 1.0), np.angle(cross)
-
-
-@dataclass
-class _Prepared:
-    """Full-resolution curves of one matrix, computed once per snapshot."""
-
-    log_f: Floats
-    autos: tuple[Floats, ...]
-    modulus: Floats
-    log_modulus: Floats
-    coherence: Floats
-    phase: Floats
-
-
-def _prepare(frequencies: Floats, matrix: NDArray[np.complex128]) -> _Prepared:
-    keep = frequencies > 0.0
-    f, s = frequencies[keep], matrix[keep]
-    autos = tuple(_log(s[:, j, j].real) for j in range(s.shape[1]))
-    none = np.empty(0)
-    if s.shape[1] < 2:
-        return _Prepared(np.log10(f), autos, none, none, none, none)
-    modulus, coherence, phase = _coherence(s)
-    return _Prepared(np.log10(f), autos, modulus, _log(modulus), coherence, phase)
-
-
 class SpectraModel:
     """State of the spectra panel; holds the newest snapshot, references and cursors."""
 
@@ -132,20 +52,25 @@ class SpectraModel:
         self.exclude: list[tuple[float, float]] = []
         self.channels: tuple[str, ...] = ()
         self.references: list[Reference] = []
+        self.ghost: Reference | None = None
+        self.extremes: Extremes | None = None
+        self.ratio = False
         self.cursors: list[float | None] = [None, None]
         self.band: tuple[float, float] | None = None
         self.peak: float | None = None
         self.show_fit = True
         self.show_pulls = False
-        self._data: _Prepared | None = None
-        self._fit: _Prepared | None = None
+        self._data: Prepared | None = None
+        self._fit: Prepared | None = None
         self._y_range: tuple[float, float] | None = None
 
     def set_spectrum(self, snapshot: SpectrumSnapshot) -> None:
         """Take a new snapshot."""
+        if self.extremes is not None and self.spectrum is not snapshot:
+            self.extremes.take(snapshot.csd)
         self.spectrum, self.channels = snapshot, snapshot.channels
         before, self.csd = self.csd, self.shown(snapshot.csd)
-        self._data = _prepare(self.csd.frequencies, self.csd.matrix)
+        self._data = prepare(self.csd.frequencies, self.csd.matrix)
         if before is None or before.unit != self.csd.unit:
             self._y_range = None
 
@@ -197,7 +122,7 @@ class SpectraModel:
             if self.csd.unit != held and factors is not None:
                 used = factors[: matrix.shape[1]]
                 matrix = matrix * np.outer(used, used)
-        self._fit = _prepare(snapshot.frequencies, matrix)
+        self._fit = prepare(snapshot.frequencies, matrix)
 
     @property
     def has_fit(self) -> bool:
@@ -242,39 +167,62 @@ class SpectraModel:
 
     def view(self, low: float, high: float, pixels: int) -> SpectraView:
         """Decimate to the visible range [low, high] (log10 Hz) of ``pixels`` columns."""
-        data = self._data
-        if data is None:
+        if self._data is None:
             return SpectraView()
+        base = self._ratio_base()
+        data = relative_to(self._data, base)
         x = data.log_f
         autos = tuple(thin(x, y, low, high, pixels) for y in data.autos)
-        references = tuple(self._reference(r, low, high, pixels) for r in self.references)
-        common = {"autos": autos, "references": references, "unit": self.unit}
-        y_range = self._hold_range(autos)
+
+        def stored(csd: CsdEstimate) -> tuple[Curve, ...]:
+            return self._stored(csd, base, low, high, pixels)
+
+        common: dict[str, Any] = {
+            "autos": autos,
+            "references": tuple(stored(r.csd) for r in self.references),
+            "ghost": () if self.ghost is None else stored(self.ghost.csd),
+            "extremes": tuple(stored(csd) for csd in self.extremes.held()) if self.extremes else (),
+            "unit": self.unit if base is None else f"ratio to {self.references[-1].name}",
+            "y_range": self._hold_range(autos),
+            **self._fit_view(base, low, high, pixels),
+        }
         if data.modulus.size == 0:
-            return SpectraView(**common, y_range=y_range, **self._fit_view(low, high, pixels))  # type: ignore[arg-type]
+            return SpectraView(**common)
         return SpectraView(
-            **common,  # type: ignore[arg-type]
+            **common,
             cross=averaged(x, data.log_modulus, low, high, pixels),
             coherence=thin(x, data.coherence, low, high, max(1, pixels // 2)),
             phase=peak_curve(x, data.phase, data.modulus, low, high, max(1, pixels // 2)),
             coherence_floor=self.coherence_floor(),
-            y_range=y_range,
-            **self._fit_view(low, high, pixels),  # type: ignore[arg-type]
         )
 
-    def _reference(self, stored: Reference, low: float, high: float, px: int) -> tuple[Curve, ...]:
-        """Curves of a reference; none where it cannot be shown in the unit of the others."""
-        csd = self.shown(stored.csd)
+    def _ratio_base(self) -> Prepared | None:
+        """Densities that others are divided by: the newest reference's, if that is wanted."""
+        if not self.ratio or not self.references or self.csd is None:
+            return None
+        csd = self.shown(self.references[-1].csd)
+        if csd.unit != self.csd.unit or csd.channels < self.csd.channels:
+            return None
+        return prepare(csd.frequencies, csd.matrix)
+
+    def _stored(
+        self, stored: CsdEstimate, base: Prepared | None, low: float, high: float, px: int
+    ) -> tuple[Curve, ...]:
+        """Curves of other spectra; none where they cannot be shown in the unit of these."""
+        csd = self.shown(stored)
         if self.csd is None or csd.unit != self.csd.unit:
             return ()
-        data = _prepare(csd.frequencies, csd.matrix)
+        finite = np.nan_to_num(csd.matrix, nan=0.0)
+        data = relative_to(prepare(csd.frequencies, finite), base)
         return tuple(thin(data.log_f, y, low, high, px) for y in data.autos)
 
-    def _fit_view(self, low: float, high: float, pixels: int) -> dict[str, object]:
+    def _fit_view(
+        self, base: Prepared | None, low: float, high: float, pixels: int
+    ) -> dict[str, object]:
         """Curves of the fit, as keyword arguments of the view."""
-        fit = self._fit
-        if fit is None or not self.show_fit:
+        if self._fit is None or not self.show_fit:
             return {}
+        fit = relative_to(self._fit, base)
         x = fit.log_f
         curves: dict[str, object] = {
             "fit_autos": tuple(thin(x, y, low, high, pixels) for y in fit.autos)
@@ -284,10 +232,10 @@ class SpectraModel:
             curves["fit_coherence"] = thin(x, fit.coherence, low, high, pixels)
             curves["fit_phase"] = peak_curve(x, fit.phase, fit.modulus, low, high, pixels)
         if self.show_pulls:
-            curves["pulls"] = tuple(thin(x, y, low, high, pixels) for y in self._pulls(fit))
+            curves["pulls"] = tuple(thin(x, y, low, high, pixels) for y in self._pulls(self._fit))
         return curves
 
-    def _pulls(self, fit: _Prepared) -> list[Floats]:
+    def _pulls(self, fit: Prepared) -> list[Floats]:
         """Deviations of the present spectra from the fit, in standard deviations of a bin."""
         data, spectrum = self._data, self.spectrum
         if data is None or spectrum is None:
@@ -368,6 +316,13 @@ class SpectraModel:
         lowest = self.spectrum.csd.bin_width
         return max(0.8 * self.peak, lowest), min(1.2 * self.peak, self.nyquist)
 
+    def parse_band(self, text: str) -> float | None:
+        """Read an end of the band; what the spectrum does not hold is refused, not moved."""
+        if text.strip() in ("", "auto"):
+            return None
+        high = self.nyquist
+        return parse_quantity(text, FREQUENCY, default_unit="kHz", low=0.0, high=high, name="band")
+
     def clip_band(self, low: float, high: float) -> tuple[float, float]:
         """Order a band (Hz) and keep it within the spectrum, at least four bins wide."""
         width = 1.0 if self.spectrum is None else self.spectrum.csd.bin_width
@@ -394,5 +349,19 @@ class SpectraModel:
         return found
 
     def clear_references(self) -> None:
-        """Drop all references."""
+        """Drop all references; without one there is no ratio."""
         self.references.clear()
+        self.ratio = False
+        self._y_range = None
+
+    def show_ratio(self, on: bool) -> bool:
+        """Divide by the newest reference, or not; return whether that is done."""
+        self.ratio = on and bool(self.references)
+        self._y_range = None
+        return self.ratio
+
+    def hold_extremes(self, on: bool) -> None:
+        """Begin to hold the largest and the smallest densities, or drop them."""
+        self.extremes = Extremes() if on else None
+        if self.extremes is not None and self.spectrum is not None:
+            self.extremes.take(self.spectrum.csd)

@@ -1,4 +1,4 @@
-"""Ticks of an axis that holds log10 of its values."""
+"""Ticks of axes that hold log10 of their values, or times."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ...models.prefixes import prefix_for
 
-__all__ = ["SUPERSCRIPT", "decade_label", "decade_ticks"]
+__all__ = ["SUPERSCRIPT", "decade_label", "decade_ticks", "time_label", "time_ticks"]
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -80,3 +80,37 @@ def decade_label(position: float, *, engineering: bool = False, digits: int = 6)
     exponent = math.floor(position)
     mantissa = f"{10.0 ** (position - exponent):.3g}"
     return f"{mantissa}·10{str(exponent).translate(SUPERSCRIPT)}"
+
+
+_TIME_STEPS = (
+    *(m * s for s in (1e-6, 1e-3) for m in (1, 2, 5, 10, 20, 50, 100, 200, 500)),
+    *(1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800),
+    *(3600, 7200, 18000, 36000),
+)
+
+
+def time_ticks(low: float, high: float, room: int) -> list[tuple[float, list[float]]]:
+    """Tick positions of an axis of seconds: round numbers of seconds, minutes or hours."""
+    span = high - low
+    if not (math.isfinite(span) and span > 0.0):
+        return []
+    wanted = span / max(1, room)
+    step = next((s for s in _TIME_STEPS if s >= wanted), _TIME_STEPS[-1])
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [(float(step), [k * step for k in range(first, last + 1)][:1000])]
+
+
+def time_label(seconds: float) -> str:
+    """A length of time as a tick has it: "−1 min", "−2 h 30", "20 s"."""
+    sign, size = ("−" if seconds < 0.0 else ""), abs(seconds)
+    if size < 1e-9:
+        return "0"
+    if size < 1.0:
+        return f"{sign}{1e3 * size:g} ms" if size >= 1e-3 else f"{sign}{1e6 * size:g} µs"
+    whole = round(size)
+    hours, minutes, rest = whole // 3600, whole % 3600 // 60, whole % 60
+    if hours:
+        return f"{sign}{hours} h" + (f" {minutes:02d}" if minutes else "")
+    if minutes:
+        return f"{sign}{minutes} min" + (f" {rest:02d}" if rest else "")
+    return f"{sign}{size:g} s"

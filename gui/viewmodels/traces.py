@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .curves import Curve, envelope
-from .units import DURATION, format_quantity
+from .trigger import Trigger
+from .units import DURATION, format_quantity, format_si
 
 if TYPE_CHECKING:
     from ...acquisition.snapshots import SessionStatus, TraceSnapshot, TrackSnapshot
 
-__all__ = ["WINDOWS", "TracesModel", "TracesView", "frozen_text"]
+__all__ = ["WINDOWS", "Meter", "TracesModel", "TracesView", "frozen_text", "time_unit"]
 
 # p-value of the innovations below which the errors of tracked positions are not believed.
 _DOUBTFUL = 1e-3
@@ -27,11 +28,34 @@ def frozen_text(status: SessionStatus | None) -> str:
     return f"frozen – {'still recording' if recording else 'the acquisition goes on'}"
 
 
+def time_unit(extent: float) -> tuple[float, str]:
+    """Factor and name of the unit in which a length of time (s) reads well."""
+    for factor, name in ((1e6, "µs"), (1e3, "ms")):
+        if extent * factor < 2000.0:
+            return factor, name
+    return 1.0, "s"
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A channel in numbers: rms about the mean (V), and whether it is clipped."""
+
+    name: str
+    rms: float
+    clipped: bool
+
+    @property
+    def text(self) -> str:
+        """Rms in words."""
+        return format_si(self.rms, "V", 3) + (" CLIP" if self.clipped else "")
+
+
 @dataclass(frozen=True)
 class TracesView:
     """What the panel draws: one curve per channel (s, V), ranges, and what is wrong.
 
-    ``overlays`` are the tracked motion of each channel; empty where nothing is tracked.
+    ``overlays`` are the tracked motion of each channel; empty where nothing is tracked. ``windows``
+    are the samples of the window of each channel, whatever part of it is seen.
     """
 
     curves: tuple[Curve, ...]
@@ -39,6 +63,7 @@ class TracesView:
     x_range: tuple[float, float]
     y_ranges: tuple[tuple[float, float], ...]
     overlays: tuple[Curve, ...] = ()
+    windows: tuple[np.ndarray, ...] = ()
 
 
 class TracesModel:
@@ -47,26 +72,76 @@ class TracesModel:
     def __init__(self) -> None:
         self.window: float | None = 200e-6
         self.frozen = False
+        self.trigger = Trigger()
+        self.held: TraceSnapshot | TrackSnapshot | None = None
+        self._start = 0
         self._peak: list[float] = []
 
     def view(
-        self, snapshot: TraceSnapshot, pixels: int, tracked: np.ndarray | None = None
-    ) -> TracesView:
+        self,
+        snapshot: TraceSnapshot,
+        pixels: int,
+        tracked: np.ndarray | None = None,
+        *,
+        seen: tuple[float, float] | None = None,
+        again: bool = False,
+    ) -> TracesView | None:
         """Cut the window out of the newest samples and reduce it to ``pixels`` columns.
 
-        ``tracked`` (V) is drawn over the samples, of the same shape.
+        Parameters
+        ----------
+        snapshot : TraceSnapshot
+            Newest samples.
+        pixels : int
+            Of the screen.
+        tracked : ndarray, optional
+            V, drawn over the samples, of the same shape.
+        seen : tuple of float, optional
+            Part of the window that is seen, s from its beginning: all samples that there are are
+            looked at, also before and behind the window.
+        again : bool
+            The same samples once more: the window stays where it is.
+
+        Returns
+        -------
+        TracesView or None
+            None while the trigger keeps what was shown.
         """
         volts, dt = snapshot.volts, 1.0 / snapshot.sample_rate
         n = volts.shape[0]
         length = n if self.window is None else min(n, max(2, round(self.window / dt)))
-        start = self._trigger(volts, length)
-        part = volts[start : start + length]
-        curves = tuple(envelope(part[:, j], 0.0, dt, pixels) for j in range(part.shape[1]))
-        ranges = tuple(self._range(j, part[:, j]) for j in range(part.shape[1]))
-        over = () if tracked is None else tracked[start : start + length].T
-        overlays = tuple(envelope(column, 0.0, dt, pixels) for column in over)
+        if not again:
+            found = self.trigger.find(volts, length, snapshot.first_sample, snapshot.sample_rate)
+            if found is None:
+                return None
+            self._start = found
+        start = min(self._start, n - length)
+        first, last = start, start + length
+        if seen is not None:
+            first = min(max(0, start + int(np.floor(seen[0] / dt)) - 1), n - 1)
+            last = max(first + 1, min(n, start + int(np.ceil(seen[1] / dt)) + 2))
+        part, at = volts[first:last], (first - start) * dt
+        curves = tuple(envelope(part[:, j], at, dt, pixels) for j in range(part.shape[1]))
+        whole = volts[start : start + length]
+        ranges = tuple(self._range(j, whole[:, j]) for j in range(whole.shape[1]))
+        over = () if tracked is None else tracked[first:last].T
+        overlays = tuple(envelope(column, at, dt, pixels) for column in over)
         extent = (0.0, max(1, length - 1) * dt)
-        return TracesView(curves, snapshot.channels, extent, ranges, overlays)
+        windows = tuple(whole.T)
+        return TracesView(curves, snapshot.channels, extent, ranges, overlays, windows)
+
+    @staticmethod
+    def meters(snapshot: TraceSnapshot | TrackSnapshot, saturated: bool) -> tuple[Meter, ...]:
+        """Rms of each channel, and which ones are clipped while the digitizer says one is.
+
+        Those are clipped that stay at their largest or smallest value for several samples.
+        """
+        found = []
+        for name, column in zip(snapshot.channels, snapshot.volts.T, strict=True):
+            known = column[np.isfinite(column)]
+            rms = float(known.std()) if known.size else float("nan")
+            found.append(Meter(name, rms, saturated and _stays_at_its_ends(known)))
+        return tuple(found)
 
     @staticmethod
     def tracked_text(snapshot: TrackSnapshot | None) -> str:
@@ -83,21 +158,12 @@ class TracesModel:
             text += ", innovations white" if white else ", innovations NOT white"
         return text
 
-    def _trigger(self, volts: np.ndarray, length: int) -> int:
-        """Start at the last rising crossing of the mean of channel 1 that leaves a full window."""
-        last = volts.shape[0] - length
-        if last <= 0:
-            return 0
-        look = volts[max(0, last - length) : last + 1, 0]
-        above = look > look.mean()
-        rising = np.flatnonzero(~above[:-1] & above[1:])
-        return int(max(0, last - length) + rising[-1]) if rising.size else last
-
     def _range(self, channel: int, samples: np.ndarray) -> tuple[float, float]:
         """Symmetric range in a 1-2-5 grid; it grows at once and shrinks by steps."""
         while len(self._peak) <= channel:
             self._peak.append(0.0)
-        top = float(np.abs(samples).max(initial=0.0)) * 1.1 or 1.0
+        top = float(np.abs(np.nan_to_num(samples, posinf=0.0, neginf=0.0)).max(initial=0.0)) * 1.1
+        top = top or 1.0
         decade = 10.0 ** np.floor(np.log10(top))
         grid = float(next(m * decade for m in (1.0, 2.0, 5.0, 10.0) if m * decade >= top * 0.999))
         held = self._peak[channel]
@@ -119,3 +185,14 @@ class TracesModel:
     def window_label(window: float | None) -> str:
         """Text of a choice of window."""
         return "all" if window is None else format_quantity(window, DURATION)
+
+
+def _stays_at_its_ends(column: np.ndarray) -> bool:
+    """Whether a channel holds its largest or smallest value for three samples or more."""
+    if column.size < 3:
+        return False
+    for end in (column.max(), column.min()):
+        held = column == end
+        if bool((held[:-2] & held[1:-1] & held[2:]).any()):
+            return True
+    return False

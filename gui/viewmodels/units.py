@@ -20,6 +20,7 @@ __all__ = [
     "LENGTH",
     "POWER",
     "RATIO",
+    "VOLTAGE",
     "Dimension",
     "HeldPrefixes",
     "format_quantity",
@@ -58,6 +59,7 @@ POWER = Dimension("power", "W", ("µW", "mW", "W"))
 LENGTH = Dimension("length", "m", ("nm", "µm", "mm", "m"))
 FREQUENCY = Dimension("frequency", "Hz", ("Hz", "kHz", "MHz"))
 DURATION = Dimension("time", "s", ("µs", "ms", "s"))
+VOLTAGE = Dimension("voltage", "V", ("µV", "mV", "V"))
 ANGLE = Dimension("angle", "rad", ("rad",))
 RATIO = Dimension("ratio", "", ("",))
 COUNT = Dimension("count", "", ("",))

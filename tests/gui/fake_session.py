@@ -118,6 +118,7 @@ class FakeSession:
         self._log: list[LogEntry] = []
         self._events: list = []
         self.light_error: Exception | None = None
+        self.note_error: Exception | None = None
         self.untrapped: Exception | None = None
         self.previewed = None
         self.sequence = 0
@@ -174,6 +175,12 @@ class FakeSession:
     def set_fit(self, *, model, band, channels, vary, exclude=()):
         self.excluded = exclude
         self.calls.append(("set_fit", model, band, channels, dict(vary)))
+
+    def note(self, text):
+        self.calls.append(("note", text))
+        if self.note_error is not None:
+            raise self.note_error
+        self.say("info", text)
 
     def exclude_repetition(self, number, reason):
         self.calls.append(("exclude_repetition", number, reason))

@@ -11,6 +11,7 @@ from optobind.gui.palette import HelpDialog, Palette, about_text, commands_of
 from optobind.gui.theme import system_theme, theme_named
 from optobind.gui.viewmodels.palette import KEYS, Command, matching
 from optobind.gui.widgets.table import copy_table, plain_table
+from optobind.models.errors import DeviceError
 
 
 def test_commands_are_found_by_words_in_any_order():
@@ -55,14 +56,23 @@ def test_help_names_every_key(window, qtbot):
     assert {"F5", "Ctrl+K", "F1", "Ctrl+Space"} <= shown
 
 
-def test_letters_act_wherever_no_text_is_typed(window, qtbot):
+def test_letters_act_wherever_no_text_is_typed(window, session, qtbot):
     window.docks["log"].setFocus()
     QTest.keyClick(window, Qt.Key.Key_C)
     assert window.spectra.cursor_button.isChecked()
     QTest.keyClick(window, Qt.Key.Key_L)
     assert window.spectra.plots.linear
     QTest.keyClick(window, Qt.Key.Key_M)
+    window.bridge.tick()
     assert window.log.lines[-1].text == "marked"
+    assert ("note", "marked") in session.calls  # goes into the file of the run under way
+    assert len(window.panels["strips"].marks) == 1
+
+
+def test_a_mark_that_cannot_be_noted_is_said_and_stays_over_time(window, session, qtbot):
+    session.note_error = DeviceError("the session has been closed")
+    QTest.keyClick(window, Qt.Key.Key_M)
+    assert "mark: the session has been closed" in window.log.lines[-1].text
     assert len(window.panels["strips"].marks) == 1
 
 

@@ -145,7 +145,7 @@ def test_every_panel_draws_and_the_table_fills(window, session):
 
 def test_freezing_holds_the_picture_and_says_so(window, session):
     session.publish()
-    tick(window)
+    tick(window, 2)  # the second draws for the width that the plots have got
     panel = window.panels["traces"]
     panel.freeze.setChecked(True)
     count = window.bridge.renders(panel)
@@ -715,7 +715,9 @@ def test_a_signal_stops_the_run_without_asking_and_a_second_one_aborts(window, s
 
 def test_docks_have_permanent_names_and_the_default_shows_all(window):
     names = {dock.objectName() for dock in window.docks.values()}
-    all_of_them = "rig light run traces fit strips reheating phases log".split()
+    all_of_them = (
+        "rig light run traces fit strips reheating phases waterfall phase_space log".split()
+    )
     assert names == {f"dock-{n}" for n in all_of_them}
     assert all(dock.isVisible() for dock in window.docks.values())
     assert window.centralWidget().width() > 500
