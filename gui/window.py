@@ -20,6 +20,7 @@ from .panels.fit import FitPanel
 from .panels.light import LightPanel
 from .panels.log import LogPanel
 from .panels.phases import PhasesPanel
+from .panels.queue import QueuePanel
 from .panels.reheating import ReheatingPanel
 from .panels.rig import RigPanel
 from .panels.run import RunPanel
@@ -47,6 +48,7 @@ _KINDS: tuple[type[Panel], ...] = (
     StripsPanel,
     ReheatingPanel,
     PhasesPanel,
+    QueuePanel,
     LogPanel,
 )
 
@@ -162,6 +164,9 @@ class MainWindow(QMainWindow):
         if isinstance(fit, FitPanel):
             self.spectra.band_chosen.connect(fit.set_band)
             self.spectra.exclusion_chosen.connect(fit.set_exclude)
+        queue = self.panels.get("queue")
+        if isinstance(queue, QueuePanel) and self.records.services is not None:
+            queue.attach(self.records.services.runs)
         phases, light = self.panels["phases"], self.panels["light"]
         if isinstance(phases, PhasesPanel) and isinstance(light, LightPanel):
             phases.attach(light)

@@ -1,0 +1,379 @@
+"""The queue: plans and sweeps that are measured one after the other, with what they take."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QKeySequence, QShortcut
+from PyQt6.QtWidgets import QCheckBox, QMenu, QPushButton, QToolButton
+
+from ...acquisition.snapshots import SessionStatus
+from ...acquisition.sweeps.plan import SweepPlan
+from ...models.errors import InputError, OptobindError
+from ..background import in_background
+from ..bridge import Bridge
+from ..plain import PlainLabel
+from ..services import RunServices
+from ..theme import Theme
+from ..viewmodels.plan_edits import KINDS, new_plan
+from ..viewmodels.queue import Entry, QueueModel
+from ..viewmodels.queue_estimates import QueueEstimates
+from ..viewmodels.queue_file import QueueStore, queue_text
+from ..viewmodels.queue_runner import FAILED, QueueRunner
+from ..viewmodels.queue_work import RunWork, SweepSitting, Work
+from ..viewmodels.rig import connected
+from ..widgets.flow import FlowBox
+from ..widgets.order_list import Line, OrderList
+from ..widgets.restyle import restyle
+from .base import Panel, hint
+from .queue_entry import EntryEditor
+from .queue_files import QueueFiles
+
+if TYPE_CHECKING:
+    from ...acquisition.plans import Plan
+
+__all__ = ["QueuePanel"]
+
+
+class QueuePanel(Panel):
+    """Entries, their fields, and what starts them."""
+
+    name = "queue"
+    title = "Queue"
+
+    begun = pyqtSignal(object)  # entry
+    ended = pyqtSignal(object)
+
+    def __init__(self, bridge: Bridge, theme: Theme) -> None:
+        super().__init__(bridge, theme)
+        self.services: RunServices | None = None
+        self.store: QueueStore | None = None
+        self.model = QueueModel()
+        self.estimates = QueueEstimates(self.model, bridge.session, in_background)
+        self.runner = QueueRunner(self.model, bridge.session, self._begin, self.estimates.current)
+        self.files = QueueFiles(self, bridge, self._added)
+        self._seen = -1
+        self._kept: str | None = None  # what is on the disk; None before that is known
+        self._running: Entry | None = None
+        self._build()
+        bridge.owner = self.runner
+        bridge.status_changed.connect(lambda _: self.step())
+        self.show_queue()
+
+    # -- construction -----------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.start_button = QPushButton("Start queue")
+        self.start_button.setObjectName("primary")
+        self.finish_button = QPushButton("Stop after this one")
+        self.finish_button.setToolTip("the entry under way ends as planned, no other begins")
+        self.pause_button = QPushButton("Pause queue")
+        self.pause_button.setToolTip(
+            "holds what is under way, feedback on, and begins nothing until it is resumed"
+        )
+        self.start_button.clicked.connect(self.start)
+        self.finish_button.clicked.connect(self.finish)
+        self.pause_button.clicked.connect(self.pause)
+        self.body.addWidget(FlowBox(self.start_button, self.finish_button, self.pause_button))
+        self.go_on = QCheckBox("go on after a failure")
+        self.go_on.setToolTip("an entry that fails or is incomplete does not stop the queue")
+        self.go_on.toggled.connect(lambda on: setattr(self.runner, "go_on", on))
+        self.body.addWidget(self.go_on)
+        self.message = PlainLabel()
+        self.message.setWordWrap(True)
+        self.body.addWidget(self.message)
+        self.list = OrderList()
+        self.list.setMinimumHeight(110)
+        self.list.setAccessibleName("entries of the queue")
+        self.list.setToolTip("drag a line, or Alt+Up and Alt+Down, to change the order")
+        self.list.chosen.connect(lambda _: self._show_entry())
+        self.list.dropped.connect(self._dropped)
+        self.list.shifted.connect(self._shifted)
+        self.body.addWidget(self.list, 1)
+        self.summary = hint()
+        self.body.addWidget(self.summary)
+        self._tools()
+        self.editor = EntryEditor(self._light)
+        self.editor.edited.connect(self._edited)
+        self.body.addWidget(self.editor)
+        delete = QShortcut(QKeySequence("Del"), self.list, self.remove)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+
+    def _tools(self) -> None:
+        self.add_button = self._tool("Add", "put a plan at the end of the queue")
+        self.add_menu = QMenu(self)
+        for kind in KINDS:
+            action = self.add_menu.addAction(kind)
+            assert action is not None
+            action.triggered.connect(lambda _=False, k=kind: self.add(k))
+        self.add_menu.addSeparator()
+        self.from_file = self.add_menu.addAction("Plan file …")
+        self.from_sweep = self.add_menu.addAction("Unfinished sweep …")
+        assert self.from_file is not None
+        assert self.from_sweep is not None
+        self.from_file.triggered.connect(lambda _: self.files.ask_plans())
+        self.from_sweep.triggered.connect(lambda _: self.files.ask_sweep())
+        self.add_button.setMenu(self.add_menu)
+        self.add_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.up = self._tool("▲", "earlier (Alt+Up)", "move earlier")
+        self.down = self._tool("▼", "later (Alt+Down)", "move later")
+        self.copy = self._tool("Duplicate", "the same plan once more")
+        self.drop = self._tool("Remove", "take the entry out (Del)")
+        self.again = self._tool("Go on", "finish this sweep: a new entry at the head of the queue")
+        self.clear = self._tool("Clear ended", "take out what has ended; it stays on the disk")
+        self.up.clicked.connect(lambda: self._move(-1))
+        self.down.clicked.connect(lambda: self._move(1))
+        self.copy.clicked.connect(self.duplicate)
+        self.drop.clicked.connect(self.remove)
+        self.again.clicked.connect(self.go_on_with)
+        self.clear.clicked.connect(self._clear)
+        tools = (self.add_button, self.up, self.down, self.copy, self.drop, self.again, self.clear)
+        self.body.addWidget(FlowBox(*tools))
+
+    @staticmethod
+    def _tool(text: str, tip: str, name: str = "") -> QToolButton:
+        button = QToolButton()
+        button.setText(text)
+        button.setToolTip(tip)
+        button.setAccessibleName(name or text)
+        return button
+
+    def attach(self, services: RunServices | None) -> None:
+        """Take what opens plans and sweeps, and the queue that an earlier window left."""
+        self.services = self.files.services = services
+        if services is None:
+            return
+        self.store = QueueStore(services.folder, self.bridge.session.rig.name, in_background)
+        future: Future[list[Entry]] = in_background(self.store.read)
+
+        def done(error: BaseException | None) -> None:
+            self._kept = ""
+            self._take_back([] if error is not None else future.result())
+
+        self.bridge.submit("queue of before", lambda: future, done=done)
+
+    def _take_back(self, entries: list[Entry]) -> None:
+        """Offer entries of before; nothing of them is started."""
+        for old in entries:
+            entry = self.model.add(old.plan, old.label, old.resumes)
+            entry.reason = old.reason
+        if self.model.entries:
+            self.model.touch()
+        if entries:
+            count = "1 entry" if len(entries) == 1 else f"{len(entries)} entries"
+            self.bridge.log.write("info", f"queue: {count} of before, not started")
+
+    # -- what is asked for ------------------------------------------------------------------------
+
+    @property
+    def entry(self) -> Entry | None:
+        """The entry that is chosen."""
+        key = self.list.key
+        return None if key is None else self.model.at(key)
+
+    def start(self) -> None:
+        """Go on with the first entry that waits; what was typed and not committed counts."""
+        self.editor.settle()
+        self.runner.start()
+        self.bridge.acted.emit("# Start queue")
+        self.step()
+
+    def finish(self) -> None:
+        """Begin no other entry after this one."""
+        self.runner.finish()
+        self.show_queue()
+
+    def pause(self) -> None:
+        """Hold, or go on."""
+        self.runner.pause(not self._paused)
+        self.show_queue()
+
+    @property
+    def _paused(self) -> bool:
+        return self.runner.paused or (self.runner.active and self.bridge.status.state == "paused")
+
+    def add(self, kind: str) -> None:
+        """Put a new plan of a kind at the end."""
+        self._added(new_plan(kind, self._light()))
+
+    def _added(self, plan: Plan | SweepPlan, label: str = "", resumes: Path | None = None) -> None:
+        self.editor.settle()
+        try:
+            entry = self.model.add(plan, label, resumes)
+        except InputError as error:
+            self.bridge.log.write("error", f"queue: {error}")
+            return
+        self.show_queue()
+        self.list.choose(entry.number)
+
+    def duplicate(self) -> None:
+        """Put the plan of the chosen entry in once more."""
+        self.editor.settle()
+        if self.entry is not None:
+            copy = self.model.duplicate(self.entry)
+            self.show_queue()
+            self.list.choose(copy.number)
+
+    def go_on_with(self) -> None:
+        """Queue the rest of a sweep that ended before it was whole."""
+        if self.entry is not None and self.entry.unfinished:
+            again = self.model.go_on(self.entry)
+            self.show_queue()
+            self.list.choose(again.number)
+
+    def remove(self) -> None:
+        """Take the chosen entry out."""
+        entry = self.entry
+        if entry is None:
+            return
+        try:
+            self.model.remove(entry)
+        except InputError as error:
+            self.bridge.log.write("error", f"queue: {error}")
+        self.show_queue()
+
+    def _clear(self) -> None:
+        self.model.clear_ended()
+        self.show_queue()
+
+    def _move(self, step: int) -> None:
+        if self.entry is not None:
+            self._shifted(self.entry.number, step)
+
+    def _shifted(self, number: int, step: int) -> None:
+        entry = self.model.at(number)
+        if entry is not None and self.model.shift(entry, step):
+            self.show_queue()
+
+    def _dropped(self, number: int, place: int) -> None:
+        entry = self.model.at(number)
+        if entry is not None and self.model.place(entry, place):
+            self.show_queue()
+
+    # -- the entry that is chosen -----------------------------------------------------------------
+
+    def _show_entry(self) -> None:
+        """Show the fields of the chosen entry."""
+        self.editor.show_entry(self.entry)
+        self._enable(self.entry)
+
+    def _light(self) -> Any:
+        applied = self.bridge.session.light().applied
+        return None if applied is None else applied.state
+
+    def _edited(self) -> None:
+        self.model.touch()
+        self.show_queue()
+
+    def _enable(self, entry: Entry | None) -> None:
+        """Offer what can be done with the chosen entry."""
+        waits = entry is not None and entry.waits
+        movable = [e.number for e in self.model.entries if e.waits]
+        self.up.setEnabled(waits and entry is not None and movable[0] != entry.number)
+        self.down.setEnabled(waits and entry is not None and movable[-1] != entry.number)
+        self.copy.setEnabled(entry is not None)
+        self.drop.setEnabled(entry is not None and entry.state != "running")
+        self.again.setEnabled(entry is not None and entry.unfinished)
+        self.clear.setEnabled(len(movable) + self.runner.active < len(self.model.entries))
+
+    # -- what goes on -----------------------------------------------------------------------------
+
+    def _begin(self, entry: Entry) -> Work:
+        """Make what carries an entry out.
+
+        Raises
+        ------
+        InputError
+            If this window cannot.
+        """
+        services = self.services
+        if not isinstance(entry.plan, SweepPlan):
+            return RunWork(self.bridge.session, entry.plan, entry.label)
+        if services is None:
+            raise InputError("this window carries out no sweeps: optobind run does")
+        plan, resumes = entry.plan, entry.resumes
+        if resumes is not None:
+            return SweepSitting(lambda: services.resumed(resumes))
+        return SweepSitting(lambda: services.sweep(plan, entry.label))
+
+    def step(self) -> None:
+        """Ten times a second: estimates, what is under way, what is next."""
+        now, status = self.bridge.clock(), self.bridge.session.status()
+        if connected(status):
+            self.estimates.step(now)
+        self.editor.keep_drafts()
+        if self.runner.on and not self.runner.active and self.editor.entry is self.model.next():
+            self.editor.settle()  # what was typed counts when its turn has come
+        self.runner.step(status, now)
+        self._tell()
+        if self.model.version != self._seen:
+            self.show_queue()
+        self._enable_controls(status)
+
+    def _tell(self) -> None:
+        """Say in the log what began and what ended."""
+        entry = self.runner.entry
+        if entry is self._running:
+            return
+        before, self._running = self._running, entry
+        if before is not None:
+            said = f"queue: {before.title}: {before.line[0]}"
+            self.bridge.log.write("error" if before.state in FAILED else "info", said)
+            self.ended.emit(before)
+        if entry is not None:
+            self.bridge.log.write("info", f"queue: {entry.title}: started")
+            self.begun.emit(entry)
+
+    def show_queue(self) -> None:
+        """Show entries, what is done with them, and keep them on the disk."""
+        self._seen = self.model.version
+        self.list.show_lines([self._line(entry) for entry in self.model.entries])
+        self.summary.setText(self.model.summary())
+        trouble = "" if self.store is None else self.store.trouble
+        said = "; ".join(p for p in (self.runner.message, trouble) if p)
+        self.message.setText(said)
+        self.message.setVisible(bool(said))
+        tone = "error" if trouble else self.runner.severity
+        restyle(self.message, f"color: {self.theme.color(tone)}")
+        self._show_entry()
+        self._enable_controls(self.bridge.session.status())
+        self._keep()
+
+    def _line(self, entry: Entry) -> Line:
+        said, severity = entry.line
+        color = "" if severity == "info" else self.theme.color(severity)
+        mark = "▶ " if entry.state == "running" else ""
+        tip = "" if entry.path is None else str(entry.path)
+        return Line(entry.number, f"{mark}{entry.title}\n{said}", color, tip, entry.waits)
+
+    def _enable_controls(self, status: SessionStatus) -> None:
+        runner = self.runner
+        why = "" if connected(status) else "connect the devices first"
+        why = why or ("" if self.model.waiting else "nothing waits in the queue")
+        self.start_button.setEnabled(not runner.on and not why)
+        self.start_button.setToolTip(why or "measure what waits, one after the other")
+        self.finish_button.setEnabled(runner.on and not runner.ending)
+        self.pause_button.setEnabled(runner.on or runner.active)
+        self.pause_button.setText("Resume queue" if self._paused else "Pause queue")
+
+    def _keep(self) -> None:
+        if self.store is None or self._kept is None:
+            return
+        if not self._kept and not self.model.entries:
+            return  # nothing was kept and nothing is to be
+        try:
+            text = queue_text(self.model, self.bridge.session.rig.name)
+        except OptobindError as error:
+            self.bridge.log.write("error", f"queue: {error}")
+            return
+        if text != self._kept:
+            self._kept = text
+            self.store.keep(text)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        super().set_theme(theme)
+        self.show_queue()
