@@ -25,6 +25,7 @@ from ..viewmodels.queue_file import QueueStore, queue_text
 from ..viewmodels.queue_runner import FAILED, QueueRunner
 from ..viewmodels.queue_work import RunWork, SweepSitting, Work
 from ..viewmodels.rig import connected
+from ..viewmodels.run import python_line
 from ..widgets.flow import FlowBox
 from ..widgets.order_list import Line, OrderList
 from ..widgets.restyle import restyle
@@ -86,19 +87,19 @@ class QueuePanel(Panel):
         self.message.setWordWrap(True)
         self.body.addWidget(self.message)
         self.list = OrderList()
-        self.list.setMinimumHeight(110)
         self.list.setAccessibleName("entries of the queue")
         self.list.setToolTip("drag a line, or Alt+Up and Alt+Down, to change the order")
         self.list.chosen.connect(lambda _: self._show_entry())
         self.list.dropped.connect(self._dropped)
         self.list.shifted.connect(self._shifted)
-        self.body.addWidget(self.list, 1)
+        self.body.addWidget(self.list)
         self.summary = hint()
         self.body.addWidget(self.summary)
         self._tools()
         self.editor = EntryEditor(self._light)
         self.editor.edited.connect(self._edited)
         self.body.addWidget(self.editor)
+        self.body.addStretch(1)
         delete = QShortcut(QKeySequence("Del"), self.list, self.remove)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
 
@@ -178,7 +179,6 @@ class QueuePanel(Panel):
         """Go on with the first entry that waits; what was typed and not committed counts."""
         self.editor.settle()
         self.runner.start()
-        self.bridge.acted.emit("# Start queue")
         self.step()
 
     def finish(self) -> None:
@@ -229,11 +229,15 @@ class QueuePanel(Panel):
         entry = self.entry
         if entry is None:
             return
+        place = self.model.entries.index(entry)
         try:
             self.model.remove(entry)
         except InputError as error:
             self.bridge.log.write("error", f"queue: {error}")
+            return
         self.show_queue()
+        if self.model.entries:
+            self.list.choose(self.model.entries[min(place, len(self.model.entries) - 1)].number)
 
     def _clear(self) -> None:
         self.model.clear_ended()
@@ -325,6 +329,8 @@ class QueuePanel(Panel):
             self.ended.emit(before)
         if entry is not None:
             self.bridge.log.write("info", f"queue: {entry.title}: started")
+            if not isinstance(entry.plan, SweepPlan):
+                self.bridge.acted.emit(python_line(entry.plan))
             self.begun.emit(entry)
 
     def show_queue(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -108,13 +108,21 @@ class Entry:
 
 
 def estimate_words(estimate: RunEstimate) -> tuple[str, str]:
-    """What an entry takes, and the severity; of a sweep with its points."""
-    if estimate.points == 0 and not estimate.refused:
+    """What an entry takes, and the severity: points of a sweep, time, size, or why it cannot be."""
+    if estimate.refused or not estimate.fits:
+        return estimate_text(estimate)
+    if estimate.points == 0:
         return "follows from what is found", "info"
-    text, severity = estimate_text(estimate)
-    if estimate.refused or estimate.points == 1:
-        return text, severity
-    return f"{estimate.points} points · {text}", severity
+    if estimate.seconds is None:
+        return estimate_text(replace(estimate, free=None))
+    points = f"{estimate.points} points" if estimate.points > 1 else ""
+    parts = [points, time_text(estimate.seconds), format_si(estimate.size, "B", 3)]
+    return " · ".join(p for p in parts if p), "info"
+
+
+def time_text(seconds: float) -> str:
+    """Write a time: "80 ms", "5 min 20 s"."""
+    return duration_text(seconds) if seconds >= 100.0 else format_si(seconds, "s", 3)
 
 
 def plan_words(plan: AnyPlan) -> str:
@@ -141,7 +149,11 @@ def _sweep_words(plan: SweepPlan) -> str:
     for axis in plan.axes:
         knob, settings = knob_of(axis.knob), axis.settings
         unit = knob.holds.unit
-        ends = [format_si(v, unit, 3) if unit else f"{v:.3g}" for v in (settings[0], settings[-1])]
+        plain = knob.turns or not unit
+        ends = [
+            f"{v:.3g} {unit}".strip().replace("-", "−") if plain else format_si(v, unit, 3)
+            for v in (settings[0], settings[-1])
+        ]
         axes.append(f"{knob.symbol} {ends[0]} … {ends[1]}")
     return f"sweep of {', '.join(axes)}; {plan_words(plan.inner)}"
 
@@ -266,9 +278,8 @@ class QueueModel:
         count = f"{len(waiting)} not started"
         if not times:
             return count
-        total = sum(times)
-        took = duration_text(total) if total >= 100.0 else format_si(total, "s", 3)
-        return f"{count} · {known}{took} · {known}{format_si(sum(sizes), 'B', 3)}"
+        size = format_si(sum(sizes), "B", 3)
+        return f"{count} · {known}{time_text(sum(times))} · {known}{size}"
 
 
 def label_of(text: str) -> str:

@@ -76,13 +76,15 @@ def estimate_text(estimate: RunEstimate) -> tuple[str, str]:
     if estimate.refused:
         return estimate.refused, "error"
     free = "" if estimate.free is None else f"{format_si(estimate.free, 'B', 3)} free"
-    if estimate.seconds is None or estimate.size is None or estimate.samples is None:
+    if estimate.seconds is None or estimate.size is None:
         parts = ["until stopped", f"{format_si(estimate.rate, 'B/s', 3)}", free]
         return " · ".join(p for p in parts if p), "info"
     long = estimate.seconds >= 100.0
     time = duration_text(estimate.seconds) if long else format_si(estimate.seconds, "s", 3)
     size = format_si(estimate.size, "B", 3)
-    parts = [time, f"{format_si(estimate.samples, 'S', 3)} per channel", size, free]
+    samples = estimate.samples
+    each = "" if samples is None else f"{format_si(samples, 'S', 3)} per channel"
+    parts = [time, each, size, free]
     text = " · ".join(p for p in parts if p)
     if estimate.fits:
         return text, "info"

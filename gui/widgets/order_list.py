@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PyQt6.QtCore import QPoint, QRect, Qt, pyqtSignal
-from PyQt6.QtGui import QBrush, QColor, QKeyEvent, QMouseEvent, QPaintEvent
+from PyQt6.QtGui import QBrush, QColor, QKeyEvent, QMouseEvent, QPaintEvent, QResizeEvent
 from PyQt6.QtWidgets import QApplication, QFrame, QListView, QListWidget, QListWidgetItem
 
 from ..plain import plain_tip
@@ -15,6 +15,7 @@ from .painting import painting
 __all__ = ["Line", "OrderList"]
 
 _EDGE = 16  # px from an edge at which a drag scrolls
+_LOW, _HIGH = 56, 320  # px of height, however few or many lines there are
 _ROLE = Qt.ItemDataRole.UserRole
 
 
@@ -84,6 +85,20 @@ class OrderList(QListWidget):
         self.blockSignals(False)
         if not same:
             self.choose(before)
+        self.fit_height()
+
+    def fit_height(self) -> None:
+        """Be as high as the lines need, within bounds: what is below has the rest."""
+        need = 6 + sum(self.sizeHintForRow(row) + 2 for row in range(self.count()))
+        height = min(max(need, _LOW), _HIGH)
+        if height != self.height() or height != self.minimumHeight():
+            self.setFixedHeight(height)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Lines break in other places."""
+        super().resizeEvent(event)
+        self.doItemsLayout()
+        self.fit_height()
 
     def _fill(self, row: int, line: Line) -> None:
         item = self.item(row)
