@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from ..acquisition.live_fit import FitProcess
@@ -151,6 +150,7 @@ class SweepWork:
 
         A fit that was given up is made by whoever goes on with the sweep.
         """
+        why = ""
         for _ in range(_TRIES):
             future = self._fits.task(_fitted, (path, kind))
             while not future.done():
@@ -160,9 +160,9 @@ class SweepWork:
                     raise Ended("aborted", "aborted on request")
             try:
                 return future.result()
-            except (BrokenProcessPool, CancelledError):
-                continue
-        return PointFit(failure="the process of the fits ended twice: not fitted")
+            except (RuntimeError, OSError, CancelledError) as error:  # a broken pool, too
+                why = str(error) or type(error).__name__
+        return PointFit(failure=f"the process of the fits failed: {why.splitlines()[0][:120]}")
 
 
 def _fitted(task: tuple[Path, str]) -> PointFit:

@@ -67,7 +67,7 @@ _PLACES: dict[str, tuple[tuple[Qt.DockWidgetArea, int, tuple[tuple[str, int], ..
     ),
 }
 # Docks that lie behind another one, as tabs; shown where that one is.
-_BEHIND: dict[str, tuple[str, ...]] = {"reheating": ("phases", "queue", "compare")}
+_BEHIND: dict[str, tuple[str, ...]] = {"reheating": ("phases", "queue", "sweep", "runs", "compare")}
 
 
 def apply_preset(window: MainWindow, name: str) -> None:

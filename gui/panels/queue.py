@@ -45,8 +45,9 @@ class QueuePanel(Panel):
     name = "queue"
     title = "Queue"
 
-    begun = pyqtSignal(object)  # entry
-    ended = pyqtSignal(object)
+    sweep_begun = pyqtSignal(object, object)  # the sweep and its plan
+    sweep_wanted = pyqtSignal(object)  # folder of a sweep that is to be shown
+    run_wanted = pyqtSignal(object)  # run file that is to be opened
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
@@ -92,6 +93,7 @@ class QueuePanel(Panel):
         self.list.chosen.connect(lambda _: self._show_entry())
         self.list.dropped.connect(self._dropped)
         self.list.shifted.connect(self._shifted)
+        self.list.itemActivated.connect(lambda _: self.open_entry())
         self.body.addWidget(self.list)
         self.summary = hint()
         self.body.addWidget(self.summary)
@@ -239,6 +241,16 @@ class QueuePanel(Panel):
         if self.model.entries:
             self.list.choose(self.model.entries[min(place, len(self.model.entries) - 1)].number)
 
+    def open_entry(self) -> None:
+        """Show what came of the chosen entry: a run in a window of its own, or a sweep."""
+        entry = self.entry
+        if entry is None or entry.path is None:
+            return
+        if isinstance(entry.plan, SweepPlan):
+            self.sweep_wanted.emit(entry.path)
+        elif entry.state != "running":
+            self.run_wanted.emit(entry.path)
+
     def _clear(self) -> None:
         self.model.clear_ended()
         self.show_queue()
@@ -326,12 +338,12 @@ class QueuePanel(Panel):
         if before is not None:
             said = f"queue: {before.title}: {before.line[0]}"
             self.bridge.log.write("error" if before.state in FAILED else "info", said)
-            self.ended.emit(before)
         if entry is not None:
             self.bridge.log.write("info", f"queue: {entry.title}: started")
             if not isinstance(entry.plan, SweepPlan):
                 self.bridge.acted.emit(python_line(entry.plan))
-            self.begun.emit(entry)
+            if isinstance(self.runner.work, SweepSitting):
+                self.sweep_begun.emit(self.runner.work.work, entry.plan)
 
     def show_queue(self) -> None:
         """Show entries, what is done with them, and keep them on the disk."""

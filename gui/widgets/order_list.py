@@ -37,14 +37,20 @@ class OrderList(QListWidget):
     """Lines of texts; a drag, Alt+Up and Alt+Down ask for another order.
 
     The list does not move anything itself: its owner does, and shows the new order.
+
+    Parameters
+    ----------
+    fixed : bool
+        Be as high as the lines need, within bounds; else as high as there is room.
     """
 
     dropped = pyqtSignal(int, int)  # key, place
     shifted = pyqtSignal(int, int)  # key, step
     chosen = pyqtSignal(object)  # key or None
 
-    def __init__(self) -> None:
+    def __init__(self, *, fixed: bool = True) -> None:
         super().__init__()
+        self._fixed = fixed
         self._lines: tuple[Line, ...] = ()
         self._pressed: tuple[QPoint, int] | None = None
         self._place: int | None = None
@@ -55,6 +61,7 @@ class OrderList(QListWidget):
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setSpacing(1)
+        self.setMinimumHeight(_LOW)
         self.currentItemChanged.connect(lambda *_: self.chosen.emit(self.key))
 
     @property
@@ -89,6 +96,8 @@ class OrderList(QListWidget):
 
     def fit_height(self) -> None:
         """Be as high as the lines need, within bounds: what is below has the rest."""
+        if not self._fixed:
+            return
         need = 6 + sum(self.sizeHintForRow(row) + 2 for row in range(self.count()))
         height = min(max(need, _LOW), _HIGH)
         if height != self.height() or height != self.minimumHeight():
@@ -97,7 +106,8 @@ class OrderList(QListWidget):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Lines break in other places."""
         super().resizeEvent(event)
-        self.doItemsLayout()
+        self.scheduleDelayedItemsLayout()
+        self.executeDelayedItemsLayout()
         self.fit_height()
 
     def _fill(self, row: int, line: Line) -> None:
