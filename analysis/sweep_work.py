@@ -14,7 +14,7 @@ from ..acquisition.live_fit import FitProcess
 from ..acquisition.session import Session
 from ..acquisition.sweeps.control import Ended, SweepStatus
 from ..acquisition.sweeps.folder import SweepFolder
-from ..acquisition.sweeps.rows import PointFit, Row
+from ..acquisition.sweeps.rows import FitPoint, PointFit, Row
 from ..acquisition.sweeps.runner import SweepOutcome, SweepRunner
 from ..models.errors import OptobindError
 from .report.sweep_reports import SweepReports
@@ -39,6 +39,9 @@ class SweepWork:
         Whether the folder is of this sweep alone: one that is refused is removed again.
     say : callable
         Called with one line for the log.
+    fit : callable, optional
+        Fits a run file in the thread of the sweep; without it :func:`~.sweep.fit_point` does, in a
+        process of its own.
     """
 
     def __init__(
@@ -48,12 +51,14 @@ class SweepWork:
         *,
         new: bool,
         say: Callable[[str], object] = lambda text: None,
+        fit: FitPoint | None = None,
     ) -> None:
         self._session, self._begin, self._new, self._say = session, begin, new, say
         self._lock = threading.Lock()
         self._runner: SweepRunner | None = None
         self._stop, self._abort, self._paused = (threading.Event() for _ in range(3))
         self._fits = FitProcess()
+        self._fit = fit or self._fit_elsewhere
         self.folder: SweepFolder | None = None
         self.rows: tuple[Row, ...] = ()
         self.future: Future[SweepOutcome] = Future()
@@ -145,7 +150,7 @@ class SweepWork:
             if self._abort.is_set():
                 runner.request_abort()
 
-    def _fit(self, path: Path, kind: str) -> PointFit:
+    def _fit_elsewhere(self, path: Path, kind: str) -> PointFit:
         """Fit a point in the process of the fits; after an abort the fit is given up.
 
         A fit that was given up is made by whoever goes on with the sweep.

@@ -84,6 +84,7 @@ class SweepPanel(Panel):
         self.dots.opts["channel"] = 0
         self.body.addWidget(self.plot, 3)
         self.table = plain_table("", "at", "value", "")
+        self.table.hide()
         self.body.addWidget(self.table, 2)
         self.set_theme(theme)
         self._show_state()
@@ -220,6 +221,7 @@ class SweepPanel(Panel):
         heads = ("", "at" if knob == "point" else knob, name_of(name) if name else "value", "")
         self.table.setHorizontalHeaderLabels(heads)
         self.table.setColumnHidden(1, knob == "point")
+        self.table.setVisible(bool(lines))  # an empty one gives its room away
         self.table.setRowCount(len(lines))
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for row, (cells, tip) in enumerate(zip(lines, tips, strict=True)):
