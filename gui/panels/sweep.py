@@ -162,7 +162,8 @@ class SweepPanel(Panel):
         """Draw curve and table where they changed."""
         summary: SweepSummary = snapshot
         _offer(self.parameter, [(name_of(name), name) for name in summary.names])
-        _offer(self.against, [(knob, knob) for knob in summary.knobs])
+        innermost = max(0, len(summary.knobs) - 2)  # it changes from point to point
+        _offer(self.against, [(knob, knob) for knob in summary.knobs], innermost)
         self._show_state()
         name, knob = self.parameter.currentData(), self.against.currentData()
         drawn = (id(summary), id(summary.rows), name, knob, self.theme.name)
@@ -246,8 +247,8 @@ class SweepPanel(Panel):
         self.repaint_soon()
 
 
-def _offer(choice: ChoiceBox, entries: list[tuple[str, str]]) -> None:
-    """Offer names; the chosen one stays chosen while it is there."""
+def _offer(choice: ChoiceBox, entries: list[tuple[str, str]], first: int = 0) -> None:
+    """Offer names; the chosen one stays chosen while it is there, else it is the ``first``."""
     known = [(choice.itemText(i), choice.itemData(i)) for i in range(choice.count())]
     if known == entries:
         return
@@ -257,5 +258,5 @@ def _offer(choice: ChoiceBox, entries: list[tuple[str, str]]) -> None:
     for text, data in entries:
         choice.addItem(text, data)
     names = [data for _, data in entries]
-    choice.setCurrentIndex(names.index(held) if held in names else 0 if names else -1)
+    choice.setCurrentIndex(names.index(held) if held in names else first if names else -1)
     choice.blockSignals(False)

@@ -98,7 +98,10 @@ class OrderList(QListWidget):
         """Be as high as the lines need, within bounds: what is below has the rest."""
         if not self._fixed:
             return
-        need = 6 + sum(self.sizeHintForRow(row) + 2 for row in range(self.count()))
+        self.scheduleDelayedItemsLayout()
+        self.executeDelayedItemsLayout()
+        rects = [self._rect(row) for row in (0, self.count() - 1) if self.count()]
+        need = 8 + (rects[-1].bottom() - rects[0].top() if rects else 0)
         height = min(max(need, _LOW), _HIGH)
         if height != self.height() or height != self.minimumHeight():
             self.setFixedHeight(height)
@@ -106,9 +109,8 @@ class OrderList(QListWidget):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Lines break in other places."""
         super().resizeEvent(event)
-        self.scheduleDelayedItemsLayout()
-        self.executeDelayedItemsLayout()
-        self.fit_height()
+        if event is not None and event.size().width() != event.oldSize().width():
+            self.fit_height()
 
     def _fill(self, row: int, line: Line) -> None:
         item = self.item(row)

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+
 from optobind.acquisition.plans import MonitorPlan
 from optobind.acquisition.sweeps.beginning import begin_sweep
 from optobind.acquisition.sweeps.plan import Axis, SweepPlan
