@@ -190,6 +190,10 @@ class MainWindow(QMainWindow):
             panel.sweep_wanted.connect(sweep.show_folder)
             panel.sweep_wanted.connect(lambda _: self.docks["sweep"].raise_())
         queue.run_wanted.connect(self.records.open)
+        phases = self.panels["phases"]
+        if isinstance(phases, PhasesPanel):
+            queue.previewed.connect(phases.preview)
+            sweep.grown.connect(phases.show_sweep)
         runs.rest_wanted.connect(queue.files.add_sweep)
         runs.rest_wanted.connect(lambda _: self.docks["queue"].raise_())
 

@@ -48,6 +48,7 @@ class QueuePanel(Panel):
     sweep_begun = pyqtSignal(object, object)  # the sweep and its plan
     sweep_wanted = pyqtSignal(object)  # folder of a sweep that is to be shown
     run_wanted = pyqtSignal(object)  # run file that is to be opened
+    previewed = pyqtSignal(object)  # plan of the sweep that is chosen and waits, or None
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
@@ -58,6 +59,7 @@ class QueuePanel(Panel):
         self.runner = QueueRunner(self.model, bridge.session, self._begin, self.estimates.current)
         self.files = QueueFiles(self, bridge, self._added)
         self._seen = -1
+        self._preview: SweepPlan | None = None
         self._kept: str | None = None  # what is on the disk; None before that is known
         self._running: Entry | None = None
         self._build()
@@ -273,8 +275,15 @@ class QueuePanel(Panel):
 
     def _show_entry(self) -> None:
         """Show the fields of the chosen entry."""
-        self.editor.show_entry(self.entry)
-        self._enable(self.entry)
+        entry = self.entry
+        self.editor.show_entry(entry)
+        self._enable(entry)
+        new = entry is not None and entry.waits and entry.resumes is None
+        plan = entry.plan if entry is not None and new else None
+        plan = plan if isinstance(plan, SweepPlan) else None
+        if plan is not self._preview:
+            self._preview = plan
+            self.previewed.emit(plan)
 
     def _light(self) -> Any:
         applied = self.bridge.session.light().applied

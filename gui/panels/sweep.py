@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QBrush, QColor
 from PyQt6.QtWidgets import QFileDialog, QProgressBar, QTableWidgetItem, QToolButton
 
@@ -41,6 +41,8 @@ class SweepPanel(Panel):
     title = "Sweep"
     period = 0.5
     draws = True
+
+    grown = pyqtSignal(object, object, object)  # plan, light and rows of a sweep that goes on
 
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
@@ -86,6 +88,8 @@ class SweepPanel(Panel):
         self.table = plain_table("", "at", "value", "")
         self.table.hide()
         self.body.addWidget(self.table, 2)
+        self._told: Hashable = None
+        bridge.status_changed.connect(lambda _: self._tell())
         self.set_theme(theme)
         self._show_state()
 
@@ -136,6 +140,16 @@ class SweepPanel(Panel):
         if work is None or shown is None or work.future.done():
             return False
         return shown.path is None or (work.folder is not None and work.folder.path == shown.path)
+
+    def _tell(self) -> None:
+        """Tell others of the points of the sweep that goes on, also where this is not seen."""
+        work = self.work
+        if work is None or work.folder is None:
+            return
+        told = id(work), len(work.rows)
+        if told != self._told:
+            self._told = told
+            self.grown.emit(work.folder.plan, work.folder.header.light, work.rows)
 
     # -- drawing ----------------------------------------------------------------------------------
 

@@ -213,6 +213,22 @@ def test_a_sweep_that_is_refused_says_why_and_leaves_nothing(laboratory, tmp_pat
     assert not list((tmp_path / "runs").glob("*sweep*"))
 
 
+def test_a_sweep_is_previewed_on_the_phase_diagram_and_filled_as_it_goes_on(laboratory):
+    window = laboratory()
+    queue, phases = window.panels["queue"], window.panels["phases"]
+    queue._added(PLAN)
+    until(window, lambda: len(phases.model.sweep) == 3)
+    assert [round(p.phi, 6) for p in phases.model.sweep] == [0.4, 0.5, 0.6]
+    assert not any(p.measured for p in phases.model.sweep)
+    queue._added(MonitorPlan(0.01))
+    until(window, lambda: phases.model.sweep == [])
+    until(window, lambda: queue.start_button.isEnabled())
+    queue.start()
+    until(window, lambda: not queue.runner.on)
+    until(window, lambda: len(phases.model.sweep) == 3)
+    until(window, lambda: all(p.measured for p in phases.model.sweep))
+
+
 # -- files ----------------------------------------------------------------------------------------
 
 
