@@ -28,10 +28,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
 def fitted_names(rows: Sequence[Row]) -> list[str]:
     """Names of all that was found at any point, what is asked for most first."""
     known = dict.fromkeys(
-        name
-        for row in rows
-        if row.fit is not None and row.fit.converged
-        for name in row.fit.values
+        name for row in rows if row.fit is not None and row.fit.converged for name in row.fit.values
     )
     first = [name for group in GROUPS for name in group if name in known]
     return [*first, *(name for name in known if name not in first)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QKeySequence, QShortcut
-from PyQt6.QtWidgets import QCheckBox, QMenu, QPushButton, QToolButton
+from PyQt6.QtWidgets import QCheckBox, QPushButton
 
 from ...acquisition.snapshots import SessionStatus
 from ...acquisition.sweeps.plan import SweepPlan
@@ -18,7 +18,7 @@ from ..bridge import Bridge
 from ..plain import PlainLabel
 from ..services import RunServices
 from ..theme import Theme
-from ..viewmodels.plan_edits import KINDS, new_plan
+from ..viewmodels.plan_edits import new_plan
 from ..viewmodels.queue import Entry, QueueModel
 from ..viewmodels.queue_estimates import QueueEstimates
 from ..viewmodels.queue_file import QueueStore, queue_text
@@ -32,6 +32,7 @@ from ..widgets.restyle import restyle
 from .base import Panel, hint
 from .queue_entry import EntryEditor
 from .queue_files import QueueFiles
+from .queue_tools import QueueTools
 
 if TYPE_CHECKING:
     from ...acquisition.plans import Plan
@@ -99,52 +100,19 @@ class QueuePanel(Panel):
         self.body.addWidget(self.list)
         self.summary = hint()
         self.body.addWidget(self.summary)
-        self._tools()
+        self.tools = QueueTools(self.add, self.files)
+        self.tools.shifted.connect(self._move)
+        self.tools.copy.clicked.connect(self.duplicate)
+        self.tools.drop.clicked.connect(self.remove)
+        self.tools.again.clicked.connect(self.go_on_with)
+        self.tools.clear.clicked.connect(self._clear)
+        self.body.addWidget(self.tools)
         self.editor = EntryEditor(self._light)
         self.editor.edited.connect(self._edited)
         self.body.addWidget(self.editor)
         self.body.addStretch(1)
         delete = QShortcut(QKeySequence("Del"), self.list, self.remove)
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
-
-    def _tools(self) -> None:
-        self.add_button = self._tool("Add", "put a plan at the end of the queue")
-        self.add_menu = QMenu(self)
-        for kind in KINDS:
-            action = self.add_menu.addAction(kind)
-            assert action is not None
-            action.triggered.connect(lambda _=False, k=kind: self.add(k))
-        self.add_menu.addSeparator()
-        self.from_file = self.add_menu.addAction("Plan file …")
-        self.from_sweep = self.add_menu.addAction("Unfinished sweep …")
-        assert self.from_file is not None
-        assert self.from_sweep is not None
-        self.from_file.triggered.connect(lambda _: self.files.ask_plans())
-        self.from_sweep.triggered.connect(lambda _: self.files.ask_sweep())
-        self.add_button.setMenu(self.add_menu)
-        self.add_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.up = self._tool("▲", "earlier (Alt+Up)", "move earlier")
-        self.down = self._tool("▼", "later (Alt+Down)", "move later")
-        self.copy = self._tool("Duplicate", "the same plan once more")
-        self.drop = self._tool("Remove", "take the entry out (Del)")
-        self.again = self._tool("Go on", "finish this sweep: a new entry at the head of the queue")
-        self.clear = self._tool("Clear ended", "take out what has ended; it stays on the disk")
-        self.up.clicked.connect(lambda: self._move(-1))
-        self.down.clicked.connect(lambda: self._move(1))
-        self.copy.clicked.connect(self.duplicate)
-        self.drop.clicked.connect(self.remove)
-        self.again.clicked.connect(self.go_on_with)
-        self.clear.clicked.connect(self._clear)
-        tools = (self.add_button, self.up, self.down, self.copy, self.drop, self.again, self.clear)
-        self.body.addWidget(FlowBox(*tools))
-
-    @staticmethod
-    def _tool(text: str, tip: str, name: str = "") -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.setAccessibleName(name or text)
-        return button
 
     def attach(self, services: RunServices | None) -> None:
         """Take what opens plans and sweeps, and the queue that an earlier window left."""
@@ -277,7 +245,7 @@ class QueuePanel(Panel):
         """Show the fields of the chosen entry."""
         entry = self.entry
         self.editor.show_entry(entry)
-        self._enable(entry)
+        self.tools.enable(entry, self.model)
         new = entry is not None and entry.waits and entry.resumes is None
         plan = entry.plan if entry is not None and new else None
         plan = plan if isinstance(plan, SweepPlan) else None
@@ -292,17 +260,6 @@ class QueuePanel(Panel):
     def _edited(self) -> None:
         self.model.touch()
         self.show_queue()
-
-    def _enable(self, entry: Entry | None) -> None:
-        """Offer what can be done with the chosen entry."""
-        waits = entry is not None and entry.waits
-        movable = [e.number for e in self.model.entries if e.waits]
-        self.up.setEnabled(waits and entry is not None and movable[0] != entry.number)
-        self.down.setEnabled(waits and entry is not None and movable[-1] != entry.number)
-        self.copy.setEnabled(entry is not None)
-        self.drop.setEnabled(entry is not None and entry.state != "running")
-        self.again.setEnabled(entry is not None and entry.unfinished)
-        self.clear.setEnabled(len(movable) + self.runner.active < len(self.model.entries))
 
     # -- what goes on -----------------------------------------------------------------------------
 

@@ -164,15 +164,15 @@ def test_keys_and_buttons_change_the_order_of_what_waits_alone(queue, window, la
     queue.list.choose(3)
     QTest.keyClick(queue.list, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
     assert kinds(queue) == ["monitor", "sequence", "reheating"]
-    click(queue.up)
+    click(queue.tools.up)
     assert kinds(queue) == ["sequence", "monitor", "reheating"]
     click(queue.start_button)
     tick(window)
     queue.list.choose(2)
     for _ in range(4):
-        click(queue.up)
+        click(queue.tools.up)
     assert kinds(queue) == ["sequence", "reheating", "monitor"]
-    assert not queue.up.isEnabled()
+    assert not queue.tools.up.isEnabled()
     assert queue.list.key == 2
 
 
@@ -400,7 +400,7 @@ def test_what_runs_can_be_neither_edited_nor_removed(queue, window, lab):
     click(queue.start_button)
     tick(window)
     assert not queue.editor.form.isEnabled()
-    assert not queue.drop.isEnabled()
+    assert not queue.tools.drop.isEnabled()
     queue.remove()
     assert states(queue) == ["running"]
 
@@ -409,7 +409,7 @@ def test_delete_takes_the_chosen_entry_out_and_duplicate_follows_it(queue, windo
     for kind in ("monitor", "reheating"):
         queue.add(kind)
     queue.list.choose(1)
-    click(queue.copy)
+    click(queue.tools.copy)
     assert kinds(queue) == ["monitor", "monitor", "reheating"]
     queue.list.setFocus()
     queue.list.choose(1)

@@ -192,7 +192,7 @@ def test_the_rest_of_an_aborted_sweep_is_gone_on_with(laboratory):
     until(window, lambda: not queue.runner.active)
     assert states(queue) == ["aborted"]
     queue.list.choose(1)
-    click(queue.again)
+    click(queue.tools.again)
     assert states(queue) == ["aborted", "waiting"]
     until(window, lambda: queue.start_button.isEnabled())
     queue.start()
