@@ -165,7 +165,8 @@ def sweep_worth(rows: Sequence[Row]) -> str:
 
 
 def _of_run(path: Path, details: bool) -> CatalogueEntry:
-    worth, results = "", ()
+    worth: str = ""
+    results: tuple[str, ...] = ()
     with RunFile.open(path) as run:
         m, samples, origin = run.manifest, run.rows, origin_of(run)
         if details:
