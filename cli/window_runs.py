@@ -66,10 +66,9 @@ def _resumed(session: Session, path: Path) -> SweepWork:
     from ..acquisition.sweeps.folder import SweepFolder
     from ..analysis.sweep_work import SweepWork
 
-    folder = SweepFolder(path)
-    _require_same_rig(session, folder)
-
     def begin() -> SweepFolder:
+        folder = SweepFolder(path)
+        _require_same_rig(session, folder)
         require_same_light(session, folder)
         return folder
 

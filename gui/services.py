@@ -29,7 +29,7 @@ class RunServices:
     sweep : callable
         Plan of a sweep and a note → the sweep in a new folder, not started.
     resumed : callable
-        Folder of an unfinished sweep → the sweep, not started; done in a thread.
+        Folder of an unfinished sweep → the sweep, not started.
     runs : callable
         Number of the newest runs → what ``optobind runs --json`` says of them; done in a thread.
     """
