@@ -114,9 +114,11 @@ class SweepPanel(Panel):
     def show_folder(self, path: Path) -> None:
         """Show a sweep from its folder, read in a thread."""
         from ...acquisition.sweeps.folder import SweepFolder
+        from ...acquisition.sweeps.points import planned_points
 
         def read() -> SweepSummary:
             folder = SweepFolder(path)
+            planned_points(folder.plan)  # known then: those of long sweeps take a while
             return SweepSummary(folder.plan, tuple(folder.rows()), path)
 
         future = in_background(read)

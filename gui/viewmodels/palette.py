@@ -14,6 +14,7 @@ KEYS = (
     ("C", "cursors A and B"),
     ("R", "keep the spectra as a reference"),
     ("M", "mark this moment in the log and over time"),
+    ("Alt+Up, Alt+Down", "measure the chosen entry of the queue earlier or later"),
     ("Esc", "give up a drag, a typed value, a picked line"),
 )
 """Keys of the window that no menu shows, and what they do."""

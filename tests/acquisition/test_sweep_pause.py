@@ -1,12 +1,16 @@
 """A sweep that is paused holds its run and begins no other point; beginning one, refused or not."""
 
 import threading
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
 from optobind.acquisition.plans import MonitorPlan
 from optobind.acquisition.sweeps.beginning import begin_sweep
+from optobind.acquisition.sweeps.control import Ended
 from optobind.acquisition.sweeps.plan import Axis, SweepPlan
+from optobind.acquisition.sweeps.rows import PointFit
 from optobind.acquisition.sweeps.runner import SweepRunner
 from optobind.analysis.sweep_work import SweepWork
 from optobind.models.errors import FileError, InputError
@@ -98,8 +102,6 @@ def test_a_folder_with_a_sweep_is_not_begun_anew(tmp_path, session):
 
 
 def test_a_fit_that_hangs_is_given_up_on_abort_and_its_point_is_kept(tmp_path, session):
-    from optobind.acquisition.sweeps.control import Ended
-
     begun, go = threading.Event(), threading.Event()
 
     def hanging(path, kind):
@@ -118,3 +120,49 @@ def test_a_fit_that_hangs_is_given_up_on_abort_and_its_point_is_kept(tmp_path, s
     assert outcome.state == "aborted"
     assert [row.fit for row in outcome.rows] == [None]
     assert [row.number for row in work.folder.rows()] == [1]
+
+
+class Fits:
+    """A process of the fits that answers as a test wants."""
+
+    def __init__(self, *answers):
+        self.answers, self.closed = list(answers), False
+
+    def task(self, function, argument):
+        future: Future = Future()
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        elif answer is not None:
+            future.set_result(answer)
+        return future
+
+    def close(self):
+        self.closed = True
+
+
+def work_with(session, fits):
+    work = SweepWork(session, lambda: None, new=True)
+    work._fits = fits
+    return work
+
+
+def test_a_fit_whose_process_is_killed_is_made_once_more(tmp_path, session):
+    good = PointFit("pair", True)
+    work = work_with(session, Fits(BrokenProcessPool("killed"), good))
+    assert work._fit_elsewhere(tmp_path, "spectrum") is good
+
+
+def test_a_process_that_cannot_work_is_a_finding_not_the_end(tmp_path, session):
+    work = work_with(session, Fits(OSError("no memory"), OSError("no memory")))
+    found = work._fit_elsewhere(tmp_path, "spectrum")
+    assert found.failure == "the process of the fits failed: no memory"
+
+
+def test_a_fit_that_never_answers_is_given_up_by_an_abort(tmp_path, session):
+    fits = Fits(None)
+    work = work_with(session, fits)
+    work.request_abort()
+    with pytest.raises(Ended, match="aborted"):
+        work._fit_elsewhere(tmp_path, "spectrum")
+    assert fits.closed
