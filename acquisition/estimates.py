@@ -175,9 +175,10 @@ class RunEstimate:
     Attributes
     ----------
     seconds : float or None
-        Of samples; None for a plan that runs until stopped.
+        Of samples, in a sweep with settling; None for a plan that runs until stopped and for what
+        follows from what is found.
     samples : int or None
-        Per channel.
+        Per channel; None also for sweeps.
     size : int or None
         Bytes of the run file.
     rate : float
@@ -186,6 +187,8 @@ class RunEstimate:
         Bytes by which a file can grow; None where that is not known.
     refused : str
         Why the plan cannot be started; empty if it can.
+    points : int
+        Of a sweep, known beforehand; 0 for one that nobody foresees.
     """
 
     seconds: float | None
@@ -194,6 +197,7 @@ class RunEstimate:
     rate: float
     free: int | None
     refused: str = ""
+    points: int = 1
 
     @property
     def fits(self) -> bool:
@@ -201,12 +205,12 @@ class RunEstimate:
         return self.size is None or self.free is None or self.size <= self.free
 
 
-def estimate_run(plan: Plan, info: DigitizerInfo, folder: Path) -> RunEstimate:
-    """Say what one run takes, as a window shows it.
+def estimate_run(plan: Plan | SweepPlan, info: DigitizerInfo, folder: Path) -> RunEstimate:
+    """Say what one run or sweep takes, as a window shows it.
 
     Parameters
     ----------
-    plan : Plan
+    plan : Plan or SweepPlan
         What is to be done.
     info : DigitizerInfo
         Rate, channels and type of the samples.
@@ -223,22 +227,24 @@ def estimate_run(plan: Plan, info: DigitizerInfo, folder: Path) -> RunEstimate:
     (2.0, '')
     """
     found, refused = estimate(plan, info), ""
+    sweep = isinstance(plan, SweepPlan)
     try:
-        require_memory_for(plan, info)
+        require_memory_for(plan.inner if isinstance(plan, SweepPlan) else plan, info)
     except InputError as error:
         refused = str(error)
     try:
         free = free_at(folder)
     except OSError:
         free = None
-    ends = math.isfinite(found.seconds)
+    ends = math.isfinite(found.seconds) and found.points > 0
     return RunEstimate(
         found.seconds if ends else None,
-        round(found.seconds * info.sample_rate) if ends else None,
+        round(found.seconds * info.sample_rate) if ends and not sweep else None,
         round(found.size) if ends else None,
         info.sample_rate * _bytes_per_sample(info),
         free,
         refused,
+        found.points,
     )
 
 

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..models.errors import FileError, InputError
+from ..models.inference.digits import in_hertz, measured
+from ..models.inference.parameters import symbol_of
 from ..models.json_values import json_text
 from .events import EventKind
 from .runfile import RunFile
 from .sweeps.folder import SweepFolder, is_sweep_folder
 from .sweeps.points import points_words
+from .sweeps.rows import Row
 from .sweeps.table import replace_text
 
-__all__ = ["CatalogueEntry", "catalogue", "change_tags", "origin_of", "tags_of"]
+__all__ = ["CatalogueEntry", "catalogue", "change_tags", "origin_of", "sweep_worth", "tags_of"]
 
 _DEPTH = 3
 _TAGS = "tags.json"
 _LONGEST_TAG = 60
+_MAIN = ("g_r", "g_a", "re_D12", "omega", "gamma")  # of a fit, in a list of runs
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,10 @@ class CatalogueEntry:
         As it says.
     tags : tuple of str
         Given by hand.
+    worth : str
+        What of the plan can be used, where that was asked for.
+    results : tuple of str
+        Main values of the fits that are stored with it, a line each, where that was asked for.
     """
 
     path: Path
@@ -61,6 +69,8 @@ class CatalogueEntry:
     rig: str = ""
     note: str = ""
     tags: tuple[str, ...] = ()
+    worth: str = ""
+    results: tuple[str, ...] = ()
 
     def matches(self, words: Iterable[str]) -> bool:
         """Whether each word stands somewhere in what is known of it."""
@@ -69,8 +79,19 @@ class CatalogueEntry:
         return all(word.lower() in text for word in words)
 
 
-def catalogue(folder: Path) -> list[CatalogueEntry]:
+def catalogue(
+    folder: Path, newest: int | None = None, *, details: bool = False
+) -> list[CatalogueEntry]:
     """Return what lies in a folder, the oldest first; points of sweeps are not listed singly.
+
+    Parameters
+    ----------
+    folder : Path
+        Looked through three levels deep.
+    newest : int or None
+        Only so many of the newest, by the times of the files; None for all.
+    details : bool
+        Say also what runs are worth and what was fitted: reads all of their events.
 
     Raises
     ------
@@ -79,8 +100,18 @@ def catalogue(folder: Path) -> list[CatalogueEntry]:
     """
     if not folder.is_dir():
         raise FileError(f"{folder} is no folder")
-    found = [_entry(path) for path in _found(folder, 0)]
+    paths = list(_found(folder, 0))
+    if newest is not None:
+        paths = sorted(paths, key=_changed)[-newest:] if newest > 0 else []
+    found = [_entry(path, details) for path in paths]
     return sorted(found, key=lambda entry: (entry.created, str(entry.path)))
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _found(folder: Path, depth: int) -> Iterator[Path]:
@@ -99,9 +130,9 @@ def _found(folder: Path, depth: int) -> Iterator[Path]:
             yield path
 
 
-def _entry(path: Path) -> CatalogueEntry:
+def _entry(path: Path, details: bool) -> CatalogueEntry:
     try:
-        return _of_sweep(path) if path.is_dir() else _of_run(path)
+        return _of_sweep(path) if path.is_dir() else _of_run(path, details)
     except InputError as error:
         created = path.stat().st_mtime if path.exists() else 0.0
         return CatalogueEntry(path, "damaged", "", created, str(error), "")
@@ -121,12 +152,25 @@ def _of_sweep(path: Path) -> CatalogueEntry:
         str(folder.header.config.get("name", "")),
         str(folder.header.origin.get("note", "")),
         tags_of(path),
+        sweep_worth(rows),
     )
 
 
-def _of_run(path: Path) -> CatalogueEntry:
+def sweep_worth(rows: Sequence[Row]) -> str:
+    """Say how many points of a sweep were fitted, and what was left out."""
+    fitted = sum(row.fit is not None and row.fit.converged for row in rows)
+    skipped = sum(row.outcome == "skipped" for row in rows)
+    left_out = f", {skipped} left out" if skipped else ""
+    return f"{fitted} of {len(rows)} points fitted{left_out}"
+
+
+def _of_run(path: Path, details: bool) -> CatalogueEntry:
+    worth: str = ""
+    results: tuple[str, ...] = ()
     with RunFile.open(path) as run:
         m, samples, origin = run.manifest, run.rows, origin_of(run)
+        if details:
+            worth, results = run.worth().words(), _main_results(run.results())
     return CatalogueEntry(
         path,
         str(m["plan"].get("kind", "")),
@@ -137,7 +181,33 @@ def _of_run(path: Path) -> CatalogueEntry:
         str(m["config"].get("name", "")),
         str(origin.get("note", "")),
         tags_of(path),
+        worth,
+        results,
     )
+
+
+def _main_results(results: Mapping[str, Any]) -> tuple[str, ...]:
+    """Couplings and correlated diffusion of the fits that are stored, a line a fit."""
+    lines = []
+    for name, result in results.items():
+        parameters = result.get("parameters") if isinstance(result, Mapping) else None
+        if not isinstance(parameters, Mapping):
+            continue
+        said = [
+            f"{symbol_of(key)} = {_value(entry)}"
+            for key in _MAIN
+            if isinstance(entry := parameters.get(key), Mapping)
+        ]
+        if said:
+            lines.append(f"{name}: {', '.join(said)}")
+    return tuple(lines)
+
+
+def _value(entry: Mapping[str, Any]) -> str:
+    """Value of a fit as it is written for readers; rates are divided by 2π."""
+    unit = str(entry.get("unit", ""))
+    (value, shown), (error, _) = (in_hertz(entry.get(key), unit) for key in ("value", "stderr"))
+    return "–" if value is None else f"{measured(float(value), error)} {shown}".rstrip()
 
 
 def origin_of(run: RunFile) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,9 @@ from .session_status import DiskLeft
 from .slots import LogBook
 from .slow_pace import Pace
 from .stream import Stream
+
+if TYPE_CHECKING:
+    from .sweeps.plan import SweepPlan
 
 __all__ = ["RELEASE_PHRASE", "Session", "new_run_path"]
 
@@ -225,8 +229,8 @@ class Session(SessionLoops):
         """
         exclusions.include(self._reheating, self._runner.state().run, self._log, number)
 
-    def estimate(self, plan: Plan) -> RunEstimate:
-        """What a run would take; looks at the disk, DeviceError while the rate is not known."""
+    def estimate(self, plan: Plan | SweepPlan) -> RunEstimate:
+        """What a run or sweep takes; looks at the disk, DeviceError while no rate is known."""
         return estimate_run(plan, self.rig.digitizer.info, self.run_directory)
 
     def start(

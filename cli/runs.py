@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,32 +14,56 @@ from .output import print_json, print_result, progress_bar, warn
 if TYPE_CHECKING:
     from ..acquisition.run_catalogue import CatalogueEntry
 
-__all__ = ["has_releases", "run_file_of", "show_runs", "write_report_of"]
+__all__ = ["RunsOptions", "has_releases", "run_file_of", "show_runs", "write_report_of"]
+
+
+@dataclass(frozen=True)
+class RunsOptions:
+    """Options of ``runs`` as they were given: say more, only the newest, as JSON."""
+
+    details: bool = False
+    newest: int | None = None
+    as_json: bool = False
 
 
 def show_runs(
-    folder: Path, words: Sequence[str], add: Sequence[str], remove: Sequence[str], as_json: bool
+    folder: Path,
+    words: Sequence[str],
+    add: Sequence[str],
+    remove: Sequence[str],
+    options: RunsOptions,
 ) -> None:
     """List what lies in a folder; with tags, give them to what the words match."""
     from ..acquisition.run_catalogue import catalogue, change_tags
 
     if folder.is_file():
         raise InputError(f"{folder} is a file: optobind info {folder} describes it")
-    found = [entry for entry in catalogue(folder) if entry.matches(words)]
+
+    def looked_at() -> list[CatalogueEntry]:
+        found = catalogue(folder, options.newest, details=options.details)
+        return [entry for entry in found if entry.matches(words)]
+
+    found = looked_at()
     if add or remove:
         if not found:
             raise InputError(f"no run in {folder} matches {' '.join(words)!r}: nothing was tagged")
         for entry in found:
             change_tags(entry.path, add, remove)
-        found = [entry for entry in catalogue(folder) if entry.path in {e.path for e in found}]
-    if as_json:
-        print_json({"runs": [_values(entry) for entry in found]})
+        paths = {entry.path for entry in found}
+        found = [
+            entry
+            for entry in catalogue(folder, options.newest, details=options.details)
+            if entry.path in paths
+        ]
+    if options.as_json:
+        print_json({"runs": [_values(entry, options.details) for entry in found]})
     else:
-        print_result(_table(found, folder) if found else f"no runs in {folder}")
+        print_result(_table(found, folder, options.details) if found else f"no runs in {folder}")
 
 
-def _values(entry: CatalogueEntry) -> dict[str, Any]:
-    return {
+def _values(entry: CatalogueEntry, details: bool) -> dict[str, Any]:
+    more = {"worth": entry.worth, "results": list(entry.results)} if details else {}
+    return more | {
         "path": str(entry.path),
         "kind": entry.kind,
         "mode": entry.mode,
@@ -51,11 +76,12 @@ def _values(entry: CatalogueEntry) -> dict[str, Any]:
     }
 
 
-def _table(found: Sequence[CatalogueEntry], folder: Path) -> Any:
+def _table(found: Sequence[CatalogueEntry], folder: Path, details: bool) -> Any:
     from rich.table import Table
 
     table = Table(title=f"runs in {folder}", title_justify="left")
-    for head in ("begun", "path", "kind", "mode", "rig", "state", "size", "note", "tags"):
+    heads = ["begun", "path", "kind", "mode", "rig", "state", "size", "note", "tags"]
+    for head in [*heads, *(("worth", "fits") if details else ())]:
         table.add_column(head)
     for entry in found:
         begun = datetime.fromtimestamp(entry.created).strftime("%Y-%m-%d %H:%M")
@@ -70,6 +96,7 @@ def _table(found: Sequence[CatalogueEntry], folder: Path) -> Any:
             entry.size,
             entry.note,
             ", ".join(entry.tags),
+            *((entry.worth, "\n".join(entry.results)) if details else ()),
         )
     return table
 

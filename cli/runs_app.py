@@ -30,12 +30,19 @@ def runs(
         Optional[list[str]],  # noqa: UP045
         typer.Option("--untag", metavar="TAG", help="Take a tag from all listed. Repeats."),
     ] = None,
+    details: Annotated[
+        bool, typer.Option("--details", help="Also what runs are worth, and stored fits.")
+    ] = False,
+    newest: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option("--newest", metavar="N", help="Only so many of the newest files.", min=1),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List runs and sweeps: when, what, on which rig, how they ended, notes and tags."""
-    from .runs import show_runs
+    from .runs import RunsOptions, show_runs
 
-    show_runs(folder, words or [], tag or [], untag or [], as_json)
+    show_runs(folder, words or [], tag or [], untag or [], RunsOptions(details, newest, as_json))
 
 
 def report(

@@ -21,9 +21,8 @@ from .signals import Endings, collected_endings, word_of
 if TYPE_CHECKING:
     from ..acquisition.notify import Notifier
     from ..acquisition.session import Session
-    from ..acquisition.sweeps.folder import SweepFolder, SweepHeader
+    from ..acquisition.sweeps.folder import SweepFolder
     from ..acquisition.sweeps.plan import SweepPlan
-    from ..acquisition.sweeps.rows import Row
     from ..acquisition.sweeps.runner import SweepOutcome, SweepRunner
     from ..config.load import LoadedRig
     from ..instruments.rig import Rig
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["resume_sweep", "run_sweep"]
 
 _POLL_SECONDS = 0.05
-_REPORT_SECONDS = 15.0  # between two reports of a sweep that goes on
 
 
 def run_sweep(
@@ -44,32 +42,14 @@ def run_sweep(
     serve: str | None = None,
 ) -> int:
     """Begin a sweep in a new folder and carry it out; return the exit code."""
-    from ..acquisition.estimates import estimate, require_room
     from ..acquisition.session import new_run_path
-    from ..acquisition.sweeps.folder import SweepFolder, SweepHeader, is_sweep_folder
+    from ..acquisition.sweeps.beginning import begin_sweep, require_new_sweep
 
     path = new_run_path(Path("runs"), plan.kind).parent if out is None else out
-    if is_sweep_folder(path):
-        raise FileError(
-            f"{path} holds a sweep already: go on with it (optobind resume {path}) or choose "
-            "another folder"
-        )
-    if rig.mode == "REPLAY":
-        raise InputError(f"rig {rig.name} replays a record: there is nothing that could be swept")
+    require_new_sweep(path, rig.mode, rig.name)
 
     def begin(session: Session) -> SweepFolder:
-        # Now, as a real digitizer says only when it is connected how much it samples.
-        require_room(estimate(plan, rig.digitizer.info), path, plan.suspend.disk_free)
-        applied = session.light().applied
-        if applied is None:
-            raise InputError(
-                f"the light of rig {rig.name} is not known: set it once (in the window), then "
-                "sweep it"
-            )
-        config, created = rig.config, time.time()
-        header = SweepHeader(plan, rig.mode, config, applied.state, origin, created)
-        _rehearse(session, header, path)
-        made.append(SweepFolder.create(path, header))
+        made.append(begin_sweep(session, plan, path, origin))
         return made[0]
 
     made: list[SweepFolder] = []
@@ -81,41 +61,12 @@ def run_sweep(
         raise
 
 
-def _rehearse(session: Session, header: SweepHeader, path: Path) -> None:
-    """Look at what a program would do before it begins: its own faults, limits and the disk.
-
-    Raises
-    ------
-    InputError
-        If it fails, asks for light that is not allowed, or does not fit on the disk.
-    """
-    from ..acquisition.estimates import estimate_points, require_room
-    from ..acquisition.sweeps.programs.plan import ProgramPlan
-    from ..acquisition.sweeps.programs.rehearsal import rehearse
-    from ..acquisition.sweeps.runner import refusal
-    from ..acquisition.sweeps.stations import Stations
-
-    plan, rig = header.plan, session.rig
-    if not isinstance(plan, ProgramPlan):
-        return
-    found = rehearse(
-        header,
-        rig,
-        Stations(rig, header, session.actuators()),
-        lambda start, goal: session.check_way(start, goal).result(),
-        quiet=True,
-    )
-    if found.refused and plan.on_refused == "end":
-        raise InputError(refusal(found.refused))
-    takes = estimate_points(plan, found.points, rig.digitizer.info)
-    require_room(takes, path, plan.suspend.disk_free)
-
-
 def resume_sweep(
     path: Path, rig: str | None, accept_light: bool, notify: str, as_json: bool
 ) -> int:
     """Go on with the sweep of a folder; return the exit code."""
     from ..acquisition.notify import Notifier
+    from ..acquisition.sweeps.beginning import require_same_light
     from ..acquisition.sweeps.folder import SweepFolder
     from ..config.build import build_rig
     from ..config.load import LoadedRig, read_rig, rig_from_dict
@@ -138,7 +89,7 @@ def resume_sweep(
         )
 
     def begin(session: Session) -> SweepFolder:
-        _compare_light(session, folder, accept_light)
+        require_same_light(session, folder, accepted=accept_light)
         return folder
 
     return _carry_out(built, begin, notifier, as_json)
@@ -162,23 +113,6 @@ def _compare_rigs(rig: LoadedRig, folder: SweepFolder) -> None:
     folder.journal.write("note", text=text)
 
 
-def _compare_light(session: Session, folder: SweepFolder, accepted: bool) -> None:
-    """Refuse to go on where somebody else has set the light since, unless that is accepted."""
-    from ..acquisition.sweeps.stations import difference
-
-    left, applied = folder.last_light(), session.light().applied
-    if left is None or applied is None or session.rig.world is not None:
-        return  # a simulated laboratory begins with the light of its file
-    changed = difference(left, applied.state)
-    if changed and not accepted:
-        raise InputError(
-            f"the light is not as {folder.path} left it: {changed}; check the particles, then go "
-            "on with --accept-light"
-        )
-    if changed:
-        folder.journal.write("note", text=f"the light was changed meanwhile: {changed}")
-
-
 def _carry_out(
     rig: Rig,
     begin: Callable[[Session], SweepFolder],
@@ -189,6 +123,7 @@ def _carry_out(
     """Carry a sweep out in a session of its own, and close that in any case."""
     from ..acquisition.session import Session
     from ..acquisition.sweeps.runner import SweepRunner
+    from ..analysis.report.sweep_reports import SweepReports
     from ..analysis.sweep import fit_point
 
     with collected_endings() as endings:
@@ -200,7 +135,7 @@ def _carry_out(
             connected(session, endings)
             warn(session.slow_troubles())
             folder = begin(session)
-            report = _Reports(folder)
+            report = SweepReports(folder, lambda text: warn([text]))
             runner = SweepRunner(
                 session, folder, fit_point, on_row=report.after_row, notifier=notifier
             )
@@ -209,30 +144,6 @@ def _carry_out(
     notifier.finish()
     warn(session.slow_summary())
     return _answer(outcome, endings, clock_of(rig), as_json)
-
-
-class _Reports:
-    """Writes the report of a sweep as it grows, not more often than it is worth."""
-
-    def __init__(self, folder: SweepFolder) -> None:
-        self._folder, self._next = folder, time.monotonic() + _REPORT_SECONDS
-
-    def after_row(self, rows: list[Row]) -> None:
-        """Write it where the last one is old; a full disk is no reason to stop measuring."""
-        if time.monotonic() >= self._next:
-            self.write(rows)
-
-    def write(self, rows: list[Row]) -> None:
-        """Write it."""
-        from ..analysis.report.sweep import write_sweep_report
-
-        begin = time.monotonic()
-        try:
-            write_sweep_report(self._folder, rows)
-        except Exception as error:  # no page is worth the points that are yet to be measured
-            warn([f"the report could not be written: {error}"])
-        took = time.monotonic() - begin
-        self._next = time.monotonic() + max(_REPORT_SECONDS, 20.0 * took)
 
 
 def _followed(runner: SweepRunner, session: Session, endings: Endings) -> SweepOutcome:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,10 +11,11 @@ from ..models.errors import DeviceError, InputError
 from .options import ReadingOptions
 from .serving import require_listening, served
 from .signals import collected_endings
+from .window_runs import answer_of, run_services
 
 if TYPE_CHECKING:
     from ..analysis.recorded.session import RecordedSession
-    from ..gui.services import Services
+    from ..gui.services import RunServices, Services
     from ..models.array import TrapArray
 
 __all__ = ["open_record_window", "open_window", "require_one_source"]
@@ -103,7 +101,7 @@ def open_window(
                     session,
                     shot=shot,
                     begin=background,
-                    services=_services(),
+                    services=_services(run_services(session)),
                     urgency=lambda: endings.urgency,
                 )
         finally:
@@ -151,11 +149,11 @@ def open_record_window(run: Path, reading: ReadingOptions, shot: Path | None = N
     return endings.exit_code or code
 
 
-def _services() -> Services:
+def _services(runs: RunServices | None = None) -> Services:
     """What the window asks for files; the work itself is that of the commands."""
     from ..gui.services import Services
 
-    return Services(open=_open_any, report=_report, compare=_compare)
+    return Services(open=_open_any, report=_report, compare=_compare, runs=runs)
 
 
 def _open_any(path: Path) -> RecordedSession:
@@ -182,26 +180,8 @@ def _trap_of(document: Mapping[str, Any]) -> TrapArray | None:
 
 
 def _report(path: Path) -> Path:
-    return Path(str(_answer("report", str(path))["report"]))
+    return Path(str(answer_of("report", str(path))["report"]))
 
 
 def _compare(one: Path, other: Path) -> Mapping[str, Any]:
-    return _answer("compare", str(one), str(other))
-
-
-def _answer(*words: str) -> dict[str, Any]:
-    """Answer of a command that runs in a process of its own: its fits would slow the window."""
-    done = subprocess.run(
-        [sys.executable, "-m", __package__.partition(".")[0], *words, "--json"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise InputError(lines[-1] if lines else f"optobind {words[0]} ended {done.returncode}")
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
+    return answer_of("compare", str(one), str(other))

@@ -11,12 +11,13 @@ from typing import Any, Protocol
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
+from ..acquisition.snapshots import SessionStatus
 from ..models.errors import OptobindError
 from .viewmodels.log import LogModel
 from .viewmodels.port import SessionPort
 from .viewmodels.standing import FitStanding
 
-__all__ = ["TICK_MS", "Bridge", "Drawable"]
+__all__ = ["TICK_MS", "Bridge", "Drawable", "RunOwner"]
 
 TICK_MS = 33
 _STATUS_PERIOD = 0.1
@@ -41,6 +42,39 @@ class Drawable(Protocol):
 
     def wants_frames(self) -> bool:
         """Whether anything of the panel can be seen."""
+        ...
+
+
+class RunOwner(Protocol):
+    """What starts runs by itself, such as a queue: stop, abort and pause are its business then."""
+
+    @property
+    def active(self) -> bool:
+        """Whether something of it is under way."""
+        ...
+
+    def shown(self, status: SessionStatus) -> SessionStatus:
+        """Return the status as it is to be shown."""
+        ...
+
+    def stop(self) -> None:
+        """End what is under way in good order."""
+        ...
+
+    def abort(self) -> None:
+        """End it now."""
+        ...
+
+    def pause(self, on: bool) -> None:
+        """Hold it, or go on."""
+        ...
+
+    def finish(self) -> None:
+        """Begin nothing else."""
+        ...
+
+    def leave(self) -> None:
+        """End now: the session is being closed."""
         ...
 
 
@@ -95,6 +129,7 @@ class Bridge(QObject):
         self.session = session
         self.log = log
         self.clock = clock
+        self.owner: RunOwner | None = None
         self.status = session.status()
         self.standing = FitStanding()
         self.frozen = False  # traces and spectra hold their picture
@@ -113,6 +148,32 @@ class Bridge(QObject):
     def recorded(self) -> bool:
         """Whether a record is looked at: nothing of it changes by itself, nothing can be set."""
         return self.status.mode == "RECORD"
+
+    def look(self) -> SessionStatus:
+        """Return the status of now, as it is to be shown."""
+        status = self.session.status()
+        return status if self.owner is None else self.owner.shown(status)
+
+    def stop_run(self) -> None:
+        """End what is under way after its repetition, or its point; does not wait."""
+        if self.owner is not None and self.owner.active:
+            self.owner.stop()
+        else:
+            self.session.stop_after_repetition()
+
+    def abort_run(self) -> None:
+        """End what is under way now; does not wait."""
+        if self.owner is not None and self.owner.active:
+            self.owner.abort()
+        else:
+            self.session.abort()
+
+    def pause_run(self, on: bool) -> None:
+        """Hold what is under way, or go on; does not wait."""
+        if self.owner is not None and self.owner.active:
+            self.owner.pause(on)
+        else:
+            (self.session.pause if on else self.session.resume)()
 
     def start(self) -> None:
         """Start to tick."""
@@ -203,7 +264,7 @@ class Bridge(QObject):
         entry.renders += 1
 
     def _pull_status(self, now: float) -> None:
-        status = self.session.status()
+        status = self.look()
         stood = self.standing.now
         self.standing.update(self.session.fit(), status, now)
         before = (self.status.state, self.status.held_by, self.status.lost, stood)

@@ -85,7 +85,7 @@ class Closer:
     @property
     def recording(self) -> bool:
         """Whether a run is under way."""
-        status = self.bridge.session.status()
+        status = self.bridge.look()
         return status.state in _ACTIVE or status.recording is not None
 
     @property
@@ -119,12 +119,14 @@ class Closer:
         choice = usual if unasked else self.ask(self._stopping)
         if choice is CloseChoice.CANCEL:
             return False
+        if self.bridge.owner is not None:
+            self.bridge.owner.finish()  # nothing follows
         if choice is CloseChoice.STOP:
             self._stopping = True
-            self.bridge.session.stop_after_repetition()
+            self.bridge.stop_run()
         elif choice is CloseChoice.ABORT:
             self._stopping = True
-            self.bridge.session.abort()
+            self.bridge.abort_run()
         self.waiting = True
         return False
 
@@ -140,6 +142,8 @@ class Closer:
             self._close_session()
 
     def _close_session(self) -> None:
+        if self.bridge.owner is not None:
+            self.bridge.owner.leave()
         # Session.close may wait for devices; a frozen window would look like a crash.
         self._thread = threading.Thread(target=self._work, name="close-session")
         self._thread.start()

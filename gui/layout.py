@@ -68,7 +68,7 @@ _PLACES: dict[str, tuple[tuple[Qt.DockWidgetArea, int, tuple[tuple[str, int], ..
 }
 # Docks that lie behind another one, as tabs; shown where that one is.
 _BEHIND: dict[str, tuple[str, ...]] = {
-    "reheating": ("phases", "compare"),
+    "reheating": ("phases", "queue", "sweep", "runs", "compare"),
     "traces": ("waterfall", "phase_space"),
 }
 

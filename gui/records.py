@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,8 +70,11 @@ class Records:
         if path is not None:
             self.open(path)
 
-    def open(self, path: Path) -> None:
-        """Open a record in a window of its own; reading its events may take a while."""
+    def open(self, path: Path, then: Callable[[RecordWindow], object] | None = None) -> None:
+        """Open a record in a window of its own; reading its events may take a while.
+
+        ``then`` is called with the window once it is there.
+        """
         services = self.services
         if services is None:
             return
@@ -79,7 +83,9 @@ class Records:
 
         def done(error: BaseException | None) -> None:
             if error is None:
-                self.show(future.result())
+                window = self.show(future.result())
+                if then is not None:
+                    then(window)
 
         self.window.bridge.submit(f"open {path.name}", lambda: future, done=done)
 

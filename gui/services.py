@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..acquisition.plans import Plan
+    from ..acquisition.sweeps.plan import SweepPlan
     from ..analysis.recorded.session import RecordedSession
+    from ..analysis.sweep_work import SweepWork
 
-__all__ = ["Services"]
+__all__ = ["RunServices", "Services"]
+
+
+@dataclass(frozen=True)
+class RunServices:
+    """What measures beside single runs; of a laboratory, a record has none.
+
+    Attributes
+    ----------
+    folder : Path
+        Where runs are recorded.
+    plan : callable
+        Path of a plan's file or program → its name and the plan; done in a thread.
+    sweep : callable
+        Plan of a sweep and a note → the sweep in a new folder, not started.
+    resumed : callable
+        Folder of an unfinished sweep → the sweep, not started.
+    runs : callable
+        Number of the newest runs → what ``optobind runs --json`` says of them; done in a thread.
+    """
+
+    folder: Path
+    plan: Callable[[Path], tuple[str, Plan | SweepPlan]]
+    sweep: Callable[[SweepPlan, str], SweepWork]
+    resumed: Callable[[Path], SweepWork]
+    runs: Callable[[int], Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -25,8 +53,11 @@ class Services:
         Path of a run → path of its report.
     compare : callable
         Paths of two runs → what ``optobind compare --json`` says.
+    runs : RunServices or None
+        None for a record.
     """
 
     open: Callable[[Path], RecordedSession]
     report: Callable[[Path], Path]
     compare: Callable[[Path, Path], Mapping[str, Any]]
+    runs: RunServices | None = None

@@ -22,11 +22,14 @@ from .panels.light import LightPanel
 from .panels.log import LogPanel
 from .panels.phase_space import PhaseSpacePanel
 from .panels.phases import PhasesPanel
+from .panels.queue import QueuePanel
 from .panels.reheating import ReheatingPanel
 from .panels.rig import RigPanel
 from .panels.run import RunPanel
+from .panels.runs import RunsPanel
 from .panels.spectra import SpectraPanel
 from .panels.strips import StripsPanel
+from .panels.sweep import SweepPanel
 from .panels.traces import TracesPanel
 from .panels.waterfall import WaterfallPanel
 from .records import Records
@@ -52,6 +55,9 @@ _KINDS: tuple[type[Panel], ...] = (
     PhasesPanel,
     WaterfallPanel,
     PhaseSpacePanel,
+    QueuePanel,
+    SweepPanel,
+    RunsPanel,
     LogPanel,
 )
 
@@ -171,12 +177,37 @@ class MainWindow(QMainWindow):
         if isinstance(fit, FitPanel):
             self.spectra.band_chosen.connect(fit.set_band)
             self.spectra.exclusion_chosen.connect(fit.set_exclude)
+        self._wire_queue()
         phases, light = self.panels["phases"], self.panels["light"]
         if isinstance(phases, PhasesPanel) and isinstance(light, LightPanel):
             phases.attach(light)
         waterfall = self.panels.get("waterfall")
         if isinstance(waterfall, WaterfallPanel):
             waterfall.attach(self.spectra)
+
+    def _wire_queue(self) -> None:
+        """What the queue, its sweeps and the list of runs tell each other."""
+        queue, sweep, runs = (self.panels.get(name) for name in ("queue", "sweep", "runs"))
+        if not (
+            isinstance(queue, QueuePanel)
+            and isinstance(sweep, SweepPanel)
+            and isinstance(runs, RunsPanel)
+        ):
+            return  # a record has none
+        services = self.records.services
+        queue.attach(None if services is None else services.runs)
+        runs.attach(services, self.records)
+        queue.sweep_begun.connect(sweep.follow)
+        for panel in (queue, runs):
+            panel.sweep_wanted.connect(sweep.show_folder)
+            panel.sweep_wanted.connect(lambda _: self.docks["sweep"].raise_())
+        queue.run_wanted.connect(self.records.open)
+        phases = self.panels["phases"]
+        if isinstance(phases, PhasesPanel):
+            queue.previewed.connect(phases.preview)
+            sweep.grown.connect(phases.show_sweep)
+        runs.rest_wanted.connect(queue.files.add_sweep)
+        runs.rest_wanted.connect(lambda _: self.docks["queue"].raise_())
 
     # -- layout and theme ---------------------------------------------------------------------
 

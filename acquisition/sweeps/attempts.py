@@ -180,6 +180,8 @@ class Attempts:
     def _run(self, plan: Plan, path: Path, origin: RunOrigin) -> RunOutcome:
         """Record a plan; it is paused while the conditions are not given."""
         future, next_look = self._session.start(plan, path, origin), 0.0
+        if self._control.held.is_set():  # asked for between the last look and now
+            self._session.pause()
         while not (future.done() or self._control.abort.is_set()):
             now = time.monotonic()
             if now >= next_look:
@@ -199,7 +201,8 @@ class Attempts:
             wait([future], timeout=_FINALISE_SECONDS)
             raise Ended("failed", str(over), DeviceError.exit_code) from None
         finally:
-            self._session.resume()
+            if not self._control.held.is_set():
+                self._session.resume()
 
 
 def _judge(outcome: RunOutcome) -> None:

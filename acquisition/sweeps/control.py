@@ -50,14 +50,14 @@ class SweepControl:
 
     Attributes
     ----------
-    stop, abort : threading.Event
-        End after the point under way; end now.
+    stop, abort, held : threading.Event
+        End after the point under way; end now; wait before the next one.
     status : SweepStatus
         How far it is.
     """
 
     def __init__(self, planned: int, abort_run: Callable[[], object]) -> None:
-        self.stop, self.abort = threading.Event(), threading.Event()
+        self.stop, self.abort, self.held = (threading.Event() for _ in range(3))
         self._planned, self._abort_run = planned, abort_run
         self.status = SweepStatus(0, planned)
 
@@ -79,6 +79,12 @@ class SweepControl:
         self.abort.wait(seconds)
         if self.abort.is_set():
             raise Ended("aborted", "aborted on request")
+
+    def wait_while_held(self) -> None:
+        """Wait while the sweep is paused; raises :class:`Ended` when it is to end."""
+        while self.held.is_set():
+            self.look()
+            self.rest(POLL_SECONDS, "paused")
 
     def answer(self, future: Future[T]) -> T:
         """Wait for an answer and return it; an abort ends the run that it comes from.

@@ -124,6 +124,15 @@ class SweepRunner:
         """End now; the point under way will be measured anew."""
         self._control.abort.set()
 
+    def request_pause(self, on: bool) -> None:
+        """Hold the point under way, feedback on, and begin no other one; or go on."""
+        if on:
+            self._control.held.set()
+            self._session.pause()
+        else:
+            self._control.held.clear()
+            self._session.resume()
+
     def status(self) -> SweepStatus:
         """Return how far the sweep is."""
         return self._control.status
@@ -211,9 +220,11 @@ class SweepRunner:
             if longest is not None and time.monotonic() - self._began > longest:
                 raise Ended("stopped", f"the time of {longest:g} s is over")
             self._holding.needs(point.plan or self._plan.inner)
+            self._control.wait_while_held()
             self._hold()
             self._control.tell(f"point {point.number}", len(rows))
-            rows.append(self._fitted(self._row_of(point), self._plan.fitted))
+            rows.append(self._row_of(point))  # known also if its fit is given up
+            rows[-1] = self._fitted(rows[-1], self._plan.fitted)
             self._control.tell("", len(rows))
             self._publish(rows)
             self._look_at_lines(rows[-1])

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from ...acquisition.sweeps.knobs import Knob, knob_of
 from ...acquisition.sweeps.plan import SweepPlan
 from ...acquisition.sweeps.rows import Row
-from ...models.inference.digits import in_hertz
 from ...models.inference.parameters import PARAMETERS
+from ..sweep_values import GROUPS, fitted_names, fitted_values, set_points
 from .style import (
     BLUE,
     GREEN,
@@ -25,19 +25,9 @@ from .style import (
     style,
 )
 
-__all__ = ["GROUPS", "sweep_figure"]
+__all__ = ["sweep_figure"]
 
 Array = NDArray[np.float64]
-
-GROUPS: tuple[tuple[str, ...], ...] = (
-    ("g_r", "g_a"),
-    ("re_D12",),
-    ("mode_1", "mode_2"),
-    ("gap",),
-    ("D11", "D22"),
-    ("gamma_1", "gamma_2"),
-)
-"""What shares a panel."""
 
 _OWN = {"mode_1": r"$\Omega_1$", "mode_2": r"$\Omega_2$", "gap": r"$|\Omega_2-\Omega_1|$"}
 _COLOURS = (BLUE, VERMILLION, GREEN, ORANGE)
@@ -75,14 +65,7 @@ def sweep_figure(plan: SweepPlan, rows: Sequence[Row]) -> Figure:
 
 def _groups(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """Groups of which something was found; of unknown fits their first parameters."""
-    known = list(
-        dict.fromkeys(
-            name
-            for row in rows
-            if row.fit is not None and row.fit.converged
-            for name in row.fit.values
-        )
-    )
+    known = fitted_names(rows)
     found = [tuple(name for name in group if name in known) for group in GROUPS]
     return [group for group in found if group][:_MOST_PANELS] or [(name,) for name in known[:4]]
 
@@ -93,26 +76,10 @@ def _symbol(name: str) -> str:
     return PARAMETERS[name].tex if name in PARAMETERS else name
 
 
-def _values(rows: Sequence[Row], name: str) -> tuple[list[int], Array, Array, str]:
-    """Indices of rows with a value, values and errors (rates in Hz), and the unit."""
-    index, values, errors, unit = [], [], [], ""
-    for i, row in enumerate(rows):
-        found = row.value(name)
-        if found is None:
-            continue
-        value, unit = in_hertz(found.value, found.unit)
-        error = in_hertz(found.stderr, found.unit)[0]
-        index.append(i)
-        values.append(np.nan if value is None else value)
-        errors.append(0.0 if error is None else error)
-    return index, np.array(values), np.array(errors), unit
-
-
 def _places(plan: SweepPlan, rows: Sequence[Row], axis: int) -> tuple[Array, str]:
     """Values of an axis as read back where they were, and its label with the prefix used."""
     knob = knob_of(plan.axes[axis].knob)
-    raw = np.array([row.read[axis] if row.read else row.setting[axis] for row in rows])
-    return _scaled(knob, raw)
+    return _scaled(knob, set_points(rows, axis))
 
 
 def _scaled(knob: Knob, raw: Array) -> tuple[Array, str]:
@@ -154,7 +121,7 @@ def _panel(
     group: Sequence[str],
 ) -> None:
     """Parameters of one unit on one scale; in the same colour the range of the references."""
-    found = {name: _values(rows, name) for name in group}
+    found = {name: fitted_values(rows, name) for name in group}
     largest = max(float(np.nanmax(np.abs(v), initial=0.0)) for _, v, _, _ in found.values())
     factor, prefix = si_prefix(largest)
     unit = next(unit for _, _, _, unit in found.values())
@@ -167,7 +134,7 @@ def _panel(
             color=colour,
             label=_symbol(name),
         )
-        _, again, _, _ = _values(references, name)
+        _, again, _, _ = fitted_values(references, name)
         if len(again):
             low, high = float(np.nanmin(again)) / factor, float(np.nanmax(again)) / factor
             axes.axhspan(low, high, color=colour, alpha=0.15, linewidth=0.0)
@@ -186,7 +153,7 @@ def _maps(plan: SweepPlan, rows: Sequence[Row], names: Sequence[str]) -> Figure:
     grid = figure.subplots(lines, 2, squeeze=False)
     for number, (axes, name) in enumerate(zip(grid.flat, chosen, strict=False)):
         panel_letter(axes, "abcdef"[number])
-        index, values, _, unit = _values(rows, name)
+        index, values, _, unit = fitted_values(rows, name)
         mine = [rows[i] for i in index]
         across, x_label = _places(plan, mine, 0)
         along, y_label = _places(plan, mine, 1)

@@ -10,9 +10,11 @@ from ...models.errors import InputError
 
 if TYPE_CHECKING:
     from ...acquisition.estimates import RunEstimate
+    from ...acquisition.origin import RunOrigin
     from ...acquisition.outcome import RunOutcome
     from ...acquisition.plans import Plan
     from ...acquisition.snapshots import TrackSnapshot
+    from ...acquisition.sweeps.plan import SweepPlan
     from ...instruments.light_protocol import AppliedLight
     from ...models.light import TweezerState
 
@@ -47,11 +49,13 @@ class ReadOnlyCommands:
         """Refuse."""
         return _refused()
 
-    def start(self, plan: Plan, out: Path | None = None) -> Future[RunOutcome]:
+    def start(
+        self, plan: Plan, out: Path | None = None, origin: RunOrigin | None = None
+    ) -> Future[RunOutcome]:
         """Refuse."""
         return _refused()
 
-    def estimate(self, plan: Plan) -> RunEstimate:
+    def estimate(self, plan: Plan | SweepPlan) -> RunEstimate:
         """Refuse."""
         _refuse()
 

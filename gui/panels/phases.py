@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QKeyEvent
@@ -24,6 +24,7 @@ from ..viewmodels.phases import (
     DiagramPoint,
     PhasesModel,
     constants_text,
+    plan_points,
     sweep_points,
     symmetry_view,
 )
@@ -34,6 +35,11 @@ from ..widgets.restyle import restyle
 from .base import Panel, hint
 from .light import LightPanel
 from .phases_plots import DistancePlot, SymmetryPlot
+
+if TYPE_CHECKING:
+    from ...acquisition.sweeps.plan import SweepPlan
+    from ...acquisition.sweeps.rows import Row
+    from ...models.light import TweezerState
 
 __all__ = ["PhasesPanel"]
 
@@ -60,6 +66,8 @@ class PhasesPanel(Panel):
         self.light: LightPanel | None = None
         self.map: PhaseMap | None = None
         self._computing: Future[PhaseMap] | None = None
+        self._placing: Future[list[DiagramPoint]] | None = None
+        self._previewed = False  # the sweep that is drawn is only chosen in the queue
         self._key: Hashable = None
         self._fit: FitSnapshot | None = None
         self.choice = QComboBox()
@@ -290,14 +298,46 @@ class PhasesPanel(Panel):
 
             return sweep_points(SweepFolder(path))
 
-        future = in_background(read)
+        self._show_points(f"open sweep {path.name}", read)
+
+    def preview(self, plan: SweepPlan | None) -> None:
+        """Draw what a sweep would measure from the present light; None for no sweep."""
+        applied = self.bridge.session.light().applied
+        if plan is not None and applied is not None:
+            self.show_sweep(plan, applied.state, previewed=True)
+        elif self._previewed:
+            self._show_points("", list)
+
+    def show_sweep(
+        self,
+        plan: SweepPlan,
+        light: TweezerState,
+        rows: Sequence[Row] = (),
+        *,
+        previewed: bool = False,
+    ) -> None:
+        """Draw the points of a sweep that begins with a light; those with rows as measured."""
+
+        def place() -> list[DiagramPoint]:
+            try:
+                return plan_points(plan, light, rows)
+            except InputError:
+                return []  # the queue says what is wrong with it
+
+        self._show_points("points of the sweep", place)
+        self._previewed = previewed
+
+    def _show_points(self, label: str, place: Callable[[], list[DiagramPoint]]) -> None:
+        """Have points placed in a thread; the newest question counts."""
+        self._placing = future = in_background(place)
+        self._previewed = False
 
         def done(error: BaseException | None) -> None:
-            if error is None:
+            if error is None and future is self._placing:
                 self.model.sweep = future.result()
                 self.repaint_soon()
 
-        self.bridge.submit(f"open sweep {path.name}", lambda: future, done=done)
+        self.bridge.submit(label, lambda: future, done=done)
 
     def clear_points(self) -> None:
         """Drop the points of the sweep and those that were measured."""

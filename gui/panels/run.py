@@ -186,19 +186,18 @@ class RunPanel(Panel):
 
     def stop(self) -> None:
         """Ask for the end after this repetition; does not wait."""
-        self.bridge.session.stop_after_repetition()
+        self.bridge.stop_run()
         self.stop_button.setEnabled(False)
         self.bridge.acted.emit("session.stop_after_repetition()")
 
     def abort(self) -> None:
         """End now; does not wait."""
-        self.bridge.session.abort()
+        self.bridge.abort_run()
         self.bridge.acted.emit("session.abort()")
 
     def _pause(self) -> None:
         paused = self.bridge.status.state == "paused"
-        session = self.bridge.session
-        (session.resume if paused else session.pause)()
+        self.bridge.pause_run(not paused)
         self.bridge.acted.emit(f"session.{'resume' if paused else 'pause'}()")
 
     def _ended(self, error: BaseException | None, started: list[Future[Any]]) -> None:

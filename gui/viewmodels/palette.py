@@ -17,6 +17,7 @@ KEYS = (
     ("M", "mark this moment: over time, in the log, in the file of the run"),
     ("Arrows", "in the waterfall: go from pixel to pixel"),
     ("Return", "in the waterfall: raw samples of the pixel and a fit of them"),
+    ("Alt+Up, Alt+Down", "measure the chosen entry of the queue earlier or later"),
     ("Esc", "give up a drag, a typed value, a picked line"),
 )
 """Keys of the window that no menu shows, and what they do."""

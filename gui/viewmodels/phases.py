@@ -16,6 +16,8 @@ from .units import format_si
 
 if TYPE_CHECKING:
     from ...acquisition.sweeps.folder import SweepFolder
+    from ...acquisition.sweeps.plan import SweepPlan
+    from ...acquisition.sweeps.rows import Row
     from ...models.array import TrapArray
     from ...models.inference.result import FitResult
     from ...models.light import TweezerState
@@ -25,12 +27,14 @@ __all__ = [
     "FittedPoint",
     "PhasesModel",
     "SymmetryView",
+    "plan_points",
     "sweep_points",
     "symmetry_view",
 ]
 
 _TRAIL_SECONDS = 60.0
 _MOST_MEASURED = 200
+_MOST_PLANNED = 5000
 _TWO_PI = 2.0 * math.pi
 _CIRCLE = np.linspace(0.0, _TWO_PI, 49)
 
@@ -122,10 +126,22 @@ def sweep_points(folder: SweepFolder) -> list[DiagramPoint]:
     folder : SweepFolder
         Of the sweep; knobs that are none of the light do not move a point.
     """
+    return plan_points(folder.plan, folder.header.light, folder.rows())
+
+
+def plan_points(
+    plan: SweepPlan, light: TweezerState, rows: Sequence[Row] = ()
+) -> list[DiagramPoint]:
+    """Set-points of a sweep that begins with a light; arguments as of a folder's header.
+
+    Raises
+    ------
+    InputError
+        For a tweezer that the light does not have.
+    """
     from ...acquisition.sweeps.knobs import knob_of
     from ...acquisition.sweeps.points import planned_points
 
-    plan, light = folder.plan, folder.header.light
     knobs = [knob_of(axis.knob) for axis in plan.axes]
     if len(light.sites) < 2:
         return []
@@ -137,11 +153,12 @@ def sweep_points(folder: SweepFolder) -> list[DiagramPoint]:
         phi = math.remainder(state.relative_phase, _TWO_PI)
         return DiagramPoint(phi, state.separation, measured, text)
 
-    rows = [row for row in folder.rows() if row.kind != "reference"]
+    rows = [row for row in rows if row.kind != "reference"]
     done = {row.setting for row in rows}
     found = [at(s, True, "") for s in dict.fromkeys(row.setting for row in rows)]
     planned = dict.fromkeys(p.setting for p in planned_points(plan) if p.kind != "reference")
-    return found + [at(s, False, "") for s in planned if s not in done]
+    left = [s for s in planned if s not in done]
+    return found + [at(s, False, "") for s in left[:_MOST_PLANNED]]
 
 
 class PhasesModel:
@@ -154,7 +171,7 @@ class PhasesModel:
     fitted : FittedPoint or None
         The newest fit, if it is of what is measured now.
     sweep : list of DiagramPoint
-        Of a sweep that was opened.
+        Of a sweep that was opened, goes on, or is chosen in the queue.
     measured : list of DiagramPoint
         Set-points at which there was a good fit while the window was open.
     """

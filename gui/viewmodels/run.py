@@ -6,96 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ...acquisition.plan_keys import PlanKey, keys_of
+from ...acquisition.plan_keys import keys_of
 from ...acquisition.plans import PLANS, STEPS, Plan, plan_from_dict
 from ...models.errors import InputError
-from ...models.units import Number, Quantity
-from .units import (
-    COUNT,
-    DURATION,
-    RATIO,
-    Dimension,
-    display_unit,
-    format_quantity,
-    format_si,
-    parse_quantity,
-)
+from .plan_fields import PlanField
+from .units import format_si
 
 if TYPE_CHECKING:
     from ...acquisition.estimates import RunEstimate
     from ...acquisition.run import RunOutcome
     from ...acquisition.snapshots import SessionStatus
 
-__all__ = ["PlanField", "Progress", "RunModel", "build_plan", "kinds"]
+__all__ = ["Progress", "RunModel", "build_plan", "kinds"]
 
 _ACTIVE = ("preparing", "running", "paused", "stopping")
 # What is asked for in the window; all other keys keep their defaults.
 _SHOWN = ("duration", "repetitions", "cool_time", "release_time")
 # A sequence of the window: both kinds of steps, one after the other.
 _SEQUENCE = ("monitor", "reheating")
-
-
-@dataclass(frozen=True)
-class PlanField:
-    """A key of a plan as it is shown and typed; name, range, default and tip are the plan's."""
-
-    declared: PlanKey
-    title: str
-    optional: bool = False
-
-    @property
-    def key(self) -> str:
-        """Name of the key."""
-        return self.declared.name
-
-    @property
-    def tip(self) -> str:
-        """What the key does."""
-        return self.declared.text
-
-    @property
-    def default(self) -> str:
-        """Text of the default."""
-        return self.text(self.declared.default)
-
-    @property
-    def blank(self) -> str:
-        """What an empty field means."""
-        return self.declared.blank
-
-    @property
-    def dimension(self) -> Dimension:
-        """How values are written."""
-        holds = self.declared.holds
-        if isinstance(holds, Quantity):
-            return DURATION
-        return COUNT if isinstance(holds, Number) and holds.whole else RATIO
-
-    def parse(self, text: str) -> float | None:
-        """Read the field; an empty optional field gives None.
-
-        Raises
-        ------
-        InputError
-            For a foreign unit or a value out of range.
-        """
-        if self.optional and text.strip() in ("", self.blank):
-            return None
-        holds = self.declared.holds
-        assert isinstance(holds, Quantity | Number)  # of those that are shown
-        value = parse_quantity(
-            text,
-            self.dimension,
-            default_unit=display_unit(self.declared.default, self.dimension),
-            low=holds.low,
-            high=holds.high,
-            name=self.title,
-        )
-        return int(value) if self.dimension is COUNT else value
-
-    def text(self, value: float | None) -> str:
-        """Write a value with all its digits: the plan is built of what the field shows."""
-        return "" if value is None else format_quantity(value, self.dimension, digits=12)
 
 
 def kinds() -> tuple[str, ...]:
@@ -148,13 +76,15 @@ def estimate_text(estimate: RunEstimate) -> tuple[str, str]:
     if estimate.refused:
         return estimate.refused, "error"
     free = "" if estimate.free is None else f"{format_si(estimate.free, 'B', 3)} free"
-    if estimate.seconds is None or estimate.size is None or estimate.samples is None:
+    if estimate.seconds is None or estimate.size is None:
         parts = ["until stopped", f"{format_si(estimate.rate, 'B/s', 3)}", free]
         return " · ".join(p for p in parts if p), "info"
     long = estimate.seconds >= 100.0
     time = duration_text(estimate.seconds) if long else format_si(estimate.seconds, "s", 3)
     size = format_si(estimate.size, "B", 3)
-    parts = [time, f"{format_si(estimate.samples, 'S', 3)} per channel", size, free]
+    samples = estimate.samples
+    each = "" if samples is None else f"{format_si(samples, 'S', 3)} per channel"
+    parts = [time, each, size, free]
     text = " · ".join(p for p in parts if p)
     if estimate.fits:
         return text, "info"

@@ -11,6 +11,7 @@ from pathlib import Path
 os.environ.pop("QT_QPA_PLATFORM_PLUGIN_PATH", None)
 sys.path.insert(0, str(Path(__file__).parent))
 
+from fake_queue import fill
 from fake_session import FakeSession
 from PyQt6.QtCore import QSettings
 
@@ -31,6 +32,7 @@ def main(screen: str, scale: str) -> dict[str, list[str]]:
         window.resize(width, height)
         window.open()
         window.bridge.stop()
+        fill(window)
         found = {name: look(app, session, window, name) for name in layout.PRESETS}
         if (window.width(), window.height()) != (width, height):
             found["size"] = [f"{window.width()} x {window.height()}, not {width} x {height}"]

@@ -153,7 +153,7 @@ class FakeSession:
         self.calls.append(("set_feedback", closed))
         return done()
 
-    def start(self, plan, out=None):
+    def start(self, plan, out=None, origin=None):
         self.calls.append(("start", plan))
         return Future()
 

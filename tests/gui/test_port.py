@@ -15,12 +15,14 @@ from optobind.gui.viewmodels.port import SessionPort
 from optobind.instruments.rig import Rig
 from optobind.instruments.simulated.world import SimulatedWorld
 
-CALLS = [
-    name
-    for part in (SessionPort, SessionCalls)
-    for name, value in vars(part).items()
-    if inspect.isfunction(value) and not name.startswith("_")
-]
+CALLS = list(
+    dict.fromkeys(
+        name
+        for part in (SessionCalls, SessionPort)  # the port widens some
+        for name, value in vars(part).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    )
+)
 
 
 def calls_allowed_by(port: inspect.Signature) -> list[tuple[list[Any], dict[str, Any]]]:
