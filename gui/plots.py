@@ -167,6 +167,7 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
             text = short
         if axis.labelText != text:
             axis.setLabel(text, **{"font-size": "8pt", "color": self._label_color})
+            axis.resizeEvent()  # another text has another middle
 
     def set_theme(self, theme: Theme) -> None:
         """Colour background, axes and grid."""

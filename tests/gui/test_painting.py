@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from PyQt6.QtGui import QPainter
 
+from optobind.gui.plots import LinePlot
 from optobind.gui.theme import LIGHT
 from optobind.gui.viewmodels.light import KNOBS, _ranged
 from optobind.gui.widgets import painting as rooms
@@ -59,3 +60,17 @@ def test_an_error_in_painting_leaves_no_painter_at_work(qtbot, monkeypatch, kind
     assert raised
     assert painters
     assert not any(painter.isActive() for painter in painters)
+
+
+def test_a_name_that_has_room_again_stands_in_the_middle_of_its_axis(qtbot):
+    plot = LinePlot(LIGHT)
+    qtbot.addWidget(plot)
+    plot.label("left", "energy (quanta)", "E")
+    axis = plot.getPlotItem().getAxis("left")
+    plot.resize(300, 60)
+    plot.show()
+    qtbot.waitUntil(lambda: axis.labelText == "E")
+    plot.resize(300, 400)
+    qtbot.waitUntil(lambda: axis.labelText == "energy (quanta)")
+    drawn = axis.label.mapRectToScene(axis.label.boundingRect())
+    assert abs(drawn.center().y() - axis.sceneBoundingRect().center().y()) < 3.0
