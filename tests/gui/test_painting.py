@@ -63,7 +63,7 @@ def test_an_error_in_painting_leaves_no_painter_at_work(qtbot, monkeypatch, kind
 
 
 def test_a_name_that_has_room_again_stands_in_the_middle_of_its_axis(qtbot):
-    plot = LinePlot(LIGHT)
+    plot = LinePlot()
     qtbot.addWidget(plot)
     plot.label("left", "energy (quanta)", "E")
     axis = plot.getPlotItem().getAxis("left")
