@@ -23,6 +23,8 @@ _PHASES, _STEP = 36, 4e-8  # of the scan: φ in a turn, m
 _WEIGHT = 30.0  # of what vanishes against what is to be large
 _STARTS = 4
 _CORRECTIONS = 2
+_ENOUGH, _TRIES = 1e-6, 30  # of a solution: far below what set-points resolve
+_SMALL = 1e-6  # step of derivatives, of what counts as much as 1 rad
 
 
 @dataclass(frozen=True)
@@ -150,12 +152,20 @@ def _refined(
         moved: dict[str, Any] = {k: float(v) * scale[k] for k, v in zip(free, x, strict=True)}
         return replace(start, **moved)
 
-    def residuals(x: _Array) -> _Array:
-        columns = belief.law.columns(belief.values[None], [at(x)])[0, 0] + lacking
+    def residuals(points: _Array) -> _Array:
+        settings = [at(x) for x in points]
+        columns = belief.law.columns(belief.values[None], settings)[0] + lacking
         rest = target.vanishing(columns, variant) * (_WEIGHT / rate)
         if not target.largest:
             return np.asarray(rest)
-        return np.append(rest, 1.2 - float(target.amplitude(columns, variant)) / rate)
+        short = 1.2 - target.amplitude(columns, variant) / rate
+        return np.concatenate([rest, short[:, None]], axis=-1)
+
+    def slopes(x: _Array) -> _Array:
+        # All steps at once: the law is as fast for many settings as for one.
+        steps = _SMALL * np.eye(len(x))
+        found = residuals(np.concatenate([x + steps, x - steps]))
+        return np.asarray((found[: len(x)] - found[len(x) :]).T / (2.0 * _SMALL))
 
     low, high = (np.array([limits[k][e] / scale[k] for k in free]) for e in (0, 1))
     whole = "phi" in free and limits["phi"][1] - limits["phi"][0] >= math.tau - 1e-9
@@ -166,7 +176,17 @@ def _refined(
         if free:
             x = np.array([getattr(setting, k) / scale[k] for k in free])
             x = np.clip(x, low + 1e-9, high - 1e-9)
-            setting = at(least_squares(residuals, x, bounds=(low, high), x_scale=0.3).x)
+            found = least_squares(
+                lambda x: residuals(x[None])[0],
+                x,
+                slopes,
+                bounds=(low, high),
+                x_scale=0.3,
+                ftol=_ENOUGH,
+                xtol=_ENOUGH,
+                max_nfev=_TRIES,
+            )
+            setting = at(found.x)
         mean, _, _ = belief.predict(setting)
         lacking = mean - belief.law.columns(belief.values[None], [setting])[0, 0]
     columns = belief.law.columns(belief.values[None], [setting])[0, 0] + lacking
