@@ -15,7 +15,7 @@ from .following import clock_of, connected
 from .gate import closing_the_gate
 from .output import console_for_progress, print_json, print_result, warn
 from .seek import NOT_REACHED, verdict_lines
-from .serving import served
+from .serving import require_listening, served
 from .signals import Endings, collected_endings, word_of
 
 if TYPE_CHECKING:
@@ -112,7 +112,12 @@ def _rehearse(session: Session, header: SweepHeader, path: Path) -> None:
 
 
 def resume_sweep(
-    path: Path, rig: str | None, accept_light: bool, notify: str, as_json: bool
+    path: Path,
+    rig: str | None,
+    accept_light: bool,
+    notify: str,
+    as_json: bool,
+    serve: str | None = None,
 ) -> int:
     """Go on with the sweep of a folder; return the exit code."""
     from ..acquisition.notify import Notifier
@@ -120,6 +125,7 @@ def resume_sweep(
     from ..config.build import build_rig
     from ..config.load import LoadedRig, read_rig, rig_from_dict
 
+    require_listening(serve)
     folder, notifier = SweepFolder(path), Notifier(notify, lambda text: warn([text]))
     if rig is None:
         document = folder.header.config.get("rig")
@@ -141,7 +147,7 @@ def resume_sweep(
         _compare_light(session, folder, accept_light)
         return folder
 
-    return _carry_out(built, begin, notifier, as_json)
+    return _carry_out(built, begin, notifier, as_json, serve)
 
 
 def _compare_rigs(rig: LoadedRig, folder: SweepFolder) -> None:
