@@ -167,7 +167,9 @@ class _Planner(Allowed):
                 if self.reachable(settings[i]):
                     return self.measure(settings[i], "what it tells of the point", here)
         stop = self.approach(at_point)
-        if repeated and here.near(self.aim.accuracy) and not (stop and over(stop, self.last)):
+        # Not where another place has become better: that is gone to.
+        held_off = stop is None or (over(at_point, self.last) and not over(stop, self.last))
+        if repeated and here.near(self.aim.accuracy) and held_off:
             return self.ended("limited", "feedback is not known to hold it any nearer", here)
         return self.measure(stop, "the point", here)
 

@@ -113,6 +113,13 @@ def test_an_exceptional_point_over_which_the_ramp_is_not_clear_is_reached(seed: 
 
 
 @pytest.mark.slow
+def test_a_seek_does_not_end_beside_a_place_that_is_no_longer_the_best() -> None:
+    found = sought(Target("exceptional-point"), 1017)
+    assert found.good
+    assert found.settings <= 15
+
+
+@pytest.mark.slow
 def test_readings_that_foresee_the_same_do_not_hold_a_seek_up() -> None:
     # With d kept, phi + pi with kd + pi is the same pair but for 20 % of G.
     kept = {name: LIMITS[name] for name in ("phi", "balance")}
