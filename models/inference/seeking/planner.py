@@ -35,6 +35,7 @@ _TELLING = 1.0  # χ² between two readings that one record is worth
 _FAINT = 0.1  # G/kd: a point whose amplitude is smaller is none
 _SAME = 0.3  # G/kd: what vanishes at settings that count as one place
 _LEAST_ERROR = 0.25  # of what is wanted
+_REPEATED = 4  # records at the point: φ walks on, so that one more says less than is foreseen
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,11 @@ class Standing:
     def known(self, accuracy: float) -> bool:
         """Whether the errors are as small as wanted."""
         enough = max(self.errors) <= accuracy * self.rate
-        return enough and self.amplitude_error <= 0.5 * accuracy * self.amplitude
+        return enough and self.amplitude_error <= self.amplitude_wanted(accuracy)
+
+    def amplitude_wanted(self, accuracy: float) -> float:
+        """Wanted error of the amplitude, rad/s: of a small one not less than can be had."""
+        return accuracy * max(0.5 * self.amplitude, _LEAST_ERROR * self.rate)
 
     @property
     def met(self) -> bool:
@@ -152,14 +157,16 @@ class _Planner(Allowed):
             return self.ended("impossible", self.nearest_words(place), here)
         if self.faint(there):
             return self.ended("impossible", self.faint_words(there), here)
-        repeated = self.repeats(place) >= 2
+        repeats = self.repeats(place)
+        repeated = repeats >= 2
         if repeated and here.met and here.known(self.aim.accuracy):
             return self.ended("reached", "", here)
         gains = self.gains([at_point, *self.candidates], place, there)
         if not there.known(self.aim.accuracy):
             order = np.argsort(-gains, kind="stable")
             settings = [at_point, *self.candidates]
-            if float(gains.max()) < _NO_GAIN and repeated and here.met:
+            nothing = float(gains.max()) < _NO_GAIN or repeats >= _REPEATED
+            if nothing and repeated and here.met:
                 return self.ended("limited", "no further setting would tell more", here)
             for i in order.tolist():
                 if gains[i] < 0.7 * gains.max():
@@ -235,7 +242,7 @@ class _Planner(Allowed):
         # Information on what is known better than wanted is worth nothing.
         wanted = np.append(
             np.full(len(slopes) - 1, self.aim.accuracy * there.rate),
-            0.5 * self.aim.accuracy * there.amplitude,
+            there.amplitude_wanted(self.aim.accuracy),
         )
         slopes = slopes / (0.5 * wanted[:, None])
         own = slopes @ covariance[:5, :5] @ slopes.T

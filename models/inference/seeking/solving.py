@@ -199,9 +199,17 @@ class _Sought:
             found = self._residuals(np.concatenate([x + steps, x - steps]), lacking)
             return np.asarray((found[: len(x)] - found[len(x) :]).T / (2.0 * _SMALL))
 
-        enough = {"ftol": _ENOUGH, "xtol": _ENOUGH, "max_nfev": _TRIES}
-        x, ends = np.clip(x, low + 1e-9, high - 1e-9), (low, high)
-        return self._at(least_squares(here, x, slopes, bounds=ends, x_scale=0.3, **enough).x)
+        found = least_squares(
+            here,
+            np.clip(x, low + 1e-9, high - 1e-9),
+            slopes,
+            bounds=(low, high),
+            x_scale=0.3,
+            ftol=_ENOUGH,
+            xtol=_ENOUGH,
+            max_nfev=_TRIES,
+        )
+        return self._at(found.x)
 
     def _at(self, x: _Array) -> Knobs:
         moved: dict[str, Any] = {k: float(v) * _SCALE[k] for k, v in zip(self.free, x, strict=True)}
