@@ -134,12 +134,13 @@ def resume(
         bool, typer.Option("--accept-light", help="Go on though somebody has set the light since.")
     ] = False,
     notify: NotifyOption = "",
+    serve: ServeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a sweep that was interrupted, at its next point."""
     from .sweep import resume_sweep
 
-    code = resume_sweep(folder, rig, accept_light, notify, as_json)
+    code = resume_sweep(folder, rig, accept_light, notify, as_json, serve)
     if code:
         raise typer.Exit(code)
 

@@ -6,7 +6,15 @@ from typing import Annotated, Optional
 
 import typer
 
-from .arguments import JsonOption, NoteOption, NotifyOption, OutOption, RigOption, SetOption
+from .arguments import (
+    JsonOption,
+    NoteOption,
+    NotifyOption,
+    OutOption,
+    RigOption,
+    ServeOption,
+    SetOption,
+)
 
 __all__ = ["seek"]
 
@@ -39,6 +47,7 @@ def seek(
     ] = False,
     note: NoteOption = "",
     notify: NotifyOption = "",
+    serve: ServeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring a rig to a working point by live fits, calibrating it on the way."""
@@ -49,7 +58,7 @@ def seek(
     from .seek import SeekOptions, seek_point
 
     wanted = SeekOptions(point, accuracy, max_settings, allow_unstable)
-    options = RunOptions(note, notify, dry_run, as_json)
+    options = RunOptions(note, notify, dry_run, as_json, serve)
     code = seek_point(wanted, rig, out, settings or [], options)
     if code:
         raise typer.Exit(code)

@@ -15,7 +15,7 @@ from .following import clock_of, connected
 from .gate import closing_the_gate
 from .output import console_for_progress, print_json, print_result, warn
 from .seek import NOT_REACHED, verdict_lines
-from .serving import served
+from .serving import require_listening, served
 from .signals import Endings, collected_endings, word_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,12 @@ def run_sweep(
 
 
 def resume_sweep(
-    path: Path, rig: str | None, accept_light: bool, notify: str, as_json: bool
+    path: Path,
+    rig: str | None,
+    accept_light: bool,
+    notify: str,
+    as_json: bool,
+    serve: str | None = None,
 ) -> int:
     """Go on with the sweep of a folder; return the exit code."""
     from ..acquisition.notify import Notifier
@@ -71,6 +76,7 @@ def resume_sweep(
     from ..config.build import build_rig
     from ..config.load import LoadedRig, read_rig, rig_from_dict
 
+    require_listening(serve)
     folder, notifier = SweepFolder(path), Notifier(notify, lambda text: warn([text]))
     if rig is None:
         document = folder.header.config.get("rig")
@@ -92,7 +98,7 @@ def resume_sweep(
         require_same_light(session, folder, accepted=accept_light)
         return folder
 
-    return _carry_out(built, begin, notifier, as_json)
+    return _carry_out(built, begin, notifier, as_json, serve)
 
 
 def _compare_rigs(rig: LoadedRig, folder: SweepFolder) -> None:

@@ -73,8 +73,8 @@ class SeekPlan(SweepPlan):
     accuracy: float = key(
         0.03,
         "accuracy",
-        "Wanted standard error of what vanishes at the point over G/kd, and twice that of what is "
-        "large there.",
+        "Wanted standard error of what vanishes at the point over G/kd; that of what is large "
+        "there is to be half of it.",
         _SHARE,
     )
     max_settings: int = key(

@@ -84,6 +84,8 @@ COMMAND = [sys.executable, "-m", "optobind"]
         ["run", "monitor", "--rig", "simulated-pair", "--set", "plan.nonsense=1"],
         ["run", "monitor", "--rig", "replay"],
         ["run", "monitor", "--rig", "simulated-pair", "--serve", "nowhere:99999"],
+        ["seek", "antireciprocal", "--rig", "simulated-pair", "--serve", "nowhere:99999"],
+        ["resume", "nowhere", "--serve", "nowhere:99999"],
         ["status", "nowhere-at-all"],
         ["status", "tcp://127.0.0.1:5600"],
         ["status", "--follow", "--address"],

@@ -22,6 +22,7 @@ from optobind.acquisition.remote.server import serve
 from optobind.acquisition.runfile import RunFile
 from optobind.acquisition.session import Session
 from optobind.cli.options import with_default
+from optobind.cli.seek import NOT_REACHED
 from optobind.cli.serving import LOOPBACK, is_address
 from optobind.config.build import build_rig
 from optobind.config.load import read_rig
@@ -193,6 +194,31 @@ def test_a_sweep_is_watched_only(optobind, tmp_path):
     thread.join(60)
     assert answer.code == 0, answer.err
     assert said == ["remotes only watch this experiment: a sweep steers it, or its user wishes so"]
+
+
+@pytest.mark.slow
+def test_a_seek_and_what_goes_on_with_it_are_watched_only(optobind, tmp_path):
+    said: list[str] = []
+
+    def take(remote: RemoteSession) -> None:
+        try:
+            remote.take(force=True)
+        except ValueError as error:
+            said.append(str(error))
+
+    thread = when_served(take)
+    served = r"simulated-pair is served at tcp://127\.0\.0\.1:\d+: optobind status"
+    answer = optobind(
+        *("seek", "reciprocal", "--rig", "simulated-pair", "--serve", "--out", tmp_path / "seek"),
+        *("--max-settings", "2", "--set", "plan.inner.duration=0.3 s"),
+    )
+    thread.join(60)
+    assert answer.code == NOT_REACHED, answer.err
+    assert re.search(served, answer.err)
+    assert said == ["remotes only watch this experiment: a sweep steers it, or its user wishes so"]
+    again = optobind("resume", tmp_path / "seek", "--serve")
+    assert again.code == NOT_REACHED
+    assert re.search(served, again.err)
 
 
 def test_a_bare_serve_means_this_computer():

@@ -29,6 +29,9 @@ _SURE = 3.0  # standard errors
 _AMBIGUOUS = 0.01  # weight of another reading that has to be ruled out
 _ALONG = 9  # settings that are looked at along a way
 _PHASES, _DISTANCES = 10, 5  # of the candidates
+_BARE = np.array([0.0, 2.0, 0.0, -1.0, 1.0])  # δω of ``FORESEEN``
+_OUTWARDS = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)  # of the way from the ramp to the limit
+_DOWN = (0.85, 0.7, 0.5, 0.3)  # of the way from above a goal down to it
 
 
 @dataclass(frozen=True)
@@ -100,10 +103,16 @@ class Allowed:
 
     @cached_property
     def ramp(self) -> float:
-        """Least balance, on this side, at which no φ and no d of the limits can make it grow."""
+        """Least balance, on this side, at which no φ and no d of the limits can make it grow.
+
+        The limit, where there is none within it.
+        """
         if "balance" not in self.aim.limits:
             return self.origin.balance
-        low, high = self.aim.limits["balance"]
+        return float(np.clip(self._clear(2.0), *self.aim.limits["balance"]))
+
+    def _clear(self, errors: float) -> float:
+        """Least balance outside the zone by so many standard errors, whatever the limits."""
         shortest = self.aim.limits.get("distance", (self.origin.distance,) * 2)[0]
         found = []
         for reading in self.readings:
@@ -113,11 +122,11 @@ class Allowed:
             splitting = table[:, 4] - table[:, 3] + 2.0 * table[:, 1]
             slope = float(splitting[1] - splitting[0]) / 0.01
             _, covariance = reading.belief.together([here])
-            error = math.sqrt(covariance[3, 3] + covariance[4, 4] - 2.0 * covariance[3, 4])
-            least = _ZONE * self.rate(reading.belief, shortest) + 2.0 * error
+            # δω = ω̃_2 − ω̃_1 + 2g_a does not turn with φ, which may not be known at all.
+            error = math.sqrt(float(_BARE @ covariance @ _BARE))
+            least = _ZONE * self.rate(reading.belief, shortest) + errors * error
             found.append(here.balance + (self.side * least - float(splitting[0])) / slope)
-        wanted = max(found) if self.side > 0 else min(found)
-        return float(np.clip(wanted, low, high))
+        return max(found) if self.side > 0 else min(found)
 
     def stable(self, settings: Sequence[Knobs]) -> NDArray[np.bool_]:
         """Whether the pair certainly does not grow at settings, whatever reading is right."""
@@ -183,22 +192,43 @@ class Allowed:
         """Whether a setting is allowed and can be gone to straight."""
         return not self.was_refused(setting) and self.way_is_stable(setting)
 
+    @cached_property
+    def heights(self) -> list[float]:
+        """Balances above the zone, on this side: the ramp, then outwards to the limit."""
+        if "balance" not in self.aim.limits:
+            return [self.origin.balance]
+        furthest = self.aim.limits["balance"][1 if self.side > 0 else 0]
+        return [self.ramp + share * (furthest - self.ramp) for share in _OUTWARDS]
+
+    def outside(self) -> Knobs | None:
+        """The nearest height above the light of the beginning, where that cannot be measured."""
+        if self.side * (self._clear(1.0) - self.ramp) > 0.0 and not self.aim.allow_unstable:
+            return None  # the limits end within reach of the zone
+        above = [replace(self.origin, balance=height) for height in self.heights]
+        stops = [s for s in above if _apart(s, self.origin) and not self.was_refused(s)]
+        return next(iter(stops), None)
+
     def approach(self, goal: Knobs) -> Knobs | None:
-        """The goal, or the next stop on a way to it that is stable; None where there is none."""
-        last, above = self.last, replace(goal, balance=self.ramp)
-        # Above the goal: as far down as is certain.
-        down = [
-            replace(goal, balance=last.balance + share * (goal.balance - last.balance))
-            for share in (0.85, 0.7, 0.5, 0.3)
-        ]
-        stops = [goal, *(down if over(above, last) else [above])]
+        """The goal, or the next stop on a way to it that is stable; None where there is none.
+
+        With φ and d what talks to the balance moves, too: where the ramp is not outside the zone
+        for certain at the goal, or on the way there, what lies further out may be.
+        """
+        last = self.last
+        if self.reachable(goal):
+            return goal
+        if over(goal, last):  # as far down as is certain
+            reach = goal.balance - last.balance
+            stops = [replace(goal, balance=last.balance + share * reach) for share in _DOWN]
+        else:
+            stops = [replace(goal, balance=height) for height in self.heights]
+        # Else straight outwards, away from the zone, φ and d as they are.
+        outwards = [replace(last, balance=height) for height in self.heights]
+        away = [s for s in outwards if self.side * (s.balance - last.balance) > 1e-3]
         for stop in stops:
-            if self.reachable(stop):
+            if _apart(stop, last) and self.reachable(stop):
                 return stop
-        back = replace(last, balance=self.ramp)
-        if _apart(back, last) and not self.was_refused(back):
-            return back  # away from the zone, φ and d as they are
-        return None
+        return next((stop for stop in away if not self.was_refused(stop)), None)
 
 
 def _apart(one: Knobs, other: Knobs) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -30,8 +31,11 @@ _Array = NDArray[np.float64]
 
 _SURE = 3.0  # standard errors
 _NO_GAIN = 0.05  # nats
+_TELLING = 1.0  # χ² between two readings that one record is worth
+_FAINT = 0.1  # G/kd: a point whose amplitude is smaller is none
 _SAME = 0.3  # G/kd: what vanishes at settings that count as one place
 _LEAST_ERROR = 0.25  # of what is wanted
+_REPEATED = 4  # records at the point: φ walks on, so that one more says less than is foreseen
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,11 @@ class Standing:
     def known(self, accuracy: float) -> bool:
         """Whether the errors are as small as wanted."""
         enough = max(self.errors) <= accuracy * self.rate
-        return enough and self.amplitude_error <= 0.5 * accuracy * self.amplitude
+        return enough and self.amplitude_error <= self.amplitude_wanted(accuracy)
+
+    def amplitude_wanted(self, accuracy: float) -> float:
+        """Wanted error of the amplitude, rad/s: of a small one not less than can be had."""
+        return accuracy * max(0.5 * self.amplitude, _LEAST_ERROR * self.rate)
 
     @property
     def met(self) -> bool:
@@ -138,22 +146,27 @@ class _Planner(Allowed):
     def decision(self) -> Decision:
         place = self.place(self.best)
         if not self.findings:
-            return self.measure(replace(self.origin, balance=self.ramp), "the ramp", None)
+            return self.measure(self.outside(), "the ramp", None)
         here = self.standing(self.last, place.variant)
-        if self.ambiguous:
+        # Readings that foresee the same everywhere, as φ + π with kd + π may, are as good as one.
+        if self.ambiguous and self.distinct and self.distinct[0][0] > _TELLING:
             return self.measure(self.telling_apart(), "tell the readings apart", here)
-        if self.absent(place):
-            return self.ended("impossible", self.nearest_words(place), here)
         at_point = replace(place.setting, seen=True)
         there = self.standing(at_point, place.variant)
-        repeated = self.repeats(place) >= 2
+        if self.absent(place, there):
+            return self.ended("impossible", self.nearest_words(place), here)
+        if self.faint(there):
+            return self.ended("impossible", self.faint_words(there), here)
+        repeats = self.repeats(place)
+        repeated = repeats >= 2
         if repeated and here.met and here.known(self.aim.accuracy):
             return self.ended("reached", "", here)
         gains = self.gains([at_point, *self.candidates], place, there)
         if not there.known(self.aim.accuracy):
             order = np.argsort(-gains, kind="stable")
             settings = [at_point, *self.candidates]
-            if float(gains.max()) < _NO_GAIN and repeated and here.met:
+            nothing = float(gains.max()) < _NO_GAIN or repeats >= _REPEATED
+            if nothing and repeated and here.met:
                 return self.ended("limited", "no further setting would tell more", here)
             for i in order.tolist():
                 if gains[i] < 0.7 * gains.max():
@@ -161,7 +174,9 @@ class _Planner(Allowed):
                 if self.reachable(settings[i]):
                     return self.measure(settings[i], "what it tells of the point", here)
         stop = self.approach(at_point)
-        if repeated and here.near(self.aim.accuracy) and not (stop and over(stop, self.last)):
+        # Not where another place has become better: that is gone to.
+        held_off = stop is None or (over(at_point, self.last) and not over(stop, self.last))
+        if repeated and here.near(self.aim.accuracy) and held_off:
             return self.ended("limited", "feedback is not known to hold it any nearer", here)
         return self.measure(stop, "the point", here)
 
@@ -227,7 +242,7 @@ class _Planner(Allowed):
         # Information on what is known better than wanted is worth nothing.
         wanted = np.append(
             np.full(len(slopes) - 1, self.aim.accuracy * there.rate),
-            0.5 * self.aim.accuracy * there.amplitude,
+            there.amplitude_wanted(self.aim.accuracy),
         )
         slopes = slopes / (0.5 * wanted[:, None])
         own = slopes @ covariance[:5, :5] @ slopes.T
@@ -241,8 +256,9 @@ class _Planner(Allowed):
             found.append(0.5 * (before - float(np.linalg.slogdet(np.eye(len(own)) + left)[1])))
         return np.array(found)
 
-    def telling_apart(self) -> Knobs | None:
-        """The setting at which the two likeliest readings differ most."""
+    @cached_property
+    def distinct(self) -> list[tuple[float, Knobs]]:
+        """χ² by which a record would tell the two likeliest readings apart; the best first."""
         one, two = (r.belief for r in self.readings[:2])
         settings, order = self.candidates, list[tuple[float, Knobs]]()
         (a, error_a), (b, error_b) = one.together(settings), two.together(settings)
@@ -250,21 +266,36 @@ class _Planner(Allowed):
             rows = slice(5 * i, 5 * i + 5)
             noise = self.expected + 0.5 * (error_a + error_b)[rows, rows]
             order.append((float((a - b)[i] @ np.linalg.solve(noise, (a - b)[i])), setting))
-        order.sort(key=lambda pair: -pair[0])
-        for _, setting in order[:12]:
+        return sorted(order, key=lambda pair: -pair[0])
+
+    def telling_apart(self) -> Knobs | None:
+        """The setting at which the two likeliest readings differ most."""
+        for _, setting in self.distinct[:12]:
             if self.reachable(setting):
                 return setting
-        return self.approach(order[0][1]) if order else None
+        return self.approach(self.distinct[0][1])
 
-    def absent(self, place: Place) -> bool:
+    def absent(self, place: Place, there: Standing) -> bool:
         """Whether there is certainly no such point within the limits."""
         if len(self.findings) < 3 or place.missing < 0.02:
             return False
-        there = self.standing(replace(place.setting, seen=True), place.variant)
         size = math.hypot(*there.vanishing)
         error = math.hypot(*there.errors)
         sure = size - _SURE * error > 0.5 * self.aim.accuracy * there.rate
         return sure and (error < 2.0 * self.aim.accuracy * there.rate or size > 10.0 * error)
+
+    def faint(self, there: Standing) -> bool:
+        """Whether what should be large at the point certainly is not."""
+        if len(self.findings) < 3 or not self.aim.target.largest:
+            return False
+        return abs(there.amplitude) + _SURE * there.amplitude_error < _FAINT * there.rate
+
+    def faint_words(self, there: Standing) -> str:
+        """Why there is no such point though what should vanish does."""
+        return (
+            f"within the limits, its amplitude is {abs(there.amplitude) / there.rate:.2g} G/kd at "
+            f"most, less than {_FAINT:g}"
+        )
 
     def nearest_words(self, place: Place) -> str:
         """Why there is no such point."""

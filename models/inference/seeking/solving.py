@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ _PHASES, _STEP = 36, 4e-8  # of the scan: φ in a turn, m
 _WEIGHT = 30.0  # of what vanishes against what is to be large
 _STARTS = 4
 _CORRECTIONS = 2
+_ENOUGH, _TRIES = 1e-6, 30  # of a solution: far below what set-points resolve
+_SCALE = {"phi": 1.0, "distance": 1.7e-7, "balance": 0.03}  # what counts as much as 1 rad
+_SMALL = 1e-6  # step of derivatives, of what counts as much as 1 rad
 
 
 @dataclass(frozen=True)
@@ -141,36 +145,81 @@ def _refined(
     variant: int,
 ) -> Place:
     """Solve for the knobs; what the law lacks there, as far as it is known, is taken off."""
-    free = [k for k in KNOBS if k in limits and (k != "balance" or target.tunes_detuning)]
-    free = [k for k in free if limits[k][1] > limits[k][0]]
-    scale = {"phi": 1.0, "distance": 1.7e-7, "balance": 0.03}
+    sought = _Sought(target, belief, limits, start, rate, variant)
     setting, lacking = start, np.zeros(5)
-
-    def at(x: _Array) -> Knobs:
-        moved: dict[str, Any] = {k: float(v) * scale[k] for k, v in zip(free, x, strict=True)}
-        return replace(start, **moved)
-
-    def residuals(x: _Array) -> _Array:
-        columns = belief.law.columns(belief.values[None], [at(x)])[0, 0] + lacking
-        rest = target.vanishing(columns, variant) * (_WEIGHT / rate)
-        if not target.largest:
-            return np.asarray(rest)
-        return np.append(rest, 1.2 - float(target.amplitude(columns, variant)) / rate)
-
-    low, high = (np.array([limits[k][e] / scale[k] for k in free]) for e in (0, 1))
-    whole = "phi" in free and limits["phi"][1] - limits["phi"][0] >= math.tau - 1e-9
-    if whole:  # a turn has no ends
-        low[free.index("phi")] -= math.pi
-        high[free.index("phi")] += math.pi
     for _ in range(_CORRECTIONS):
-        if free:
-            x = np.array([getattr(setting, k) / scale[k] for k in free])
-            x = np.clip(x, low + 1e-9, high - 1e-9)
-            setting = at(least_squares(residuals, x, bounds=(low, high), x_scale=0.3).x)
+        if sought.free:
+            setting = sought.solved(setting, lacking)
         mean, _, _ = belief.predict(setting)
         lacking = mean - belief.law.columns(belief.values[None], [setting])[0, 0]
     columns = belief.law.columns(belief.values[None], [setting])[0, 0] + lacking
-    if whole:
+    if sought.whole:
         setting = replace(setting, phi=math.remainder(setting.phi, math.tau))
     missing = float(np.linalg.norm(target.vanishing(columns, variant))) / rate
     return Place(setting, variant, missing, float(target.amplitude(columns, variant)) / rate)
+
+
+@dataclass(frozen=True)
+class _Sought:
+    """A least-squares problem in the knobs that are free, each in units of about a radian."""
+
+    target: Target
+    belief: Belief[Knobs]
+    limits: Mapping[str, tuple[float, float]]
+    start: Knobs
+    rate: float
+    variant: int
+
+    @cached_property
+    def free(self) -> list[str]:
+        """Knobs that are solved for."""
+        turned = [k for k in KNOBS if k != "balance" or self.target.tunes_detuning]
+        ends = {k: self.limits[k] for k in turned if k in self.limits}
+        return [k for k, (low, high) in ends.items() if high > low]
+
+    @property
+    def whole(self) -> bool:
+        """Whether φ may have any value: a turn has no ends."""
+        return "phi" in self.free and np.ptp(self.limits["phi"]) >= math.tau - 1e-9
+
+    def solved(self, near: Knobs, lacking: _Array) -> Knobs:
+        """The setting nearby with the least residuals."""
+        low, high = (np.array([self.limits[k][e] / _SCALE[k] for k in self.free]) for e in (0, 1))
+        if self.whole:
+            low[self.free.index("phi")] -= math.pi
+            high[self.free.index("phi")] += math.pi
+        x = np.array([getattr(near, k) / _SCALE[k] for k in self.free])
+
+        def here(x: _Array) -> _Array:
+            return np.asarray(self._residuals(x[None], lacking)[0])
+
+        def slopes(x: _Array) -> _Array:
+            # All steps at once: the law is as fast for many settings as for one.
+            steps = _SMALL * np.eye(len(x))
+            found = self._residuals(np.concatenate([x + steps, x - steps]), lacking)
+            return np.asarray((found[: len(x)] - found[len(x) :]).T / (2.0 * _SMALL))
+
+        found = least_squares(
+            here,
+            np.clip(x, low + 1e-9, high - 1e-9),
+            slopes,
+            bounds=(low, high),
+            x_scale=0.3,
+            ftol=_ENOUGH,
+            xtol=_ENOUGH,
+            max_nfev=_TRIES,
+        )
+        return self._at(found.x)
+
+    def _at(self, x: _Array) -> Knobs:
+        moved: dict[str, Any] = {k: float(v) * _SCALE[k] for k, v in zip(self.free, x, strict=True)}
+        return replace(self.start, **moved)
+
+    def _residuals(self, points: _Array, lacking: _Array) -> _Array:
+        settings = [self._at(x) for x in points]
+        columns = self.belief.law.columns(self.belief.values[None], settings)[0] + lacking
+        rest = self.target.vanishing(columns, self.variant) * (_WEIGHT / self.rate)
+        if not self.target.largest:
+            return np.asarray(rest)
+        short = 1.2 - self.target.amplitude(columns, self.variant) / self.rate
+        return np.concatenate([rest, short[:, None]], axis=-1)
