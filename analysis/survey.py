@@ -16,8 +16,9 @@ from ..models.errors import InputError
 from ..models.inference.result import FitResult
 from ..models.inference.spectral.choose import channel_lines
 from ..models.soundness import SampleWatch
-from ..models.steadiness import Change, LineRows
+from ..models.steadiness import LineRows
 from ..models.tones import find_tones
+from .changes import described
 
 __all__ = ["SteadySurvey", "tones_beside", "without_stretches"]
 
@@ -52,11 +53,12 @@ class SteadySurvey:
         segment: int,
         band: tuple[float, float] | None,
     ) -> None:
-        self._names = [record.names[column] for column in columns]
+        self._record, self._columns = record, columns
         self._steady, rate = record.steady(), record.sample_rate
         lines = channel_lines(probe[:_LINE_SAMPLES], rate, segment, band)
         self._watch = SampleWatch(
-            self._names, [None if line is None else rate / line.frequency for line in lines]
+            [record.names[column] for column in columns],
+            [None if line is None else rate / line.frequency for line in lines],
         )
         self._rows = [
             None
@@ -83,9 +85,9 @@ class SteadySurvey:
             # What the line does is looked at again without these.
             return ranges, (f"{'; '.join(said)}: {self._left_out(ranges)}",), ()
         leave, why, said = [], [], list(self._watch.findings())
-        for name, rows in zip(self._names, self._rows, strict=True):
+        for column, rows in zip(self._columns, self._rows, strict=True):
             for change in [] if rows is None else rows.changes():
-                text = _words(name, change)
+                text = described(self._record, column, change, rows.frequency, rows.width)
                 if change.kind in ("gone", "step"):
                     leave.append((change.start, change.stop))
                     why.append(text)
@@ -99,30 +101,6 @@ class SteadySurvey:
         """How much is left out."""
         total = self._steady.samples
         return f"{100.0 * ranges.samples / total:.2g} % of the samples are left out"
-
-
-def _words(name: str, change: Change) -> str:
-    """Say what changes along a record."""
-    where = f"from sample {change.start} to {change.stop}"
-    if change.kind == "gone":
-        return (
-            f"the line of {name} is gone {where} ({100.0 * change.amount:.2g} % of its power): the "
-            "particle was lost, or feedback was on"
-        )
-    if change.kind == "step":
-        return (
-            f"the power of the line of {name} is {change.amount:.2g} times that elsewhere {where}: "
-            "feedback, light or calibration changed"
-        )
-    if change.kind == "power":
-        return (
-            f"the power of the line of {name} drifts by {100.0 * change.amount:+.2g} % over the "
-            "record: D and V² are averages of it, their errors too small"
-        )
-    return (
-        f"the frequency of the line of {name} drifts by {change.amount:.3g} Hz over the record: "
-        "the line is broadened, gamma too large"
-    )
 
 
 def without_stretches(record: Record, bad: Ranges, why: tuple[str, ...]) -> Record:
