@@ -14,13 +14,12 @@ from ..models.inference.spectral.choose import choose_band
 from ..models.inference.spectral.fits import fit_pair, fit_single
 from ..models.soundness import same_signal
 from ..models.spectra import CsdEstimate
-from .averaging import probe_of, sound_csd
+from .averaging import sound_csd
 from .choice import Progress, check_band, with_input
 from .detection import Ranges, corrected, delay_warning, tone_warning, without_ranges
 from .quanta import csd_in_quanta
 from .rig_check import overdamped
 from .steady import exact_spectrum, is_narrow
-from .survey import tones_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -160,7 +159,6 @@ def analyse_spectrum(
         said += more
     said += tone_warning(result, record.steady().samples / record.sample_rate)
     said += overdamped(result)
-    said += tones_beside(probe_of(record, chosen), record, chosen, used, tuple(exclude), result)
     if masses is not None:
         result = in_quanta(result, masses)
         csd = csd_in_quanta(csd, masses, own_scale(result))

@@ -1,7 +1,8 @@
 """Bad data, named before they are fitted: stretches of a steady record that are left out.
 
 One look at every sample, of whatever format: dead, held and copied stretches, a line that is gone
-or has another power there (both are left out, and said), drifts of power and frequency, clipping.
+or has another power there (both are left out, and said), drifts of power and frequency, tones,
+clipping.
 """
 
 from __future__ import annotations
@@ -13,19 +14,16 @@ from ..acquisition.records.record import Ranges, Record
 from ..acquisition.records.selected import with_steady
 from ..models.blocks import Block
 from ..models.errors import InputError
-from ..models.inference.result import FitResult
-from ..models.inference.spectral.choose import channel_lines
 from ..models.soundness import SampleWatch
 from ..models.steadiness import LineRows
-from ..models.tones import find_tones
 from .changes import described
+from .detection import Ranges as Frequencies
+from .tones import tones_of
 
-__all__ = ["SteadySurvey", "tones_beside", "without_stretches"]
+__all__ = ["SteadySurvey", "without_stretches"]
 
 _LEAST_SAMPLES = 4096  # that must be sound, of a longer record
-_LINE_SAMPLES = 1 << 20  # of the probe, from which lines are read
 _BROADEST = 0.3  # linewidth over frequency of lines whose power is followed
-_MOST_TONES = 3
 
 
 class SteadySurvey:
@@ -43,6 +41,8 @@ class SteadySurvey:
         Samples of a segment that resolves the lines.
     band : (float, float) or None
         Where the lines lie, Hz.
+    exclude : sequence of (float, float)
+        What is left out of the spectrum, Hz.
     """
 
     def __init__(
@@ -52,10 +52,12 @@ class SteadySurvey:
         probe: NDArray[np.float64],
         segment: int,
         band: tuple[float, float] | None,
+        exclude: Frequencies = (),
     ) -> None:
         self._record, self._columns = record, columns
         self._steady, rate = record.steady(), record.sample_rate
-        lines = channel_lines(probe[:_LINE_SAMPLES], rate, segment, band)
+        tones = tones_of(record, columns, probe, segment, band, exclude)
+        lines, self._tones = tones.lines, tones.said
         self._watch = SampleWatch(
             [record.names[column] for column in columns],
             [None if line is None else rate / line.frequency for line in lines],
@@ -84,7 +86,7 @@ class SteadySurvey:
             said = [t for t in self._watch.findings() if "clipped" not in t]
             # What the line does is looked at again without these.
             return ranges, (f"{'; '.join(said)}: {self._left_out(ranges)}",), ()
-        leave, why, said = [], [], list(self._watch.findings())
+        leave, why, said = [], [], [*self._watch.findings(), *self._tones]
         for column, rows in zip(self._columns, self._rows, strict=True):
             for change in [] if rows is None else rows.changes():
                 text = described(self._record, column, change, rows.frequency, rows.width)
@@ -128,48 +130,3 @@ def without_stretches(record: Record, bad: Ranges, why: tuple[str, ...]) -> Reco
             f"{steady.samples} samples: {'; '.join(why)}"
         )
     return with_steady(record, sound)
-
-
-def tones_beside(
-    samples: NDArray[np.float64],
-    record: Record,
-    columns: tuple[int, ...],
-    band: tuple[float, float],
-    exclude: tuple[tuple[float, float], ...],
-    result: FitResult,
-) -> tuple[str, ...]:
-    """Name coherent tones within the band of a fit.
-
-    Parameters
-    ----------
-    samples : ndarray, shape (n, columns)
-        Consecutive samples, in the unit of the record.
-    record : Record
-        For names and unit.
-    columns : tuple of int
-        Fitted columns.
-    band : (float, float)
-        Hz.
-    exclude : tuple of (float, float)
-        What is left out already, Hz.
-    result : FitResult
-        Says how wide the lines are.
-    """
-    widths = [
-        p.value / (2.0 * np.pi) for name, p in result.parameters.items() if name.startswith("gamma")
-    ]
-    found = []
-    for number, column in enumerate(columns):
-        tones = find_tones(samples[:, number], record.sample_rate, band, min(widths))
-        kept = [t for t in tones if not any(low <= t.frequency <= high for low, high in exclude)]
-        for tone in kept[:_MOST_TONES]:
-            what = (
-                "a drive" if tone.mains is None else f"a multiple of {tone.mains:g} Hz, the mains"
-            )
-            reach = max(10.0 * tone.resolution, 0.05 * min(widths))
-            found.append(
-                f"a tone at {tone.frequency:.7g} Hz of {tone.amplitude:.3g} {record.unit} stands "
-                f"in {record.names[column]} beside the line ({what}): leave it out, --exclude "
-                f"{tone.frequency - reach:.0f} {tone.frequency + reach:.0f}"
-            )
-    return tuple(found)
