@@ -208,7 +208,8 @@ def _stretches(
         part[low:high] = True
         weak = part if inside < outside else ~part
         out = weak if ratio < _GONE else (part if 2 * part.sum() <= len(e) else ~part)
-        amount = ratio if inside < outside or ratio < _GONE else 1.0 / ratio
+        weaker = e[out].mean() < e[~out].mean()
+        amount = ratio if weaker else 1.0 / ratio
         if ratio > _HALF:  # too little to be left out: one of the two is as good as the other
             found += [
                 Change("level", amount, int(times[start, 0]), int(times[stop - 1, 1]))
