@@ -23,6 +23,7 @@ __all__ = ["Tones", "tones_of"]
 _WIDTHS = 40.0  # to either side of the lines, as far as a fit's band reaches
 _LEAST_REACH = 200.0  # bins
 _NOTCH = 8.0  # bins to either side of a tone
+_CREDIBLE = 5.5  # times the reach of a notch, that a line beneath a tone is wide
 _LINE_SAMPLES = 1 << 20  # from which lines are read
 _MOST_TONES = 3
 
@@ -75,7 +76,11 @@ def tones_of(
     searches = [ToneSearch(column, rate, reach) for column in probe.T]
     sure = [tone for search in searches for tone in search.tones([])]
     if sure:
-        lines = _without(probe[:_LINE_SAMPLES], rate, band, sure)
+        beneath = _without(probe[:_LINE_SAMPLES], rate, band, sure)
+        # A line of a few bins passes for a tone, and its wings for a broader line beneath.
+        least = _CREDIBLE * _NOTCH * rate / len(probe[:_LINE_SAMPLES])
+        if all(line is None or line.width > least for line in beneath):
+            lines = beneath
     known = [(line.frequency, line.width) for line in lines if line is not None]
     if not known:
         return Tones(lines, ())

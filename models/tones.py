@@ -169,7 +169,9 @@ class ToneSearch:
             count = round(near * self._grain)
             outer = inner + count
             k = np.arange(outer, len(power) - outer - 1)
-            beside = total[k + outer + 1] - total[k + inner + 1] + total[k - inner] - total[k - outer]
+            beside = (
+                total[k + outer + 1] - total[k + inner + 1] + total[k - inner] - total[k - outer]
+            )
             row[k] = np.maximum(beside / (2 * count), 1e-300)
         return levels, 2.0 * np.array(_NEAR) / _INDEPENDENT
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -108,8 +109,8 @@ def test_a_tone_that_outshines_the_line_is_told_from_it():
     x = bad_lines.joined([hot], rng)
     x[:, 0] += 30.0 * np.cos(2 * np.pi * 5.031e3 / 1e5 * np.arange(len(x)))
     text = bad_lines.said_of(lambda _: (x, 1e5), 0)
-    assert "a tone at 5031 Hz of 30 V stands in z1" in text
-    assert "--exclude 50" in text
+    assert re.search(r"a tone at 5031(\.00.)? Hz of (29.9|30) V stands in z1", text)
+    assert "--exclude 5021 5041" in text
     # A thermal line that is hardly resolved is none.
     narrow = replace(hot, gamma=1.0, samples=200_000)
     assert bad_lines.said_of(lambda _: (bad_lines.joined([narrow], rng), 1e5), 0) == ""
