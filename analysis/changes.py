@@ -124,14 +124,15 @@ def _motion(
     if segment < MIN_SEGMENT:
         return None
     estimator = CsdEstimator(1, segment, rate)
-    estimator.add(Block(0, record.read(start, stop, (column,)), np.ones(1), 0, 0.0))
+    samples = record.read(start, stop, (column,))
+    estimator.add(Block(0, samples.astype(np.float32), np.ones(1)))
     csd = estimator.estimate()
     band = _BESIDE[0] * frequency, min(_BESIDE[1] * frequency, 0.49 * rate)
     fits = []
     for ratio in _BROADER:
         try:
-            start = _start(csd, band, frequency, ratio * width)
-            fits.append(fit_single(csd, band=band, params=bounded("single", csd, start)))
+            begin = bounded("single", csd, _start(csd, band, frequency, ratio * width))
+            fits.append(fit_single(csd, band=band, params=begin))
         except (InputError, ArithmeticError):
             continue  # no line there
     fits = [fit for fit in fits if fit.converged]

@@ -233,7 +233,8 @@ class _Fit:
 
     def fit(self, priors: Mapping[str, tuple[float, float]] | None) -> FitResult:
         """Fit with what is known of parameters."""
-        csd, said = self.csd, ()
+        csd = self.csd
+        said: tuple[str, ...] = ()
         if self.model == "pair":
             masses = None if self.masses is None else (self.masses[0], self.masses[1])
             result = fit_pair(csd, band=self.band, masses=masses, priors=priors)

@@ -88,7 +88,9 @@ class SteadySurvey:
             return ranges, (f"{'; '.join(said)}: {self._left_out(ranges)}",), ()
         leave, why, said = [], [], [*self._watch.findings(), *self._tones]
         for column, rows in zip(self._columns, self._rows, strict=True):
-            for change in [] if rows is None else rows.changes():
+            if rows is None:
+                continue
+            for change in rows.changes():
                 text = described(self._record, column, change, rows.frequency, rows.width)
                 if change.kind in ("gone", "step"):
                     leave.append((change.start, change.stop))

@@ -207,10 +207,10 @@ def feedback_switched(rng: np.random.Generator) -> tuple[np.ndarray, float]:
 
 
 def power_drift(rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """Heating, or the gain of the detector, up or down by six standard errors of such a drift."""
+    """Heating, or the gain of the detector, up or down by eight standard errors of such a drift."""
     while True:
         motion = drawn(rng)
-        drift = log_uniform(rng, 6.0, 60.0) * np.sqrt(24.0 / motion.memory)
+        drift = log_uniform(rng, 8.0, 80.0) * np.sqrt(24.0 / motion.memory)
         if 0.05 < drift < np.log(20.0):
             break
     drift *= rng.choice([-1.0, 1.0])

@@ -67,7 +67,7 @@ def test_a_pressure_that_nobody_vouches_for_is_no_prior():
     assert read.pressure == 1.1
     assert read.errors["gauge"] == 0.3
     assert read.assumed == ("gauge", "density")
-    assert read.values["gamma"][0] == pytest.approx(2.2 * stated.values["gamma"][0], rel=1e-6)
+    assert read.values["gamma"][0] == pytest.approx(2.2 * stated.values["gamma"][0], rel=1e-4)
 
 
 def test_a_pressure_that_is_off_by_its_error_biases_by_no_more_than_the_errors_say():
