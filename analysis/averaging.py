@@ -36,7 +36,9 @@ def sound_csd(
     left_out: tuple[str, ...] = ()
     for _ in range(_MOST_PASSES):
         size = _segment(record, columns, segment, band, exclude)
-        survey = SteadySurvey(record, columns, probe_of(record, columns), size, band)
+        probe = probe_of(record, columns)
+        survey = SteadySurvey(record, columns, probe, size, band, exclude)
+        del probe
         csd = _estimate_csd(record, columns, size, survey, progress)
         bad, why, said = survey.result()
         if not len(bad):

@@ -334,14 +334,20 @@ def _measured(
 def _fitted(
     record: Record, released: bool, delay: float | None, progress: Progress | None
 ) -> FitResult:
-    """Fit one piece: raw releases by the exact likelihood, steady records by their spectra."""
+    """Fit one piece: raw releases by the exact likelihood, steady records by their spectra.
+
+    Damping by the gas is no prior of a piece: all pieces share the error of one gauge.
+    """
     if released:
         result = analyse_reheating(
-            record, detection={"noise_12": None, **_delay(record, delay)}, progress=progress
-        ).result
+            record, detection={"noise_12": None, **_delay(record, delay)}, gamma_prior=False,
+            progress=progress,
+        ).result  # fmt: skip
     else:
         late = None if delay is None or math.isnan(delay) else delay
-        result = analyse_spectrum(record, model="pair", delay=late, progress=progress).result
+        result = analyse_spectrum(
+            record, model="pair", delay=late, gamma_prior=False, progress=progress
+        ).result
     if not result.converged:
         raise ConvergenceError(f"the fit of {record.path} did not converge")
     return result

@@ -27,6 +27,7 @@ from ..models.inference.reheating.single import paired_batches, single_estimator
 from ..models.inference.result import FitResult
 from .choice import Progress, check_band, with_input
 from .detection import delays_of, detection_of
+from .gas_prior import fitted_with_gas, gas_prior
 from .quanta import rescaled_estimate
 from .release_survey import sound_releases
 from .releases import Releases, probed_line
@@ -104,6 +105,7 @@ def analyse_reheating(
     block: int | None = None,
     detection: Mapping[str, Known] | None = None,
     priors: Mapping[str, tuple[float, float]] | None = None,
+    gamma_prior: bool = True,
     progress: Progress | None = None,
 ) -> ReheatingAnalysis:
     """Fit what happens after the releases of a record, by three estimators, in bounded memory.
@@ -139,8 +141,12 @@ def analyse_reheating(
         ``mix_21``, ``delay_12`` to a value, a value with its standard error, or None where it is
         fitted.
     priors : mapping of str to (float, float), optional
-        What the exact estimator knows from elsewhere, such as damping by the gas: name to (value,
-        standard error). Without blocks only: each of them would count it anew.
+        What the exact estimator knows from elsewhere: name to (value, standard error). Without
+        blocks only: each of them would count it anew.
+    gamma_prior : bool
+        Whether the exact estimator takes damping by the gas for known, within its errors, where a
+        run knows its pressure; where the data contradict it by three standard errors it is left
+        out, and said. Not with blocks.
     progress : callable, optional
         Called with the share of the work that is done, 0 … 1.
 
@@ -194,8 +200,15 @@ def analyse_reheating(
     delays = delays_of(record, chosen, delay)
     estimate = _averaged(releases, band, factor, unit, delays, progress)
     found = reheating_estimators(estimate) if len(chosen) == 2 else single_estimators(estimate)
-    task = _Exact(releases, factor, unit, known, block, priors, progress)
-    exact = task.fit(found["transitions"], estimator)
+    task = _Exact(releases, factor, unit, known, block, found["transitions"], progress)
+    gas = gas_prior(record, chosen, "releases") if gamma_prior and block is None else None
+    exact: FitResult | None
+    try:
+        exact = fitted_with_gas(gas, priors, task.fit)
+    except OptobindError:
+        if estimator == "exact":
+            raise
+        exact = None
     found = {"exact": exact, **found} if exact is not None else found
     if masses is not None:
         estimate = rescaled_estimate(estimate, own_scale(found[estimator]) / scale)
@@ -277,30 +290,24 @@ class _Exact:
     unit: str
     detection: Mapping[str, Known]
     block: int | None
-    priors: Mapping[str, tuple[float, float]] | None
+    start: FitResult
     progress: Progress | None
 
     def _later(self, share: float) -> None:
         if self.progress is not None:
             self.progress(_AVERAGING + (1.0 - _AVERAGING) * share)
 
-    def fit(self, start: FitResult, estimator: Estimator) -> FitResult | None:
-        """Fit; None where that fails and is not asked for."""
+    def fit(self, priors: Mapping[str, tuple[float, float]] | None) -> FitResult:
+        """Fit with what is known of parameters."""
         model: Literal["single", "pair"] = "pair" if len(self.releases.columns) == 2 else "single"
         rate = self.releases.record.sample_rate
-        try:
-            samples = samples_of(self.releases, self.factor)
-            fit = fit_exact(
-                samples, rate, model, start, detection=self.detection, unit=self.unit,
-                priors=self.priors, progress=self._later,
-            )  # fmt: skip
-            if self.block is not None:
-                fit = blocked(self.releases, self.factor, rate, fit, self.block, self.detection)
-        except OptobindError:
-            if estimator == "exact":
-                raise
-            return None
-        return _compared(fit, start)
+        fit = fit_exact(
+            samples_of(self.releases, self.factor), rate, model, self.start,
+            detection=self.detection, unit=self.unit, priors=priors, progress=self._later,
+        )  # fmt: skip
+        if self.block is not None:
+            fit = blocked(self.releases, self.factor, rate, fit, self.block, self.detection)
+        return _compared(fit, self.start)
 
 
 def _compared(fit: FitResult, start: FitResult) -> FitResult:

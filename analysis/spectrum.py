@@ -14,13 +14,13 @@ from ..models.inference.spectral.choose import choose_band
 from ..models.inference.spectral.fits import fit_pair, fit_single
 from ..models.soundness import same_signal
 from ..models.spectra import CsdEstimate
-from .averaging import probe_of, sound_csd
+from .averaging import sound_csd
 from .choice import Progress, check_band, with_input
 from .detection import Ranges, corrected, delay_warning, tone_warning, without_ranges
+from .gas_prior import fitted_with_gas, gas_prior
 from .quanta import csd_in_quanta
 from .rig_check import overdamped
 from .steady import exact_spectrum, is_narrow
-from .survey import tones_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,6 +83,7 @@ def analyse_spectrum(
     mixing: tuple[float, float] | None = None,
     estimator: SpectrumEstimator | None = None,
     priors: Mapping[str, tuple[float, float]] | None = None,
+    gamma_prior: bool = True,
     progress: Progress | None = None,
     fit_progress: Progress | None = None,
 ) -> SpectrumAnalysis:
@@ -112,7 +113,11 @@ def analyse_spectrum(
         included: errors hold for lines of any width, and a line narrower than a bin costs nothing.
         By default the exact one where a line is narrower than 1.5 bins of the longest segment.
     priors : mapping of str to (float, float), optional
-        What is known from elsewhere, such as damping by the gas: name to (value, standard error).
+        What is known from elsewhere: name to (value, standard error).
+    gamma_prior : bool
+        Whether damping by the gas is taken for known, within its errors, where a run without
+        feedback knows its pressure; where the data contradict it by three standard errors it is
+        left out, and said.
     progress : callable, optional
         Called with the share of the samples that were averaged, 0 … 1.
     fit_progress : callable, optional
@@ -148,19 +153,12 @@ def analyse_spectrum(
     csd = without_ranges(corrected(csd, record, chosen, delay, mixing), exclude)
     used = choose_band(csd) if band is None else band
     masses = record.masses_of(chosen) if record.unit == "m" else None
-    if model == "pair":
-        pair_masses = None if masses is None else (masses[0], masses[1])
-        result = fit_pair(csd, band=used, masses=pair_masses, priors=priors)
-        said = delay_warning(csd, used, result, pair_masses)
-    else:
-        result, said = fit_single(csd, band=used, priors=priors), ()
-    known = _Known(exclude, delay, mixing, priors)
-    if estimator == "exact" or (estimator is None and segment is None and _is_coarse(csd, result)):
-        result, more = _exact(record, chosen, used, result, known, masses, estimator, fit_progress)
-        said += more
-    said += tone_warning(result, record.steady().samples / record.sample_rate)
+    known = _Known(exclude, delay, mixing)
+    task = _Fit(csd, record, chosen, model, used, masses, known, estimator, segment, fit_progress)
+    gas = gas_prior(record, chosen, "spectrum") if gamma_prior else None
+    result = fitted_with_gas(gas, priors, task.fit)
+    said = tone_warning(result, record.steady().samples / record.sample_rate)
     said += overdamped(result)
-    said += tones_beside(probe_of(record, chosen), record, chosen, used, tuple(exclude), result)
     if masses is not None:
         result = in_quanta(result, masses)
         csd = csd_in_quanta(csd, masses, own_scale(result))
@@ -200,12 +198,11 @@ def _is_coarse(csd: CsdEstimate, result: FitResult) -> bool:
 
 @dataclass(frozen=True)
 class _Known:
-    """What is taken off the data, and what is known beforehand."""
+    """What is taken off the data."""
 
     exclude: Ranges
     delay: float | None
     mixing: tuple[float, float] | None
-    priors: Mapping[str, tuple[float, float]] | None
 
     def provenance(self) -> dict[str, Any]:
         """For the result's input; nothing where nothing was taken off."""
@@ -219,27 +216,53 @@ class _Known:
         return known
 
 
-def _exact(
-    record: Record,
-    columns: tuple[int, ...],
-    band: tuple[float, float],
-    start: FitResult,
-    known: _Known,
-    masses: tuple[float, ...] | None,
-    estimator: SpectrumEstimator | None,
-    progress: Progress | None,
-) -> tuple[FitResult, tuple[str, ...]]:
-    """The exact fit; where it was not asked for and cannot be made, the start and the reason."""
-    try:
-        found = exact_spectrum(
-            record, columns, band, start, exclude=known.exclude, delay=known.delay,
-            mixing=known.mixing, masses=masses, priors=known.priors, progress=progress,
-        )  # fmt: skip
-    except InputError as error:
-        if estimator == "exact":
-            raise
-        return start, (f"no exact fit of a line narrower than its bins: {error}",)
-    return found, ()
+@dataclass(frozen=True)
+class _Fit:
+    """The fit of averaged spectra, and the exact one where it is asked for or needed."""
+
+    csd: CsdEstimate
+    record: Record
+    columns: tuple[int, ...]
+    model: Literal["single", "pair"]
+    band: tuple[float, float]
+    masses: tuple[float, ...] | None
+    known: _Known
+    estimator: SpectrumEstimator | None
+    segment: int | None
+    progress: Progress | None
+
+    def fit(self, priors: Mapping[str, tuple[float, float]] | None) -> FitResult:
+        """Fit with what is known of parameters."""
+        csd = self.csd
+        said: tuple[str, ...] = ()
+        if self.model == "pair":
+            masses = None if self.masses is None else (self.masses[0], self.masses[1])
+            result = fit_pair(csd, band=self.band, masses=masses, priors=priors)
+            said = delay_warning(csd, self.band, result, masses)
+        else:
+            result = fit_single(csd, band=self.band, priors=priors)
+        unasked = self.estimator is None and self.segment is None
+        if self.estimator == "exact" or (unasked and _is_coarse(csd, result)):
+            result, more = self._exact(result, priors)
+            said += more
+        return replace(result, warnings=(*said, *result.warnings))
+
+    def _exact(
+        self, start: FitResult, priors: Mapping[str, tuple[float, float]] | None
+    ) -> tuple[FitResult, tuple[str, ...]]:
+        """The exact fit; where it was not asked for and cannot be made, the start and why."""
+        known = self.known
+        try:
+            found = exact_spectrum(
+                self.record, self.columns, self.band, start, exclude=known.exclude,
+                delay=known.delay, mixing=known.mixing, masses=self.masses, priors=priors,
+                progress=self.progress,
+            )  # fmt: skip
+        except InputError as error:
+            if self.estimator == "exact":
+                raise
+            return start, (f"no exact fit of a line narrower than its bins: {error}",)
+        return found, ()
 
 
 def _choose(

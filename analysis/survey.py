@@ -1,7 +1,8 @@
 """Bad data, named before they are fitted: stretches of a steady record that are left out.
 
 One look at every sample, of whatever format: dead, held and copied stretches, a line that is gone
-or has another power there (both are left out, and said), drifts of power and frequency, clipping.
+or has another power there (both are left out, and said), drifts of power and frequency, tones,
+clipping.
 """
 
 from __future__ import annotations
@@ -13,18 +14,16 @@ from ..acquisition.records.record import Ranges, Record
 from ..acquisition.records.selected import with_steady
 from ..models.blocks import Block
 from ..models.errors import InputError
-from ..models.inference.result import FitResult
-from ..models.inference.spectral.choose import channel_lines
 from ..models.soundness import SampleWatch
-from ..models.steadiness import Change, LineRows
-from ..models.tones import find_tones
+from ..models.steadiness import LineRows
+from .changes import described
+from .detection import Ranges as Frequencies
+from .tones import tones_of
 
-__all__ = ["SteadySurvey", "tones_beside", "without_stretches"]
+__all__ = ["SteadySurvey", "without_stretches"]
 
 _LEAST_SAMPLES = 4096  # that must be sound, of a longer record
-_LINE_SAMPLES = 1 << 20  # of the probe, from which lines are read
 _BROADEST = 0.3  # linewidth over frequency of lines whose power is followed
-_MOST_TONES = 3
 
 
 class SteadySurvey:
@@ -42,6 +41,8 @@ class SteadySurvey:
         Samples of a segment that resolves the lines.
     band : (float, float) or None
         Where the lines lie, Hz.
+    exclude : sequence of (float, float)
+        What is left out of the spectrum, Hz.
     """
 
     def __init__(
@@ -51,12 +52,15 @@ class SteadySurvey:
         probe: NDArray[np.float64],
         segment: int,
         band: tuple[float, float] | None,
+        exclude: Frequencies = (),
     ) -> None:
-        self._names = [record.names[column] for column in columns]
+        self._record, self._columns = record, columns
         self._steady, rate = record.steady(), record.sample_rate
-        lines = channel_lines(probe[:_LINE_SAMPLES], rate, segment, band)
+        tones = tones_of(record, columns, probe, segment, band, exclude)
+        lines, self._tones = tones.lines, tones.said
         self._watch = SampleWatch(
-            self._names, [None if line is None else rate / line.frequency for line in lines]
+            [record.names[column] for column in columns],
+            [None if line is None else rate / line.frequency for line in lines],
         )
         self._rows = [
             None
@@ -82,10 +86,12 @@ class SteadySurvey:
             said = [t for t in self._watch.findings() if "clipped" not in t]
             # What the line does is looked at again without these.
             return ranges, (f"{'; '.join(said)}: {self._left_out(ranges)}",), ()
-        leave, why, said = [], [], list(self._watch.findings())
-        for name, rows in zip(self._names, self._rows, strict=True):
-            for change in [] if rows is None else rows.changes():
-                text = _words(name, change)
+        leave, why, said = [], [], [*self._watch.findings(), *self._tones]
+        for column, rows in zip(self._columns, self._rows, strict=True):
+            if rows is None:
+                continue
+            for change in rows.changes():
+                text = described(self._record, column, change, rows.frequency, rows.width)
                 if change.kind in ("gone", "step"):
                     leave.append((change.start, change.stop))
                     why.append(text)
@@ -99,30 +105,6 @@ class SteadySurvey:
         """How much is left out."""
         total = self._steady.samples
         return f"{100.0 * ranges.samples / total:.2g} % of the samples are left out"
-
-
-def _words(name: str, change: Change) -> str:
-    """Say what changes along a record."""
-    where = f"from sample {change.start} to {change.stop}"
-    if change.kind == "gone":
-        return (
-            f"the line of {name} is gone {where} ({100.0 * change.amount:.2g} % of its power): the "
-            "particle was lost, or feedback was on"
-        )
-    if change.kind == "step":
-        return (
-            f"the power of the line of {name} is {change.amount:.2g} times that elsewhere {where}: "
-            "feedback, light or calibration changed"
-        )
-    if change.kind == "power":
-        return (
-            f"the power of the line of {name} drifts by {100.0 * change.amount:+.2g} % over the "
-            "record: D and V² are averages of it, their errors too small"
-        )
-    return (
-        f"the frequency of the line of {name} drifts by {change.amount:.3g} Hz over the record: "
-        "the line is broadened, gamma too large"
-    )
 
 
 def without_stretches(record: Record, bad: Ranges, why: tuple[str, ...]) -> Record:
@@ -150,48 +132,3 @@ def without_stretches(record: Record, bad: Ranges, why: tuple[str, ...]) -> Reco
             f"{steady.samples} samples: {'; '.join(why)}"
         )
     return with_steady(record, sound)
-
-
-def tones_beside(
-    samples: NDArray[np.float64],
-    record: Record,
-    columns: tuple[int, ...],
-    band: tuple[float, float],
-    exclude: tuple[tuple[float, float], ...],
-    result: FitResult,
-) -> tuple[str, ...]:
-    """Name coherent tones within the band of a fit.
-
-    Parameters
-    ----------
-    samples : ndarray, shape (n, columns)
-        Consecutive samples, in the unit of the record.
-    record : Record
-        For names and unit.
-    columns : tuple of int
-        Fitted columns.
-    band : (float, float)
-        Hz.
-    exclude : tuple of (float, float)
-        What is left out already, Hz.
-    result : FitResult
-        Says how wide the lines are.
-    """
-    widths = [
-        p.value / (2.0 * np.pi) for name, p in result.parameters.items() if name.startswith("gamma")
-    ]
-    found = []
-    for number, column in enumerate(columns):
-        tones = find_tones(samples[:, number], record.sample_rate, band, min(widths))
-        kept = [t for t in tones if not any(low <= t.frequency <= high for low, high in exclude)]
-        for tone in kept[:_MOST_TONES]:
-            what = (
-                "a drive" if tone.mains is None else f"a multiple of {tone.mains:g} Hz, the mains"
-            )
-            reach = max(10.0 * tone.resolution, 0.05 * min(widths))
-            found.append(
-                f"a tone at {tone.frequency:.7g} Hz of {tone.amplitude:.3g} {record.unit} stands "
-                f"in {record.names[column]} beside the line ({what}): leave it out, --exclude "
-                f"{tone.frequency - reach:.0f} {tone.frequency + reach:.0f}"
-            )
-    return tuple(found)

@@ -31,6 +31,18 @@ def main(cases: int = 100) -> None:
             count = sum(text != "" if kind == "clean" else words in text for text in said)
             what = "false alarms" if kind == "clean" else "named"
             print(f"{kind:28} {count:4d} of {cases} {what}", flush=True)
+    _lines(cases)
+
+
+def _lines(cases: int) -> None:
+    """Print the same of changes along a record, by exact steps, and of clean lines of all kinds."""
+    lines = importlib.import_module("bad_lines")
+    makers = {kind: (make, "") for kind, make in lines.CLEAN.items()} | lines.CHANGING
+    for kind, (make, words) in makers.items():
+        said = [lines.said_of(make, seed) for seed in range(cases)]
+        count = sum(text != "" if not words else words in text for text in said)
+        what = "named" if words else "false alarms"
+        print(f"{kind + ' (exact)':28} {count:4d} of {cases} {what}", flush=True)
 
 
 if __name__ == "__main__":

@@ -162,7 +162,9 @@ MixingOption = Annotated[
 ]
 GammaPriorOption = Annotated[
     Literal["auto", "off"],
-    typer.Option("--gamma-prior", help="auto: damping by the gas from the run's pressure."),
+    typer.Option(
+        "--gamma-prior", help="auto: damping by the gas from the run's pressure; off: free."
+    ),
 ]
 SpectrumEstimatorOption = Annotated[
     Optional[Literal["wishart", "exact"]],  # noqa: UP045

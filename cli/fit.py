@@ -14,7 +14,6 @@ from ..models.errors import ConvergenceError, InputError
 from ..models.inference.digits import in_hertz
 from ..models.inference.report import estimate_text, unit_text
 from ..models.inference.result import FitResult, FittedParameter
-from .gamma_prior import GammaPrior, Priors, fitted_with, gamma_prior, with_gamma_prior
 from .options import ReadingOptions
 from .output import (
     make_directory,
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..acquisition.records.record import Record
-    from ..analysis.reheating import Estimator, ReheatingAnalysis
-    from ..analysis.spectrum import SpectrumAnalysis, SpectrumEstimator
+    from ..analysis.reheating import Estimator
+    from ..analysis.spectrum import SpectrumEstimator
 
 __all__ = [
     "ReheatingOptions",
@@ -62,7 +61,7 @@ class SpectrumOptions:
     delay: float | None = None
     mixing: tuple[float, float] | None = None
     estimator: SpectrumEstimator | None = None
-    gamma_prior: bool = False
+    gamma_prior: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class ReheatingOptions:
     mixing: tuple[float, float] | None = None
     common_noise: bool = False
     block: int | None = None
-    gamma_prior: bool = False
+    gamma_prior: bool = True
 
 
 def channels_option(text: str | None, record: Record) -> tuple[int, ...] | None:
@@ -108,29 +107,21 @@ def fit_spectrum_file(
 
     record = _opened(paths, reading)
     columns = channels_option(options.channels, record)
-    fitted = record.usual if columns is None else columns
-    asked = options.gamma_prior and len(paths) == 1
-    seen = fitted[:1] if options.model == "single" else fitted
-    known = gamma_prior(record, seen, "spectrum") if asked else None
     with progress_bars("averaging spectra", "exact likelihood") as (progress, fitting):
-
-        def analyse(priors: Priors | None) -> SpectrumAnalysis:
-            return analyse_spectrum(
-                record,
-                model=options.model,
-                band=options.band,
-                channels=columns,
-                segment=options.segment,
-                exclude=options.exclude,
-                delay=options.delay,
-                mixing=options.mixing,
-                estimator=options.estimator,
-                priors=priors,
-                progress=progress,
-                fit_progress=fitting,
-            )
-
-        analysis, known, said = fitted_with(known, analyse)
+        analysis = analyse_spectrum(
+            record,
+            model=options.model,
+            band=options.band,
+            channels=columns,
+            segment=options.segment,
+            exclude=options.exclude,
+            delay=options.delay,
+            mixing=options.mixing,
+            estimator=options.estimator,
+            gamma_prior=options.gamma_prior,
+            progress=progress,
+            fit_progress=fitting,
+        )
     require_converged(analysis.result)
 
     def figure() -> Figure:
@@ -138,10 +129,9 @@ def fit_spectrum_file(
 
         return spectrum_figure(analysis.csd, analysis.result)
 
-    result = with_gamma_prior(analysis.result, known, said)
-    result = _against_rig(result, record, releases=False)
+    result = _against_rig(analysis.result, record, releases=False)
     result = _with_intervals(result, options.intervals)
-    _deliver(result, "spectrum", figure, out, as_json, prior=known)
+    _deliver(result, "spectrum", figure, out, as_json)
 
 
 def fit_reheating_file(
@@ -162,26 +152,20 @@ def fit_reheating_file(
         record = record.at_phase(options.phase)
     if options.power is not None:
         record = record.at_power(options.power)
-    asked = options.gamma_prior and len(paths) == 1 and options.block is None
-    known = gamma_prior(record, columns, "releases") if asked else None
     with progress_bar("fitting releases") as progress:
-
-        def analyse(priors: Priors | None) -> ReheatingAnalysis:
-            return analyse_reheating(
-                record,
-                band=options.band,
-                release_index=options.release_index,
-                channels=columns,
-                estimator=options.estimator,
-                delay=options.delay,
-                mixing=options.mixing,
-                common_noise=options.common_noise,
-                block=options.block,
-                priors=priors,
-                progress=progress,
-            )
-
-        analysis, known, contradicted = fitted_with(known, analyse)
+        analysis = analyse_reheating(
+            record,
+            band=options.band,
+            release_index=options.release_index,
+            channels=columns,
+            estimator=options.estimator,
+            delay=options.delay,
+            mixing=options.mixing,
+            common_noise=options.common_noise,
+            block=options.block,
+            gamma_prior=options.gamma_prior,
+            progress=progress,
+        )
     require_converged(analysis.result)
 
     def figure() -> Figure:
@@ -193,15 +177,14 @@ def fit_reheating_file(
     if said and not as_json:
         print_result(str(said))
     estimators = {
-        name: _against_rig(with_gamma_prior(fit, known, contradicted), record, releases=True)
-        for name, fit in analysis.estimators.items()
+        name: _against_rig(fit, record, releases=True) for name, fit in analysis.estimators.items()
     }
     counts = str(analysis.result.statistics.get("estimator"))
     for name in estimators:  # profiles take ten times what the fits do: those that are quoted
         if name == counts or options.intervals:
             estimators[name] = _with_intervals(estimators[name], options.intervals)
     result = estimators.get(counts, analysis.result)
-    _deliver(result, "reheating", figure, out, as_json, estimators, known)
+    _deliver(result, "reheating", figure, out, as_json, estimators)
 
 
 def _against_rig(result: FitResult, record: Record, releases: bool) -> FitResult:
@@ -279,7 +262,6 @@ def _deliver(
     out: Path | None,
     as_json: bool,
     estimators: Mapping[str, FitResult] | None = None,
-    prior: GammaPrior | None = None,
 ) -> None:
     """Store and print a result; the default one of several estimators, and all side by side."""
     values = result.to_dict()
@@ -299,9 +281,9 @@ def _deliver(
     else:
         print_result(*result_tables(*fits))
         using = [f for f in fits if "gamma_prior" in f.input]
-        if prior is not None and using:
+        if using:
             which = f" ({using[0].statistics.get('estimator')})" if len(using) < len(fits) else ""
-            print_result(f"{prior.words()}{which}")
+            print_result(f"{using[0].input['gamma_prior']['words']}{which}")
         if "re_D12" in result.varying:
             from ..models.inference.identifiability import separation_lines
 

@@ -51,7 +51,7 @@ def fit_spectrum(
     delay: DelayOption = None,
     mixing: MixingOption = None,
     estimator: SpectrumEstimatorOption = None,
-    gamma_prior: GammaPriorOption = "off",
+    gamma_prior: GammaPriorOption = "auto",
     intervals: IntervalsOption = None,
     key: KeyOption = None,
     columns: ColumnsOption = None,
@@ -118,7 +118,7 @@ def fit_reheating(
     mixing: MixingOption = None,
     common_noise: CommonNoiseOption = False,
     block: BlockOption = None,
-    gamma_prior: GammaPriorOption = "off",
+    gamma_prior: GammaPriorOption = "auto",
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..models.array import TrapArray
 from .knobs import described_knobs
+from .known_gas import known_gas
 from .load import LoadedRig
 from .schema import DetectorConfig
 
@@ -68,7 +69,8 @@ def run_record(
     """Collect what a run file keeps of the configuration, as JSON values.
 
     ``rig`` is the document with units, which gives the same rig again; ``masses`` (kg) and
-    ``calibrated`` spare readers from interpreting it, and so do unit and range of its ``knobs``.
+    ``calibrated`` spare readers from interpreting it, and so do ``gas`` (species, temperature,
+    radii, errors) and unit and range of its ``knobs``.
     """
     return {
         "name": loaded.name,
@@ -76,6 +78,7 @@ def run_record(
         "rig": loaded.source,
         "masses": None if trap is None else [float(mass) for mass in trap.masses],
         "calibrated": calibrated,
+        "gas": known_gas(loaded.config, trap),
         **({"knobs": knobs} if (knobs := described_knobs(loaded.config)) else {}),
         **more,
     }

@@ -52,12 +52,13 @@ def _axes(value: object) -> object:
 class ParticleConfig(Table):
     """One particle; ``material`` supplies density and index where they are not given.
 
-    ``radius_error`` is the relative standard error of the radius; fits take it for what they know
-    of the damping by the gas beforehand.
+    ``radius_error`` and ``density_error`` are relative standard errors; fits take them for what
+    they know of the damping by the gas beforehand.
     """
 
     radius: Radius
     radius_error: Accuracy | None = None
+    density_error: Accuracy | None = None
     density: Density | None = None
     index: Index | None = None
     charge: Charge = 0.0
@@ -108,9 +109,14 @@ class TweezerConfig(Table):
 
 
 class GasConfig(Table):
-    """Residual gas."""
+    """Residual gas.
+
+    ``pressure_error`` is the relative standard error of the pressure, where no gauge is read: with
+    it fits take the damping by the gas for known.
+    """
 
     pressure: Pressure
+    pressure_error: Accuracy | None = None
     temperature: Temperature = 293.0
     species: str = "air"
 

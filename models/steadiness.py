@@ -16,20 +16,23 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .trends import power_trend_gain, trend_of
+
 __all__ = ["Change", "LineRows", "stretches_of_other_power"]
 
 _ROWS = 256  # rows of a record at most, up to twice as many while they are being made
 _LEAST_ROWS = 8
 _CORRELATIONS = 10.0  # correlation times of the power, 1/γ, that a row holds at least
-_LEAST_STEPS = 64  # averages u_k of a row
+_LEAST_STEPS = 24  # averages u_k of a row
 _BAND = 16.0  # linewidths that the averages u_k let pass
 _TWO_PI = 2.0 * math.pi
 # Rise of ln L by a stretch of another power: of 30 000 stretches one gains so much in 10⁴ records.
 _GAIN = 18.0
-_SIGMAS = 5.5  # of a drift
+_CHANCE = 1e-4  # of a drift that is none, in each channel and quantity
 _GONE, _HALF = 0.1, 0.5
-_LEAST_DRIFT = 0.1  # of the power over the record
-_LEAST_WANDER = 0.05  # of the linewidth
+_LEAST_DRIFT = 0.03  # of the power over the record
+_LEAST_WANDER = 0.05  # of the linewidth: gamma is off by less than 10⁻³
+_FADED = 1e-3  # of the mean power, up to which the logarithm of the power of a row counts
 
 
 @dataclass(frozen=True)
@@ -38,19 +41,23 @@ class Change:
 
     Attributes
     ----------
-    kind : {"gone", "step", "power", "frequency"}
-        The line is gone in a stretch, has another power there, or drifts.
+    kind : {"gone", "step", "level", "power", "frequency"}
+        The line is gone in a stretch, has another power there (by less than a factor two: a
+        level), or drifts.
     amount : float
-        Power in the stretch over that elsewhere; relative drift of power over the record; drift of
-        the frequency, Hz.
+        Power in the stretch over that elsewhere; power at the end over that at the beginning, or
+        its highest over its lowest value; drift of the frequency, Hz.
     start, stop : int
         Samples of the stretch that is gone or the shorter one, or of the record.
+    error : float
+        Standard error of a straight drift: of ln power, or Hz.
     """
 
     kind: str
     amount: float
     start: int
     stop: int
+    error: float = 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -144,9 +151,13 @@ class LineRows:
             return found
         return found + self._drifts(kept, times, bool(found))
 
+    def _memory(self) -> float:
+        """Correlation times of the power that a row holds, by the linewidth."""
+        return _TWO_PI * self.width * self._steps * self._width / self.sample_rate
+
     def _freedom(self) -> float:
         """Shape of the gamma law that the power of a row follows, from the linewidth."""
-        t = _TWO_PI * self.width * self._steps * self._width / self.sample_rate
+        t = self._memory()
         return t / (2.0 * (1.0 - (1.0 - math.exp(-t)) / t))
 
     def _drifts(
@@ -155,44 +166,23 @@ class LineRows:
         """Drift of the power, and of the frequency, of the rows that are kept."""
         line, found = self.line[kept], []
         start, stop = int(times[kept][0, 0]), int(times[kept][-1, 1])
+        centres = times[kept].mean(axis=1)
         power = np.abs(line) / np.abs(line).mean()
-        drift, significance = _slope(power)
-        if abs(drift) > _LEAST_DRIFT and significance > _SIGMAS and not changed:
-            found.append(Change("power", drift, start, stop))
+        # Means of many rows of t correlation times scatter by t/(t − 1 + e^−t) as much as
+        # independent rows would.
+        t = self._memory()
+        trend = trend_of(
+            np.log(np.maximum(power, _FADED)), centres, excess=t / (t - 1.0 + math.exp(-t))
+        )
+        if abs(trend.span) > _LEAST_DRIFT and trend.chance < _CHANCE and not changed:
+            found.append(Change("power", math.exp(trend.span), start, stop, trend.error))
+        # The phase between neighbours is known the better, the stronger a row is.
         turns = np.angle(line * np.conj(line.sum())) / _TWO_PI
         turns *= self.sample_rate / self._width
-        weights = power / power.max() > 0.02
-        if np.count_nonzero(weights) >= _LEAST_ROWS:
-            span, significance = _wander(turns[weights])
-            if span > _LEAST_WANDER * self.width and significance > _SIGMAS:
-                found.append(Change("frequency", span, start, stop))
+        trend = trend_of(turns, centres, power)
+        if abs(trend.span) > _LEAST_WANDER * self.width and trend.chance < _CHANCE:
+            found.append(Change("frequency", trend.span, start, stop, trend.error))
         return found
-
-
-def _scatter(values: NDArray[np.float64]) -> float:
-    """Standard deviation of independent values about whatever is slow, by their differences."""
-    return float(np.sqrt(0.5 * np.mean(np.diff(values) ** 2)))
-
-
-def _slope(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Change along the rows by a straight line, and how many standard errors that is."""
-    t = np.linspace(-0.5, 0.5, len(values))
-    slope = float(t @ values / (t @ t))
-    error = _scatter(values) / math.sqrt(float(t @ t))
-    return slope, abs(slope) / error if error > 0.0 else 0.0
-
-
-def _wander(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Span of the slow part of a series, and its significance (von Neumann's ratio)."""
-    n = len(values)
-    scatter = _scatter(values)
-    if scatter == 0.0:
-        return 0.0, 0.0
-    ratio = float(np.var(values, ddof=1)) / scatter**2
-    significance = (1.0 - 1.0 / ratio) * math.sqrt(n) if ratio > 0.0 else 0.0
-    slope, straight = _slope(values)
-    parts = np.array([part.mean() for part in np.array_split(values, min(8, n // 2))])
-    return max(float(np.ptp(parts)), abs(slope)), max(significance, straight)
 
 
 def _stretches(
@@ -205,19 +195,27 @@ def _stretches(
     while np.count_nonzero(kept) >= _LEAST_ROWS:
         rows = np.flatnonzero(kept)
         e = np.maximum(power[rows], floor)
-        low, high, gain = _best_stretch(e, min(freedom, _shape(e)))
+        shape = min(freedom, _shape(e))
+        low, high, gain = _best_stretch(e, shape)
         if gain < _GAIN:
             break
         inside = e[low:high].mean()
         outside = (e.sum() - e[low:high].sum()) / (len(e) - high + low)
         ratio = float(min(inside, outside) / max(inside, outside))
-        if ratio > _HALF:
-            break
+        if ratio > _GONE and power_trend_gain(e, shape) > gain:
+            break  # it drifts
         part = np.zeros(len(e), bool)
         part[low:high] = True
         weak = part if inside < outside else ~part
         out = weak if ratio < _GONE else (part if 2 * part.sum() <= len(e) else ~part)
-        amount = ratio if inside < outside or ratio < _GONE else 1.0 / ratio
+        weaker = e[out].mean() < e[~out].mean()
+        amount = ratio if weaker else 1.0 / ratio
+        if ratio > _HALF:  # too little to be left out: one of the two is as good as the other
+            found += [
+                Change("level", amount, int(times[start, 0]), int(times[stop - 1, 1]))
+                for start, stop in _runs(rows[out])
+            ]
+            break
         out = _widened(out)  # rows at the edges hold both
         kind = "gone" if ratio < _GONE else "step"
         for start, stop in _runs(rows[out]):

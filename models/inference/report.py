@@ -52,6 +52,8 @@ def fit_report(result: FitResult, *, correlations: bool = True) -> str:
     lines += _quality(result)
     if correlations:
         lines += _correlations(result)
+    if "gamma_prior" in result.input:
+        lines.append(f"  {result.input['gamma_prior']['words']}")
     lines += _unseparated(result)
     lines += [f"warning: {text}" for text in result.warnings]
     return "\n".join(lines)

@@ -173,7 +173,7 @@ STEADY: dict[str, tuple[Callable[[np.random.Generator, str], np.ndarray], str]] 
     "copied": (copied, "copies of others"),
     "clipped": (clipped, "clipped"),
     "particle lost": (lost, "is gone"),
-    "feedback switched": (feedback_switched, "power of the line"),
+    "feedback switched": (feedback_switched, "feedback was o"),
     "drift of power": (power_drift, "power of the line"),
     "drift of frequency": (frequency_drift, "frequency of the line"),
     "tone beside the line": (tone_beside, "a tone at"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from simulated_spectra import record
@@ -12,7 +15,7 @@ from optobind.models.errors import InputError
 from optobind.models.inference.matrices import model_single
 from optobind.models.inference.result import FitResult, FittedParameter
 
-from . import bad_data
+from . import bad_data, bad_lines
 from .bad_data import KINDS, RATE, RELEASES, STEADY, Line, named_in_releases, named_in_steady
 
 FAULTS = {**STEADY, **RELEASES}
@@ -57,6 +60,70 @@ def test_releases_with_hardly_anything_before_them_raise_no_alarm(before):
         x = bad_data.clean_releases(rng, KINDS[seed % len(KINDS)])
         kept = np.ascontiguousarray(x[:, bad_data.RELEASE - before :])
         assert named_in_releases(kept, before) == "", seed
+
+
+@pytest.mark.parametrize(
+    ("kind", "seed"),
+    [("feedback switched", 0), ("drift of power", 2), ("drift of frequency", 0)]
+    + [("tone by the line", seed) for seed in (0, 3)],
+)
+def test_what_changes_along_a_record_is_named(kind, seed):
+    make, words = bad_lines.CHANGING[kind]
+    assert words in bad_lines.said_of(make, seed)
+
+
+@pytest.mark.parametrize("kind", ["clean", "clean, exceptional point"])
+def test_a_line_that_stays_as_it_is_raises_no_alarm(kind):
+    assert bad_lines.said_of(bad_lines.CLEAN[kind], 1) == ""
+
+
+@pytest.mark.study
+@pytest.mark.parametrize("kind", list(bad_lines.CHANGING))
+def test_nearly_every_change_that_can_be_told_is_named(kind):
+    """The faults are as weak as the strengths that docs/how-to/bad-data.md states."""
+    make, words = bad_lines.CHANGING[kind]
+    assert sum(words in bad_lines.said_of(make, seed) for seed in range(20)) >= 19
+
+
+@pytest.mark.study
+@pytest.mark.parametrize("kind", list(bad_lines.CLEAN))
+def test_no_clean_line_raises_an_alarm(kind):
+    assert [s for s in range(20) if bad_lines.said_of(bad_lines.CLEAN[kind], s)] == []
+
+
+def test_a_lost_particle_a_cooled_one_and_other_light_are_told_apart():
+    rng = np.random.default_rng(5)
+    omega, gamma = 2 * np.pi * 5e3, 2 * np.pi * 60.0
+    hot = bad_lines.Motion(1e5, 100_000, (omega,), gamma, 0.02)
+    cold = replace(hot, gamma=20.0 * gamma, heat=0.05, samples=60_000)
+    dimmed = replace(hot, heat=0.2, samples=60_000)
+    gone = replace(hot, heat=1e-12, samples=60_000)
+
+    def said(second):
+        return bad_lines.said_of(lambda _: (bad_lines.joined([hot, second], rng), 1e5), 0)
+
+    text = said(cold)
+    assert "feedback was on from sample" in text
+    assert "38 % of the samples are left out" in text
+    assert "light or calibration changed" in said(dimmed)
+    assert "the particle was lost" in bad_lines.said_of(
+        lambda _: (
+            np.concatenate([bad_lines.joined([hot], rng), gone.white(rng)]), 1e5
+        ), 0,
+    )  # fmt: skip
+
+
+def test_a_tone_that_outshines_the_line_is_told_from_it():
+    rng = np.random.default_rng(6)
+    hot = bad_lines.Motion(1e5, 100_000, (2 * np.pi * 5e3,), 2 * np.pi * 60.0, 0.02)
+    x = bad_lines.joined([hot], rng)
+    x[:, 0] += 30.0 * np.cos(2 * np.pi * 5.031e3 / 1e5 * np.arange(len(x)))
+    text = bad_lines.said_of(lambda _: (x, 1e5), 0)
+    assert re.search(r"a tone at 5031(\.00.)? Hz of (29.9|30) V stands in z1", text)
+    assert "--exclude 5021 5041" in text
+    # A thermal line that is hardly resolved is none.
+    narrow = replace(hot, gamma=1.0, samples=200_000)
+    assert bad_lines.said_of(lambda _: (bad_lines.joined([narrow], rng), 1e5), 0) == ""
 
 
 def stored(path, x, **more):
