@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..models.errors import InputError
-from ..models.inference.seeking.targets import Target
+from ..models.inference.seeking.targets import point_called
 
 if TYPE_CHECKING:
     from ..acquisition.sweeps.seeking import Verdict
@@ -38,10 +38,9 @@ def seek_point(
     from ..config.overrides import split_overrides
     from .run import run_plan_on_rig
 
-    if wanted.point != "given":
-        Target(wanted.point)  # a wrong name is answered with the known ones
+    point = point_called(wanted.point)
     of_rig, of_plan = split_overrides(settings)
-    given = [f'point="{wanted.point}"']
+    given = [f'point="{point}"']
     if wanted.accuracy is not None:
         given.append(f'accuracy="{wanted.accuracy}"')
     if wanted.max_settings is not None:

@@ -24,8 +24,8 @@ def seek(
         str,
         typer.Argument(
             metavar="POINT",
-            help="reciprocal, unidirectional, antireciprocal, noise-correlated, "
-            "exceptional-point, given.",
+            help="reciprocal (I), unidirectional (II), antireciprocal (III), noise-correlated "
+            "(IV), exceptional-point, given.",
         ),
     ],
     rig: RigOption,

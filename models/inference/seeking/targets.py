@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 
-__all__ = ["POINTS", "Aim", "Doubts", "Target"]
+__all__ = ["POINTS", "Aim", "Doubts", "Target", "point_called"]
 
 _Array = NDArray[np.float64]
 
@@ -29,6 +29,21 @@ POINTS: Mapping[str, str] = {
     "given": "wanted g_r and g_a, and δω where it is given",
 }
 """Names of the points, and what they are."""
+
+
+def point_called(text: str) -> str:
+    """Name of a point that is called by it, or by the Letter's number: "II".
+
+    Raises
+    ------
+    InputError
+        For a name that is not known; lists them.
+    """
+    numbers = {words.partition(":")[0]: name for name, words in POINTS.items() if ":" in words}
+    name = numbers.get(text.strip().upper(), text.strip())
+    if name not in POINTS:
+        raise InputError(f"point {text[:40]!r} is not known; known: {', '.join(POINTS)}, I … IV")
+    return name
 
 
 @dataclass(frozen=True)

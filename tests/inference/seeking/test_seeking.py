@@ -14,7 +14,7 @@ import optobind as ob
 from optobind.models.inference.seeking.knowledge import prior_of
 from optobind.models.inference.seeking.planner import decide
 from optobind.models.inference.seeking.steered import Knobs, SteeredLaw
-from optobind.models.inference.seeking.targets import Aim, Doubts, Target
+from optobind.models.inference.seeking.targets import POINTS, Aim, Doubts, Target, point_called
 
 PHASES = ("reciprocal", "unidirectional", "antireciprocal", "noise-correlated")
 
@@ -28,6 +28,15 @@ def test_a_seek_finds_its_point_on_a_hidden_rig(name: str, seed: int) -> None:
     assert found.settings <= 12
     assert found.growth <= 0.5 * DAMPING
     assert abs(found.kd) < 0.03 * math.pi
+
+
+def test_points_are_called_by_name_or_by_the_number_of_the_letter() -> None:
+    numbers = ("I", "ii", " III ", "IV")
+    assert tuple(point_called(number) for number in numbers) == PHASES
+    assert [point_called(name) for name in POINTS] == list(POINTS)
+    for wrong in ("V", "", "I:", "exceptional"):
+        with pytest.raises(ob.InputError, match="known: reciprocal, "):
+            point_called(wrong)
 
 
 def test_a_point_beyond_the_coupling_does_not_exist_and_that_is_said() -> None:
