@@ -19,6 +19,7 @@ from .arguments import (
     CommonNoiseOption,
     DelayOption,
     ExcludeOption,
+    GammaPriorOption,
     JsonOption,
     KeyOption,
     MixingOption,
@@ -72,6 +73,7 @@ def batch_spectrum(
     delay: DelayOption = None,
     mixing: MixingOption = None,
     estimator: SpectrumEstimatorOption = None,
+    gamma_prior: GammaPriorOption = "auto",
     blocks: _Blocks = None,
     jobs: _Jobs = None,
     scheduler: _Scheduler = None,
@@ -100,6 +102,7 @@ def batch_spectrum(
         "delay": quantity_option("--delay", delay, "s", signed=True),
         "mixing": mixing_option(mixing),
         "estimator": estimator,
+        "gamma_prior": None if gamma_prior == "auto" else False,
     }
     how = BatchOptions(quantity_option("--blocks", blocks, "s"), jobs, scheduler, retry)
     reading = reading_options(rate, key, columns)
@@ -120,6 +123,7 @@ def batch_reheating(
     mixing: MixingOption = None,
     common_noise: CommonNoiseOption = False,
     block: BlockOption = None,
+    gamma_prior: GammaPriorOption = "auto",
     blocks: _Blocks = None,
     jobs: _Jobs = None,
     scheduler: _Scheduler = None,
@@ -144,6 +148,7 @@ def batch_reheating(
         "mixing": mixing_option(mixing),
         "common_noise": common_noise or None,
         "block": block,
+        "gamma_prior": None if gamma_prior == "auto" else False,
     }
     how = BatchOptions(quantity_option("--blocks", blocks, "s"), jobs, scheduler, retry)
     reading = reading_options(rate, key, columns)

@@ -77,3 +77,15 @@ def test_batch_of_which_nothing_can_be_fitted_ends_with_3_and_its_table(optobind
     assert answer.code == 3
     assert "none of 1 fits went well" in answer.err
     assert table.exists()
+
+
+@pytest.mark.parametrize("kind", ["spectrum", "reheating"])
+def test_batch_leaves_the_prior_of_the_gas_out_as_fits_of_one_file_do(
+    optobind, folder, tmp_path, monkeypatch, kind
+):
+    asked = []
+    monkeypatch.setattr("optobind.cli.batch.fit_batch", lambda *words: asked.append(words))
+    command = ["fit", "batch", kind, tmp_path / "a.npz", "--out", tmp_path / "t.csv"]
+    assert optobind(*command).code == 0
+    assert optobind(*command, "--gamma-prior", "off").code == 0
+    assert [words[2]["gamma_prior"] for words in asked] == [None, False]
