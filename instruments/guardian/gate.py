@@ -65,6 +65,12 @@ class GuardedGate(NamedDevice):
         return self._capabilities
 
     @property
+    def state(self) -> DeviceState:
+        """State of the gate; faulted from the moment on in which its guardian is dead."""
+        dead = self._line is not None and not self._line.alive
+        return DeviceState.FAULTED if dead and self._state is DeviceState.READY else self._state
+
+    @property
     def guardian(self) -> int | None:
         """Process id of the guardian; None when there is none."""
         return self._line.process_id if self._line is not None and self._line.alive else None

@@ -716,7 +716,8 @@ def test_a_signal_stops_the_run_without_asking_and_a_second_one_aborts(window, s
 def test_docks_have_permanent_names_and_the_default_shows_all(window):
     names = {dock.objectName() for dock in window.docks.values()}
     all_of_them = (
-        "rig light run traces fit strips reheating phases waterfall phase_space log".split()
+        "rig light run traces fit strips reheating phases waterfall phase_space queue sweep runs "
+        "log".split()
     )
     assert names == {f"dock-{n}" for n in all_of_them}
     assert all(dock.isVisible() for dock in window.docks.values())
