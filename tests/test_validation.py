@@ -56,6 +56,7 @@ def test_the_study_makes_its_page(tmp_path):
         assert float(gamma.split(" ± ")[0]) == pytest.approx(983.0, abs=20.0), name
 
 
+@pytest.mark.slow
 def test_other_estimators_find_a_broad_line(monkeypatch):
     """Fifty bins wide, the window does not matter: all must agree with the truth."""
     monkeypatch.syspath_prepend(str(SCRIPT.parent))

@@ -51,6 +51,7 @@ def test_a_run_knows_the_damping_of_its_gas_where_its_pressure_was_read(run_file
     assert gas_prior(run, (0, 1), "spectrum") is None
 
 
+@pytest.mark.slow
 def test_every_road_takes_the_prior_and_says_so_unless_gamma_is_to_be_free(optobind, run_file):
     command = ("fit", "reheating", str(run_file), "--no-intervals")
     known = optobind(*command, "--json").json

@@ -172,6 +172,7 @@ def test_a_sweep_holds_the_knobs_between_its_points_and_stop_stays_in_reach(labo
     assert queue.model.entries[0].worth == "1 of 1 points fitted"
 
 
+@pytest.mark.slow
 def test_the_rest_of_an_aborted_sweep_is_gone_on_with(laboratory):
     begun, go = threading.Event(), threading.Event()
 
@@ -213,6 +214,7 @@ def test_a_sweep_that_is_refused_says_why_and_leaves_nothing(laboratory, tmp_pat
     assert not list((tmp_path / "runs").glob("*sweep*"))
 
 
+@pytest.mark.slow
 def test_a_sweep_is_previewed_on_the_phase_diagram_and_filled_as_it_goes_on(laboratory):
     window = laboratory()
     queue, phases = window.panels["queue"], window.panels["phases"]

@@ -61,6 +61,7 @@ def _exact(trap, heat):
     return moments, inside, depth
 
 
+@pytest.mark.slow
 def test_shallow_trap_follows_the_boltzmann_distribution(make_single):
     trap = make_single(power=0.03, pressure=5e3)
     heat = BOLTZMANN * trap.gas.temperature
