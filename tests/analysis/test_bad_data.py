@@ -41,9 +41,9 @@ def test_faults_of_releases_are_named(kind):
 def test_nearly_every_fault_is_named(kind):
     """The full table, 100 cases of each, is printed by ``python -m bench.bad_data``.
 
-    Some of these drifts and changes are too weak to be told from chance (``bad_lines`` has others).
+    Some of these drifts of power are too weak to be told from chance (``bad_lines`` has others).
     """
-    least = {"drift of power": 7, "feedback switched": 10}.get(kind, 11)
+    least = 9 if kind == "drift of power" else 11
     assert share_named(kind, range(12)) >= least / 12
 
 
