@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from copy import copy
@@ -17,7 +19,14 @@ from ..release_setting import Setting
 from .record import Ranges, Record
 from .source import SampleSource
 
-__all__ = ["ChosenSource", "SelectedSource", "StretchSource", "stretch_of", "with_steady"]
+__all__ = [
+    "ChosenSource",
+    "SelectedSource",
+    "StretchSource",
+    "block_borders",
+    "stretch_of",
+    "with_steady",
+]
 
 
 class SelectedSource:
@@ -154,6 +163,7 @@ class StretchSource(SelectedSource):
     def __init__(self, path: Path, inner: SampleSource, start: int, stop: int) -> None:
         super().__init__(inner, Ranges())
         self._path, self._stretch = path, Ranges([(start, stop)])
+        self._words = f"{start} … {stop}"
 
     def recorded(self) -> Ranges:
         """What was recorded of the stretch."""
@@ -164,8 +174,8 @@ class StretchSource(SelectedSource):
         found = self._inner.steady().cut_to(self._stretch)
         if not len(found):
             raise InputError(
-                f"{self._path}: nothing of this stretch can be read as a steady record: choose "
-                "one with feedback on, without gaps"
+                f"{self._path}: nothing of samples {self._words} can be read as a steady record: "
+                "choose a stretch with feedback on, without gaps"
             )
         return found
 
@@ -175,7 +185,7 @@ class StretchSource(SelectedSource):
         start, stop = self._stretch[0]
         inside = (found.starts >= start) & (found.stops <= stop)
         if not inside.any():
-            raise InputError(f"{self._path}: no usable release lies within this stretch")
+            raise InputError(f"{self._path}: no usable release lies in samples {self._words}")
         return Ranges(found.array[inside])
 
 
@@ -216,6 +226,34 @@ def stretch_of(record: Record, start: int, stop: int) -> Record:
         raise InputError(f"{record.path} holds no samples in {start} … {stop}")
     source = StretchSource(record.path, record.source, start, stop)
     return replace(record, source=source, worth=None).with_provenance(stretch=[start, stop])
+
+
+def block_borders(record: Record, seconds: float) -> list[tuple[int, int]]:
+    """Borders of blocks of one length, in samples; the last one may be half longer or shorter.
+
+    Parameters
+    ----------
+    record : Record
+        Of any format; blocks without a sample are left out.
+    seconds : float
+        Length of a block, s.
+
+    Raises
+    ------
+    InputError
+        For a length that is not positive and finite, or below one sample.
+    """
+    if not (math.isfinite(seconds) and seconds * record.sample_rate >= 1.0):
+        raise InputError(
+            f"blocks must be at least a sample long, {1.0 / record.sample_rate:.3g} s, got "
+            f"{seconds:g} s"
+        )
+    ranges = record.recorded()
+    first, end = int(ranges.starts[0]), int(ranges.stops[-1])
+    size = round(seconds * record.sample_rate)
+    count = max(1, round((end - first) / size))
+    edges = [first + number * size for number in range(count)] + [end]
+    return [(low, high) for low, high in itertools.pairwise(edges) if ranges.within(low, high)]
 
 
 def with_steady(record: Record, steady: Ranges) -> Record:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from ...acquisition.importers.reading import picked_columns
 from ...acquisition.records.opening import open_record
-from ...acquisition.records.part import blocks_of, part_of
 from ...acquisition.records.record import Record
+from ...acquisition.records.selected import block_borders, stretch_of
 from ...models.errors import ConvergenceError, OptobindError
 from ...models.inference.result import FitResult
 from ..choice import Progress
@@ -87,7 +87,7 @@ def _blocks(
         return [None]
     try:
         with open_record(path, **reading) as record:
-            return blocks_of(record, seconds)
+            return block_borders(record, seconds)
     except OptobindError:
         return [None]
 
@@ -109,7 +109,7 @@ def fit_file(
         For what the line says instead of numbers: data that cannot be fitted, or no convergence.
     """
     with open_record(file, **reading) as record:
-        part = record if ends is None else part_of(record, ends[0], ends[1])
+        part = record if ends is None else stretch_of(record, ends[0], ends[1])
         result = _fitted(analysis, part, dict(options))
         if not result.converged:
             raise ConvergenceError(f"the fit did not converge: {'; '.join(result.warnings)}")
@@ -140,7 +140,7 @@ def _fitted(analysis: Analysis, record: Record, options: dict[str, Any]) -> FitR
 def _extent(record: Record) -> Row:
     """Where the samples were taken, since the beginning of the record."""
     ranges = record.recorded()
-    part = record.provenance.get("part", (0, int(ranges.stops[-1])))
+    part = record.provenance.get("stretch", (0, int(ranges.stops[-1])))
     rate = record.sample_rate
     return {
         column("start", "s"): max(float(ranges.starts[0]), float(part[0])) / rate,

@@ -20,6 +20,7 @@ from ...acquisition.events import Event
 from ...acquisition.prediction import LightPrediction
 from ...acquisition.records.opening import open_record
 from ...acquisition.records.record import Record
+from ...acquisition.records.selected import stretch_of
 from ...acquisition.replay import ReplayDigitizer
 from ...acquisition.slots import Latest
 from ...acquisition.snapshots import (
@@ -222,7 +223,7 @@ class RecordedSession(ReadOnlyCommands):
             task, whole = self._task, self.stretch == self.extent
         settings = self.record.settings if self.releases else None
         try:
-            steady = len(self.record.steady()) > 0
+            steady = len(stretch_of(self.record, task.start, task.stop).steady()) > 0
         except OptobindError:
             steady = False
         return write_notebook(path, task, whole=whole, steady=steady, settings=settings)

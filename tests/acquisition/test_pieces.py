@@ -10,8 +10,8 @@ import pytest
 
 import optobind as ob
 from optobind.acquisition.events import Event, EventKind
-from optobind.acquisition.records.part import part_of
 from optobind.acquisition.records.pieces import optics_of, pieces_of
+from optobind.acquisition.records.selected import stretch_of
 from optobind.acquisition.run_digest import digest_of
 
 
@@ -96,7 +96,7 @@ def test_pieces_of_stepped_releases_have_the_power_that_they_were_released_at(tm
 
 def test_a_part_of_a_run_still_tells_the_light_of_its_releases(record: ob.Record) -> None:
     _start, stop = record.at_phase("as-set").releases()[9]
-    part = part_of(record, 0, stop)
+    part = stretch_of(record, 0, stop)
     assert part.settings == record.settings
     with pytest.raises(ob.InputError, match="different light"):
         part.releases()

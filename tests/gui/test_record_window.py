@@ -9,6 +9,7 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QApplication
 
 from optobind.acquisition.events import Event, EventKind
+from optobind.acquisition.ranges import Ranges
 from optobind.acquisition.recorder import Recorder
 from optobind.acquisition.runfile_format import Manifest
 from optobind.analysis.recorded.session import open_recorded
@@ -235,6 +236,22 @@ def test_the_stretch_goes_on_in_a_notebook(window, record, run, monkeypatch, qtb
     assert asked[0][2] == str(path)
     assert "ob.stretch_of(record, 2000, 9000)" in path.read_text()
     assert str(run) in path.read_text()
+    assert "ob.analyse_spectrum(record" in path.read_text()
+
+
+def test_a_notebook_of_a_stretch_without_anything_steady_fits_no_spectrum(record, tmp_path):
+    """The run has steady parts, the stretch that is seen has none: the notebook must run."""
+
+    class Gone(type(record.record.source)):
+        def steady(self):
+            return Ranges([(0, 5000)])
+
+    record.record.source.__class__ = Gone
+    record.select(6000, 9000)
+    path = record.write_notebook(tmp_path / "a.ipynb")
+    assert "analyse_spectrum" not in path.read_text()
+    record.select(4000, 9000)
+    assert "analyse_spectrum" in record.write_notebook(path).read_text()
 
 
 def test_a_comparison_without_common_values_says_so():
