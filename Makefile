@@ -21,7 +21,7 @@ help:
 	@echo "make test       all tests but the slow ones;  make test-slow: the slow ones"
 	@echo "make bench      measured ratios against peers;  make lint: ruff, mypy, layers"
 	@echo "make docs       the documentation's site, tutorials executed;  make pictures: redraw its pictures"
-	@echo "make validation  measure what the fits are worth, an hour;  its page is in the documentation"
+	@echo "make validation  measure what the fits are worth, half an hour;  its page is in the documentation"
 	@echo "make wheel      build and check the wheel"
 	@echo "make studies    long simulation studies, kills and fault campaigns; by hand, not in CI"
 	@echo "make test-drivers  drivers that others wrote against the virtual laboratory"

@@ -1,6 +1,6 @@
 """Measure what the fits are worth and write docs/validation.md with its picture.
 
-``python docs/validation/make.py`` takes about an hour on one core; sets that are done are kept in
+``python docs/validation/make.py`` takes about half an hour on one core; sets that are done are kept in
 the work folder, and more of them go on there. ``--sets 6 --draws 20`` tries the road in a minute.
 """
 
@@ -276,8 +276,8 @@ def picture(biases: Mapping[str, list[float]], path: Path) -> None:
 def main() -> None:
     """Carry out the studies and write the document."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sets", type=int, default=400, help="of each point")
-    parser.add_argument("--draws", type=int, default=6000, help="of the calibration")
+    parser.add_argument("--sets", type=int, default=200, help="of each point")
+    parser.add_argument("--draws", type=int, default=3000, help="of the calibration")
     parser.add_argument("--jobs", type=int, default=1, help="processes; 0 works in this one")
     parser.add_argument("--work", type=Path, help="folder of tables; another call goes on there")
     parser.add_argument("--out", type=Path, default=HERE.parent, help="folder of the document")
