@@ -1,7 +1,7 @@
 """Measure what the fits are worth and write docs/validation.md with its picture.
 
-``python docs/validation/make.py`` takes about half an hour on one core; sets that are done are kept in
-the work folder, and more of them go on there. ``--sets 6 --draws 20`` tries the road in a minute.
+``python docs/validation/make.py`` takes about half an hour on one core; sets that are done are kept
+in the work folder, and more of them go on there. ``--sets 6 --draws 20`` tries the road in minutes.
 """
 
 from __future__ import annotations

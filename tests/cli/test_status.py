@@ -171,9 +171,8 @@ def test_a_run_of_the_command_line_is_watched_and_stopped_by_a_remote(optobind, 
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.slow
-def test_a_sweep_is_watched_only(optobind, tmp_path):
-    said: list[str] = []
+def taking(said: list[str]) -> Callable[[RemoteSession], None]:
+    """Asks for the knobs, and keeps what is answered."""
 
     def take(remote: RemoteSession) -> None:
         try:
@@ -181,12 +180,18 @@ def test_a_sweep_is_watched_only(optobind, tmp_path):
         except ValueError as error:
             said.append(str(error))
 
+    return take
+
+
+@pytest.mark.slow
+def test_a_sweep_is_watched_only(optobind, tmp_path):
+    said: list[str] = []
     (tmp_path / "sweep.toml").write_text(
         'kind = "sweep"\n[[axes]]\nknob = "phi"\nvalues = ["0.3 rad", "0.5 rad"]\n'
         '[inner]\nkind = "monitor"\nduration = "0.2 s"\n',
         encoding="utf-8",
     )
-    thread = when_served(take)
+    thread = when_served(taking(said))
     answer = optobind(
         *("run", "sweep.toml", "--rig", "simulated-pair", "--serve", "127.0.0.1:0"),
         *("--out", tmp_path / "sweep"),
@@ -199,14 +204,7 @@ def test_a_sweep_is_watched_only(optobind, tmp_path):
 @pytest.mark.slow
 def test_a_seek_and_what_goes_on_with_it_are_watched_only(optobind, tmp_path):
     said: list[str] = []
-
-    def take(remote: RemoteSession) -> None:
-        try:
-            remote.take(force=True)
-        except ValueError as error:
-            said.append(str(error))
-
-    thread = when_served(take)
+    thread = when_served(taking(said))
     served = r"simulated-pair is served at tcp://127\.0\.0\.1:\d+: optobind status"
     answer = optobind(
         *("seek", "reciprocal", "--rig", "simulated-pair", "--serve", "--out", tmp_path / "seek"),
