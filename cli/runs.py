@@ -82,7 +82,7 @@ def _table(found: Sequence[CatalogueEntry], folder: Path, details: bool) -> Any:
     table = Table(title=f"runs in {folder}", title_justify="left")
     heads = ["begun", "path", "kind", "mode", "rig", "state", "size", "note", "tags"]
     for head in [*heads, *(("worth", "fits") if details else ())]:
-        table.add_column(head)
+        table.add_column(head, overflow="fold", no_wrap=head == "begun")  # a name is never cut
     for entry in found:
         begun = datetime.fromtimestamp(entry.created).strftime("%Y-%m-%d %H:%M")
         place = entry.path.relative_to(folder) if entry.path != folder else entry.path

@@ -1,12 +1,18 @@
 """What cli hands to the window's queue."""
 
+import io
+from pathlib import Path
+
 import pytest
+from rich.console import Console
 
 from optobind.acquisition.plans import MonitorPlan
+from optobind.acquisition.run_catalogue import CatalogueEntry
 from optobind.acquisition.session import Session
 from optobind.acquisition.sweeps.beginning import begin_sweep
 from optobind.acquisition.sweeps.folder import SweepFolder
 from optobind.acquisition.sweeps.plan import Axis, SweepPlan
+from optobind.cli.runs import _table
 from optobind.cli.window_runs import run_services
 from optobind.config.build import build_rig
 from optobind.config.load import read_rig
@@ -14,6 +20,21 @@ from optobind.models.errors import FileError, InputError
 
 PLAN = SweepPlan((Axis("phi", (0.4, 0.5)),), MonitorPlan(0.01), fit="none")
 CLOCK = "simulation.clock=fast"
+
+
+def test_a_list_of_runs_cuts_no_name_however_narrow_it_is():
+    name = "a-rig-whose-name-nobody-should-have-to-guess"
+    entry = CatalogueEntry(
+        Path("runs/one/run.h5"), "reheating", "SIM", 0.0, "complete", "9 samples", name,
+        worth="64 of 1000 releases usable",
+    )  # fmt: skip
+    console = Console(width=90, file=io.StringIO())
+    console.print(_table([entry], Path("runs"), details=True))
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert "1970-01-0" in text.replace("1969-12-3", "1970-01-0")
+    column = [line.split("│")[5].strip() for line in text.splitlines() if line.startswith("│")]
+    assert "".join(column) == name
 
 
 @pytest.fixture
