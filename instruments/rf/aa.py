@@ -3,7 +3,8 @@
 Answers differ between firmware versions (line ends, prompts, echoes): only the lines of the status
 list (``S``) are taken, everything else is passed over, and what was set is read back from there.
 Firmware that answers a command with the line of its channel is waited for: behind a slow line its
-answers to the steps of a ramp would be read as the list that is asked for afterwards.
+answers to the steps of a ramp would be read as the list that is asked for afterwards. Firmware that
+seems to answer none is asked for its list until two agree.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _LINE = re.compile(
 )
 # Lines of a status list with eight channels, its head and tail, and empty ones between.
 _MOST_LINES = 40
+# Lists that late answers to the steps of a ramp can spoil: the list is asked for between them.
+_MOST_LISTS = 40
 _DECIBEL = 0.06
 
 
@@ -103,6 +106,20 @@ class AaSource(TextRFSource):
 
     def _list(self) -> dict[int, tuple[RFTone, bool, bool]]:
         """Tones of the channels in use (from 1), whether in external mode, and whether it tells."""
+        found = self._listed()
+        if self._answers is not False:
+            return found
+        # One answer that the line lost looks like firmware that answers nothing; what comes late
+        # then reads as a list. Two lists in a row that agree are none of it: every step differs.
+        for _ in range(_MOST_LISTS):
+            before, found = found, self._listed()
+            if found == before:
+                return found
+            self._answers = None  # it does answer: the next command is waited for
+        raise LinkError(f"{self._link.address} lists another light each time it is asked")
+
+    def _listed(self) -> dict[int, tuple[RFTone, bool, bool]]:
+        """One status list."""
         self._link.flush()
         self._link.write("S")
         found: dict[int, tuple[RFTone, bool, bool]] = {}

@@ -139,6 +139,36 @@ def test_late_answers_to_the_steps_of_a_ramp_are_not_read_as_the_light_afterward
         assert found == pytest.approx(0.525, rel=2e-3)
 
 
+class DroppingLink(LateLink):
+    """Loses the first command after it was told to; all answers come late."""
+
+    lose = False
+
+    def write(self, text: str) -> None:
+        if self.lose:
+            self.lose = False
+            return
+        super().write(text)
+
+
+def test_a_command_that_the_line_lost_is_no_firmware_that_answers_none():
+    fake = FakeRFSource([TONE, TONE])
+    link = DroppingLink(make_instrument("aa-mdsnc", fake), ENDS)
+    source = AaSource("rf", link=link)
+    source.connect()
+    tones = [source.read_tone(0), source.read_tone(1)]
+    link.lose = True
+    for step in range(1, 8):
+        for channel in (0, 1):
+            wanted = replace(tones[channel], amplitude=0.5 * (1.0 + 0.01 * step))
+            source.step_tone(channel, wanted, tones[channel])
+            tones[channel] = wanted
+    for channel in (0, 1):
+        found = source.read_tone(channel).amplitude
+        assert found == pytest.approx(fake.read_tone(channel).amplitude, rel=1e-3)
+        assert found == pytest.approx(0.535, rel=2e-3)
+
+
 def test_firmware_that_answers_no_command_is_waited_for_once():
     link = scripted(*MANUAL)
     source = AaSource("rf", link=link)
