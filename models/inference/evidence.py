@@ -24,6 +24,7 @@ from ..errors import InputError
 from .fitted import FittedLikelihood
 from .optimiser import Likelihood
 from .result import FitResult
+from .steps import invert
 
 __all__ = ["HYPOTHESES", "Evidence", "Simulates", "evidence"]
 
@@ -62,7 +63,8 @@ class Evidence:
     hypothesis : mapping of str to float or str
         What it fixes, or ties.
     ratio : float
-        Λ = 2(ln L̂ − ln L̂_0), not below 0.
+        Λ = 2(ln L̂ − ln L̂_0), not below 0; of a spectrum, whose bins and segments are correlated,
+        over the mean that it then has.
     dof : int
         Parameters that the hypothesis takes away.
     p_value : float
@@ -145,7 +147,7 @@ def evidence(
     """
     stated = _stated(hypothesis)
     fitted = result.fitted
-    if fitted is None or any(value != 1.0 for value in fitted.inflation.values()):
+    if fitted is None or fitted.composite:
         raise InputError(
             f"a likelihood ratio needs a likelihood of this process; the {result.model} result "
             "has none (averaged curves and transitions state their own re_D12_p_value)"
@@ -159,6 +161,7 @@ def evidence(
     if simulate and simulate < _MIN_SIMULATED:
         raise InputError(f"simulate must be 0 or at least {_MIN_SIMULATED} sets, got {simulate}")
     ratio, values = _ratio(fitted, stated)
+    ratio /= _excess(fitted, stated)
     if hypothesis in _OF_BROKEN_SYMMETRY:
         g_r, g_a = (float(values[fitted.space.names.index(name)]) for name in ("g_r", "g_a"))
         # The maximum may lie where the expression is folded, at |g_r| = |g_a|.
@@ -205,6 +208,37 @@ def _ratio(
             params[name].set(value=value, vary=False)
     log_likelihood, values, _ = fitted.maximised(params)
     return max(2.0 * (fitted.maximum - log_likelihood), 0.0), values
+
+
+def _excess(fitted: FittedLikelihood, stated: Mapping[str, float | str]) -> float:
+    """How much larger than χ² the ratio is on average, where estimates scatter otherwise than F⁻¹.
+
+    The mean eigenvalue of (A F⁻¹ Aᵀ)⁻¹ A C Aᵀ for the contrasts A that the hypothesis sets to zero
+    and the covariance C of the estimates (Rao and Scott).
+    """
+    if fitted.scatter is None:
+        return 1.0
+    free, x = fitted.optimum.free, fitted.optimum.x
+    contrasts = np.zeros((len(stated), len(free)))
+    for row, (name, value) in zip(contrasts, stated.items(), strict=True):
+        row[free.index(name)] = 1.0
+        if isinstance(value, str):
+            for column in range(len(free)):
+                step = 1e-6 * (abs(x[column]) or 1.0)
+                up, down = x.copy(), x.copy()
+                up[column], down[column] = x[column] + step, x[column] - step
+                slope = _tied(fitted, name, value, up) - _tied(fitted, name, value, down)
+                row[column] -= slope / (2.0 * step)
+    own = contrasts @ invert(fitted.optimum.fisher)[0] @ contrasts.T
+    found = float(np.trace(np.linalg.solve(own, contrasts @ fitted.scatter @ contrasts.T)))
+    return found / len(stated)
+
+
+def _tied(fitted: FittedLikelihood, name: str, expression: str, x: NDArray[np.float64]) -> float:
+    """What an expression ties a parameter to, at fitted values x."""
+    params = fitted.parameters(x)
+    params[name].set(expr=expression)
+    return float(params[name].value)
 
 
 def _null(

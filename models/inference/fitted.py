@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .edges import Guard
 from .optimiser import Likelihood, Optimum, maximise
 from .space import Space
+from .steps import invert
 
 if TYPE_CHECKING:
     import lmfit
@@ -39,7 +40,10 @@ class FittedLikelihood:
         The maximum, with its bounds, fixed parameters and ties.
     inflation : mapping of str to float
         Standard error of a fitted parameter over what the Fisher information claims; 1 where the
-        likelihood is one, more where it is a composite of dependent parts.
+        likelihood is one, another number where it takes dependent data as independent.
+    scatter : ndarray, shape (p, p), or None
+        Covariance of the fitted parameters where the likelihood's own information does not say it
+        although every parameter is known by how much; None elsewhere.
     shown : callable or None
         From parameters in the unit of the record to those of the result; None if they are the same.
     """
@@ -49,6 +53,24 @@ class FittedLikelihood:
     optimum: Optimum[Any]
     inflation: Mapping[str, float] = field(default_factory=dict)
     shown: Shown | None = None
+    scatter: _Array | None = None
+
+    @property
+    def composite(self) -> bool:
+        """Whether it is a sum over dependent parts that can be no likelihood of all data."""
+        return self.scatter is None and any(v != 1.0 for v in self.inflation.values())
+
+    def spread(self) -> _Array:
+        """B of x − x̂ = B (x′ − x̂): x scatters as the estimates do where x′ does as F⁻¹, (p, p)."""
+        count = len(self.optimum.free)
+        if self.scatter is None:
+            return np.eye(count)
+        own, _ = invert(self.optimum.fisher)
+        # On a unit diagonal: units differ by many orders of magnitude.
+        scale = np.sqrt(np.diag(own))
+        unit = np.outer(scale, scale)
+        ratio = _root(self.scatter / unit, 0.5) @ _root(own / unit, -0.5)
+        return np.asarray(ratio * scale[:, None] / scale[None, :])
 
     @property
     def space(self) -> Space:
@@ -103,3 +125,10 @@ class FittedLikelihood:
         space = Space(self.space.names, params, self.space.model)
         found = maximise(self.likelihood, space, guard=self.guard, tolerance=_TOLERANCE)
         return float(found.point.log_likelihood), found.values, space.at(found.x)
+
+
+def _root(matrix: _Array, power: float) -> _Array:
+    """Power of a symmetric positive matrix."""
+    values, vectors = np.linalg.eigh(matrix)
+    kept = np.maximum(values, 1e-12 * values.max(initial=0.0))
+    return np.asarray((vectors * kept**power) @ vectors.T)

@@ -86,7 +86,8 @@ def sample_posterior(
 
     The prior is flat in the logarithm of scale parameters (D, γ, noise, n(0)) and flat in all
     others, within the bounds of the fit. It is not the likelihood's alone: where the data are poor
-    its intervals differ from those of profiles.
+    its intervals differ from those of profiles. Spectra take neighbouring bins and segments as
+    independent: their samples are stretched about the estimate until they scatter as estimates do.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ def sample_posterior(
     except ImportError:
         raise InputError("sampling needs emcee: pip install 'optobind[mcmc]'") from None
     fitted = result.fitted
-    if fitted is None or any(value != 1.0 for value in fitted.inflation.values()):
+    if fitted is None or fitted.composite:
         raise InputError(f"this {result.model} result holds no likelihood that could be sampled")
     density = _Density(fitted)
     count = 4 * density.size if walkers is None else walkers
@@ -163,6 +164,10 @@ class _Density:
                 for name, x in zip(fitted.optimum.free, fitted.optimum.x, strict=True)
             ]
         )
+        x = fitted.optimum.x
+        positive = np.where(self._log, x, 1.0)
+        self._scale, self._centre = 1.0 / positive, np.where(self._log, np.log(positive), x)
+        self._spread = fitted.spread() * self._scale[:, None] / self._scale[None, :]
 
     def __call__(self, y: _Array) -> float:
         x = self._values(y)
@@ -176,10 +181,8 @@ class _Density:
 
     def around(self, rng: np.random.Generator, count: int) -> _Array:
         """Admissible starts scattered as the covariance says, shape (count, p)."""
-        optimum = self._fitted.optimum
-        covariance, _ = invert(optimum.fisher)
-        scale = np.where(self._log, 1.0 / np.where(self._log, optimum.x, 1.0), 1.0)
-        centre = np.where(self._log, np.log(np.where(self._log, optimum.x, 1.0)), optimum.x)
+        covariance, _ = invert(self._fitted.optimum.fisher)
+        scale, centre = self._scale, self._centre
         # On a unit diagonal: rad/s beside m²/Hz differ by forty orders of magnitude.
         sigma = np.sqrt(np.diag(covariance))
         values, vectors = np.linalg.eigh(covariance / np.outer(sigma, sigma))
@@ -194,7 +197,8 @@ class _Density:
 
     def shown(self, y: _Array) -> list[float]:
         """Fitted parameters in the unit of the result."""
-        x = self._values(y)
+        x = self._values(self._centre + self._spread @ (y - self._centre))
+        x = np.clip(x, self._space.low, self._space.high)
         values = self._space.all_values(x)
         known = self._space.names
         free: dict[str, Any] = dict(zip(self._fitted.optimum.free, x.tolist(), strict=True))

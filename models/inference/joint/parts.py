@@ -139,20 +139,23 @@ class LikelihoodPart:
         self._all = fitted.space.names
         self._places = np.array([self._all.index(n) for n in self.names])
         self._record = fitted.optimum.values
+        self._free = [fitted.space.names.index(n) for n in fitted.optimum.free]
+        self._narrowed = np.linalg.inv(fitted.spread())
         self.start = self._shown(self._record)[self._places]
 
     def _shown(self, values: _Array) -> _Array:
         return values if self._fitted.shown is None else np.asarray(self._fitted.shown(values))
 
     def _in_record(self, values: _Array) -> _Array:
-        """All parameters of the model as the record has them, from own ones as they are shown.
+        """All parameters of the model as the likelihood is asked for them, from own ones as shown.
 
-        At given lines what is shown is an affine function of the others.
+        A likelihood whose estimates scatter otherwise than it says is stretched about its maximum
+        until it says so. At given lines what is shown is an affine function of the others.
         """
         whole = self._shown(self._record).copy()
         whole[self._places] = values
         if self._fitted.shown is None:
-            return whole
+            return self._stretched(whole)
         lines = np.array([PARAMETERS[n].kind == "frequency" for n in self._all])
         base = np.where(lines, whole, 0.0)
         zero = self._shown(base)
@@ -163,7 +166,14 @@ class LikelihoodPart:
             probe[place] = 1.0
             slope[:, at] = (self._shown(probe) - zero)[columns]
         base[columns] = np.linalg.solve(slope, (whole - zero)[columns])
-        return base
+        return self._stretched(base)
+
+    def _stretched(self, record: _Array) -> _Array:
+        found = record.copy()
+        found[self._free] = self._record[self._free] + self._narrowed @ (
+            record[self._free] - self._record[self._free]
+        )
+        return found
 
     def terms(self, values: _Array) -> Terms | None:
         """Ln L and its derivatives; None where there is no model."""
@@ -205,7 +215,7 @@ def part_of(measured: Measured, *, summed: bool = False) -> Part:
     if summed:
         if result.fitted is None:
             raise InputError(f"{name} holds no likelihood: sum those of fits of this process only")
-        if any(v != 1.0 for v in result.fitted.inflation.values()):
+        if result.fitted.composite:
             raise InputError(f"{name} is a composite likelihood, which cannot be summed")
         return LikelihoodPart(result.fitted)
     names = tuple(n for n in SEEN if n in result.varying)

@@ -86,7 +86,7 @@ def goodness_of_fit(
     information : Information
         Weight of a bin.
     """
-    weight, kappa, independent, equivalent = information
+    weight, kappa, independent, equivalent, _ = information
     n = residual.shape[-1]
     size = max(int(np.ceil(_GROUP_INFORMATION / weight)), -(-n // _MAX_GROUPS), _SHORTEST)
     groups = max(1, n // size)

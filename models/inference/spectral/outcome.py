@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...spectra import CsdEstimate
 from ..convention import OF_EQUAL_PARTICLES
@@ -16,6 +17,7 @@ from ..optimiser import Optimum
 from ..result import FitResult, FittedParameter, fitted_parameters, presupposed_cross_talk
 from ..steps import invert
 from .goodness import Goodness, goodness_of_fit
+from .scatter import score_covariance
 from .wishart import Evaluation, SpectralProblem
 
 __all__ = ["GUARD", "result_of"]
@@ -23,15 +25,16 @@ __all__ = ["GUARD", "result_of"]
 GUARD = Guard((CrossMoment(("re_D12",), ("D11", "D22"), 1.0 - 1e-7),))
 """Noise of rank one, |Re D_12|² = D_11 D_22, is still a model of a spectrum, more is not."""
 
-# Bins within a line below which neighbouring segments and bins are not independent.
+# Bins within a line below which a periodogram tells much less than the record.
 _RESOLVED = 1.5
 
 
 def result_of(
     problem: SpectralProblem, cut: CsdEstimate, optimum: Optimum[Evaluation]
 ) -> FitResult:
-    """Dress an optimum as a :class:`FitResult`; its covariance is the inverse Fisher matrix."""
-    covariance, determined = invert(optimum.fisher)
+    """Dress an optimum as a :class:`FitResult`; its covariance is F⁻¹ J F⁻¹ (:mod:`.scatter`)."""
+    own, determined = invert(optimum.fisher)
+    covariance = _scattered(problem, optimum, own) if determined else own
     sigma = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     parameters = fitted_parameters(
         dict(zip(problem.names, optimum.values.tolist(), strict=True)),
@@ -60,8 +63,27 @@ def result_of(
         input=_provenance(problem, cut),
         converged=bool(optimum.converged and np.isfinite(sigma).all()),
         warnings=tuple(warnings),
-        fitted=FittedLikelihood(problem, GUARD, optimum),
+        fitted=FittedLikelihood(
+            problem, GUARD, optimum, _inflation(optimum, covariance, own), scatter=covariance
+        ),
     )
+
+
+def _scattered(
+    problem: SpectralProblem, optimum: Optimum[Evaluation], own: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Covariance of the estimates: F⁻¹ alone takes bins and segments as independent."""
+    score = score_covariance(problem, optimum.values, optimum.point)
+    return np.asarray(own @ optimum.ties.information(score) @ own)
+
+
+def _inflation(
+    optimum: Optimum[Evaluation], covariance: NDArray[np.float64], own: NDArray[np.float64]
+) -> dict[str, float]:
+    """Standard errors over those that F alone states."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = np.sqrt(np.diag(covariance) / np.diag(own))
+    return {n: float(r) for n, r in zip(optimum.free, ratio, strict=True) if np.isfinite(r)}
 
 
 def _statistics(
@@ -128,12 +150,12 @@ def _warnings(
         remedy = (
             "the record is too short for it: quote D/gamma rather than D and gamma"
             if cut.averages == 1
-            else "choose longer segments"
+            else "choose longer segments or the exact estimator"
         )
         found.append(
             f"a line ({narrowest:.3g} Hz) is hardly wider than a bin ({cut.bin_width:.3g} Hz) or "
-            "narrower: its correlation time exceeds a segment and errors of gamma and D may be "
-            f"too small; {remedy}"
+            "narrower: its periodogram leaves out a good part of what the record tells of gamma "
+            f"and D; {remedy}"
         )
     if problem.weight * problem.data.size < 10.0 * len(optimum.free):
         found.append("few averages and bins: the errors are only asymptotic")

@@ -21,6 +21,7 @@ from ...spectra import CsdEstimate
 __all__ = [
     "Information",
     "Taper",
+    "bin_correlations",
     "group_factors",
     "independent_averages",
     "information_of",
@@ -126,13 +127,10 @@ def kappa(window: NDArray[np.float64], overlap: int, averages: float) -> float:
     return len(window) * total / float(np.sum(window**2)) ** 2
 
 
-def group_factors(
+def bin_correlations(
     window: NDArray[np.float64], overlap: int, averages: float, reach: int
 ) -> NDArray[np.float64]:
-    """κ_G for means over G = 1 … reach neighbouring bins, variance = κ_G/(K G); κ_∞ is κ.
-
-    κ_G = Σ_{|q|<G} (1−|q|/G) κ_q with the summands κ_q of κ over bin distances q.
-    """
+    """Summands κ_q of κ over bin distances q = 0 … reach − 1, of a spectrum smooth over bins."""
     power = float(np.sum(window**2)) ** 2
     per_bin = np.zeros(min(reach, len(window) // 2))
     for m, u in enumerate(_shifted_products(window, _step(window, overlap))):
@@ -140,6 +138,17 @@ def group_factors(
         padded = np.zeros(len(window))
         padded[: len(u)] = u
         per_bin += share * np.abs(fft.rfft(padded)[: len(per_bin)]) ** 2 / power
+    return per_bin
+
+
+def group_factors(
+    window: NDArray[np.float64], overlap: int, averages: float, reach: int
+) -> NDArray[np.float64]:
+    """κ_G for means over G = 1 … reach neighbouring bins, variance = κ_G/(K G); κ_∞ is κ.
+
+    κ_G = Σ_{|q|<G} (1−|q|/G) κ_q with the summands κ_q of κ over bin distances q.
+    """
+    per_bin = bin_correlations(window, overlap, averages, reach)
     q, g = np.arange(len(per_bin)), np.arange(1, reach + 1)
     fade = np.clip(1.0 - q[None, :] / g[:, None], 0.0, None)
     fade[:, 1:] *= 2.0
@@ -176,12 +185,15 @@ class Information(NamedTuple):
         ν, independent averages of a single bin.
     equivalent : float
         K, or the number of equally weighted segments that have the same ν.
+    overlap : int
+        Samples shared by neighbouring segments.
     """
 
     weight: float
     kappa: float
     independent: float
     equivalent: float
+    overlap: int
 
 
 def information_of(csd: CsdEstimate) -> Information:
@@ -207,4 +219,4 @@ def information_of(csd: CsdEstimate) -> Information:
             equivalent = max(1.0, effective * equivalent / independent)
             independent = independent_averages(window, overlap, equivalent)
     k = kappa(window, overlap, equivalent)
-    return Information(equivalent / k, k, independent, equivalent)
+    return Information(equivalent / k, k, independent, equivalent, int(overlap))
