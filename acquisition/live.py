@@ -24,8 +24,9 @@ from ..models.inference.result import FitResult
 from ..models.spectra import CsdEstimate
 from .calibration import masses_of, metres_per_volt
 from .csd import CsdEstimator
+from .fit_process import NO_WORKER, FitProcess
 from .held import HeldValues
-from .live_fit import FitProcess, FitSettings, FitTask, FittedCurve
+from .live_fit import FitSettings, FitTask, FittedCurve
 from .live_segment import SegmentChoice
 from .ring import Ring
 from .ring_cursor import Cursor
@@ -115,11 +116,13 @@ class LiveAnalysis:
         with self._lock:
             return self._basis
 
-    def fits_lost(self) -> None:
+    def fits_lost(self, replaced: bool) -> None:
         """Say at once that the process of the fits is gone: the last result is not confirmed."""
         self._sequence_lost -= 1
         empty = np.zeros(0)
         text = "the process of the live fits ended; a new one is starting"
+        if not replaced:
+            text = NO_WORKER
         self.fit.put(FitSnapshot(self._sequence_lost, None, empty, None, text, basis=self.basis))
 
     def configure(

@@ -23,7 +23,7 @@ from ..models.inference.reheating.estimate import (
 )
 from ..models.inference.result import FitResult
 from .calibration import masses_of, metres_per_volt
-from .live_fit import FitProcess
+from .fit_process import FitProcess
 from .plans import ReheatingPlan
 from .releases import LeftOut, Release, count_releases
 from .slots import Latest

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.blocks import Block, BlockStatus
-from .live_fit import FitProcess, Probe, segment_of
+from .fit_process import FitProcess
+from .live_fit import Probe, segment_of
 
 __all__ = ["SegmentChoice"]
 

@@ -26,8 +26,8 @@ from .apparatus import Listeners
 from .devices import disconnect
 from .estimates import RunEstimate, estimate_run
 from .events import Event, EventKind
+from .fit_process import NO_WORKER, FitProcess
 from .live import LiveAnalysis
-from .live_fit import FitProcess
 from .live_reheating import LiveReheating
 from .live_track import LiveTracker
 from .origin import NO_ORIGIN, RunOrigin
@@ -363,12 +363,13 @@ class Session(SessionLoops):
             else:
                 follower.follow(stream.ring, stream.info.sample_rate)
 
-    def _on_lost_fits(self) -> None:
-        self._log.add(
-            "warning",
-            "the process of the live fits ended (killed, or short of memory): a new one takes over",
-        )
-        self._live.fits_lost()
+    def _on_lost_fits(self, replaced: bool) -> None:
+        if replaced:
+            lost = "the process of the live fits ended (killed, or short of memory)"
+            self._log.add("warning", f"{lost}: a new one takes over")
+        else:
+            self._log.add("error", NO_WORKER)
+        self._live.fits_lost(replaced)
 
     def _on_change(self, sample: int) -> None:
         """A set-point changed at ``sample``: the live average begins anew there."""

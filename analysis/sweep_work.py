@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
 from pathlib import Path
 
-from ..acquisition.live_fit import FitProcess
+from ..acquisition.fit_process import FitProcess
 from ..acquisition.session import Session
 from ..acquisition.sweeps.control import Ended, SweepStatus
 from ..acquisition.sweeps.folder import SweepFolder

@@ -29,9 +29,11 @@ from bench import (  # noqa: E402
     ni,
     nonlinear,
     reheating_chain,
+    soak,
     stepping,
     tracking,
     waterfall,
+    wide,
 )
 
 SUBJECTS = {
@@ -47,7 +49,11 @@ SUBJECTS = {
     "ni": ni,
     "tracking": tracking,
     "waterfall": waterfall,
+    "wide": wide,
+    "soak": soak,
 }
+LONG = ("soak",)
+"""Subjects that take an hour: only by name."""
 
 
 def main() -> int:
@@ -57,7 +63,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results.json")
     chosen = parser.parse_args()
     rows = []
-    for name in chosen.subjects or SUBJECTS:
+    for name in chosen.subjects or [name for name in SUBJECTS if name not in LONG]:
         print(f"bench: {name} …", file=sys.stderr)
         rows += SUBJECTS[name].rows()
     table = Table(title="optobind against its peers", show_lines=False)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...acquisition.live_fit import FitProcess
+from ...acquisition.fit_process import FitProcess
 from ...acquisition.records.opening import open_record
 from ...models.errors import InputError
 from ...models.reprs import short_repr
@@ -110,10 +110,10 @@ class PastStretches:
     Parameters
     ----------
     on_lost : callable
-        Called when the process died; a new one takes over.
+        Called when the process died, with whether a new one takes over.
     """
 
-    def __init__(self, on_lost: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, on_lost: Callable[[bool], object] = lambda replaced: None) -> None:
         self._fits = FitProcess(on_lost)
 
     def warm(self) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Literal
 
-from ...acquisition.live_fit import FitProcess
+from ...acquisition.fit_process import NO_WORKER, FitProcess
 from ...acquisition.snapshots import Basis
 from .tasks import StretchTask, average_stretch, fit_releases, fit_stretch
 
@@ -104,5 +104,6 @@ class StretchWork:
                 self._take(kind, future.result(), basis)
             self._begin()
 
-    def _on_lost(self) -> None:
-        self._say("error", "the process of the fits ended; a new one is starting")
+    def _on_lost(self, replaced: bool) -> None:
+        lost = "the process of the fits ended; a new one is starting"
+        self._say("error", lost if replaced else NO_WORKER)

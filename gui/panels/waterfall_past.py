@@ -67,7 +67,7 @@ class PastView(QWidget):
             self._past = PastStretches(self._lost)
             self._past.warm()
 
-    def _lost(self) -> None:
+    def _lost(self, replaced: bool) -> None:
         """Called in another thread."""
         self._asked = None
 

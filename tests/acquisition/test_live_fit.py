@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -15,7 +16,8 @@ import numpy as np
 import pytest
 
 from optobind.acquisition.csd import estimate_csd
-from optobind.acquisition.live_fit import FitProcess, FitSettings, FitTask, FittedCurve
+from optobind.acquisition.fit_process import FitProcess
+from optobind.acquisition.live_fit import FitSettings, FitTask, FittedCurve
 from optobind.acquisition.session import Session
 from optobind.instruments.fakes import FakeDigitizer
 from optobind.instruments.rig import DetectorChannel, Rig
@@ -30,7 +32,8 @@ if __name__ != "__main__":
 
 import numpy as np
 from optobind.acquisition.csd import estimate_csd
-from optobind.acquisition.live_fit import FitProcess, FitSettings, FitTask
+from optobind.acquisition.fit_process import FitProcess
+from optobind.acquisition.live_fit import FitSettings, FitTask
 
 if __name__ == "__main__":
     fits = FitProcess()
@@ -91,7 +94,7 @@ def test_a_closed_process_refuses_and_starts_nothing():
 @pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_that_is_said_once():
     lost = []
-    fits = FitProcess(lambda: lost.append(True))
+    fits = FitProcess(lost.append)
     try:
         assert isinstance(fits.spectrum(task()).result(60.0), FittedCurve)
         multiprocessing.active_children()[0].kill()
@@ -105,7 +108,7 @@ def test_a_killed_worker_is_replaced_and_that_is_said_once():
 @pytest.mark.slow
 def test_a_worker_killed_while_nothing_is_fitted_is_noticed_and_replaced():
     lost = threading.Event()
-    fits = FitProcess(lost.set)
+    fits = FitProcess(lambda replaced: lost.set())
     try:
         assert isinstance(fits.spectrum(task()).result(60.0), FittedCurve)
         (worker,) = multiprocessing.active_children()
@@ -119,6 +122,32 @@ def test_a_worker_killed_while_nothing_is_fitted_is_noticed_and_replaced():
         assert isinstance(fits.spectrum(task()).result(60.0), FittedCurve)
     finally:
         fits.close()
+
+
+@pytest.mark.slow
+def test_a_worker_that_cannot_start_is_given_up_and_that_is_said(monkeypatch):
+    """As in a script without a main block, or one that is piped to Python."""
+    monkeypatch.setattr("optobind.acquisition.fit_process._initialise", _end_at_once)
+    lost: list[bool] = []
+    over = threading.Event()
+    fits = FitProcess(lambda replaced: (lost.append(replaced), replaced or over.set()))
+    try:
+        fits.start()
+        assert over.wait(120.0)
+        assert lost == [True, True, False]
+        with pytest.raises(RuntimeError, match="__main__"):
+            fits.spectrum(task()).result(1.0)
+        assert multiprocessing.active_children() == []
+        over.clear()
+        fits.start()  # as connecting again does
+        assert over.wait(120.0)
+        assert lost == [True, True, False] * 2
+    finally:
+        fits.close()
+
+
+def _end_at_once() -> None:
+    os._exit(1)
 
 
 def test_a_killed_worker_takes_the_validity_of_the_last_fit_away(tmp_path: Path):
@@ -175,7 +204,8 @@ def test_a_program_ends_though_a_long_task_was_on_its_way_to_a_worker_that_is_en
     script = """
 import time
 import numpy as np
-from optobind.acquisition.live_fit import FitProcess, Probe
+from optobind.acquisition.fit_process import FitProcess
+from optobind.acquisition.live_fit import Probe
 
 if __name__ == "__main__":
     process = FitProcess()
