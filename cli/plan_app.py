@@ -18,30 +18,36 @@ def _plan() -> None:
     """Forecast a measurement with a rig."""
 
 
+ParameterOption = Annotated[
+    str, typer.Option("--parameter", help="What is to be measured, such as re_D12 or g_a.")
+]
+SignificanceOption = Annotated[
+    float, typer.Option("--significance", help="Wanted value over standard error.")
+]
+EfficiencyOption = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--efficiency", metavar="ETA", help="Of detection, if the rig states none."),
+]
+SearchOption = Annotated[
+    bool, typer.Option("--search/--no-search", help="Look for the light of the least time.")
+]
+
+
 @plan_app.command("reheating")
 def plan_reheating(
     rig: RigOption,
     settings: SetOption = None,
-    parameter: Annotated[
-        str, typer.Option("--parameter", help="What is to be measured, such as re_D12 or g_a.")
-    ] = "re_D12",
-    significance: Annotated[
-        float, typer.Option("--significance", help="Wanted value over standard error.")
-    ] = 5.0,
+    parameter: ParameterOption = "re_D12",
+    significance: SignificanceOption = 5.0,
     release_time: Annotated[
         str, typer.Option("--release-time", metavar="TIME", help="Feedback off in a repetition.")
     ] = "1 ms",
     cool_time: Annotated[
         str, typer.Option("--cool-time", metavar="TIME", help="Feedback on in a repetition.")
     ] = "1 ms",
-    efficiency: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--efficiency", metavar="ETA", help="Of detection, if the rig states none."),
-    ] = None,
+    efficiency: EfficiencyOption = None,
     rate: RateOption = None,
-    search: Annotated[
-        bool, typer.Option("--search/--no-search", help="Look for the light of the least time.")
-    ] = True,
+    search: SearchOption = True,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -69,20 +75,11 @@ def plan_reheating(
 def plan_spectrum(
     rig: RigOption,
     settings: SetOption = None,
-    parameter: Annotated[
-        str, typer.Option("--parameter", help="What is to be measured, such as re_D12 or g_a.")
-    ] = "re_D12",
-    significance: Annotated[
-        float, typer.Option("--significance", help="Wanted value over standard error.")
-    ] = 5.0,
-    efficiency: Annotated[
-        Optional[float],  # noqa: UP045
-        typer.Option("--efficiency", metavar="ETA", help="Of detection, if the rig states none."),
-    ] = None,
+    parameter: ParameterOption = "re_D12",
+    significance: SignificanceOption = 5.0,
+    efficiency: EfficiencyOption = None,
     rate: RateOption = None,
-    search: Annotated[
-        bool, typer.Option("--search/--no-search", help="Look for the light of the least time.")
-    ] = True,
+    search: SearchOption = True,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
