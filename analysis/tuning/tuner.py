@@ -63,8 +63,8 @@ class FeedbackTuner(LoopTries):
             self.loops[particle] = LoopTuning(particle, start, start, tell=self._tell)
         try:
             self._look(list(self.loops.values()))
-            for particle in particles:
-                self._find_phase(self.loops[particle])
+            for loop in self._hottest_first():
+                self._find_phase(loop)
             # All are damped well before one is damped most: coupled motion must not grow.
             for particle in (*particles, *particles):
                 self._raise_to(self.loops[particle], self._clear_gain(self.loops[particle]))
@@ -87,6 +87,14 @@ class FeedbackTuner(LoopTries):
         unknown, seconds = list(loops), self._settings.probe_seconds
         for number in range(_LOOKS):
             probe = self._probe(unknown[0], None, seconds, allow_growth=True)
+            if probe.column is not None:
+                # One heats, and drives what it is coupled to: of the others this says nothing, and
+                # there is no time to look again. They stay as they are until it is cold.
+                for loop in unknown:
+                    if self._readers[loop.particle].column == probe.column:
+                        self._turn_down(loop)
+                        self._add(loop, "start", loop.start, trouble=probe.trouble)
+                break
             for loop in list(unknown):
                 found = self._damping(loop, probe, 10.0 / self._settings.probe_seconds)
                 sure = found is not None and abs(found.rate) > (_SURE + 1.0) * found.stderr
@@ -108,6 +116,16 @@ class FeedbackTuner(LoopTries):
                 reader = self._readers[loop.particle]
                 loop.before = reader.occupation(longer.volts, longer.sample_rate)
                 self._add(loop, "start", loop.start, occupation=loop.before)
+
+    def _hottest_first(self) -> list[LoopTuning]:
+        """Loops that do not cool, hottest first, then the others.
+
+        Motion of a hot particle drives those that it is coupled to: how these are damped is seen
+        once it is cold.
+        """
+        return sorted(
+            self.loops.values(), key=lambda u: (u.cools, -self._warm.get(u.particle, 0.0))
+        )
 
     def _find_phase(self, loop: LoopTuning) -> None:
         """Three phases at low gain, again at other gains until all of them together say enough."""
@@ -166,8 +184,10 @@ class FeedbackTuner(LoopTries):
         )
         found = self._damping(loop, probe, fit.amplitude)
         self._add(loop, "phase", setting, found, trouble=probe.trouble)
-        if probe.trouble:
+        missed = found is not None and found.rate + 2.0 * found.stderr < 0.5 * fit.amplitude
+        if probe.trouble or missed:
             loop.rate_per_gain = None  # more tries will tell
+            self._desk.set(loop.particle, loop.safe)
             return False
         self._cooled(loop, self._desk.read(loop.particle))
         return True
