@@ -184,8 +184,9 @@ class FeedbackTuner(LoopTries):
         )
         found = self._damping(loop, probe, fit.amplitude)
         self._add(loop, "phase", setting, found, trouble=probe.trouble)
-        missed = found is not None and found.rate + 2.0 * found.stderr < 0.5 * fit.amplitude
-        if probe.trouble or missed:
+        # Less damping than foreseen may be the drive of another hot particle; growth is a mistake.
+        grows = found is not None and found.rate < -_SURE * found.stderr
+        if probe.trouble or grows:
             loop.rate_per_gain = None  # more tries will tell
             self._desk.set(loop.particle, loop.safe)
             return False
