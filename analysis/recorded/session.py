@@ -18,7 +18,6 @@ import numpy as np
 
 from ...acquisition.events import Event
 from ...acquisition.prediction import LightPrediction
-from ...acquisition.records.opening import open_record
 from ...acquisition.records.record import Record
 from ...acquisition.records.selected import stretch_of
 from ...acquisition.replay import ReplayDigitizer
@@ -43,42 +42,17 @@ from ...models.light import TweezerState
 from ..notebook import write_notebook
 from .overview import Overview, overview_of
 from .read_only import ReadOnlyCommands
-from .story import RecordStory, story_of
-from .tasks import FittedReleases, FittedStretch, StretchTask
+from .release_choice import ReleaseChoice
+from .released import FittedReleases
+from .story import RecordStory
+from .tasks import FittedStretch, StretchTask
 from .work import Kind, StretchWork
 
-__all__ = ["RecordedSession", "open_recorded"]
+__all__ = ["RecordedSession"]
 
 _TRACE_SECONDS = 0.02
 # Values of a stretch that is analysed without having been chosen: some seconds of work.
 _MOST_AT_ONCE = 40_000_000
-Trap = Callable[[Mapping[str, Any]], TrapArray | None]
-
-
-def open_recorded(path: Path, trap_of: Trap, **options: Any) -> RecordedSession:
-    """Open any record that can be imported, to be looked at.
-
-    Parameters
-    ----------
-    path : Path
-        Run file or file of another program.
-    trap_of : callable
-        Makes particles and light of the rig's document; None where it says too little.
-    **options
-        Of :func:`optobind.open_record`: ``sample_rate``, ``key``, ``columns``.
-
-    Raises
-    ------
-    FileError
-        If the file is missing, damaged or foreign.
-    InputError
-        If the options do not suit the file.
-    """
-    given = {name: value for name, value in options.items() if value is not None}
-    record = open_record(path, **given)
-    story = story_of(record)
-    trap = None if story.rig is None else trap_of(story.rig)
-    return RecordedSession(record, story, trap, given)
 
 
 class RecordedSession(ReadOnlyCommands):
@@ -116,6 +90,7 @@ class RecordedSession(ReadOnlyCommands):
         self.extent = ranges[0][0], ranges[-1][1]
         first, last = self.extent
         self.stretch = first, min(last, first + _MOST_AT_ONCE // len(record.names))
+        self.choice = ReleaseChoice.of(record, story)
         self.overview: Latest[Overview] = Latest()
         self._task = StretchTask(record.path, dict(options or {}), *self.stretch)
         self._basis = Basis()
@@ -134,6 +109,8 @@ class RecordedSession(ReadOnlyCommands):
         self._read(self._read_trace)
         self._read(self._read_overview)
         self._ask("average", "spectrum")
+        if self.releases and not self.steady:
+            self._begin_releases()  # there is nothing else to be seen
         if story.results:
             self._say("info", f"the file holds results: {', '.join(sorted(story.results))}")
 
@@ -167,6 +144,8 @@ class RecordedSession(ReadOnlyCommands):
             self._task = replace(self._task, start=start, stop=stop)
             self._basis = replace(self._basis, light=self._basis.light + 1)
         self._read(self._read_trace)
+        self.choice.say("")
+        self._show_releases()
         self._ask("average", "spectrum")
 
     def set_fit(
@@ -194,22 +173,49 @@ class RecordedSession(ReadOnlyCommands):
 
     @property
     def releases(self) -> int:
-        """Usable releases within the stretch."""
-        if self.record.kind != "run":
-            try:
-                found = self.record.releases()
-            except OptobindError:
-                return 0
-        else:
-            found = self.story.releases
-        start, stop = self.stretch
-        return int(((found.starts >= start) & (found.stops <= stop)).sum())
+        """Usable releases within the stretch, those left out by hand among them."""
+        return self.choice.within(*self.stretch)
+
+    def exclude_repetition(self, number: int, reason: str) -> None:
+        """Leave a release out of curves and fit; the file stays as it is.
+
+        Raises
+        ------
+        InputError
+            If the record has no such release.
+        """
+        self._choose(lambda: self.choice.leave_out(number, reason))
+        self._say("info", f"repetition {number} left out here, not in the file: {reason}")
+
+    def include_repetition(self, number: int) -> None:
+        """Let a release count again that was left out here.
+
+        Raises
+        ------
+        InputError
+            If it is not left out here.
+        """
+        self._choose(lambda: self.choice.take_back(number))
+        self._say("info", f"repetition {number} counts again")
+
+    def _choose(self, change: Callable[[], object]) -> None:
+        """Change what counts; the curves are averaged and fitted anew."""
+        with self._lock:
+            change()
+            self._task = replace(self._task, without=self.choice.first_samples)
+        self._begin_releases()
 
     def fit_releases(self, setting: int = 0) -> None:
         """Fit the releases of the stretch; their curves show when that is done."""
         with self._lock:
             self._task = replace(self._task, setting=setting)
-        self._ask("releases")
+        self._begin_releases()
+
+    def _begin_releases(self) -> None:
+        """Have the releases averaged, then fitted, and say so where their curves are."""
+        self.choice.say("averaging and fitting the releases …")
+        self._show_releases()
+        self._ask("curves", "releases")
 
     def write_notebook(self, path: Path) -> Path:
         """Write a notebook that opens and fits this stretch as it is fitted here.
@@ -222,11 +228,15 @@ class RecordedSession(ReadOnlyCommands):
         with self._lock:
             task, whole = self._task, self.stretch == self.extent
         settings = self.record.settings if self.releases else None
+        return write_notebook(path, task, whole=whole, steady=self.steady, settings=settings)
+
+    @property
+    def steady(self) -> bool:
+        """Whether the stretch holds something whose spectrum can be fitted."""
         try:
-            steady = len(stretch_of(self.record, task.start, task.stop).steady()) > 0
+            return len(stretch_of(self.record, *self.stretch).steady()) > 0
         except OptobindError:
-            steady = False
-        return write_notebook(path, task, whole=whole, steady=steady, settings=settings)
+            return False
 
     @property
     def working(self) -> tuple[str, float] | None:
@@ -272,36 +282,46 @@ class RecordedSession(ReadOnlyCommands):
             task, basis = self._task, self._basis
         self._work.ask(task, basis, *kinds)
 
-    def _take(self, kind: Kind, found: FittedStretch | FittedReleases, basis: Basis) -> None:
+    def _take(
+        self, kind: Kind, found: FittedStretch | FittedReleases, basis: Basis, task: StretchTask
+    ) -> None:
         if isinstance(found, FittedReleases):
-            self._take_releases(found)
+            self._take_releases(found, task, fitted=kind == "releases")
         else:
             self._take_spectrum(found, basis, fitted=kind == "spectrum")
 
     def _take_spectrum(self, found: FittedStretch, basis: Basis, *, fitted: bool) -> None:
         if basis != self._basis:  # another stretch is wanted by now
             return
-        number = self._next()
+        number, error = self._next(), found.error
+        if error and self.releases and not self.steady:
+            error = "no steady part: Fit releases, in the record panel, fits its releases"
         if found.csd is not None:
             self._spectrum.put(SpectrumSnapshot(number, found.csd, found.channels, basis))
         if not fitted:
             return
         self._fit.put(
             FitSnapshot(
-                number, found.result, found.frequencies, found.curve, found.error, basis=basis
+                number, found.result, found.frequencies, found.curve, error, basis=basis
             )
         )
         if found.result is not None:
             middle = self.seconds(0.5 * sum(self.stretch))
             self._history.append((middle, found.result))
 
-    def _take_releases(self, found: FittedReleases) -> None:
-        count = 0 if found.estimate is None else found.estimate.repetitions
-        self._reheating.put(
-            ReheatingSnapshot(
-                self._next(), found.estimate, count, 0, result=found.result, error=found.error
-            )
-        )
+    def _take_releases(self, found: FittedReleases, task: StretchTask, *, fitted: bool) -> None:
+        with self._lock:
+            if task.without != self._task.without or task.setting != self._task.setting:
+                return  # others count by now: their curves come
+            self.choice.take(found, (task.start, task.stop), task.without)
+        if not fitted and not found.error:
+            self.choice.say("fitting the releases …")
+        self._show_releases()
+
+    def _show_releases(self) -> None:
+        snapshot = self.choice.snapshot(self._next(), self.stretch)
+        if snapshot is not None:
+            self._reheating.put(snapshot)
 
     def _say(self, level: Literal["info", "warning", "error"], text: str) -> None:
         self._log.append(LogEntry(time.time(), level, text))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...acquisition.events import Event, EventKind
 from ...acquisition.records.record import Ranges, Record
@@ -51,6 +52,10 @@ class Mark:
     time: float = 0.0
 
 
+def _no_numbers() -> NDArray[np.int64]:
+    return np.zeros(0, np.int64)
+
+
 @dataclass(frozen=True)
 class RecordStory:
     """What is shown of a record beside its samples.
@@ -73,6 +78,9 @@ class RecordStory:
         Set-points of the light, in order.
     releases : Ranges
         Usable stretches with feedback off.
+    numbers : ndarray of int
+        Of the releases, from 1, as they were counted in the run; counted anew where it had several
+        steps of them.
     readings : tuple of (int, float)
         Sample and pressure, Pa, of each reading of the gauge.
     log : tuple of LogEntry
@@ -93,6 +101,7 @@ class RecordStory:
     marks: tuple[Mark, ...] = ()
     lights: tuple[LightSpan, ...] = ()
     releases: Ranges = field(default_factory=Ranges, repr=False)
+    numbers: NDArray[np.int64] = field(default_factory=_no_numbers, repr=False)
     readings: tuple[tuple[int, float], ...] = field(default=(), repr=False)
     log: tuple[LogEntry, ...] = field(default=(), repr=False)
     results: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -137,7 +146,7 @@ def story_of(record: Record) -> RecordStory:
         for event in run.each_event():
             if event.kind in _KINDS and len(marks) < MOST_MARKS:
                 marks.append(_mark(event, run.sample_rate))
-        usable = [(r.first_sample, r.end_sample) for r in digest.releases if r.excluded is None]
+        usable = [r for r in digest.releases if r.excluded is None]
         readings = [(r.sample, r.value) for r in run.slow() if r.name == "pressure"]
         results, channels = run.results(), run.channels
     config = manifest["config"]
@@ -150,13 +159,22 @@ def story_of(record: Record) -> RecordStory:
         config=config,
         marks=tuple(marks),
         lights=digest.lights,
-        releases=Ranges(usable),
+        releases=Ranges([(r.first_sample, r.end_sample) for r in usable]),
+        numbers=_numbers([r.repetition for r in usable]),
         readings=tuple(readings),
         log=_log(marks, manifest),
         results=results,
         created=float(manifest["created"] or 0.0),
         gated=bool(digest.counts.get("gate")),
     )
+
+
+def _numbers(repetitions: list[int]) -> NDArray[np.int64]:
+    """Numbers of releases on screen, from 1: those of the run where they tell releases apart."""
+    count = len(repetitions)
+    if len(set(repetitions)) < count:
+        repetitions = list(range(count))
+    return np.array(repetitions, np.int64) + 1
 
 
 def _foreign(record: Record) -> RecordStory:

@@ -10,14 +10,16 @@ from typing import Any, Literal
 
 from ...acquisition.live_fit import FitProcess
 from ...acquisition.snapshots import Basis
-from .tasks import StretchTask, average_stretch, fit_releases, fit_stretch
+from .released import average_curves, fit_releases
+from .tasks import StretchTask, average_stretch, fit_stretch
 
 __all__ = ["Kind", "StretchWork"]
 
-Kind = Literal["average", "spectrum", "releases"]
+Kind = Literal["average", "spectrum", "curves", "releases"]
 _WORK: dict[Kind, tuple[str, Callable[[StretchTask], Any]]] = {
     "average": ("averaging the spectra", average_stretch),
     "spectrum": ("fitting the spectra", fit_stretch),
+    "curves": ("averaging the releases", average_curves),
     "releases": ("fitting the releases", fit_releases),
 }
 
@@ -28,14 +30,15 @@ class StretchWork:
     Parameters
     ----------
     take : callable
-        Called with kind, result and basis of each task that is done, in a thread of the pool.
+        Called with kind, result, basis and task of each task that is done, in a thread of the
+        pool.
     say : callable
         Called with a level and a line for the log.
     """
 
     def __init__(
         self,
-        take: Callable[[Kind, Any, Basis], object],
+        take: Callable[[Kind, Any, Basis, StretchTask], object],
         say: Callable[[Literal["info", "error"], str], object],
     ) -> None:
         self._take, self._say = take, say
@@ -90,9 +93,16 @@ class StretchWork:
         self._working = words, time.monotonic()
         fits = self._fits
         future: Future[Any] = fits.task(function, task)
-        future.add_done_callback(lambda done: self._done(fits, kind, basis, done))
+        future.add_done_callback(lambda done: self._done(fits, kind, basis, task, done))
 
-    def _done(self, fits: FitProcess, kind: Kind, basis: Basis, future: Future[Any]) -> None:
+    def _done(
+        self,
+        fits: FitProcess,
+        kind: Kind,
+        basis: Basis,
+        task: StretchTask,
+        future: Future[Any],
+    ) -> None:
         """Hand a result over; one of a process that was given up is none."""
         with self._lock:
             if fits is not self._fits or self._closed:
@@ -101,7 +111,7 @@ class StretchWork:
             if error is not None:
                 self._say("error", f"{_WORK[kind][0]} failed: {error}")
             elif not future.cancelled():
-                self._take(kind, future.result(), basis)
+                self._take(kind, future.result(), basis, task)
             self._begin()
 
     def _on_lost(self) -> None:

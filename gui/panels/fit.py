@@ -153,7 +153,7 @@ class FitPanel(Panel):
         self._share_columns()
 
     def _fill_row(self, index: int, row: FitRow) -> None:
-        texts = (row.symbol, f"{row.value} {row.unit}".rstrip(), row.predicted, row.pull_text)
+        texts = (row.symbol, row.words, row.predicted, row.pull_text)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         fresh = self.bridge.standing.now is Standing.FRESH
         for column, text in enumerate(texts):
