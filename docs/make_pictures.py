@@ -1,7 +1,7 @@
 """Redraw docs/images: fits of a demo run, the gallery, and the window where PyQt6 is installed.
 
-Takes about a quarter of an hour on two cores. ``--only forces`` draws one picture: the name of an example,
-``fits`` or ``window``.
+Takes about a quarter of an hour on two cores. ``--only forces`` draws one picture: the name of an
+example, ``fits`` or ``window``.
 """
 
 from __future__ import annotations

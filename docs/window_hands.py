@@ -28,6 +28,7 @@ __all__ = ["Hands", "wait"]
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 _NONE = Qt.KeyboardModifier.NoModifier
 _SOON_MS = 150
+_PATIENCE = 5.0
 
 
 def wait(seconds: float, until: Callable[[], Any] = lambda: False, what: str = "") -> None:
@@ -38,7 +39,8 @@ def wait(seconds: float, until: Callable[[], Any] = lambda: False, what: str = "
     TimeoutError
         If ``what`` is named and did not come to hold.
     """
-    end = time.monotonic() + seconds
+    # What must come may take long on a busy computer.
+    end = time.monotonic() + seconds * (_PATIENCE if what else 1.0)
     while time.monotonic() < end:
         if until():
             return
@@ -90,6 +92,10 @@ class Hands:
         place = self._place(widget, at)
         QTest.mouseDClick(self._native(widget), LEFT, _NONE, place)
 
+    def see(self, widget: QWidget) -> None:
+        """Scroll to a widget."""
+        self._place(widget, None)
+
     def press(self, widget: QWidget, at: QPoint) -> None:
         """Press the left button and keep it down."""
         place = self._place(widget, at)
@@ -109,8 +115,10 @@ class Hands:
 
     def key(self, key: Any, modifier: Any = _NONE) -> None:
         """Press a key, wherever the focus is."""
-        focus = QApplication.focusWindow()
-        QTest.keyClick(focus or self.window.windowHandle(), key, modifier)
+        if not self.window.isActiveWindow() and QApplication.activePopupWidget() is None:
+            self.window.activateWindow()  # after a question; a window manager would
+            wait(5.0, self.window.isActiveWindow, "the focus")
+        QTest.keyClick(self.window.windowHandle(), key, modifier)
         QTest.qWait(30)
 
     def type_into(self, edit: QLineEdit, text: str) -> None:
@@ -144,8 +152,10 @@ class Hands:
         QTimer.singleShot(_SOON_MS, lambda: self._click_entry(menu, text))
         self.click(button)
 
-    @staticmethod
-    def _click_entry(menu: QMenu, text: str) -> None:
+    def _click_entry(self, menu: QMenu, text: str) -> None:
+        if not menu.isVisible():
+            QTimer.singleShot(_SOON_MS, lambda: self._click_entry(menu, text))
+            return
         entry = next(a for a in menu.actions() if a.text() == text)
         QTest.mouseClick(menu, LEFT, _NONE, menu.actionGeometry(entry).center())
 

@@ -35,8 +35,8 @@ from optobind.gui.theme import theme_named
 from optobind.gui.window import MainWindow
 from optobind.models.errors import DeviceError
 
-# As fast as possible and not too many samples: a busy machine then loses none.
-SETTINGS = ["simulation.clock=fast", "devices.digitizer.sample_rate=500 kHz"]
+# In real time and not too many samples: what is left of the computer is for the fits.
+SETTINGS = ["simulation.clock=real-time", "devices.digitizer.sample_rate=250 kHz"]
 KEY = Qt.Key
 CONTROL = Qt.KeyboardModifier.ControlModifier
 
@@ -240,16 +240,15 @@ def fault(tour: Tour) -> None:
 def queue_and_sweep(tour: Tour) -> None:
     """A queue with a sweep in it; the sweep on the phase diagram while it goes on."""
     hands, queue = tour.hands, tour.panel("queue")
+    hands.key(KEY.Key_3, CONTROL)
+    wait(1.0)
     tour.front("queue")
     for kind in ("sweep", "reheating", "monitor"):
         hands.choose_menu(queue.tools.add, kind)
         wait(1.0)
-    edits = queue.editor.form.edits
-    for key, text in ((("duration",), "1 s"),):
-        if key in edits:
-            hands.type_into(edits[key], text)
     pick(tour, 0)
     fill_sweep(tour)
+    hands.see(queue.start_button)
     wait(3.0)
     tour.look(8, "queue")
     hands.click(queue.start_button)
@@ -274,9 +273,9 @@ def pick(tour: Tour, row: int) -> None:
 
 
 def fill_sweep(tour: Tour) -> None:
-    """φ from −0.6 to 0.8 rad in 8 points, half a second each."""
+    """φ from 0.2 to 0.9 rad in 8 points, half a second each."""
     form = tour.panel("queue").editor.form
-    texts = {"start": "-0.6 rad", "stop": "0.8 rad", "points": "8", "duration": "0.5 s"}
+    texts = {"start": "0.2 rad", "stop": "0.9 rad", "points": "8", "duration": "0.5 s"}
     for name, text in texts.items():
         path = next((p for p in form.edits if p[-1] == name), None)
         if path is not None:
@@ -313,7 +312,7 @@ def replay(tour: Tour) -> None:
     panel, session = window.panels["record"], window.session
     wait(90.0, lambda: session.working is None and session.fit() is not None, "a fit")
     own.click(panel.releases)
-    wait(180.0, lambda: session.reheating() is not None, "a fit of the releases")
+    wait(300.0, lambda: session.reheating() and session.reheating().result, "a fit of releases")
     wait(3.0)
     tour.look(7, "offline-replay", window)
     window.closer.done = True

@@ -69,6 +69,7 @@ _PLACES: dict[str, tuple[tuple[Qt.DockWidgetArea, int, tuple[tuple[str, int], ..
 # Docks that lie behind another one, as tabs; shown where that one is.
 _BEHIND: dict[str, tuple[str, ...]] = {
     "reheating": ("phases", "queue", "sweep", "runs", "compare"),
+    "record": ("waterfall", "slow"),
     "traces": ("waterfall", "phase_space"),
 }
 # In a low window: docks and what they lie behind, by preset.
@@ -118,11 +119,13 @@ def _is_low(window: MainWindow, name: str) -> bool:
 
 def _tab_behind(window: MainWindow, name: str) -> None:
     """Put docks that are used now and then behind the one that they go with."""
+    placed: set[str] = set()
     for front, keys in _BEHIND.items():
         if not any(front == key for _, _, entries in _PLACES[name] for key, _ in entries):
             continue
         for key in keys:
-            if key in window.docks:
+            if key in window.docks and key not in placed:
+                placed.add(key)
                 window.tabifyDockWidget(window.docks[front], window.docks[key])
                 window.docks[key].show()
         window.docks[front].raise_()

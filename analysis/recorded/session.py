@@ -14,13 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from ...acquisition.events import Event
 from ...acquisition.prediction import LightPrediction
 from ...acquisition.records.record import Record
 from ...acquisition.records.selected import stretch_of
-from ...acquisition.replay import ReplayDigitizer
 from ...acquisition.slots import Latest
 from ...acquisition.snapshots import (
     Basis,
@@ -34,23 +31,24 @@ from ...acquisition.snapshots import (
     TraceSnapshot,
 )
 from ...instruments.light_protocol import AppliedLight
-from ...instruments.rig import Rig
 from ...models.array import TrapArray
 from ...models.errors import InputError, OptobindError
 from ...models.inference.result import FitResult
 from ...models.light import TweezerState
 from ..notebook import write_notebook
-from .overview import Overview, overview_of
+from .overview import Overview, beginning_of, overview_of
 from .read_only import ReadOnlyCommands
 from .release_choice import ReleaseChoice
 from .released import FittedReleases
-from .story import RecordStory
+from .rows import RecordedRows, SpectraRows
+from .story import RecordStory, rig_of
 from .tasks import FittedStretch, StretchTask
-from .work import Kind, StretchWork
+from .work import Kind, StretchWork, Task
 
 __all__ = ["RecordedSession"]
 
 _TRACE_SECONDS = 0.02
+_UNSTEADY = "no steady part: Fit releases, in the record panel, fits its releases"
 # Values of a stretch that is analysed without having been chosen: some seconds of work.
 _MOST_AT_ONCE = 40_000_000
 
@@ -78,21 +76,16 @@ class RecordedSession(ReadOnlyCommands):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.record, self.story = record, story
-        self.rig = Rig(
-            story.name,
-            "RECORD",
-            ReplayDigitizer(record.path),  # never connected: samples are read where they lie
-            story.detectors,
-            trap=trap,
-            config=dict(story.config),
-        )
+        self.rig = rig_of(record, story, trap)
         ranges = record.recorded()
         self.extent = ranges[0][0], ranges[-1][1]
         first, last = self.extent
         self.stretch = first, min(last, first + _MOST_AT_ONCE // len(record.names))
         self.choice = ReleaseChoice.of(record, story)
+        self.options = dict(options or {})
+        self.rows = RecordedRows(record, self.options)
         self.overview: Latest[Overview] = Latest()
-        self._task = StretchTask(record.path, dict(options or {}), *self.stretch)
+        self._task = StretchTask(record.path, self.options, *self.stretch)
         self._basis = Basis()
         self._sequence = 0
         self._log = [*story.log]
@@ -263,19 +256,20 @@ class RecordedSession(ReadOnlyCommands):
         self.overview.put(overview_of(self.record, self.record.usual))
 
     def _read_trace(self) -> None:
-        """Read the beginning of the stretch."""
-        record, (start, stop) = self.record, self.stretch
-        met = record.recorded().overlapping(start, stop)
-        if not len(met):
-            return
-        first = max(start, met[0][0])
-        last = min(stop, met[0][1], first + max(64, round(_TRACE_SECONDS * record.sample_rate)))
-        volts = record.source.counts(first, last) * record.stored_scale
-        self._trace.put(
-            TraceSnapshot(
-                self._next(), first, record.sample_rate, volts.astype(np.float32), record.names
-            )
-        )
+        record, found = self.record, beginning_of(self.record, *self.stretch, _TRACE_SECONDS)
+        if found is not None:
+            made = TraceSnapshot(self._next(), found[0], record.sample_rate, found[1], record.names)
+            self._trace.put(made)
+
+    def look_through(self) -> None:
+        """Have spectra along the whole record averaged, once somebody looks at them."""
+        if not self.rows.begun:
+            self.rows.begun = True
+            self._ask_rows()
+
+    def _ask_rows(self) -> None:
+        if (task := self.rows.next_task()) is not None:
+            self._work.ask(task, self._basis, "rows")
 
     def _ask(self, *kinds: Kind) -> None:
         with self._lock:
@@ -283,9 +277,18 @@ class RecordedSession(ReadOnlyCommands):
         self._work.ask(task, basis, *kinds)
 
     def _take(
-        self, kind: Kind, found: FittedStretch | FittedReleases, basis: Basis, task: StretchTask
+        self,
+        kind: Kind,
+        found: FittedStretch | FittedReleases | SpectraRows,
+        basis: Basis,
+        task: Task,
     ) -> None:
-        if isinstance(found, FittedReleases):
+        if isinstance(found, SpectraRows):
+            if error := self.rows.take(found):
+                self._say("error", error)
+            self._ask_rows()
+        elif isinstance(found, FittedReleases):
+            assert isinstance(task, StretchTask)
             self._take_releases(found, task, fitted=kind == "releases")
         else:
             self._take_spectrum(found, basis, fitted=kind == "spectrum")
@@ -294,16 +297,13 @@ class RecordedSession(ReadOnlyCommands):
         if basis != self._basis:  # another stretch is wanted by now
             return
         number, error = self._next(), found.error
-        if error and self.releases and not self.steady:
-            error = "no steady part: Fit releases, in the record panel, fits its releases"
+        error = _UNSTEADY if error and self.releases and not self.steady else error
         if found.csd is not None:
             self._spectrum.put(SpectrumSnapshot(number, found.csd, found.channels, basis))
         if not fitted:
             return
         self._fit.put(
-            FitSnapshot(
-                number, found.result, found.frequencies, found.curve, error, basis=basis
-            )
+            FitSnapshot(number, found.result, found.frequencies, found.curve, error, basis=basis)
         )
         if found.result is not None:
             middle = self.seconds(0.5 * sum(self.stretch))
@@ -319,8 +319,7 @@ class RecordedSession(ReadOnlyCommands):
         self._show_releases()
 
     def _show_releases(self) -> None:
-        snapshot = self.choice.snapshot(self._next(), self.stretch)
-        if snapshot is not None:
+        if (snapshot := self.choice.snapshot(self._next(), self.stretch)) is not None:
             self._reheating.put(snapshot)
 
     def _say(self, level: Literal["info", "warning", "error"], text: str) -> None:

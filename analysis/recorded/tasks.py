@@ -33,6 +33,7 @@ __all__ = [
     "StretchTask",
     "average_stretch",
     "fit_stretch",
+    "opened_record",
     "stretch_record",
 ]
 
@@ -144,9 +145,20 @@ def stretch_record(task: StretchTask) -> Record:
     FileError, InputError
         If the file cannot be read or the stretch holds nothing.
     """
-    stamp = task.path.stat().st_mtime_ns if task.path.exists() else 0
-    record = _opened(task.path, tuple(sorted(task.options.items())), stamp)
+    record = opened_record(task.path, task.options)
     return stretch_of(record, task.start, task.stop)
+
+
+def opened_record(path: Path, options: Mapping[str, Any]) -> Record:
+    """Open a file, or take it as it was opened while it did not change.
+
+    Raises
+    ------
+    FileError, InputError
+        If it cannot be read.
+    """
+    stamp = path.stat().st_mtime_ns if path.exists() else 0
+    return _opened(path, tuple(sorted(options.items())), stamp)
 
 
 @lru_cache(maxsize=2)

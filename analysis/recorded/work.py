@@ -11,16 +11,19 @@ from typing import Any, Literal
 from ...acquisition.live_fit import FitProcess
 from ...acquisition.snapshots import Basis
 from .released import average_curves, fit_releases
+from .rows import RowTask, average_rows
 from .tasks import StretchTask, average_stretch, fit_stretch
 
-__all__ = ["Kind", "StretchWork"]
+__all__ = ["Kind", "StretchWork", "Task"]
 
-Kind = Literal["average", "spectrum", "curves", "releases"]
-_WORK: dict[Kind, tuple[str, Callable[[StretchTask], Any]]] = {
+Kind = Literal["average", "spectrum", "curves", "releases", "rows"]
+Task = StretchTask | RowTask
+_WORK: dict[Kind, tuple[str, Callable[[Any], Any]]] = {
     "average": ("averaging the spectra", average_stretch),
     "spectrum": ("fitting the spectra", fit_stretch),
     "curves": ("averaging the releases", average_curves),
     "releases": ("fitting the releases", fit_releases),
+    "rows": ("averaging along the record", average_rows),
 }
 
 
@@ -38,14 +41,14 @@ class StretchWork:
 
     def __init__(
         self,
-        take: Callable[[Kind, Any, Basis, StretchTask], object],
+        take: Callable[[Kind, Any, Basis, Task], object],
         say: Callable[[Literal["info", "error"], str], object],
     ) -> None:
         self._take, self._say = take, say
         self._lock = threading.RLock()
         self._closed = False
         self._working: tuple[str, float] | None = None
-        self._waiting: dict[Kind, tuple[StretchTask, Basis]] = {}
+        self._waiting: dict[Kind, tuple[Task, Basis]] = {}
         self._fits = FitProcess(self._on_lost)
 
     @property
@@ -54,7 +57,7 @@ class StretchWork:
         working = self._working
         return None if working is None else (working[0], time.monotonic() - working[1])
 
-    def ask(self, task: StretchTask, basis: Basis, *kinds: Kind) -> None:
+    def ask(self, task: Task, basis: Basis, *kinds: Kind) -> None:
         """Have a stretch computed, now or once what is under way is done."""
         with self._lock:
             if self._closed:
@@ -83,11 +86,11 @@ class StretchWork:
         self._fits.close()
 
     def _begin(self) -> None:
-        """Begin the oldest thing that waits."""
+        """Begin the oldest thing that waits; rows along the record wait for all else."""
         if not self._waiting or self._closed:
             self._working = None
             return
-        kind = next(iter(self._waiting))
+        kind = min(self._waiting, key=lambda waits: waits == "rows")
         task, basis = self._waiting.pop(kind)
         words, function = _WORK[kind]
         self._working = words, time.monotonic()
@@ -100,7 +103,7 @@ class StretchWork:
         fits: FitProcess,
         kind: Kind,
         basis: Basis,
-        task: StretchTask,
+        task: Task,
         future: Future[Any],
     ) -> None:
         """Hand a result over; one of a process that was given up is none."""

@@ -68,6 +68,9 @@ class FitPanel(Panel):
         table = plain_table(*_COLUMNS)
         table.setToolTip("frequencies and rates are shown as value/2π in Hz")
         table.itemChanged.connect(self._toggled)
+        bar = table.verticalScrollBar()
+        if bar is not None:  # it takes room from the columns
+            bar.rangeChanged.connect(lambda *_: self._share_columns())
         return table
 
     def pull(self, session: SessionPort) -> FitSnapshot | None:
@@ -136,11 +139,14 @@ class FitPanel(Panel):
         """Where there is no room for all columns, the tips of Δ/σ hold the predictions."""
         self.table.setColumnHidden(_PULL, self._none)
         self.table.setColumnHidden(_PREDICTED, self._none)
-        viewport = self.table.viewport()
-        if viewport is None or self._none:
+        viewport, bar = self.table.viewport(), self.table.verticalScrollBar()
+        if viewport is None or bar is None or self._none:
             return
         need = sum(self._width_of(column) for column in range(len(_COLUMNS)))
-        self.table.setColumnHidden(_PREDICTED, need > viewport.width())
+        # A bar that is to be shown is laid out later.
+        hidden = bar.maximum() > 0 and not bar.isVisible()
+        room = viewport.width() - (bar.sizeHint().width() if hidden else 0)
+        self.table.setColumnHidden(_PREDICTED, need > room)
 
     def _width_of(self, column: int) -> int:
         header = self.table.horizontalHeader()

@@ -14,7 +14,7 @@ from ...acquisition.snapshots import ReheatingSnapshot
 from ...models.errors import InputError
 from ..bridge import Bridge
 from ..plain import PlainLabel, in_html
-from ..plots import LinePlot, add_curve, error_bars, set_curve
+from ..plots import FewAxis, LinePlot, add_curve, error_bars, set_curve
 from ..theme import Theme
 from ..viewmodels.curves import Curve
 from ..viewmodels.port import SessionPort
@@ -112,8 +112,8 @@ class ReheatingPanel(Panel):
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.body.addWidget(self.legend)
-        self.top = LinePlot()
-        self.bottom = LinePlot()
+        self.top = LinePlot({"left": FewAxis("left")})
+        self.bottom = LinePlot({"left": FewAxis("left")})
         self.bottom.setXLink(self.top)
         self.top.getPlotItem().getAxis("bottom").setStyle(showValues=False)
         self.bottom.label("bottom", "time after release (µs)")
@@ -200,7 +200,8 @@ class ReheatingPanel(Panel):
             return None
         point = box.mapSceneToView(place)
         width, height = (_PICK_PIXELS * size for size in box.viewPixelSize())
-        return nearest_single(self.shown_singles, 1e-6 * point.x(), point.y(), (1e-6 * width, height))
+        reach = 1e-6 * width, height
+        return nearest_single(self.shown_singles, 1e-6 * point.x(), point.y(), reach)
 
     def ask_reason(self, number: int) -> str:
         """Ask why a repetition is left out; "" changes nothing."""

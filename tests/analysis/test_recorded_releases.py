@@ -1,4 +1,4 @@
-"""Releases of a record that is looked at: left out, taken back, and never shown as what they are not."""
+"""Releases of a record: left out, taken back, and never shown as what they are not."""
 
 from __future__ import annotations
 
