@@ -425,3 +425,38 @@ def test_the_list_looks_again_when_a_run_has_ended(runs):
     runs.window.bridge.tick()
     runs.session.change(state="idle", held_by=None)
     until(runs.window, lambda: len(runs.panel.asked) > before)
+
+
+def test_of_two_windows_of_a_rig_one_keeps_the_queue_and_the_other_says_so(tmp_path):
+    """The last writer won: what the first window had queued was gone."""
+    works: list = []
+
+    def at_once(work):
+        works.append(work())
+        done: Future = Future()
+        done.set_result(None)
+        return done
+
+    first, second = (QueueStore(tmp_path, "rig", at_once) for _ in range(2))
+    try:
+        assert first.read() == []
+        first.keep('{"first": 1}')
+        assert second.read() == []
+        second.keep('{"second": 2}')
+        assert first.path.read_text() == '{"first": 1}'
+        assert (first.own, second.own) == (True, False)
+        assert first.trouble == ""
+        assert "another window has the queue of this rig" in second.trouble
+        other = QueueStore(tmp_path, "another rig", at_once)
+        other.read()
+        assert other.own
+        other.release()
+        first.release()
+        third = QueueStore(tmp_path, "rig", at_once)
+        assert third.path == first.path
+        third.claim()
+        assert third.own
+        third.release()
+    finally:
+        first.release()
+        second.release()
