@@ -237,7 +237,7 @@ def fault(tour: Tour) -> None:
         raise DeviceError("digitizer: no answer for 2 s; look at its cable, then connect again")
 
     digitizer.read_into = broken
-    wait(60.0, lambda: tour.state() == "idle", "the end of the run")
+    wait(60.0, lambda: tour.state() in ("idle", "failed"), "the end of the run")
     wait(3.0)
     tour.look(5, "fault")
     digitizer.read_into = whole
