@@ -348,6 +348,7 @@ def calibration(tour: Tour) -> None:
 def light_theme(tour: Tour) -> None:
     """Stream with light colours; at 150 % there is less room."""
     hands = tour.hands
+    tour.front("rig")  # in a low window docks lie behind one another
     hands.click(tour.panel("rig").connect_button)
     wait(60.0, lambda: tour.panel("rig").stream_button.isEnabled(), "connecting")
     hands.key(KEY.Key_F5)
