@@ -51,6 +51,7 @@ from .acquisition.suspenders import SuspendRules as SuspendRules
 # records and their analysis
 from .acquisition.records.opening import open_record as open_record
 from .acquisition.records.selected import stretch_of as stretch_of
+from .acquisition.records.selected import without_releases as without_releases
 from .acquisition.records.record import Record as Record
 from .acquisition.runfile import RunFile as RunFile
 from .analysis.spectrum import (

@@ -74,7 +74,7 @@ class LiveReheating:
         self._error = ""
         self._future: Future[tuple[FitResult | None, str]] | None = None
         self._next_fit = 0.0
-        self._ended = False
+        self._ended = self._waits = False  # a fit waits for its turn
         self._fitted: tuple[int, tuple[int, ...]] | None = None
         self._thread = threading.Thread(target=self._run, name="live-reheating", daemon=True)
         self._thread.start()
@@ -194,7 +194,8 @@ class LiveReheating:
                 known = isinstance(error, OptobindError)
                 self._error = str(error) if known else f"internal error: {error!r}"
             now = time.monotonic()
-            if now - published > _PUBLISH_SECONDS and (fresh or self._future is not None):
+            going = fresh or self._waits or self._future is not None
+            if now - published > _PUBLISH_SECONDS and going:
                 published, fresh = now, False
                 self._publish(now)
 
@@ -228,7 +229,7 @@ class LiveReheating:
         self._plan, self._numbers, self._releases, self._by_hand = plan, [], {}, {}
         self._accumulator = None
         self._result, self._error = None, ""
-        self._ended, self._fitted = False, None
+        self._ended, self._fitted, self._waits = False, None, False
         self._forget_fit()
 
     def _first(self, item: _Released) -> ReheatingAccumulator:
@@ -282,7 +283,9 @@ class LiveReheating:
         if estimate.repetitions < MIN_REPETITIONS:
             return
         content = (estimate.repetitions, estimate.excluded)
-        if content == self._fitted or (now < self._next_fit and not self._ended):
+        # Its turn comes also where nothing else does, as in a pause.
+        self._waits = content != self._fitted and now < self._next_fit and not self._ended
+        if content == self._fitted or self._waits:
             return
         self._fitted = content
         self._next_fit = now + _FIT_SECONDS * (1.0 + math.log10(estimate.repetitions))

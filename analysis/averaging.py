@@ -16,7 +16,7 @@ from .choice import Progress
 from .detection import Ranges, notched
 from .survey import SteadySurvey, without_stretches
 
-__all__ = ["average_spectra", "probe_of", "sound_csd"]
+__all__ = ["average_spectra", "plain_csd", "probe_of", "sound_csd"]
 
 # The segment is chosen from so many samples at most: lines show in less.
 _PROBE_SAMPLES = 1 << 22
@@ -61,6 +61,11 @@ def average_spectra(record: Record, channels: Sequence[int] | None = None) -> Cs
     """
     columns = record.check_columns(record.usual if channels is None else channels)
     return sound_csd(record, columns, None, None, (), None)[0]
+
+
+def plain_csd(record: Record, columns: tuple[int, ...], segment: int) -> CsdEstimate:
+    """Average the steady stretches as they are: nothing is looked for, nothing left out."""
+    return _estimate_csd(record, columns, segment, None, None)
 
 
 def probe_of(record: Record, columns: tuple[int, ...]) -> NDArray[np.float64]:

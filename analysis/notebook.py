@@ -100,10 +100,13 @@ def _released(task: StretchTask) -> list[str]:
 
 def _chosen_light(task: StretchTask, settings: Sequence[Setting]) -> list[str]:
     """Lines that choose the light of the releases, where there are several."""
+    lines = ["released = record"]
+    if task.without:
+        lines = [f"released = ob.without_releases(record, {list(task.without)!r})"]
     if len(settings) < 2:
-        return ["released = record"]
+        return lines
     chosen = settings[task.setting]
-    lines = [f"released = record.at_phase({'reversed' if chosen.phase else 'as-set'!r})"]
+    lines.append(f"released = released.at_phase({'reversed' if chosen.phase else 'as-set'!r})")
     if len({one.power for one in settings}) > 1:
         lines.append(f"released = released.at_power({chosen.power!r})  # of what was set")
     return lines

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..acquisition.records.record import Ranges, Record
+from ..acquisition.records.record import Record
 from ..acquisition.release_setting import AS_SET
-from ..models.constants import HBAR
 from ..models.errors import InputError, OptobindError
 from ..models.inference.convention import on_own_scale, own_scale
 from ..models.inference.exact.agreement import distance_p_value
 from ..models.inference.exact.blocks import blocked
 from ..models.inference.exact.fits import Known, fit_exact, samples_of
 from ..models.inference.reheating.estimate import (
-    MIN_REPETITIONS,
-    ReheatingAccumulator,
     ReheatingEstimate,
 )
 from ..models.inference.reheating.fits import reheating_estimators
-from ..models.inference.reheating.single import paired_batches, single_estimators
+from ..models.inference.reheating.single import single_estimators
 from ..models.inference.result import FitResult
 from .choice import Progress, check_band, with_input
-from .detection import delays_of, detection_of
+from .detection import detection_of
 from .gas_prior import fitted_with_gas, gas_prior
 from .quanta import rescaled_estimate
-from .release_survey import sound_releases
-from .releases import Releases, probed_line
+from .release_average import average_releases
+from .releases import Releases
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["ESTIMATORS", "Estimator", "ReheatingAnalysis", "analyse_reheating"]
 
-# Five periods of at least four samples: no release that is shorter can be demodulated.
-_MIN_RELEASE = 20
 # Shares of the work: averaging, then passes of the exact likelihood.
 _AVERAGING = 0.3
 _DOUBTFUL = 1e-3
@@ -179,26 +174,17 @@ def analyse_reheating(
             f"φ turns {rate:g} times a second in the releases of {record.path}: a fit of static "
             "couplings does not describe them; read them with record.releases()"
         )
-    ranges = record.releases(release_index)
-    chosen = record.check_columns(record.usual if channels is None else channels)
-    if len(chosen) not in (1, 2):
-        raise InputError(
-            f"a reheating fit needs 1 or 2 channels, {record.path} offers {len(chosen)}: "
-            f"{', '.join(record.names[c] for c in chosen) or 'none'}; choose them with --channels"
-        )
-    _require_releases(record, ranges, len(chosen))
-    ranges, said = sound_releases(record, ranges, chosen, band)
-    _require_releases(record, ranges, len(chosen), said)
+    averaged = average_releases(
+        record,
+        band=band,
+        release_index=release_index,
+        channels=channels,
+        delay=delay,
+        progress=None if progress is None else lambda share: progress(_AVERAGING * share),
+    )
+    releases, factor, scale = averaged.releases, averaged.factor, averaged.scale
+    estimate, chosen, unit = averaged.estimate, releases.columns, averaged.unit
     known = {**_detection(record, chosen, delay, mixing, common_noise), **(detection or {})}
-    masses = record.masses_of(chosen) if record.unit == "m" else None
-    releases = Releases(record, chosen, ranges)
-    unit, scale, factor = record.unit, 0.0, np.ones(len(chosen))
-    if masses is not None:
-        scale = probed_line(releases, band)
-        factor = np.sqrt(np.array(masses) * scale / HBAR)
-        unit = "quanta"
-    delays = delays_of(record, chosen, delay)
-    estimate = _averaged(releases, band, factor, unit, delays, progress)
     found = reheating_estimators(estimate) if len(chosen) == 2 else single_estimators(estimate)
     task = _Exact(releases, factor, unit, known, block, found["transitions"], progress)
     gas = gas_prior(record, chosen, "releases") if gamma_prior and block is None else None
@@ -210,33 +196,15 @@ def analyse_reheating(
             raise
         exact = None
     found = {"exact": exact, **found} if exact is not None else found
-    if masses is not None:
+    if unit == "quanta" and scale:
         estimate = rescaled_estimate(estimate, own_scale(found[estimator]) / scale)
         found = {name: on_own_scale(fit, scale) for name, fit in found.items()}
     names = [estimator, *(name for name in ESTIMATORS if name in found and name != estimator)]
     complete: dict[str, FitResult] = {}
     for name in names:
         fit = _with_releases(with_input(found[name], record, chosen), record)
-        complete[name] = replace(fit, warnings=(*said, *fit.warnings))
+        complete[name] = replace(fit, warnings=(*averaged.said, *fit.warnings))
     return ReheatingAnalysis(estimate, complete)
-
-
-def _require_releases(
-    record: Record, ranges: Ranges, channels: int, left_out: Sequence[str] = ()
-) -> None:
-    """Refuse releases that are too short or too few."""
-    if (length := ranges[0][1] - ranges[0][0]) < _MIN_RELEASE:
-        raise InputError(
-            f"{record.path} holds {length} sample{'s' if length > 1 else ''} after the release, "
-            f"at least {_MIN_RELEASE} are needed"
-        )
-    # Releases of one particle go two by two.
-    least = MIN_REPETITIONS * (3 - channels)
-    if len(ranges) < least:
-        raise InputError(
-            f"too few {'sound ' if left_out else ''}repetitions: {len(ranges)}, at least {least} "
-            f"are needed{''.join(f'; {text}' for text in left_out)}"
-        )
 
 
 def _detection(
@@ -253,32 +221,6 @@ def _detection(
             raise InputError("common noise is between two channels, one is fitted")
         found["noise_12"] = None
     return found
-
-
-def _averaged(
-    releases: Releases,
-    band: tuple[float, float] | None,
-    factor: NDArray[np.float64],
-    unit: str,
-    delays: Sequence[float],
-    progress: Progress | None,
-) -> ReheatingEstimate:
-    """Averaged windows of all releases; those of one particle two by two."""
-    rate, count = releases.record.sample_rate, len(releases.ranges)
-    accumulator = ReheatingAccumulator(rate, band=band, unit=unit, keep=False, delays=delays)
-
-    def watched() -> Iterator[NDArray[Any]]:
-        done = 0
-        for batch in releases:
-            yield batch * factor
-            done += len(batch)
-            if progress is not None:
-                progress(_AVERAGING * done / count)
-
-    alone = len(releases.columns) == 1
-    for batch in paired_batches(watched()) if alone else watched():
-        accumulator.add(batch)
-    return accumulator.estimate()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .output import console_for_progress, warn
 
 if TYPE_CHECKING:
+    from ..acquisition.remote.server import RemoteServer
     from ..acquisition.session import Session
 
 __all__ = ["LOOPBACK", "is_address", "require_listening", "served"]
@@ -41,7 +42,9 @@ def require_listening(address: str | None) -> None:
 
 
 @contextlib.contextmanager
-def served(session: Session, address: str | None, *, steering: bool = True) -> Iterator[None]:
+def served(
+    session: Session, address: str | None, *, steering: bool = True
+) -> Iterator[RemoteServer | None]:
     """Serve a session meanwhile, unless ``address`` is None, and say how it is reached.
 
     Raises
@@ -50,7 +53,7 @@ def served(session: Session, address: str | None, *, steering: bool = True) -> I
         If the address cannot be listened on.
     """
     if address is None:
-        yield
+        yield None
         return
     from ..acquisition.remote.addresses import parse_listening
     from ..acquisition.remote.server import RemoteServer
@@ -65,4 +68,4 @@ def served(session: Session, address: str | None, *, steering: bool = True) -> I
         )
         if server.danger:
             warn([server.danger])
-        yield
+        yield server

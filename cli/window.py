@@ -15,10 +15,10 @@ from .window_runs import answer_of, run_services
 
 if TYPE_CHECKING:
     from ..analysis.recorded.session import RecordedSession
-    from ..gui.services import RunServices, Services
+    from ..gui.services import Remotes, RunServices, Services
     from ..models.array import TrapArray
 
-__all__ = ["open_record_window", "open_window", "require_one_source"]
+__all__ = ["open_record_window", "open_window", "require_one_source", "window_services"]
 
 
 def require_one_source(
@@ -96,12 +96,12 @@ def open_window(
         background = None if built.mode == "LIVE" else begin
         try:
             # mypy checks here that a Session is all that the window asks.
-            with served(session, serve):
+            with served(session, serve) as server:
                 code = run_window(
                     session,
                     shot=shot,
                     begin=background,
-                    services=_services(run_services(session)),
+                    services=window_services(run_services(session), server),
                     urgency=lambda: endings.urgency,
                 )
         finally:
@@ -142,18 +142,18 @@ def open_record_window(run: Path, reading: ReadingOptions, shot: Path | None = N
 
         with collected_endings() as endings:
             code = run_window(
-                session, shot=shot, services=_services(), urgency=lambda: endings.urgency
+                session, shot=shot, services=window_services(), urgency=lambda: endings.urgency
             )
     finally:
         session.close()
     return endings.exit_code or code
 
 
-def _services(runs: RunServices | None = None) -> Services:
+def window_services(runs: RunServices | None = None, remotes: Remotes | None = None) -> Services:
     """What the window asks for files; the work itself is that of the commands."""
     from ..gui.services import Services
 
-    return Services(open=_open_any, report=_report, compare=_compare, runs=runs)
+    return Services(open=_open_any, report=_report, compare=_compare, runs=runs, remotes=remotes)
 
 
 def _open_any(path: Path) -> RecordedSession:
@@ -163,7 +163,7 @@ def _open_any(path: Path) -> RecordedSession:
 
 
 def _opened(path: Path, reading: ReadingOptions) -> RecordedSession:
-    from ..analysis.recorded.session import open_recorded
+    from ..analysis.recorded.opening import open_recorded
 
     return open_recorded(path, _trap_of, **asdict(reading))
 

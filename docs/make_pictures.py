@@ -1,12 +1,13 @@
 """Redraw docs/images: fits of a demo run, the gallery, and the window where PyQt6 is installed.
 
-Takes about four minutes on two cores. ``--only forces`` draws one picture: the name of an example,
-``fits`` or ``window``.
+Takes about a quarter of an hour on two cores. ``--only forces`` draws one picture: the name of an
+example, ``fits`` or ``window``.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,12 +57,12 @@ def draw_example(script: Path, folder: Path) -> None:
     subprocess.run([sys.executable, str(script), "--out", str(folder)], check=True)
 
 
-def draw_window(path: Path) -> None:
-    """Draw the window, if there can be one."""
-    if util.find_spec("PyQt6") is None:
-        print("PyQt6 is not installed: the picture of the window stays as it is")
+def draw_window(folder: Path) -> None:
+    """Take pictures of the window, if there can be one."""
+    if util.find_spec("PyQt6") is None or shutil.which("Xvfb") is None:
+        print("PyQt6 or Xvfb is not installed: the pictures of the window stay as they are")
         return
-    command = [sys.executable, str(HERE / "make_screenshots.py"), "--out", str(path)]
+    command = [sys.executable, str(HERE / "make_screenshots.py"), "--out", str(folder)]
     subprocess.run(command, check=True)
 
 
@@ -80,7 +81,7 @@ def main() -> None:
         if options.only in (None, name):
             draw_example(script, options.out / "gallery")
     if options.only in (None, "window"):
-        draw_window(options.out / "window.png")
+        draw_window(options.out / "window")
 
 
 if __name__ == "__main__":

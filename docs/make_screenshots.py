@@ -1,110 +1,108 @@
-"""Make docs/images/window.png: the window on the simulated pair, streaming, then reheating.
+"""Redraw docs/images/window: ten screens of the window, at 1920 × 1080 and at 1366 × 768.
 
-Run without a display: ``QT_QPA_PLATFORM=offscreen python docs/make_screenshots.py``, or under
-``xvfb-run``. Takes about a minute on two cores.
+Each size gets an X server of its own (Xvfb) on which ``window_tour.py`` works with mouse and keys.
+Exit code 1 where something is cut, overlaps or leaves its window. Takes some minutes a size.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
+import subprocess
 import sys
-import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-os.environ.pop("QT_QPA_PLATFORM_PLUGIN_PATH", None)
-
-IMAGES = Path(__file__).resolve().parent / "images"
-
-
-def wait(seconds: float, until=lambda: False) -> None:
-    """Let the window live for a while, or until something holds."""
-    from PyQt6.QtTest import QTest
-
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and not until():
-        QTest.qWait(50)
+HERE = Path(__file__).resolve().parent
+IMAGES = HERE / "images" / "window"
+SIZES = ("1920x1080", "1366x768")
+_SECONDS = 1500.0
+_COLOURS = 96
 
 
-def picture(window, path: Path) -> None:
-    """Save the window."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not window.grab().save(str(path)):
-        sys.exit(f"cannot write {path}")
-    print(f"{path}: {path.stat().st_size // 1024} KiB")
+@contextmanager
+def screen(size: str) -> Iterator[str]:
+    """An X server with one screen of a size; gives its display.
+
+    Raises
+    ------
+    SystemExit
+        Without Xvfb.
+    """
+    if shutil.which("Xvfb") is None:
+        sys.exit("no Xvfb here: install it, for example with apt-get install xvfb")
+    command = ["Xvfb", "-displayfd", "1", "-nolisten", "tcp", "-screen", "0", f"{size}x24"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert server.stdout is not None
+    try:
+        yield f":{server.stdout.readline().strip()}"
+    finally:
+        server.terminate()
+        server.wait(60.0)
+        server.stdout.close()
 
 
-def start(session, panel, kind: str, **texts: str) -> None:
-    """Start a run as a user would, and wait until it runs."""
-    panel.kind.setCurrentText(kind)
-    for key, text in texts.items():
-        panel.edits[key].setText(text)
-    wait(3.0, panel.start_button.isEnabled)
-    panel.start()
-    wait(5.0, lambda: session.status().state == "running")
+def tour(display: str, out: Path, *, theme: str, scale: str) -> dict[str, list[str]]:
+    """Take the pictures of a display; return the faults by screen.
+
+    Raises
+    ------
+    RuntimeError
+        If a screen could not be reached; what was there then is in ``stuck.png``.
+    """
+    environment = {
+        **os.environ,
+        "DISPLAY": display,
+        "QT_QPA_PLATFORM": "xcb",
+        "QT_SCALE_FACTOR": scale,
+    }
+    environment.pop("WAYLAND_DISPLAY", None)
+    command = [sys.executable, str(HERE / "window_tour.py"), "--out", str(out), "--theme", theme]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=_SECONDS, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{done.stderr[-2000:]}\nsee {out / 'stuck.png'}")
+    found: dict[str, list[str]] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
-def main() -> None:
-    """Open the window, let it measure, take the pictures."""
+def shrink(path: Path) -> None:
+    """Have a picture use few colours: a quarter of the bytes."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        few = picture.convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+
+
+def take(size: str, out: Path) -> dict[str, list[str]]:
+    """Take all pictures of a size into a folder; return the faults by screen."""
+    with screen(size) as display, TemporaryDirectory() as scratch:
+        raw = Path(scratch)
+        found = tour(display, raw, theme="dark", scale="1")
+        found |= tour(display, raw, theme="light", scale="1.5")
+        for path in sorted(raw.glob("*.png")):
+            shrink(path)
+            shutil.move(str(path), out / path.name)
+    return found
+
+
+def main() -> int:
+    """Take the pictures, say what is wrong on them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rig", default="simulated-pair")
-    parser.add_argument("--set", action="append", default=[], help="change the rig: path=value")
-    parser.add_argument("--repetitions", type=int, default=500)
-    parser.add_argument("--seconds", type=float, default=40.0, help="of reheating at most")
-    parser.add_argument("--theme", default="dark", choices=("dark", "light"))
-    parser.add_argument("--size", default="1600x1000")
-    parser.add_argument("--out", type=Path, default=IMAGES / "window.png")
+    parser.add_argument("--size", action="append", choices=SIZES, default=[])
+    parser.add_argument("--out", type=Path, default=IMAGES)
     options = parser.parse_args()
-    out = options.out.resolve()
-    # As fast as possible, not in real time: a busy machine then loses no samples.
-    clock = ["simulation.clock=fast"] if options.rig.startswith("simulated") else []
-
-    from PyQt6.QtCore import QSettings
-
-    from optobind.acquisition.session import Session
-    from optobind.config.build import build_rig
-    from optobind.config.load import read_rig
-    from optobind.gui.app import make_application
-    from optobind.gui.theme import theme_named
-    from optobind.gui.window import MainWindow
-
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)  # the picture shows the run's path: keep it short
-        app = make_application()
-        session = Session(
-            build_rig(read_rig(options.rig, [*clock, *options.set])), run_directory=Path("runs")
-        )
-        settings = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
-        window = MainWindow(session, settings, theme_named(options.theme))
-        window.resize(*(int(n) for n in options.size.split("x")))
-        window.open()
-        connected = session.connect()
-        wait(30.0, connected.done)
-        session.stream(True)
-        wait(30.0, lambda: (fit := session.fit()) is not None and fit.result is not None)
-        window.spectra.set_band((20e3, 100e3))
-        window.spectra.zoom_default()
-        window.spectra.pulls_button.setChecked(True)
-        wait(12.0)
-        session.stream(False)
-        panel = window.panels["run"]
-        start(session, panel, "reheating", repetitions=str(options.repetitions))
-        wait(options.seconds, lambda: session.status().state == "idle")
-        session.abort()
-        wait(10.0, lambda: session.status().state == "idle")
-        start(session, panel, "monitor", duration="")
-        wait(12.0)
-        picture(window, out)
-        session.abort()
-        wait(10.0, lambda: session.status().state == "idle")
-        window.closer.done = True
-        window.close()
-        session.close()
-        app.processEvents()
-        os.chdir(IMAGES)
+    options.out.mkdir(parents=True, exist_ok=True)
+    wrong = {size: take(size, options.out) for size in options.size or SIZES}
+    print(json.dumps(wrong, ensure_ascii=False, indent=1))
+    return int(any(wrong.values()))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

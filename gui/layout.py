@@ -22,7 +22,7 @@ __all__ = [
 LAYOUT_VERSION = 3
 # Height of a dock's title with the frame of its scroll area; of menu and bars together, px.
 _TITLE, _BARS = 30, 110
-# Below this the knobs have no room; below that height the strips go behind the fit table.
+# Below this the knobs have no room; below that height strips and log go behind others.
 _NARROWEST, _LOW = 344, 900
 # Below this width the right docks go behind the run panel; the centre is never narrower than that.
 _SLIM, _CENTRE = 1100, 300
@@ -39,7 +39,7 @@ _PLACES: dict[str, tuple[tuple[Qt.DockWidgetArea, int, tuple[tuple[str, int], ..
         (_LEFT, 335, (("rig", 0), ("light", 0), ("run", 0), ("strips", 100))),
         (_RIGHT, 430, (("fit", 40), ("reheating", 57))),
         (_TOP, 0, (("traces", 26),)),
-        (_BOTTOM, 0, (("log", 9),)),
+        (_BOTTOM, 0, (("log", 11),)),
     ),
     "Analysis": (
         (_LEFT, 0, ()),
@@ -51,7 +51,7 @@ _PLACES: dict[str, tuple[tuple[Qt.DockWidgetArea, int, tuple[tuple[str, int], ..
         (_LEFT, 335, (("rig", 0), ("light", 0), ("run", 100))),
         (_RIGHT, 660, (("reheating", 70), ("fit", 30))),
         (_TOP, 0, ()),
-        (_BOTTOM, 0, (("log", 9),)),
+        (_BOTTOM, 0, (("log", 11),)),
     ),
     "Record": (
         (_LEFT, 335, (("light", 0), ("traces", 50), ("log", 50))),
@@ -69,7 +69,13 @@ _PLACES: dict[str, tuple[tuple[Qt.DockWidgetArea, int, tuple[tuple[str, int], ..
 # Docks that lie behind another one, as tabs; shown where that one is.
 _BEHIND: dict[str, tuple[str, ...]] = {
     "reheating": ("phases", "queue", "sweep", "runs", "compare"),
+    "record": ("waterfall", "slow"),
     "traces": ("waterfall", "phase_space"),
+}
+# In a low window: docks and what they lie behind, by preset.
+_LOW_BEHIND: dict[str, dict[str, str]] = {
+    "Run": {"strips": "fit", "log": "traces"},
+    "Reheating": {"log": "fit"},
 }
 
 
@@ -96,7 +102,7 @@ def _split(window: MainWindow, name: str) -> None:
         for key, _ in entries:
             dock = window.docks[key]
             window.removeDockWidget(dock)
-            if key == "strips" and area == _LEFT and window.height() < _LOW:
+            if _is_low(window, name) and key in _LOW_BEHIND[name]:
                 continue
             if previous is None:
                 window.addDockWidget(area, dock)
@@ -106,13 +112,20 @@ def _split(window: MainWindow, name: str) -> None:
             previous = dock
 
 
+def _is_low(window: MainWindow, name: str) -> bool:
+    """Whether strips and log go behind others, so that the spectra have room."""
+    return name in _LOW_BEHIND and window.height() < _LOW
+
+
 def _tab_behind(window: MainWindow, name: str) -> None:
     """Put docks that are used now and then behind the one that they go with."""
+    placed: set[str] = set()
     for front, keys in _BEHIND.items():
         if not any(front == key for _, _, entries in _PLACES[name] for key, _ in entries):
             continue
         for key in keys:
-            if key in window.docks:
+            if key in window.docks and key not in placed:
+                placed.add(key)
                 window.tabifyDockWidget(window.docks[front], window.docks[key])
                 window.docks[key].show()
         window.docks[front].raise_()
@@ -126,11 +139,12 @@ def _tab_narrow(window: MainWindow, name: str) -> None:
         for key, _ in _PLACES[name][1][2]:
             window.tabifyDockWidget(docks[front], docks[key])
         docks[front].raise_()
-    if name == "Run" and window.height() < _LOW:
-        window.tabifyDockWidget(docks["fit"], docks["strips"])
-        docks["strips"].show()
-        docks["fit"].raise_()
-        if window.width() < _SLIM:
+    if _is_low(window, name):
+        for behind, front in _LOW_BEHIND[name].items():
+            window.tabifyDockWidget(docks[front], docks[behind])
+            docks[behind].show()
+            docks[front].raise_()
+        if name == "Run" and window.width() < _SLIM:
             docks["run"].raise_()
 
 

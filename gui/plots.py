@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +12,15 @@ from PyQt6.QtGui import QColor, QPen, QPolygonF
 from PyQt6.QtWidgets import QGraphicsItem
 
 from .viewmodels.curves import Curve
-from .viewmodels.ticks import decade_label, decade_ticks
+from .viewmodels.ticks import decade_label, decade_ticks, few_ticks
 
 if TYPE_CHECKING:
     from .theme import Theme
 
-__all__ = ["DecadeAxis", "LinePlot", "PhaseAxis", "add_curve", "set_curve"]
+__all__ = ["DecadeAxis", "FewAxis", "LinePlot", "PhaseAxis", "add_curve", "set_curve"]
 
 _PIXELS_PER_LABEL, _PIXELS_PER_LETTER = 62, 9
+_PIXELS_PER_LINE = 18
 
 
 class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
@@ -55,6 +57,14 @@ class DecadeAxis(pg.AxisItem):  # type: ignore[misc]
         return [decade_label(v, engineering=self.engineering) for v in values]
 
 
+class FewAxis(pg.AxisItem):  # type: ignore[misc]
+    """Axis of a low plot: as many labels as there is room for, never one over another."""
+
+    def tickValues(self, minVal: float, maxVal: float, size: float) -> list[Any]:
+        """A few round values."""
+        return few_ticks(minVal, maxVal, int(size / _PIXELS_PER_LINE))
+
+
 class PhaseAxis(pg.AxisItem):  # type: ignore[misc]
     """Axis of a phase in rad, labelled in parts of π."""
 
@@ -84,6 +94,8 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
     def __init__(self, axes: dict[str, Any] | None = None, left_width: int = 58) -> None:
         super().__init__(axisItems=axes or {}, enableMenu=False)
         self.manual = False
+        # Whether a place of the scene has a use of its own for a click with the right button.
+        self.claims: Callable[[QPointF], bool] = lambda place: False
         self._label_color = "#888888"
         self._names: dict[str, tuple[str, str]] = {}
         self._hidden: dict[str, str] = {}
@@ -114,7 +126,8 @@ class LinePlot(pg.PlotWidget):  # type: ignore[misc]
     def _clicked(self, event: Any) -> None:
         """A click with the right button asks the window what is offered for this plot."""
         popup = getattr(getattr(self.window(), "menus", None), "popup", None)
-        if event.button() == Qt.MouseButton.RightButton and popup is not None:
+        right = event.button() == Qt.MouseButton.RightButton
+        if right and popup is not None and not self.claims(event.scenePos()):
             event.accept()
             popup(self, event.screenPos().toPoint())
 

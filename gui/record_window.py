@@ -19,9 +19,12 @@ from .panels.compare import ComparePanel
 from .panels.fit import FitPanel
 from .panels.light import LightPanel
 from .panels.log import LogPanel
+from .panels.phase_space import PhaseSpacePanel
 from .panels.phases import PhasesPanel
 from .panels.record import RecordPanel
+from .panels.record_waterfall import RecordWaterfallPanel
 from .panels.reheating import ReheatingPanel
+from .panels.slow_channels import SlowChannelsPanel
 from .panels.traces import TracesPanel
 from .pictures import ask_where
 from .records import OPEN, remember
@@ -50,6 +53,9 @@ class RecordWindow(MainWindow):
         FitPanel,
         ReheatingPanel,
         PhasesPanel,
+        RecordWaterfallPanel,
+        SlowChannelsPanel,
+        PhaseSpacePanel,
         ComparePanel,
         LogPanel,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ..acquisition.plans import Plan
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..analysis.recorded.session import RecordedSession
     from ..analysis.sweep_work import SweepWork
 
-__all__ = ["RunServices", "Services"]
+__all__ = ["Remotes", "RunServices", "Services"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,19 @@ class RunServices:
     runs: Callable[[int], Sequence[Mapping[str, Any]]]
 
 
+class Remotes(Protocol):
+    """Other programs that watch and steer the session."""
+
+    @property
+    def owner(self) -> str | None:
+        """Name of the one that holds the knobs."""
+        ...
+
+    def take_back(self) -> None:
+        """Take the knobs from it; done in a thread."""
+        ...
+
+
 @dataclass(frozen=True)
 class Services:
     """Work on files, done in a thread; each raises an OptobindError with the reason.
@@ -55,9 +68,12 @@ class Services:
         Paths of two runs → what ``optobind compare --json`` says.
     runs : RunServices or None
         None for a record.
+    remotes : Remotes or None
+        None where nobody else is let in.
     """
 
     open: Callable[[Path], RecordedSession]
     report: Callable[[Path], Path]
     compare: Callable[[Path, Path], Mapping[str, Any]]
     runs: RunServices | None = None
+    remotes: Remotes | None = None

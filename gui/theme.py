@@ -149,6 +149,7 @@ QLineEdit[invalid="true"] {{ border-color: {error}; }}
 QLineEdit:disabled {{ color: {muted}; }}
 QComboBox {{ padding: 2px 5px; min-height: 17px; }}
 QTableWidget {{ background: {base}; border: none; gridline-color: {border}; }}
+QHeaderView {{ background: {base}; border: none; }}
 QHeaderView::section {{
   background: {base}; color: {muted}; border: none; border-bottom: 1px solid {border};
   padding: 3px 5px; }}

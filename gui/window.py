@@ -34,6 +34,7 @@ from .panels.traces import TracesPanel
 from .panels.waterfall import WaterfallPanel
 from .records import Records
 from .releasing import ask_release
+from .remotes import RemoteKnobs
 from .services import Services
 from .statusbar import StatusBar
 from .theme import DARK, LIGHT, Theme, system_theme
@@ -116,6 +117,7 @@ class MainWindow(QMainWindow):
         self.toasts = Toasts(theme)
         self.addToolBar(Qt.ToolBarArea.BottomToolBarArea, self.toasts)
         self.menus = Menus(self)
+        self.remote_knobs = self._name_remotes()
         self._wire()
         self.bar.show_status(self.bridge.status)
         screen = self.screen()
@@ -165,6 +167,13 @@ class MainWindow(QMainWindow):
         self.controls = Controls(rig, light, run, self.theme)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.controls)
         self.controls.show_status(self.bridge.status)
+
+    def _name_remotes(self) -> RemoteKnobs | None:
+        """Name who steers from elsewhere, where somebody is let in."""
+        remotes = None if self.records.services is None else self.records.services.remotes
+        if remotes is None or self.controls is None:
+            return None
+        return RemoteKnobs(remotes, self.bridge, self.controls, self.menus.session)
 
     def _wire(self) -> None:
         self.bridge.status_changed.connect(self._show_status)

@@ -23,9 +23,11 @@ __all__ = [
     "ChosenSource",
     "SelectedSource",
     "StretchSource",
+    "WithoutReleases",
     "block_borders",
     "stretch_of",
     "with_steady",
+    "without_releases",
 ]
 
 
@@ -187,6 +189,61 @@ class StretchSource(SelectedSource):
         if not inside.any():
             raise InputError(f"{self._path}: no usable release lies in samples {self._words}")
         return Ranges(found.array[inside])
+
+
+class WithoutReleases(SelectedSource):
+    """The samples of another source, of whose releases some are left out.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    inner : SampleSource
+        Where the samples come from.
+    first_samples : sequence of int
+        First samples of the releases that are left out.
+    """
+
+    def __init__(self, path: Path, inner: SampleSource, first_samples: Sequence[int]) -> None:
+        super().__init__(inner, Ranges())
+        self._path, self._first = path, np.array(sorted(first_samples), np.int64)
+
+    def steady(self) -> Ranges:
+        """As of the record."""
+        return self._inner.steady()
+
+    def releases(self, release_index: int | None) -> Ranges:
+        """The usable releases that are not left out."""
+        found = self._inner.releases(release_index)
+        kept = ~np.isin(found.starts, self._first)
+        if not kept.any():
+            raise InputError(f"{self._path}: every release is left out: take one back")
+        return Ranges(found.array[kept])
+
+
+def without_releases(record: Record, first_samples: Sequence[int]) -> Record:
+    """Return a record of which some releases are left out.
+
+    Parameters
+    ----------
+    record : Record
+        With releases.
+    first_samples : sequence of int
+        First samples of those that are left out; the record itself for none.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> record = ob.open_record("runs/first/run.h5")  # of optobind demo --out runs/first
+    >>> first = record.releases().starts[0]
+    >>> len(record.releases()) - len(ob.without_releases(record, [first]).releases())
+    1
+    """
+    if not first_samples:
+        return record
+    source = WithoutReleases(record.path, record.source, first_samples)
+    left_out = sorted(int(n) for n in first_samples)
+    return replace(record, source=source, worth=None).with_provenance(left_out=left_out)
 
 
 def stretch_of(record: Record, start: int, stop: int) -> Record:

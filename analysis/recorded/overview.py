@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ...acquisition.records.record import Record
 
-__all__ = ["Overview", "overview_of"]
+__all__ = ["Overview", "beginning_of", "overview_of"]
 
 _PLACES, _ROWS = 300, 512
 
@@ -32,6 +32,19 @@ class Overview:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     unit: str
+
+
+def beginning_of(
+    record: Record, start: int, stop: int, seconds: float
+) -> tuple[int, NDArray[np.float32]] | None:
+    """First sample and samples, in the stored unit, of the beginning of a stretch; or nothing."""
+    met = record.recorded().overlapping(start, stop)
+    if not len(met):
+        return None
+    first = max(start, met[0][0])
+    last = min(stop, met[0][1], first + max(64, round(seconds * record.sample_rate)))
+    values = record.source.counts(first, last) * record.stored_scale
+    return first, values.astype(np.float32)
 
 
 def overview_of(record: Record, columns: tuple[int, ...]) -> Overview:

@@ -6,10 +6,11 @@ it must be to be looked at at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +122,12 @@ class PastStretches:
         self._fits.task(_is_awake, None)
 
     def look(
-        self, path: Path, start: int, stop: int, segment: int | None = None
+        self,
+        path: Path,
+        start: int,
+        stop: int,
+        segment: int | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> Future[PastStretch]:
         """Have the middle of a stretch read and fitted; the future fails with the reason.
 
@@ -134,8 +140,11 @@ class PastStretches:
         segment : int, optional
             That of the live spectra of then, chosen by the rule of every fit: to choose it again
             takes as long as the fit. One that is too long for the stretch does not count.
+        options : mapping, optional
+            How a foreign file is read.
         """
-        return self._fits.task(look_back, StretchTask(path, {}, start, stop, segment=segment))
+        task = StretchTask(path, dict(options or {}), start, stop, segment=segment)
+        return self._fits.task(look_back, task)
 
     def close(self) -> None:
         """End the process at once."""

@@ -75,14 +75,6 @@ class ReadOnlyCommands:
         """Refuse."""
         _refuse()
 
-    def exclude_repetition(self, number: int, reason: str) -> None:
-        """Refuse."""
-        _refuse()
-
-    def include_repetition(self, number: int) -> None:
-        """Refuse."""
-        _refuse()
-
     def release_particles(self, confirm: str) -> Future[None]:
         """Refuse."""
         return _refused()

@@ -14,14 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from ...acquisition.events import Event
 from ...acquisition.prediction import LightPrediction
-from ...acquisition.records.opening import open_record
 from ...acquisition.records.record import Record
 from ...acquisition.records.selected import stretch_of
-from ...acquisition.replay import ReplayDigitizer
 from ...acquisition.slots import Latest
 from ...acquisition.snapshots import (
     Basis,
@@ -35,50 +31,26 @@ from ...acquisition.snapshots import (
     TraceSnapshot,
 )
 from ...instruments.light_protocol import AppliedLight
-from ...instruments.rig import Rig
 from ...models.array import TrapArray
 from ...models.errors import InputError, OptobindError
 from ...models.inference.result import FitResult
 from ...models.light import TweezerState
 from ..notebook import write_notebook
-from .overview import Overview, overview_of
+from .overview import Overview, beginning_of, overview_of
 from .read_only import ReadOnlyCommands
-from .story import RecordStory, story_of
-from .tasks import FittedReleases, FittedStretch, StretchTask
-from .work import Kind, StretchWork
+from .release_choice import ReleaseChoice
+from .released import FittedReleases
+from .rows import RecordedRows, SpectraRows
+from .story import RecordStory, rig_of
+from .tasks import FittedStretch, StretchTask
+from .work import Kind, StretchWork, Task
 
-__all__ = ["RecordedSession", "open_recorded"]
+__all__ = ["RecordedSession"]
 
 _TRACE_SECONDS = 0.02
+_UNSTEADY = "no steady part: Fit releases, in the record panel, fits its releases"
 # Values of a stretch that is analysed without having been chosen: some seconds of work.
 _MOST_AT_ONCE = 40_000_000
-Trap = Callable[[Mapping[str, Any]], TrapArray | None]
-
-
-def open_recorded(path: Path, trap_of: Trap, **options: Any) -> RecordedSession:
-    """Open any record that can be imported, to be looked at.
-
-    Parameters
-    ----------
-    path : Path
-        Run file or file of another program.
-    trap_of : callable
-        Makes particles and light of the rig's document; None where it says too little.
-    **options
-        Of :func:`optobind.open_record`: ``sample_rate``, ``key``, ``columns``.
-
-    Raises
-    ------
-    FileError
-        If the file is missing, damaged or foreign.
-    InputError
-        If the options do not suit the file.
-    """
-    given = {name: value for name, value in options.items() if value is not None}
-    record = open_record(path, **given)
-    story = story_of(record)
-    trap = None if story.rig is None else trap_of(story.rig)
-    return RecordedSession(record, story, trap, given)
 
 
 class RecordedSession(ReadOnlyCommands):
@@ -104,20 +76,16 @@ class RecordedSession(ReadOnlyCommands):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.record, self.story = record, story
-        self.rig = Rig(
-            story.name,
-            "RECORD",
-            ReplayDigitizer(record.path),  # never connected: samples are read where they lie
-            story.detectors,
-            trap=trap,
-            config=dict(story.config),
-        )
+        self.rig = rig_of(record, story, trap)
         ranges = record.recorded()
         self.extent = ranges[0][0], ranges[-1][1]
         first, last = self.extent
         self.stretch = first, min(last, first + _MOST_AT_ONCE // len(record.names))
+        self.choice = ReleaseChoice.of(record, story)
+        self.options = dict(options or {})
+        self.rows = RecordedRows(record, self.options)
         self.overview: Latest[Overview] = Latest()
-        self._task = StretchTask(record.path, dict(options or {}), *self.stretch)
+        self._task = StretchTask(record.path, self.options, *self.stretch)
         self._basis = Basis()
         self._sequence = 0
         self._log = [*story.log]
@@ -134,6 +102,8 @@ class RecordedSession(ReadOnlyCommands):
         self._read(self._read_trace)
         self._read(self._read_overview)
         self._ask("average", "spectrum")
+        if self.releases and not self.steady:
+            self._begin_releases()  # there is nothing else to be seen
         if story.results:
             self._say("info", f"the file holds results: {', '.join(sorted(story.results))}")
 
@@ -167,6 +137,8 @@ class RecordedSession(ReadOnlyCommands):
             self._task = replace(self._task, start=start, stop=stop)
             self._basis = replace(self._basis, light=self._basis.light + 1)
         self._read(self._read_trace)
+        self.choice.say("")
+        self._show_releases()
         self._ask("average", "spectrum")
 
     def set_fit(
@@ -194,22 +166,49 @@ class RecordedSession(ReadOnlyCommands):
 
     @property
     def releases(self) -> int:
-        """Usable releases within the stretch."""
-        if self.record.kind != "run":
-            try:
-                found = self.record.releases()
-            except OptobindError:
-                return 0
-        else:
-            found = self.story.releases
-        start, stop = self.stretch
-        return int(((found.starts >= start) & (found.stops <= stop)).sum())
+        """Usable releases within the stretch, those left out by hand among them."""
+        return self.choice.within(*self.stretch)
+
+    def exclude_repetition(self, number: int, reason: str) -> None:
+        """Leave a release out of curves and fit; the file stays as it is.
+
+        Raises
+        ------
+        InputError
+            If the record has no such release.
+        """
+        self._choose(lambda: self.choice.leave_out(number, reason))
+        self._say("info", f"repetition {number} left out here, not in the file: {reason}")
+
+    def include_repetition(self, number: int) -> None:
+        """Let a release count again that was left out here.
+
+        Raises
+        ------
+        InputError
+            If it is not left out here.
+        """
+        self._choose(lambda: self.choice.take_back(number))
+        self._say("info", f"repetition {number} counts again")
+
+    def _choose(self, change: Callable[[], object]) -> None:
+        """Change what counts; the curves are averaged and fitted anew."""
+        with self._lock:
+            change()
+            self._task = replace(self._task, without=self.choice.first_samples)
+        self._begin_releases()
 
     def fit_releases(self, setting: int = 0) -> None:
         """Fit the releases of the stretch; their curves show when that is done."""
         with self._lock:
             self._task = replace(self._task, setting=setting)
-        self._ask("releases")
+        self._begin_releases()
+
+    def _begin_releases(self) -> None:
+        """Have the releases averaged, then fitted, and say so where their curves are."""
+        self.choice.say("averaging and fitting the releases …")
+        self._show_releases()
+        self._ask("curves", "releases")
 
     def write_notebook(self, path: Path) -> Path:
         """Write a notebook that opens and fits this stretch as it is fitted here.
@@ -222,11 +221,15 @@ class RecordedSession(ReadOnlyCommands):
         with self._lock:
             task, whole = self._task, self.stretch == self.extent
         settings = self.record.settings if self.releases else None
+        return write_notebook(path, task, whole=whole, steady=self.steady, settings=settings)
+
+    @property
+    def steady(self) -> bool:
+        """Whether the stretch holds something whose spectrum can be fitted."""
         try:
-            steady = len(stretch_of(self.record, task.start, task.stop).steady()) > 0
+            return len(stretch_of(self.record, *self.stretch).steady()) > 0
         except OptobindError:
-            steady = False
-        return write_notebook(path, task, whole=whole, steady=steady, settings=settings)
+            return False
 
     @property
     def working(self) -> tuple[str, float] | None:
@@ -253,55 +256,71 @@ class RecordedSession(ReadOnlyCommands):
         self.overview.put(overview_of(self.record, self.record.usual))
 
     def _read_trace(self) -> None:
-        """Read the beginning of the stretch."""
-        record, (start, stop) = self.record, self.stretch
-        met = record.recorded().overlapping(start, stop)
-        if not len(met):
-            return
-        first = max(start, met[0][0])
-        last = min(stop, met[0][1], first + max(64, round(_TRACE_SECONDS * record.sample_rate)))
-        volts = record.source.counts(first, last) * record.stored_scale
-        self._trace.put(
-            TraceSnapshot(
-                self._next(), first, record.sample_rate, volts.astype(np.float32), record.names
-            )
-        )
+        record, found = self.record, beginning_of(self.record, *self.stretch, _TRACE_SECONDS)
+        if found is not None:
+            made = TraceSnapshot(self._next(), found[0], record.sample_rate, found[1], record.names)
+            self._trace.put(made)
+
+    def look_through(self) -> None:
+        """Have spectra along the whole record averaged, once somebody looks at them."""
+        if not self.rows.begun:
+            self.rows.begun = True
+            self._ask_rows()
+
+    def _ask_rows(self) -> None:
+        if (task := self.rows.next_task()) is not None:
+            self._work.ask(task, self._basis, "rows")
 
     def _ask(self, *kinds: Kind) -> None:
         with self._lock:
             task, basis = self._task, self._basis
         self._work.ask(task, basis, *kinds)
 
-    def _take(self, kind: Kind, found: FittedStretch | FittedReleases, basis: Basis) -> None:
-        if isinstance(found, FittedReleases):
-            self._take_releases(found)
+    def _take(
+        self,
+        kind: Kind,
+        found: FittedStretch | FittedReleases | SpectraRows,
+        basis: Basis,
+        task: Task,
+    ) -> None:
+        if isinstance(found, SpectraRows):
+            if error := self.rows.take(found):
+                self._say("error", error)
+            self._ask_rows()
+        elif isinstance(found, FittedReleases):
+            assert isinstance(task, StretchTask)
+            self._take_releases(found, task, fitted=kind == "releases")
         else:
             self._take_spectrum(found, basis, fitted=kind == "spectrum")
 
     def _take_spectrum(self, found: FittedStretch, basis: Basis, *, fitted: bool) -> None:
         if basis != self._basis:  # another stretch is wanted by now
             return
-        number = self._next()
+        number, error = self._next(), found.error
+        error = _UNSTEADY if error and self.releases and not self.steady else error
         if found.csd is not None:
             self._spectrum.put(SpectrumSnapshot(number, found.csd, found.channels, basis))
         if not fitted:
             return
         self._fit.put(
-            FitSnapshot(
-                number, found.result, found.frequencies, found.curve, found.error, basis=basis
-            )
+            FitSnapshot(number, found.result, found.frequencies, found.curve, error, basis=basis)
         )
         if found.result is not None:
             middle = self.seconds(0.5 * sum(self.stretch))
             self._history.append((middle, found.result))
 
-    def _take_releases(self, found: FittedReleases) -> None:
-        count = 0 if found.estimate is None else found.estimate.repetitions
-        self._reheating.put(
-            ReheatingSnapshot(
-                self._next(), found.estimate, count, 0, result=found.result, error=found.error
-            )
-        )
+    def _take_releases(self, found: FittedReleases, task: StretchTask, *, fitted: bool) -> None:
+        with self._lock:
+            if task.without != self._task.without or task.setting != self._task.setting:
+                return  # others count by now: their curves come
+            self.choice.take(found, (task.start, task.stop), task.without)
+        if not fitted and not found.error:
+            self.choice.say("fitting the releases …")
+        self._show_releases()
+
+    def _show_releases(self) -> None:
+        if (snapshot := self.choice.snapshot(self._next(), self.stretch)) is not None:
+            self._reheating.put(snapshot)
 
     def _say(self, level: Literal["info", "warning", "error"], text: str) -> None:
         self._log.append(LogEntry(time.time(), level, text))

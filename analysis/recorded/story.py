@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...acquisition.events import Event, EventKind
 from ...acquisition.records.record import Ranges, Record
+from ...acquisition.replay import ReplayDigitizer
 from ...acquisition.run_digest import LightSpan
 from ...acquisition.runfile import RunFile
+from ...acquisition.runfile_format import SlowRecord
 from ...acquisition.snapshots import LogEntry
-from ...instruments.rig import DetectorChannel
+from ...instruments.rig import DetectorChannel, Rig
+from ...models.array import TrapArray
 from ...models.light import TweezerState
+from ...models.reprs import short_repr
 
-__all__ = ["Mark", "RecordStory", "story_of"]
+__all__ = ["Mark", "RecordStory", "SlowSeries", "rig_of", "story_of"]
 
 MOST_MARKS = 2000
 """Marks that are kept; of more the first ones."""
@@ -51,6 +56,22 @@ class Mark:
     time: float = 0.0
 
 
+def _no_numbers() -> NDArray[np.int64]:
+    return np.zeros(0, np.int64)
+
+
+@dataclass(frozen=True)
+class SlowSeries:
+    """Readings of a slow channel: name, unit, sample of each, value (NaN where there was none)."""
+
+    name: str
+    unit: str
+    samples: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    __repr__ = short_repr
+
+
 @dataclass(frozen=True)
 class RecordStory:
     """What is shown of a record beside its samples.
@@ -73,8 +94,13 @@ class RecordStory:
         Set-points of the light, in order.
     releases : Ranges
         Usable stretches with feedback off.
+    numbers : ndarray of int
+        Of the releases, from 1, as they were counted in the run; counted anew where it had several
+        steps of them.
     readings : tuple of (int, float)
         Sample and pressure, Pa, of each reading of the gauge.
+    slow : tuple of SlowSeries
+        All slow channels, by name.
     log : tuple of LogEntry
         The marks, and how the run ended, as lines of a log.
     results : mapping
@@ -93,7 +119,9 @@ class RecordStory:
     marks: tuple[Mark, ...] = ()
     lights: tuple[LightSpan, ...] = ()
     releases: Ranges = field(default_factory=Ranges, repr=False)
+    numbers: NDArray[np.int64] = field(default_factory=_no_numbers, repr=False)
     readings: tuple[tuple[int, float], ...] = field(default=(), repr=False)
+    slow: tuple[SlowSeries, ...] = field(default=(), repr=False)
     log: tuple[LogEntry, ...] = field(default=(), repr=False)
     results: Mapping[str, Any] = field(default_factory=dict, repr=False)
     created: float = 0.0
@@ -137,8 +165,8 @@ def story_of(record: Record) -> RecordStory:
         for event in run.each_event():
             if event.kind in _KINDS and len(marks) < MOST_MARKS:
                 marks.append(_mark(event, run.sample_rate))
-        usable = [(r.first_sample, r.end_sample) for r in digest.releases if r.excluded is None]
-        readings = [(r.sample, r.value) for r in run.slow() if r.name == "pressure"]
+        usable = [r for r in digest.releases if r.excluded is None]
+        slow = run.slow()
         results, channels = run.results(), run.channels
     config = manifest["config"]
     document = config.get("rig")
@@ -150,13 +178,45 @@ def story_of(record: Record) -> RecordStory:
         config=config,
         marks=tuple(marks),
         lights=digest.lights,
-        releases=Ranges(usable),
-        readings=tuple(readings),
+        releases=Ranges([(r.first_sample, r.end_sample) for r in usable]),
+        numbers=_numbers([r.repetition for r in usable]),
+        readings=tuple((r.sample, r.value) for r in slow if r.name == "pressure"),
+        slow=_series(slow),
         log=_log(marks, manifest),
         results=results,
         created=float(manifest["created"] or 0.0),
         gated=bool(digest.counts.get("gate")),
     )
+
+
+def rig_of(record: Record, story: RecordStory, trap: TrapArray | None) -> Rig:
+    """The rig of a record; its digitizer is never connected: samples are read where they lie."""
+    digitizer, config = ReplayDigitizer(record.path), dict(story.config)
+    return Rig(story.name, "RECORD", digitizer, story.detectors, trap=trap, config=config)
+
+
+def _series(readings: Sequence[SlowRecord]) -> tuple[SlowSeries, ...]:
+    """Readings by channel."""
+    named: dict[tuple[str, str], list[SlowRecord]] = {}
+    for reading in readings:
+        named.setdefault((reading.name, reading.unit), []).append(reading)
+    return tuple(
+        SlowSeries(
+            name,
+            unit,
+            np.array([one.sample for one in found], np.int64),
+            np.array([one.value for one in found], float),
+        )
+        for (name, unit), found in sorted(named.items())
+    )
+
+
+def _numbers(repetitions: list[int]) -> NDArray[np.int64]:
+    """Numbers of releases on screen, from 1: those of the run where they tell releases apart."""
+    count = len(repetitions)
+    if len(set(repetitions)) < count:
+        repetitions = list(range(count))
+    return np.array(repetitions, np.int64) + 1
 
 
 def _foreign(record: Record) -> RecordStory:

@@ -1,7 +1,7 @@
-"""What is computed of a stretch of a record, in the process of the fits.
+"""What is computed of the spectra of a stretch of a record, in the process of the fits.
 
-Spectra and releases are averaged and fitted by the one road, :mod:`..spectrum` and
-:mod:`..reheating`.
+They are averaged and fitted by the one road, :mod:`..spectrum`; releases are, by
+:mod:`.released`.
 """
 
 from __future__ import annotations
@@ -20,23 +20,21 @@ from ...acquisition.records.record import Record
 from ...acquisition.records.selected import stretch_of
 from ...models.errors import OptobindError
 from ...models.inference.convention import own_scale
-from ...models.inference.reheating.estimate import ReheatingEstimate
 from ...models.inference.result import FitResult
 from ...models.reprs import short_repr
 from ...models.spectra import CsdEstimate
 from ..averaging import average_spectra
 from ..figures.spectrum_view import spectrum_view
 from ..quanta import csd_in_metres
-from ..reheating import analyse_reheating
 from ..spectrum import analyse_spectrum
 
 __all__ = [
-    "FittedReleases",
     "FittedStretch",
     "StretchTask",
     "average_stretch",
-    "fit_releases",
     "fit_stretch",
+    "opened_record",
+    "stretch_record",
 ]
 
 
@@ -62,6 +60,8 @@ class StretchTask:
         Which light of the releases, where a run has several.
     segment : int or None
         Samples per segment of spectra; None for one that resolves the lines.
+    without : tuple of int
+        First samples of releases that are left out.
     """
 
     path: Path
@@ -73,6 +73,7 @@ class StretchTask:
     exclude: tuple[tuple[float, float], ...] = ()
     setting: int = 0
     segment: int | None = None
+    without: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,21 +93,10 @@ class FittedStretch:
     __repr__ = short_repr
 
 
-@dataclass(frozen=True)
-class FittedReleases:
-    """Curves of the releases within a stretch and their fit, or why there is none."""
-
-    estimate: ReheatingEstimate | None
-    result: FitResult | None = None
-    error: str = ""
-
-    __repr__ = short_repr
-
-
 def fit_stretch(task: StretchTask) -> FittedStretch:
     """Average and fit the spectra of a stretch; where the fit fails, the spectra alone."""
     try:
-        record = _stretch(task)
+        record = stretch_record(task)
     except OptobindError as error:
         return FittedStretch(None, error=str(error))
     try:
@@ -133,7 +123,7 @@ def fit_stretch(task: StretchTask) -> FittedStretch:
 def average_stretch(task: StretchTask) -> FittedStretch:
     """Average the spectra of a stretch."""
     try:
-        return _unfitted(_stretch(task), "")
+        return _unfitted(stretch_record(task), "")
     except OptobindError as error:
         return FittedStretch(None, error=str(error))
 
@@ -147,26 +137,28 @@ def _unfitted(record: Record, why: str) -> FittedStretch:
         return FittedStretch(None, names, error=why or str(error))
 
 
-def fit_releases(task: StretchTask) -> FittedReleases:
-    """Average and fit the releases of a stretch, by the exact likelihood of their samples."""
-    try:
-        record = _stretch(task)
-        settings = record.settings
-        if len(settings) > 1:
-            chosen = settings[task.setting]
-            record = record.at_phase("reversed" if chosen.phase else "as-set")
-            if any(one.power != chosen.power for one in record.settings):
-                record = record.at_power(chosen.power)
-        found = analyse_reheating(record, band=task.band)
-    except OptobindError as error:
-        return FittedReleases(None, error=str(error))
-    return FittedReleases(found.estimate, found.result)
+def stretch_record(task: StretchTask) -> Record:
+    """Open the stretch of a task.
 
-
-def _stretch(task: StretchTask) -> Record:
-    stamp = task.path.stat().st_mtime_ns if task.path.exists() else 0
-    record = _opened(task.path, tuple(sorted(task.options.items())), stamp)
+    Raises
+    ------
+    FileError, InputError
+        If the file cannot be read or the stretch holds nothing.
+    """
+    record = opened_record(task.path, task.options)
     return stretch_of(record, task.start, task.stop)
+
+
+def opened_record(path: Path, options: Mapping[str, Any]) -> Record:
+    """Open a file, or take it as it was opened while it did not change.
+
+    Raises
+    ------
+    FileError, InputError
+        If it cannot be read.
+    """
+    stamp = path.stat().st_mtime_ns if path.exists() else 0
+    return _opened(path, tuple(sorted(options.items())), stamp)
 
 
 @lru_cache(maxsize=2)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QToolButton, QVBoxLayout, QWidget
 
 from ..plain import PlainLabel
 from ..viewmodels.units import FREQUENCY, format_quantity, parse_quantity
+from ..widgets.flow import FlowBox
 from ..widgets.quantity_edit import QuantityEdit
 
 __all__ = ["CursorRow"]
@@ -28,14 +29,12 @@ class CursorRow(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(1)
-        line = QHBoxLayout()
-        line.setSpacing(4)
+        line: list[QWidget] = []
         self.edits = tuple(self._edit(index) for index in range(2))
         for name, edit in zip(("cursor A", "B"), self.edits, strict=True):
             caption = PlainLabel(name)
             caption.setObjectName("hint")
-            line.addWidget(caption)
-            line.addWidget(edit)
+            line += [caption, edit]
         for text, tip, signal in (
             (
                 "Exclude A … B",
@@ -48,9 +47,8 @@ class CursorRow(QWidget):
             button.setText(text)
             button.setToolTip(tip)
             button.clicked.connect(lambda _=False, s=signal: s.emit())
-            line.addWidget(button)
-        line.addStretch(1)
-        box.addLayout(line)
+            line.append(button)
+        box.addWidget(FlowBox(*line))
         for edit in self.edits:
             box.addWidget(edit.reason)
 

@@ -68,6 +68,9 @@ class FitPanel(Panel):
         table = plain_table(*_COLUMNS)
         table.setToolTip("frequencies and rates are shown as value/2π in Hz")
         table.itemChanged.connect(self._toggled)
+        bar = table.verticalScrollBar()
+        if bar is not None:  # it takes room from the columns
+            bar.rangeChanged.connect(lambda *_: self._share_columns())
         return table
 
     def pull(self, session: SessionPort) -> FitSnapshot | None:
@@ -136,11 +139,14 @@ class FitPanel(Panel):
         """Where there is no room for all columns, the tips of Δ/σ hold the predictions."""
         self.table.setColumnHidden(_PULL, self._none)
         self.table.setColumnHidden(_PREDICTED, self._none)
-        viewport = self.table.viewport()
-        if viewport is None or self._none:
+        viewport, bar = self.table.viewport(), self.table.verticalScrollBar()
+        if viewport is None or bar is None or self._none:
             return
         need = sum(self._width_of(column) for column in range(len(_COLUMNS)))
-        self.table.setColumnHidden(_PREDICTED, need > viewport.width())
+        # A bar that is to be shown is laid out later.
+        hidden = bar.maximum() > 0 and not bar.isVisible()
+        room = viewport.width() - (bar.sizeHint().width() if hidden else 0)
+        self.table.setColumnHidden(_PREDICTED, need > room)
 
     def _width_of(self, column: int) -> int:
         header = self.table.horizontalHeader()
@@ -153,7 +159,7 @@ class FitPanel(Panel):
         self._share_columns()
 
     def _fill_row(self, index: int, row: FitRow) -> None:
-        texts = (row.symbol, f"{row.value} {row.unit}".rstrip(), row.predicted, row.pull_text)
+        texts = (row.symbol, row.words, row.predicted, row.pull_text)
         right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         fresh = self.bridge.standing.now is Standing.FRESH
         for column, text in enumerate(texts):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PyQt6.QtGui import QGuiApplication, QTextCursor
+from PyQt6.QtCore import QSize
+from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QLineEdit, QTextEdit, QToolButton
 
 from ..bridge import Bridge
@@ -16,6 +17,14 @@ __all__ = ["LogPanel"]
 
 _SHOWN = 300
 _LEVELS = ("info", "warning", "error")
+
+
+class _View(QTextEdit):
+    """Text in what room there is: Qt wants 192 px, and the newest line would be out of sight."""
+
+    def sizeHint(self) -> QSize:
+        """Small: the dock decides."""
+        return QSize(200, self.minimumHeight())
 
 
 class LogPanel(Panel):
@@ -39,11 +48,16 @@ class LogPanel(Panel):
         self.copy_button.clicked.connect(self.copy)
         self.filter.setFixedWidth(140)
         self.body.addWidget(FlowBox(*self.levels.values(), self.filter, self.copy_button))
-        self.view = QTextEdit()
+        self.view = _View()
         self.view.setReadOnly(True)
         self.view.setFrameShape(QTextEdit.Shape.NoFrame)
-        self.view.setMinimumHeight(40)
+        self.view.setMinimumHeight(24)
         self.body.addWidget(self.view, 1)
+        self.following, self._writing = True, False
+        bar = self.view.verticalScrollBar()
+        if bar is not None:
+            bar.valueChanged.connect(self._scrolled)
+            bar.rangeChanged.connect(self._resized)
         bridge.logged.connect(self.refresh)
         self.refresh()
 
@@ -68,14 +82,23 @@ class LogPanel(Panel):
             number = counts[level]  # type: ignore[index]
             self.levels[level].setText(f"{number} {level if number == 1 else plural}")
         bar = self.view.verticalScrollBar()
-        at_end = bar is None or bar.value() >= bar.maximum() - 2
-        place = 0 if bar is None else bar.value()
+        assert bar is not None
+        place, self._writing = bar.value(), True
         self.view.setHtml("".join(self._html(line) for line in self.lines))
-        if at_end:
-            self.view.moveCursor(QTextCursor.MoveOperation.End)
-            self.view.ensureCursorVisible()
-        elif bar is not None:
-            bar.setValue(place)
+        bar.setValue(bar.maximum() if self.following else place)
+        self._writing = False
+
+    def _scrolled(self, place: int) -> None:
+        """Whoever scrolls away from the end reads there; at the end the newest lines follow."""
+        bar = self.view.verticalScrollBar()
+        if bar is not None and not self._writing:
+            self.following = place >= bar.maximum() - 2
+
+    def _resized(self, _: int, end: int) -> None:
+        """A dock that changes its size keeps the newest line in sight."""
+        bar = self.view.verticalScrollBar()
+        if bar is not None and self.following:
+            bar.setValue(end)
 
     def _html(self, line: LogLine) -> str:
         color = self.theme.color(line.level)

@@ -26,6 +26,7 @@ from .base import Panel, hint
 __all__ = ["PhaseSpacePanel"]
 
 _AXES = ("quadratures", "z, ż/ω")
+_RECORDED = "beginning of the stretch"
 _PREFIXES = {"m": (1e9, "nm"), "V": (1e3, "mV")}
 
 
@@ -99,6 +100,7 @@ class PhaseSpacePanel(Panel):
         self.plots: list[_Plot] = []
         self._fit: FitSnapshot | None = None
         self._tracked = False
+        self._first: int | None = None
         self._ellipses: tuple[Hashable, tuple[Curve | None, ...]] = (None, ())
         self.axes = QComboBox()
         self.axes.addItems(list(_AXES))
@@ -141,6 +143,9 @@ class PhaseSpacePanel(Panel):
 
     def draw(self, snapshot: TraceSnapshot) -> None:
         """Draw."""
+        if self.bridge.recorded and snapshot.first_sample != self._first:
+            self._first = snapshot.first_sample  # another stretch: its density alone
+            self.model.begin()
         held = self.bridge.standing.holds
         result = None if self._fit is None or not held else self._fit.result
         lines = lines_of(result, self.bridge.session.prediction())
@@ -208,10 +213,11 @@ class PhaseSpacePanel(Panel):
             text = "these samples hold no motion at the line"
         else:
             text = "line " + ", ".join(format_quantity(v.frequency, FREQUENCY) for v in views)
-            text += " · density of the last 5 s"
+            recorded = self.bridge.recorded
+            text += f" · density of the {_RECORDED if recorded else 'last 5 s'}"
             if any(ellipse is not None for ellipse in ellipses):
                 text += " · ╌ fit, 1 σ"
-            elif not self._tracked:
+            elif not self._tracked and not recorded:
                 text += " · Track (traces) shows the fitted ellipse"
         if text != self.note.text():
             self.note.setText(text)

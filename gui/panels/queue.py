@@ -125,6 +125,9 @@ class QueuePanel(Panel):
         def done(error: BaseException | None) -> None:
             self._kept = ""
             self._take_back([] if error is not None else future.result())
+            if self.store is not None and not self.store.own:
+                self.bridge.log.write("warning", f"queue: {self.store.trouble}")
+                self.show_queue()
 
         self.bridge.submit("queue of before", lambda: future, done=done)
 
@@ -356,6 +359,11 @@ class QueuePanel(Panel):
         if text != self._kept:
             self._kept = text
             self.store.keep(text)
+
+    def leave(self) -> None:
+        """Let another window have the queue of the rig."""
+        if self.store is not None:
+            self.store.release()
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""

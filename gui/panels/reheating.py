@@ -14,7 +14,7 @@ from ...acquisition.snapshots import ReheatingSnapshot
 from ...models.errors import InputError
 from ..bridge import Bridge
 from ..plain import PlainLabel, in_html
-from ..plots import LinePlot, add_curve, error_bars, set_curve
+from ..plots import FewAxis, LinePlot, add_curve, error_bars, set_curve
 from ..theme import Theme
 from ..viewmodels.curves import Curve
 from ..viewmodels.port import SessionPort
@@ -80,9 +80,9 @@ class ReheatingPanel(Panel):
         super().__init__(bridge, theme)
         self.model = ReheatingModel()
         self.reasons: dict[int, str] = {}
-        self._singles: tuple[Single, ...] = ()
-        self._done = 0
-        self._by_hand: tuple[int, ...] = ()
+        self.shown_singles: tuple[Single, ...] = ()
+        self.done = 0
+        self.by_hand: tuple[int, ...] = ()
         self.counter = PlainLabel("" if bridge.recorded else "no repetition yet")
         self.counter.setWordWrap(True)
         self.modes = QCheckBox("E±")
@@ -104,17 +104,16 @@ class ReheatingPanel(Panel):
         self.include_button.setToolTip("let a repetition that was excluded by hand count again")
         self.include_button.clicked.connect(self._ask_inclusion)
         self.include_button.setEnabled(False)
+        if bridge.recorded:
+            self.exclude_button.setToolTip("leave one repetition out here; the file stays as it is")
         tools = (self.exclude_button, self.include_button, self.singles_box, self.modes)
-        if bridge.recorded:  # what was left out of a run stands in its file
-            for widget in tools[:3]:
-                widget.hide()
         self.body.addWidget(FlowBox(*tools))
         self.body.addWidget(self.counter)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.body.addWidget(self.legend)
-        self.top = LinePlot()
-        self.bottom = LinePlot()
+        self.top = LinePlot({"left": FewAxis("left")})
+        self.bottom = LinePlot({"left": FewAxis("left")})
         self.bottom.setXLink(self.top)
         self.top.getPlotItem().getAxis("bottom").setStyle(showValues=False)
         self.bottom.label("bottom", "time after release (µs)")
@@ -145,6 +144,7 @@ class ReheatingPanel(Panel):
         self.top.set_ranges((0.0, 1000.0), (0.0, 100.0))
         self.bottom.set_ranges((0.0, 1000.0), (-50.0, 50.0))
         self.top.scene().sigMouseClicked.connect(self._clicked)
+        self.top.claims = lambda place: self.single_at(place) is not None
         self.set_theme(theme)
 
     def pull(self, session: SessionPort) -> ReheatingSnapshot | None:
@@ -158,14 +158,14 @@ class ReheatingPanel(Panel):
     def draw(self, snapshot: ReheatingSnapshot) -> None:
         """Draw."""
         view = self.model.view(snapshot)
-        if snapshot.repetitions_done < self._done:  # a new run counts anew
-            self.reasons.clear()
-        self._done, self._singles = snapshot.repetitions_done, view.singles
+        if snapshot.repetitions_done < self.done and not self.bridge.recorded:
+            self.reasons.clear()  # a new run counts anew
+        self.done, self.shown_singles = snapshot.repetitions_done, view.singles
         left_out = [f"repetition {n} left out: {why}" for n, why in self.reasons.items()]
         self.counter.setText(view.counter)
         self.counter.setToolTip("\n".join((view.counter, *left_out)))
-        self._by_hand = snapshot.by_hand
-        self.exclude_button.setEnabled(bool(view.energies) and not self.bridge.recorded)
+        self.by_hand = snapshot.by_hand
+        self.exclude_button.setEnabled(bool(view.energies))
         self.include_button.setEnabled(bool(snapshot.by_hand))
         self.note.setText(view.note)
         self.parameters.setText(view.parameters)
@@ -184,10 +184,10 @@ class ReheatingPanel(Panel):
         if event.button() != Qt.MouseButton.RightButton:
             return
         single = self.single_at(event.scenePos())
-        if single is not None and single.number in self._by_hand:
+        if single is not None and single.number in self.by_hand:
             event.accept()
             self.include(single.number)
-        elif single is not None and not single.excluded and not self.bridge.recorded:
+        elif single is not None and not single.excluded:
             event.accept()
             reason = self.ask_reason(single.number)
             if reason.strip():
@@ -200,7 +200,8 @@ class ReheatingPanel(Panel):
             return None
         point = box.mapSceneToView(place)
         width, height = (_PICK_PIXELS * size for size in box.viewPixelSize())
-        return nearest_single(self._singles, 1e-6 * point.x(), point.y(), (1e-6 * width, height))
+        reach = 1e-6 * width, height
+        return nearest_single(self.shown_singles, 1e-6 * point.x(), point.y(), reach)
 
     def ask_reason(self, number: int) -> str:
         """Ask why a repetition is left out; "" changes nothing."""
@@ -216,7 +217,7 @@ class ReheatingPanel(Panel):
             if not ok:
                 return
             try:
-                parse_exclusion(text, self._done)
+                parse_exclusion(text, self._most)
             except InputError as error:
                 label = str(error)
                 continue
@@ -225,12 +226,17 @@ class ReheatingPanel(Panel):
 
     def _ask_inclusion(self) -> None:
         """Offer those that were excluded by hand."""
-        names = [f"{n}  {self.reasons.get(n, '')}".strip() for n in self._by_hand]
+        names = [f"{n}  {self.reasons.get(n, '')}".strip() for n in self.by_hand]
         text, ok = QInputDialog.getItem(
             self, "Take an exclusion back", "repetition", names, len(names) - 1, False
         )
         if ok:
             self.include(int(text.split()[0]))
+
+    @property
+    def _most(self) -> int | None:
+        """Number of the newest repetition; a record knows its own."""
+        return None if self.bridge.recorded else self.done
 
     def include(self, number: int) -> None:
         """Let a repetition that was excluded by hand count again."""
@@ -244,7 +250,7 @@ class ReheatingPanel(Panel):
     def exclude(self, text: str) -> None:
         """Leave a repetition out: "12 hit by a flash"; on screen they are counted from 1."""
         try:
-            number, reason = parse_exclusion(text, self._done)
+            number, reason = parse_exclusion(text, self._most)
         except InputError as error:
             self.bridge.log.write("error", f"exclude: {error}")
             return

@@ -225,6 +225,8 @@ class RunPanel(Panel):
         self.stop_button.setEnabled(acts["stop"])
         self.abort_button.setEnabled(acts["abort"])
         active = self.model.active(status)
+        if active:
+            self._outcome = ""  # a run that others started, too, is not the one before
         if not active and self.bridge.clock() - self._estimated > _ESTIMATE_SECONDS:
             self._estimated = self.bridge.clock()  # the disk fills also without us
             self.show_estimate()

@@ -21,6 +21,7 @@ from ..viewmodels.spectra_overlays import Reference
 from ..viewmodels.spectra_units import scale_of, scales_of
 from ..viewmodels.standing import Standing
 from ..viewmodels.traces import frozen_text
+from ..viewmodels.units import DURATION, format_quantity
 from ..viewmodels.waterfall_store import PastRow
 from .base import Panel
 from .cursor_row import CursorRow
@@ -348,7 +349,11 @@ class SpectraPanel(Panel):
 
     def show_ghost(self, row: PastRow | None) -> None:
         """Show a spectrum of the past beside the newest; None drops it."""
-        when = "" if row is None else datetime.fromtimestamp(row.wall).strftime("%H:%M:%S")
+        when = ""
+        if row is not None and self.bridge.recorded:
+            when = f"at {format_quantity(row.at - 0.5 * row.period, DURATION, digits=4)}"
+        elif row is not None:
+            when = datetime.fromtimestamp(row.wall).strftime("%H:%M:%S")
         self.model.ghost = None if row is None else Reference(when, row.csd)
         self._version += 1
 

@@ -14,7 +14,7 @@ from PyQt6.QtWidgets import QComboBox, QGridLayout, QVBoxLayout
 from ...acquisition.events import Event, EventKind
 from ...models.inference.parameters import symbol_of
 from ..bridge import Bridge
-from ..plots import BandItem, LinePlot, add_curve, set_curve
+from ..plots import BandItem, FewAxis, LinePlot, add_curve, set_curve
 from ..theme import Theme
 from ..viewmodels.curves import Curve
 from ..viewmodels.fit import strip
@@ -39,7 +39,7 @@ class _Cell:
         self.choice = QComboBox()
         self.choice.addItem(symbol_of(name), name)
         self.value = ElidedLabel("–")
-        self.plot = LinePlot(left_width=44)
+        self.plot = LinePlot({"left": FewAxis("left")}, left_width=44)
         self.band = BandItem()
         self.plot.addItem(self.band, ignoreBounds=True)
         self.line = add_curve(self.plot, name="live fit", channel=0)
@@ -103,7 +103,6 @@ class StripsPanel(Panel):
             cell.plot.name_axis("bottom", "time before now (s)")
             grid.setRowStretch(index, 13 if last else 10)
             cell.plot.getPlotItem().getAxis("bottom").setStyle(showValues=last)
-            cell.plot.getPlotItem().getAxis("left").setTickDensity(0.4)
             cell.choice.currentIndexChanged.connect(lambda _: self.repaint_soon())
         widest = self.fontMetrics().horizontalAdvance("−100.000 ± 0.000 kHz")
         grid.setColumnMinimumWidth(0, widest)

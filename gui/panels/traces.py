@@ -320,6 +320,9 @@ class TracesPanel(Panel):
         text, severity = self.model.banner(status)
         if not text and not status.streaming and not self._names and not self.bridge.recorded:
             text, severity = "connect the devices and press Stream to see the detectors", "info"
+        standing = status.state in ("idle", "failed") and not status.streaming and bool(self._names)
+        if not text and standing and not self.bridge.recorded:
+            text, severity = "the stream stands: these are its last samples", "warning"
         self.banner.setText(text)
         self.banner.setVisible(bool(text))
         weight = 600 if severity in ("warning", "error") else 400

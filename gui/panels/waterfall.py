@@ -12,7 +12,6 @@ from PyQt6.QtGui import QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QToolButton
 
 from ...acquisition.events import Event
-from ...models.errors import InputError
 from ..bridge import Bridge
 from ..plain import PlainLabel
 from ..theme import Theme
@@ -21,7 +20,7 @@ from ..viewmodels.spectra_measures import read_out, reading_of
 from ..viewmodels.ticks import time_label
 from ..viewmodels.waterfall import WaterfallModel, span_label
 from ..viewmodels.waterfall_feed import WaterfallFeed
-from ..viewmodels.waterfall_store import AGES, PastRow, WaterfallStore
+from ..viewmodels.waterfall_store import PastRow, WaterfallStore
 from ..widgets.flow import FlowBox
 from ..widgets.quantity_edit import QuantityEdit
 from .base import Panel, hint
@@ -58,11 +57,9 @@ class WaterfallPanel(Panel):
     def __init__(self, bridge: Bridge, theme: Theme) -> None:
         super().__init__(bridge, theme)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.store = WaterfallStore()
+        self.store = self.make_store()
         self.model = WaterfallModel(self.store)
-        self.feed = WaterfallFeed(self.store, lambda: bridge.status, bridge.clock)
-        bridge.register(self.feed)
-        bridge.events.connect(self.take_events)
+        self.feed: WaterfallFeed | None = None
         self.spectra: SpectraPanel | None = None
         self.picked: PastRow | None = None
         self._frequency = 0.0
@@ -91,6 +88,30 @@ class WaterfallPanel(Panel):
         self.plot.scene().sigMouseClicked.connect(self._clicked)
         self.set_theme(theme)
         self._offer()
+        self.begin()
+
+    # -- whose spectra ----------------------------------------------------------------------------
+
+    def make_store(self) -> WaterfallStore:
+        """Where the spectra are kept."""
+        return WaterfallStore()
+
+    def begin(self) -> None:
+        """Have the store fed, also while nobody looks."""
+        self.feed = WaterfallFeed(self.store, lambda: self.bridge.status, self.bridge.clock)
+        self.bridge.register(self.feed)
+        self.bridge.events.connect(self.take_events)
+
+    def time(self) -> float:
+        """Now, on the clock of the store, s."""
+        return self.bridge.clock()
+
+    def when(self, row: PastRow) -> str:
+        """When a row was measured, in words."""
+        before = time_label(round(row.at - 0.5 * row.period - self._now, 1))
+        return f"{datetime.fromtimestamp(row.wall).strftime('%H:%M:%S')} ({before})"
+
+    # -- construction -----------------------------------------------------------------------------
 
     def _tools(self) -> FlowBox:
         self.quantity = QComboBox()
@@ -101,8 +122,8 @@ class WaterfallPanel(Panel):
         self.quantity.activated.connect(lambda _: self.choose(self.quantity.currentData()))
         self.ages = QComboBox()
         self.ages.setToolTip("how far back; the longer, the longer each row is averaged")
-        for level in range(len(AGES)):
-            self.ages.addItem(span_label(level, self.store.ages[level].rows))
+        for level, age in enumerate(self.store.ages):
+            self.ages.addItem(span_label(level, age.rows))
         self.ages.activated.connect(self.choose_age)
         self.auto = _button("Auto", "frequencies of the spectra, colours of what is in sight")
         self.auto.clicked.connect(lambda _: self.follow())
@@ -118,27 +139,11 @@ class WaterfallPanel(Panel):
         return FlowBox(self.quantity, self.ages, self.auto, caption, self.low, self.high, self.look)
 
     def _level_edit(self, end: int, tip: str) -> QuantityEdit:
-        edit = QuantityEdit(self._parse_level, self._level_text)
+        edit = QuantityEdit(self.model.parse_level, self.model.level_text)
         edit.set_tip(f"{tip}: a number in the unit of the colour bar")
         edit.make_room("−9.99e−99")
         edit.committed.connect(lambda value: self._level_typed(end, value))
         return edit
-
-    def _parse_level(self, text: str) -> float:
-        """A number; densities become log10."""
-        try:
-            value = float(text.strip().replace("−", "-"))
-        except ValueError:
-            raise InputError(f"colours: {text!r} is no number; for example 1e-6") from None
-        if not math.isfinite(value) or (self.model.logarithmic and value <= 0.0):
-            raise InputError(f"colours: {text} must be finite and above zero")
-        return math.log10(value) if self.model.logarithmic else value
-
-    def _level_text(self, value: float | None) -> str:
-        if value is None:
-            return ""
-        number = 10.0**value if self.model.logarithmic else value
-        return f"{number:.3g}".replace("-", "−")
 
     def attach(self, spectra: SpectraPanel) -> None:
         """Follow the frequencies that the spectra show, and show them what was picked."""
@@ -156,7 +161,8 @@ class WaterfallPanel(Panel):
 
     def take_events(self, events: list[Event]) -> None:
         """Mark what happened."""
-        self.store.take_events(events, self.bridge.clock(), self.feed.wall())
+        if self.feed is not None:
+            self.store.take_events(events, self.time(), self.feed.wall())
 
     def pull(self, session: SessionPort) -> Any:
         """The store, once there is something in it."""
@@ -166,13 +172,13 @@ class WaterfallPanel(Panel):
     def key(self, snapshot: WaterfallStore) -> Hashable:
         """What moves a pixel."""
         step = max(self.period, 0.1 * self.model.age.period)
-        moves = 0 if self.bridge.frozen else int(self.bridge.clock() / step)
+        moves = 0 if self.bridge.frozen else int(self.time() / step)
         return snapshot.version, moves, self._version, self.plot.x_range, self.plot.columns
 
     def draw(self, snapshot: WaterfallStore) -> None:
         """Draw rows that are new, and move the others."""
         if not self.bridge.frozen or not self._now:
-            self._now = self.bridge.clock()
+            self._now = self.time()
         model, plot = self.model, self.plot
         self._offer()
         model.look(*plot.x_range, min(plot.columns, _MOST_COLUMNS))
@@ -298,12 +304,10 @@ class WaterfallPanel(Panel):
         row = self.picked
         if row is None:
             return
-        when = datetime.fromtimestamp(row.wall).strftime("%H:%M:%S")
-        before = time_label(round(row.at - 0.5 * row.period - self._now, 1))
         kept = f"mean of {row.period:g} s, {row.csd.averages} averages"
         where = f"samples {row.first_sample} … {row.last_sample}" if row.path else "not recorded"
         lines = read_out([("pixel", reading_of(row.csd, self._frequency))])
-        self._say("\n".join((f"{when} ({before})   {kept}   {where}", *lines)))
+        self._say("\n".join((f"{self.when(row)}   {kept}   {where}", *lines)))
 
     def _say(self, text: str) -> None:
         """Say what was picked; the legend gives its place away."""

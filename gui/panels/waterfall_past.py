@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,7 @@ class PastView(QWidget):
         self._past: PastStretches | None = None
         self._asked: Future[PastStretch] | None = None
         self.shown: PastStretch | None = None
+        self.options: Mapping[str, Any] = {}  # how a foreign file is read
         self.words = PlainLabel()
         self.words.setWordWrap(True)
         self.plot = LinePlot()
@@ -77,7 +79,11 @@ class PastView(QWidget):
         assert self._past is not None
         self.forget()
         self._asked = self._past.look(
-            Path(row.path).absolute(), row.first_sample, row.last_sample, row.csd.segment
+            Path(row.path).absolute(),
+            row.first_sample,
+            row.last_sample,
+            row.csd.segment,
+            self.options,
         )
         self.words.setText("reading and fitting …")
         self.show()

@@ -39,6 +39,12 @@ class FitRow:
     pull: float | None
 
     @property
+    def words(self) -> str:
+        """Value, error and unit, and whether it is held."""
+        text = f"{self.value} {self.unit}".rstrip()
+        return text if self.vary else f"{text} fixed"
+
+    @property
     def pull_text(self) -> str:
         """Distance to the prediction in standard errors."""
         return "" if self.pull is None else f"{self.pull:+.1f} σ".replace("-", "−")
@@ -96,9 +102,7 @@ def _row(
     value, unit = shown(parameter.value, parameter.unit)
     stderr = None if parameter.stderr is None else shown(parameter.stderr, parameter.unit)[0]
     text, shown_unit = value_with_error(value, stderr, unit, held, name)
-    if not parameter.vary:
-        text += "  fixed"
-    elif stderr is None or not math.isfinite(stderr):
+    if parameter.vary and (stderr is None or not math.isfinite(stderr)):
         text += " ± ?"
     pull = None
     guess = ""

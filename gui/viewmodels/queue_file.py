@@ -13,6 +13,8 @@ from typing import Any
 from ...acquisition.sweeps.any_plan import any_plan_from_dict, any_plan_to_dict
 from ...acquisition.sweeps.plan import SweepPlan
 from ...acquisition.sweeps.table import replace_text
+from ...instruments.links.base import LinkError
+from ...instruments.links.claim import Claim
 from ...models.errors import FileError, OptobindError
 from ...models.json_values import json_text
 from .queue import Entry, QueueModel, label_of
@@ -45,15 +47,41 @@ class QueueStore:
         self._work, self._lock = work, threading.Lock()
         self._newest: str | None = None
         self._writing: Future[None] | None = None
+        self._claim: Claim | None = None
+        self.own = True
+
+    def claim(self) -> None:
+        """Have the file for this window alone; where another one has it, nothing is kept here."""
+        try:
+            self._claim = Claim(f"queue {self.path.resolve()}")
+        except LinkError as error:
+            if "is used by" not in str(error):
+                return  # no lock can be made here: kept without one, as before
+            self.own = False
+            self.trouble = (
+                f"another window has the queue of this rig, {self.path.name}: what is queued here "
+                "is measured, but forgotten when this window closes"
+            )
+
+    def release(self) -> None:
+        """Let another window have the file."""
+        claim, self._claim = self._claim, None
+        if claim is not None:
+            claim.release()
 
     def read(self) -> list[Entry]:
         """Return the entries that were kept; a damaged file is put aside. Waits for the disk.
+
+        Those of another window that is open are none of this one.
 
         Raises
         ------
         FileError
             If it cannot be read; says where it is kept.
         """
+        self.claim()
+        if not self.own:
+            return []
         try:
             if self.path.stat().st_size > _LARGEST:
                 raise FileError(f"{self.path} is damaged: it is larger than {_LARGEST >> 20} MiB")
@@ -71,6 +99,8 @@ class QueueStore:
 
     def keep(self, text: str) -> None:
         """Write a queue soon; of several that wait the newest is written."""
+        if not self.own:
+            return
         with self._lock:
             self._newest = text
             if self._writing is None or self._writing.done():

@@ -188,7 +188,8 @@ def _parameters(result: FitResult | None, held: HeldPrefixes) -> str:
     from .fit import fit_rows
 
     rows = fit_rows(result, held=held)
-    return "  ·  ".join(f"{r.symbol} = {r.value} {r.unit}".strip() for r in rows)
+    words = "  ·  ".join(f"{r.symbol} = {r.words}" for r in rows)
+    return f"rates as value/2π:  {words}" if words else ""
 
 
 def _line(t: Floats, curves: Floats | None, row: int) -> Curve:

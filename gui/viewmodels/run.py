@@ -106,7 +106,8 @@ class RunModel:
     """State of the run panel: which buttons act, progress and time left."""
 
     def __init__(self) -> None:
-        self._started: float | None = None
+        self._seen: float | None = None
+        self._elapsed = 0.0  # s of the run, pauses not counted
         self._stop_asked = False
 
     @staticmethod
@@ -127,15 +128,16 @@ class RunModel:
     def progress(self, status: SessionStatus, now: float) -> Progress:
         """Progress and estimated time left at a monotonic time ``now`` (s)."""
         if not self.active(status):
-            self._started = None
+            self._seen, self._elapsed = None, 0.0
             return Progress(0.0, status.message or status.state, "")
-        if self._started is None:
-            self._started = now
+        if self._seen is not None and status.state != "paused":
+            self._elapsed += now - self._seen
+        self._seen = now
         fraction = status.progress
         text = status.message or status.state
         if fraction is None:
-            return Progress(None, text, f"running for {duration_text(now - self._started)}")
-        elapsed = now - self._started
+            return Progress(None, text, f"running for {duration_text(self._elapsed)}")
+        elapsed = self._elapsed
         if not 0.02 < fraction < 1.0 or elapsed < 0.5:
             return Progress(fraction, text, "")
         left = elapsed * (1.0 - fraction) / fraction

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ...models.prefixes import prefix_for
 
-__all__ = ["SUPERSCRIPT", "decade_label", "decade_ticks", "time_label", "time_ticks"]
+__all__ = ["SUPERSCRIPT", "decade_label", "decade_ticks", "few_ticks", "time_label", "time_ticks"]
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -52,14 +52,30 @@ def decade_ticks(low: float, high: float, room: int) -> list[tuple[float, list[f
 
 def _linear_ticks(low: float, high: float, room: int) -> list[tuple[float, list[float]]]:
     """Round values of a range that spans less than a decade."""
-    bottom, top = 10.0**low, 10.0**high
-    raw = (top - bottom) / max(2, room)
-    size = 10.0 ** math.floor(math.log10(raw))
-    step = next(m * size for m in (1.0, 2.0, 5.0, 10.0) if m * size >= raw * (1.0 - 1e-9))
-    first = math.ceil(bottom / step - 1e-9)
-    values = [k * step for k in range(first, math.floor(top / step + 1e-9) + 1)]
+    _, values = _round_values(10.0**low, 10.0**high, max(2, room))
     positions = [math.log10(v) for v in values if v > 0.0]
     return [(span_of(positions), positions)]
+
+
+def _round_values(low: float, high: float, room: int) -> tuple[float, list[float]]:
+    """Step of 1, 2 or 5 times a power of ten, and its multiples in a range."""
+    raw = (high - low) / room
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * size for m in (1.0, 2.0, 5.0, 10.0) if m * size >= raw * (1.0 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return step, [k * step for k in range(first, last + 1)]
+
+
+def few_ticks(low: float, high: float, room: int) -> list[tuple[float, list[float]]]:
+    """Ticks of a plot that has room for a few labels only, all of them labelled.
+
+    >>> few_ticks(54.49, 54.56, 2)
+    [(0.05, [54.5, 54.55])]
+    """
+    if not (math.isfinite(high - low) and high > low):
+        return []
+    step, values = _round_values(low, high, max(1, room))
+    return [(step, [round(v, 12) for v in values])]
 
 
 def span_of(positions: list[float]) -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .ticks import decade_label
+from ...models.errors import InputError
 from .waterfall_rows import CROSS, MOST_AUTOS, NONE, PER_DECADE, PER_RADIAN, PHASE, Grid
 from .waterfall_store import AGES, Age, PastRow, WaterfallStore
 
@@ -42,7 +42,7 @@ QUANTITIES = (
 
 
 def span_label(level: int, rows: int) -> str:
-    """Length of time of a ring in words: "10 min"."""
+    """Length of time of a ring of a laboratory in words: "10 min"."""
     seconds = AGES[level] * rows
     for size, name in ((3600.0, "h"), (60.0, "min")):
         if seconds % size == 0.0:
@@ -118,6 +118,29 @@ class WaterfallModel:
     def logarithmic(self) -> bool:
         """Whether values are log10 of what is named."""
         return self.quantity.levels is None
+
+    def parse_level(self, text: str) -> float:
+        """Read an end of the colours; densities become log10.
+
+        Raises
+        ------
+        InputError
+            For what is no number, or none that can be shown.
+        """
+        try:
+            value = float(text.strip().replace("−", "-"))
+        except ValueError:
+            raise InputError(f"colours: {text!r} is no number; for example 1e-6") from None
+        if not math.isfinite(value) or (self.logarithmic and value <= 0.0):
+            raise InputError(f"colours: {text} must be finite and above zero")
+        return math.log10(value) if self.logarithmic else value
+
+    def level_text(self, value: float | None) -> str:
+        """Write an end of the colours."""
+        if value is None:
+            return ""
+        number = 10.0**value if self.logarithmic else value
+        return f"{number:.3g}".replace("-", "−")
 
     def offered(self) -> tuple[Quantity, ...]:
         """What the newest spectra can show."""
@@ -269,13 +292,3 @@ class WaterfallModel:
         """The row of a time before now (s, negative); None where there is none."""
         slot = math.floor((now + seconds) / self.age.period)
         return self.age.row(slot, self.store.grids)
-
-    def level_texts(self) -> tuple[str, str]:
-        """Ends of the colours in words."""
-        if self.levels is None:
-            return "–", "–"
-        if self.logarithmic:
-            low, high = (decade_label(v) for v in self.levels)
-        else:
-            low, high = (f"{v:.3g}".replace("-", "−") for v in self.levels)
-        return low, high

@@ -22,5 +22,5 @@ def fitted_words(found: PastStretch) -> str:
         return f"{head}: {found.fitted.error or 'no fit'}"
     quality, _ = goodness(result.statistics)
     parts = [f"{result.model} fit" + ("" if result.converged else ", NOT CONVERGED"), quality]
-    parts += [f"{r.symbol} {r.value} {r.unit}".rstrip() for r in fit_rows(result)]
+    parts += [f"{r.symbol} {r.words}" for r in fit_rows(result)]
     return f"{head}: " + " · ".join(part for part in parts if part)

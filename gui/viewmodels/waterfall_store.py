@@ -171,8 +171,8 @@ class WaterfallStore:
         Grows with every change.
     """
 
-    def __init__(self, rows: int = _ROWS) -> None:
-        self.ages = tuple(Age(period, rows) for period in AGES)
+    def __init__(self, rows: int = _ROWS, periods: tuple[float, ...] = AGES) -> None:
+        self.ages = tuple(Age(period, rows) for period in periods)
         self.grids: list[Grid] = []
         self.newest: Grid | None = None
         self.marks: deque[TimeMark] = deque(maxlen=_MOST_MARKS)

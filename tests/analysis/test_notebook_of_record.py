@@ -9,7 +9,8 @@ import pytest
 
 import optobind as ob
 from optobind.analysis.notebook import notebook_text, write_notebook
-from optobind.analysis.recorded.tasks import StretchTask, fit_releases, fit_stretch
+from optobind.analysis.recorded.released import fit_releases
+from optobind.analysis.recorded.tasks import StretchTask, fit_stretch
 from optobind.models.errors import FileError
 
 

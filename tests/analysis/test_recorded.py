@@ -12,8 +12,8 @@ from optobind.acquisition.records.opening import open_record
 from optobind.acquisition.records.selected import stretch_of
 from optobind.acquisition.runfile_format import Manifest
 from optobind.analysis.recorded import tasks
+from optobind.analysis.recorded.opening import open_recorded
 from optobind.analysis.recorded.read_only import READ_ONLY
-from optobind.analysis.recorded.session import open_recorded
 from optobind.analysis.recorded.story import story_of
 from optobind.analysis.recorded.tasks import StretchTask, average_stretch, fit_stretch
 from optobind.models.blocks import Block
@@ -220,6 +220,8 @@ def test_a_record_takes_no_command(run, here):
         ):
             assert str(future.exception()) == READ_ONLY
         with pytest.raises(InputError, match="this is a record"):
+            session.note("flash")
+        with pytest.raises(InputError, match="it has no releases"):
             session.exclude_repetition(1, "flash")
     finally:
         session.close()

@@ -200,3 +200,37 @@ def test_what_is_disconnected_is_unknown(window, session):
     assert not panel.rows["phi"].slider.isEnabled()
     assert window.bar.cells["mode"].text() == "SIM"
     assert window.theme.color("off") in window.bar.cells["mode"].styleSheet()
+
+
+def test_the_newest_line_of_the_log_is_in_sight_whatever_the_dock_does(window, session):
+    """The fault that stopped a run stood below the end of the dock."""
+    window.use_preset("Run")
+    for number in range(40):
+        session.say("info", f"line {number} " * 12)
+    tick(window)
+    QApplication.processEvents()
+    view, area = window.panels["log"].view, window.panels["log"].parentWidget().parentWidget()
+    bar = view.verticalScrollBar()
+    assert area.verticalScrollBar().maximum() < 20  # once 130 px were below the dock
+    assert bar.value() == bar.maximum() > 0
+    window.resize(window.width() - 300, window.height())  # lines wrap: there are more of them
+    QApplication.processEvents()
+    assert bar.value() == bar.maximum()
+    bar.setValue(0)  # somebody reads
+    session.say("error", "digitizer: no answer")
+    tick(window)
+    assert bar.value() < bar.maximum()
+
+
+def test_what_is_said_of_a_run_is_not_said_of_the_next_one(window, session):
+    """A run that a queue or a remote began had the outcome of the one before beside its path."""
+    panel = window.panels["run"]
+    panel._outcome = "run stopped: 107 of 5000 releases usable"
+    panel.show_status(session.status())
+    assert "107 of 5000" in panel.message.text()
+    session.change(state="running", recording="runs/b/run.h5")
+    tick(window)
+    session.change(state="idle", recording=None)
+    tick(window)
+    assert "107 of 5000" not in panel.message.text()
+    assert panel.path.text() == "runs/b/run.h5"

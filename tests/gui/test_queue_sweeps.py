@@ -273,6 +273,7 @@ def test_a_queue_survives_its_window_and_is_offered_as_not_started(opened, windo
     queue.model.touch()
     queue.show_queue()
     kept(window)
+    queue.leave()  # as its death would
     session = FakeSession()
     session.change(feedback=True)
     after = opened(session, services(session, tmp_path / "runs"))
@@ -425,3 +426,38 @@ def test_the_list_looks_again_when_a_run_has_ended(runs):
     runs.window.bridge.tick()
     runs.session.change(state="idle", held_by=None)
     until(runs.window, lambda: len(runs.panel.asked) > before)
+
+
+def test_of_two_windows_of_a_rig_one_keeps_the_queue_and_the_other_says_so(tmp_path):
+    """The last writer won: what the first window had queued was gone."""
+    waiting: list = []
+
+    def later(work):
+        waiting.append(work)
+        return Future()
+
+    first, second = (QueueStore(tmp_path, "rig", later) for _ in range(2))
+    try:
+        assert first.read() == []
+        first.keep('{"first": 1}')
+        assert second.read() == []
+        second.keep('{"second": 2}')
+        for work in waiting:
+            work()
+        assert first.path.read_text() == '{"first": 1}'
+        assert (first.own, second.own) == (True, False)
+        assert first.trouble == ""
+        assert "another window has the queue of this rig" in second.trouble
+        other = QueueStore(tmp_path, "another rig", later)
+        other.read()
+        assert other.own
+        other.release()
+        first.release()
+        third = QueueStore(tmp_path, "rig", later)
+        assert third.path == first.path
+        third.claim()
+        assert third.own
+        third.release()
+    finally:
+        first.release()
+        second.release()

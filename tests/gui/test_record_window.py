@@ -12,7 +12,7 @@ from optobind.acquisition.events import Event, EventKind
 from optobind.acquisition.ranges import Ranges
 from optobind.acquisition.recorder import Recorder
 from optobind.acquisition.runfile_format import Manifest
-from optobind.analysis.recorded.session import open_recorded
+from optobind.analysis.recorded.opening import open_recorded
 from optobind.gui.record_window import RecordWindow
 from optobind.gui.records import OPEN
 from optobind.gui.services import Services
@@ -276,3 +276,20 @@ def test_a_window_of_a_record_is_held_until_it_is_closed(window, record):
     window.closer.done = True
     window.close()
     assert window not in OPEN
+
+
+def test_leaving_a_release_out_is_asked_of_the_record_and_its_refusal_is_said(
+    window, record, monkeypatch
+):
+    panel = window.panels["reheating"]
+    assert not panel.exclude_button.isHidden()
+    assert not panel.include_button.isHidden()
+    panel.exclude("3 flash")
+    tick(window)
+    assert any("it has no releases" in line.text for line in window.log.lines)
+    asked = []
+    monkeypatch.setattr(record, "exclude_repetition", lambda *words: asked.append(words))
+    panel.exclude("148 hit by a flash")
+    tick(window)
+    assert asked == [(148, "hit by a flash")]
+    assert panel.reasons == {148: "hit by a flash"}

@@ -96,3 +96,16 @@ def test_nothing_is_cut_at_1366_by_768(window, session):
     found = [f for f in faults_of(window) if "leaves the screen" not in f]
     assert found == []
     assert (window.width(), window.height()) == (1366, 768)
+
+
+def test_cursors_fit_into_the_narrow_spectra_of_the_reheating_layout(window, session):
+    session.publish(reheating=40)
+    window.resize(1366, 768)
+    window.use_preset("Reheating")
+    window.spectra.cursor_button.setChecked(True)
+    for _ in range(3):
+        now = window.bridge.clock() + 1.0
+        window.bridge.clock = lambda value=now: value
+        window.bridge.tick()
+        QApplication.processEvents()
+    assert [f for f in faults_of(window) if "SpectraPanel" in f or "CursorRow" in f] == []

@@ -280,3 +280,18 @@ def test_meters_and_trigger_fit_into_a_small_window(window, session, panel):
     tick(window, 3)
     assert "rms" in panel.meters.text()
     assert [f for f in faults_of(window) if "traces" in f] == []
+
+
+def test_traces_of_a_stream_that_stands_say_so(window, session):
+    """A link that broke left traces and rms on the screen as if they were of now."""
+    session.publish()
+    session.change(state="idle", streaming=True)
+    banner = window.panels["traces"].banner
+    for streaming, words in ((True, ""), (False, "these are its last samples"), (True, "")):
+        session.change(streaming=streaming)
+        now = window.bridge.clock() + 1.0
+        window.bridge.clock = lambda value=now: value
+        window.bridge.tick()
+        window.bridge.tick()
+        assert words in banner.text()
+        assert bool(words) == bool(banner.text())

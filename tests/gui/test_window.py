@@ -584,10 +584,11 @@ def test_a_right_click_on_a_repetition_excludes_it_with_a_reason(window, session
     session.publish(reheating=40)
     tick(window)
     panel = window.panels["reheating"]
-    single = panel._singles[-1]
+    single = panel.shown_singles[-1]
     assert single.number == 40
-    asked = []
+    asked, offered = [], []
     panel.ask_reason = lambda number: asked.append(number) or "hit by a flash"
+    window.menus.popup = lambda plot, place: offered.append(plot)
     curve = single.curves[0]
     panel.top.set_ranges((0.0, 1000.0), (0.0, 1.2 * float(curve.y.max())))
     k = int(curve.y.argmax())
@@ -597,6 +598,7 @@ def test_a_right_click_on_a_repetition_excludes_it_with_a_reason(window, session
     mouse(view, QEvent.Type.MouseButtonPress, spot.x(), spot.y(), right, right)
     mouse(view, QEvent.Type.MouseButtonRelease, spot.x(), spot.y(), right, NONE)
     assert len(asked) == 1
+    assert offered == []  # one click, one question
     ((_, number, reason),) = commands(session, "exclude_repetition")
     assert (number, reason) == (asked[0], "hit by a flash")
     count = ReleaseCount(500, 40, 39, {LeftOut.EXCLUDED: 1})
@@ -604,7 +606,7 @@ def test_a_right_click_on_a_repetition_excludes_it_with_a_reason(window, session
         session._reheating, sequence=99, excluded=(number,), by_hand=(number,), releases=count
     )
     tick(window)
-    assert [s.excluded for s in panel._singles if s.number == asked[0]] == [True]
+    assert [s.excluded for s in panel.shown_singles if s.number == asked[0]] == [True]
     assert panel.counter.text() == (
         "repetition 40 of 500 · 39 used, 1 left out (1 excluded by hand)"
     )
