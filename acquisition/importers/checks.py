@@ -52,7 +52,7 @@ def checked_samples(path: Path, samples: NDArray[Any]) -> NDArray[Any]:
 
 def not_measured(values: NDArray[np.floating]) -> NDArray[np.bool_]:
     """Marks of values that stand for none: not finite, or 9.9e37 and its likes."""
-    return np.logical_not(np.abs(values) < _NO_VALUE)
+    return np.asarray(~(np.abs(values) < _NO_VALUE), np.bool_)
 
 
 def finite_columns(rows: NDArray[Any]) -> NDArray[Any]:
