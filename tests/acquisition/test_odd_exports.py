@@ -321,3 +321,12 @@ def test_file_that_is_named_twice_is_no_pair(tmp_path):
     path.write_text(HEAD + TABLE)
     with pytest.raises(InputError, match="is named twice"):
         open_record([path, tmp_path / "." / "a.csv"])
+
+
+def test_a_notebook_shows_a_record_with_what_was_noticed_and_interprets_nothing(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("t,<b>A</b>,B\n" + rows(TIME, *VOLTS.T))
+    text = open_record(path)._repr_html_()
+    assert "250000 Hz" in text
+    assert "&lt;b&gt;A&lt;/b&gt;" in text
+    assert "seconds are assumed" in text
