@@ -191,7 +191,9 @@ def analyse_reheating(
             f"{', '.join(record.names[c] for c in chosen) or 'none'}; choose them with --channels"
         )
     _require_releases(record, ranges, len(chosen))
+    assumed = _assumed_release(record, ranges, release_index)
     ranges, said = sound_releases(record, ranges, chosen, band)
+    said = (*assumed, *said)
     _require_releases(record, ranges, len(chosen), said)
     known = {**_detection(record, chosen, delay, mixing, common_noise), **(detection or {})}
     masses = record.masses_of(chosen) if record.unit == "m" else None
@@ -223,6 +225,18 @@ def analyse_reheating(
         fit = _with_releases(with_input(found[name], record, chosen), record)
         complete[name] = replace(fit, warnings=(*said, *fit.warnings))
     return ReheatingAnalysis(estimate, complete)
+
+
+def _assumed_release(record: Record, ranges: Ranges, release_index: int | None) -> tuple[str, ...]:
+    """Say where nothing states when the particles were released."""
+    if release_index is not None or record.release_index is not None:
+        return ()
+    if not np.array_equal(ranges.starts, record.recorded().starts):
+        return ()  # a run, or a gate, says it
+    return (
+        "the file states no release index: its repetitions are taken for released from their "
+        "first sample on; --release-index says otherwise",
+    )
 
 
 def _require_releases(
