@@ -25,7 +25,10 @@ def split_cells(line: str, delimiter: str | None) -> list[str]:
     """Cells of a line; a delimiter between quotes separates nothing."""
     if delimiter is None or '"' not in line:
         return line.split(delimiter)
-    return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [""])
+    try:
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [""])
+    except csv.Error:  # a cell that is longer than any
+        return line.split(delimiter)
 
 
 def is_number(cell: str) -> bool:

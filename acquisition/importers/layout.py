@@ -167,9 +167,13 @@ def _numbered(rows: list[list[str]]) -> bool:
 def _check_above(source: str, cells: list[str], width: int) -> None:
     """Refuse a first row of samples that a word keeps from being one: it is no line of names."""
     numbers = [is_number(cell) for cell in cells]
-    if len(cells) != width or not any(
-        good and re.search(r"\d\.|\.\d|\d[eE]", cell)
-        for good, cell in zip(numbers, cells, strict=True)
+    if (
+        len(cells) != width
+        or all(numbers)
+        or not any(
+            good and re.search(r"\d\.|\.\d|\d[eE]", cell)
+            for good, cell in zip(numbers, cells, strict=True)
+        )
     ):
         return
     word = next(cell.strip() for cell, good in zip(cells, numbers, strict=True) if not good)
