@@ -70,7 +70,9 @@ class RigDevices:
                 self._board.identify(family, str(error))
                 failures.append(str(error))
         if failures:
-            raise DeviceError("; ".join(failures))
+            all_of_them = DeviceError("; ".join(failures))
+            all_of_them.failures = tuple(failures)
+            raise all_of_them
 
     def disconnect(self) -> None:
         """Disconnect all; outputs stay as they are."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from ..models.inference.result import FitResult
 from .choice import Progress
 from .reheating import analyse_reheating
 from .spectrum import analyse_spectrum
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["GlobalAnalysis", "fit_global", "measured_pieces"]
 
@@ -77,6 +80,16 @@ class GlobalAnalysis:
         """Numbers of records and lights, and the result, in a line."""
         records, lights = len(self.fit.measured), len(self.points)
         return f"<GlobalAnalysis of {records} records at {lights} lights: {self.result!r}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the shared parameters."""
+        return self.result._repr_html_()
+
+    def plot(self) -> list[Axes]:
+        """Draw couplings over the light, :func:`optobind.global_figure`; returns its axes."""
+        from .figures.joint import global_figure
+
+        return global_figure(self).axes
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values: the result, every light, reversals, zero pressure, the records."""

@@ -75,6 +75,10 @@ class ReheatingAnalysis:
         """What a notebook shows."""
         return self.result._repr_html_()
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values of the result."""
+        return self.result.to_dict()
+
     def plot(self) -> list[Axes]:
         """Draw curves and fit, :func:`optobind.reheating_figure`; returns its axes."""
         from .figures.reheating import reheating_figure

@@ -89,7 +89,9 @@ def average_releases(
             f"{', '.join(record.names[c] for c in chosen) or 'none'}; choose them with --channels"
         )
     _require_releases(record, ranges, len(chosen))
+    assumed = _assumed_release(record, ranges, release_index)
     ranges, said = sound_releases(record, ranges, chosen, band)
+    said = (*assumed, *said)
     _require_releases(record, ranges, len(chosen), said)
     masses = record.masses_of(chosen) if record.unit == "m" else None
     releases = Releases(record, chosen, ranges)
@@ -101,6 +103,18 @@ def average_releases(
     delays = delays_of(record, chosen, delay)
     estimate = _averaged(releases, band, factor, unit, delays, progress)
     return AveragedReleases(releases, estimate, factor, unit, scale, tuple(said))
+
+
+def _assumed_release(record: Record, ranges: Ranges, release_index: int | None) -> tuple[str, ...]:
+    """Say where nothing states when the particles were released."""
+    if release_index is not None or record.release_index is not None:
+        return ()
+    if not np.array_equal(ranges.starts, record.recorded().starts):
+        return ()  # a run, or a gate, says it
+    return (
+        "the file states no release index: its repetitions are taken for released from their "
+        "first sample on; --release-index says otherwise",
+    )
 
 
 def _require_releases(

@@ -64,6 +64,10 @@ class SpectrumAnalysis:
         """What a notebook shows."""
         return self.result._repr_html_()
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values of the result."""
+        return self.result.to_dict()
+
     def plot(self) -> list[Axes]:
         """Draw spectrum and fit, :func:`optobind.spectrum_figure`; returns its axes."""
         from .figures.spectrum import spectrum_figure

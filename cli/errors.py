@@ -89,7 +89,8 @@ def _answer(error: BaseException) -> int:
     if isinstance(error, OptobindError):
         if _debug():
             traceback.print_exception(error)
-        _say(str(error))
+        for text in getattr(error, "failures", ()) or (str(error),):
+            _say(text)  # a line for each device that failed
         return error.exit_code
     if isinstance(error, Interrupted | KeyboardInterrupt):
         code = (error if isinstance(error, Interrupted) else Interrupted()).exit_code

@@ -11,7 +11,7 @@ from .arguments import BandOption, JsonOption, OutOption, RigOption, SetOption
 __all__ = ["tune_app"]
 
 tune_app = typer.Typer(
-    help="Find settings of a rig by measuring.", no_args_is_help=True, rich_markup_mode="rich"
+    help="Find settings of a rig by measuring.", no_args_is_help=False, rich_markup_mode="rich"
 )
 
 

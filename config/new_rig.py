@@ -39,6 +39,49 @@ _HOLDS: dict[str, tuple[type[BaseModel], str]] = {
 }
 
 
+# Whoever drives something of their own finds here how it is called; docs/how-to has all keys.
+_OF_YOUR_OWN = """\
+Knobs and sensors of your own: what is to be swept, read back and recorded beside the light.
+
+"""
+_SIMULATED_KNOBS = """\
+[devices.knobs.leak]              # your name for it
+driver = "simulated"              # of real devices: pymeasure, qcodes, or one of a plug-in
+kind = "valve"                    # generic remembers; a valve sets the pressure of the gas
+unit = "mbar"                     # in which it speaks
+low = "1e-9 mbar"                 # never set below
+high = "1e-3 mbar"                # or above
+tolerance = "5 %"                 # of the read-back
+
+[devices.sensors.gas]             # recorded, never set
+driver = "simulated"
+kind = "thermometer"
+unit = "degC"
+noise = "0.05 degC"
+"""
+_REAL_KNOBS = """\
+[devices.knobs.coil]              # your name for it
+driver = "pymeasure"              # pymeasure, qcodes, or one of a plug-in
+instrument = "pymeasure.instruments.keithley:Keithley2400"
+address = "GPIB0::24::INSTR"
+attribute = "source_current"      # what is set; readback names what is read, where it differs
+unit = "mA"                       # in which it speaks
+low = "0 mA"                      # never set below
+high = "500 mA"                   # or above
+slew = "20 mA/s"                  # fastest change
+tolerance = "0.5 mA"              # of the read-back
+
+[devices.sensors.room]            # recorded, never set
+driver = "pymeasure"
+instrument = "pymeasure.instruments.lakeshore:LakeShore211"
+address = "ASRL3::INSTR"
+attribute = "temperature_celsius"
+unit = "degC"
+low = "-20 degC"                  # beyond is no reading
+high = "60 degC"
+"""
+
+
 @dataclass(frozen=True)
 class RigChoices:
     """What a new rig is to be; quantities are texts with units, as in the file.
@@ -112,9 +155,18 @@ def new_rig(choices: RigChoices) -> str:
     head.add("devices", devices)
     if not choices.drivers:
         head.add("simulation", _simulation())
-    text = tomlkit.dumps(head)
+    text = (
+        tomlkit.dumps(head).rstrip("\n")
+        + "\n\n"
+        + _commented(_OF_YOUR_OWN + (_REAL_KNOBS if choices.drivers else _SIMULATED_KNOBS))
+    )
     rig_from_dict(tomlkit.parse(text).unwrap(), "the new rig")
     return text
+
+
+def _commented(text: str) -> str:
+    """Tables that a new file shows and does not have."""
+    return "".join(f"# {line}".rstrip() + "\n" for line in text.splitlines())
 
 
 def _particle(choices: RigChoices) -> Table:

@@ -54,9 +54,16 @@ class ConvergenceError(OptobindError):
 
 
 class DeviceError(OptobindError):
-    """A device, driver or its link that failed (exit code 4)."""
+    """A device, driver or its link that failed (exit code 4).
+
+    Attributes
+    ----------
+    failures : tuple of str
+        What to say of each device where several failed; empty for one.
+    """
 
     exit_code = 4
+    failures: tuple[str, ...] = ()
 
 
 class LightUnknownError(DeviceError):

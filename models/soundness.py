@@ -285,19 +285,19 @@ class SampleWatch:
             held = still > _HELD_SHARE * channel.total
             if held:
                 found.append(
-                    f"{100.0 * still / channel.total:.2g} % of the samples of {name} repeat the "
+                    f"{_percent(still / channel.total)} % of the samples of {name} repeat the "
                     f"value before, first at sample {place}: dead or held there"
                 )
             clipped = channel.clipped()
             if clipped and not held:
                 found.append(
-                    f"{100.0 * clipped / channel.total:.2g} % of the samples of {name} sit at its "
+                    f"{_percent(clipped / channel.total)} % of the samples of {name} sit at its "
                     "extreme values: clipped; D and V² are too small"
                 )
             share = channel.copied()[1]
             if share > _REPEATED_SHARE:
                 found.append(
-                    f"{100.0 * share:.2g} % of the samples of {name} occur twice: stretches of the "
+                    f"{_percent(share)} % of the samples of {name} occur twice: stretches of the "
                     "record are copies of others"
                 )
         return tuple(found)
@@ -319,3 +319,8 @@ def same_signal(csd: CsdEstimate) -> bool:
         return False
     coherence = np.abs(csd.matrix[seen, 0, 1]) ** 2 / power[seen]
     return bool(np.median(coherence) > _COHERENT)
+
+
+def _percent(share: float) -> str:
+    """A share in per cent with two digits, without a power of ten for all of it."""
+    return "100" if share >= 0.995 else f"{100.0 * share:.2g}"

@@ -8,6 +8,7 @@ for where it belongs: with the array, then in the groups around it. Time follows
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...models.errors import FileError, InputError
+from ...models.inference.parameters import UNITS
 from ..free_memory import require_memory
 from ..records.array_source import array_record
 from ..records.record import Record, checked_rate
@@ -27,6 +29,7 @@ from .named_arrays import (
     time_unit,
     times_beside,
 )
+from .names import ColumnName, is_time_name, split_name
 from .reading import Reading, shown_names, time_and_columns
 from .stored_scale import Worth, worth_of
 from .time_axis import Axis, TimeColumn, find_axis
@@ -35,6 +38,9 @@ __all__ = ["record_of_arrays"]
 
 _MOST_CHANNELS = 64
 _MOST_SIDE_BY_SIDE = 4
+_LABELS = {
+    "legend", "labels", "columns", "column_names", "channel_names", "channels", "channel", "names",
+}  # fmt: skip
 
 
 def record_of_arrays(
@@ -67,13 +73,15 @@ def record_of_arrays(
         If the user names an array that is not there.
     """
     chosen = _chosen(path, arrays, reading)
-    samples, names = _samples(path, chosen, arrays)
     around = list(around_of(chosen[0], arrays, groups))
+    samples = _samples(path, chosen)
+    heads = _heads(path, chosen, arrays, around, samples.shape[-1])
+    names = [head.name for head in heads]
     stated = [rate for a in chosen for rate in stated_rates(path, a, arrays, groups)]
     times = times_beside(chosen, arrays, around)
     chosen_time, columns = time_and_columns(reading, names, str(path))
     rows = finite_columns(samples if samples.ndim == 2 else samples[0])
-    own = [TimeColumn(name, rows[:, j], *time_unit(name)) for j, name in enumerate(names)]
+    own = [_time_column(head, rows[:, j]) for j, head in enumerate(heads)]
     try:
         axis = find_axis(str(path), [*own, *times], stated, reading.rate, chosen_time, columns)
     except FileError as error:
@@ -87,7 +95,38 @@ def record_of_arrays(
     if not kept:
         raise FileError(f"{path} holds time and no samples beside it: choose an array with --key")
     worth = worth_of(path, chosen, arrays, groups)
+    worth = _labelled_units(path, heads, kept, worth)
     return _record(kind, path, samples, names, kept, worth, around, axis)
+
+
+def _time_column(head: ColumnName, values: NDArray[np.floating]) -> TimeColumn:
+    """A column of an array as the policy for time sees it."""
+    if head.unit is None:
+        return TimeColumn(head.name, values, *time_unit(head.name))
+    unit = head.unit.factor if head.unit.si == "s" else None
+    return TimeColumn(head.name, values, unit, is_time_name(head.name))
+
+
+def _labelled_units(
+    path: Path, heads: Sequence[ColumnName], kept: Sequence[int], worth: Worth
+) -> Worth:
+    """Units of labels, "Input 1 (mV)", where the array states none.
+
+    Raises
+    ------
+    FileError
+        If they differ, or are none of positions.
+    """
+    units = [heads[j].unit for j in kept]
+    if worth.stated or not any(units):
+        return worth
+    found = {unit.si if unit is not None else "none" for unit in units}
+    if len(found) > 1 or not found <= set(UNITS):
+        shown = ", ".join(f"{heads[j].name} in {_si(heads[j])}" for j in kept)
+        raise FileError(f"{path}: its columns have other units ({shown}): choose with --columns")
+    factors = {j: unit.factor for j, unit in zip(kept, units, strict=True) if unit is not None}
+    scale = tuple(value * factors.get(j, 1.0) for j, value in enumerate(worth.scale))
+    return replace(worth, unit=found.pop(), scale=scale)
 
 
 def _record(
@@ -118,6 +157,11 @@ def _record(
         (*axis.warnings, *worth.said),
         delays=axis.delays(kept),
     )
+
+
+def _si(head: ColumnName) -> str:
+    """Unit of a label in words."""
+    return "no known unit" if head.unit is None else head.unit.si
 
 
 def _chosen(path: Path, arrays: Sequence[NamedArray], reading: Reading) -> list[NamedArray]:
@@ -163,10 +207,8 @@ def _of_key(path: Path, key: str, arrays: Sequence[NamedArray]) -> list[NamedArr
     return found
 
 
-def _samples(
-    path: Path, chosen: Sequence[NamedArray], arrays: Sequence[NamedArray]
-) -> tuple[NDArray[Any], list[str]]:
-    """Samples (n, c) or (r, n, c) of the chosen arrays, and names of the channels."""
+def _samples(path: Path, chosen: Sequence[NamedArray]) -> NDArray[Any]:
+    """Samples (n, c) or (r, n, c) of the chosen arrays."""
     for array in chosen:
         _check_shape(path, array)
     # Once as stored, once as 64-bit numbers, and marks of which are finite.
@@ -177,8 +219,7 @@ def _samples(
         shown = ", ".join(f"{array.path} {array.shape}" for array in chosen)
         raise FileError(f"{path}: arrays of different lengths cannot stand side by side: {shown}")
     parts = [a.load()[:, None] if len(a.shape) == 1 else a.load() for a in chosen]
-    samples = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-    return samples, _names(path, chosen, arrays, samples.shape[-1])
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
 
 def _check_shape(path: Path, array: NamedArray) -> None:
@@ -193,27 +234,48 @@ def _check_shape(path: Path, array: NamedArray) -> None:
         raise FileError(f"{what} of shape {shape} are empty")
     if len(shape) > 1 and (shape[-1] > shape[-2] or shape[-1] > _MOST_CHANNELS):
         order = "(n, channels)" if len(shape) == 2 else "(repetitions, n, channels)"
+        of_one = len(shape) == 2 and shape[0] > _MOST_SIDE_BY_SIDE
+        repetitions = "; repetitions of one channel: samples[:, :, None]" if of_one else ""
         raise FileError(
             f"{what} of shape {shape}: the axes look exchanged, expected {order}; store it with "
-            "numpy.swapaxes(samples, -1, -2)"
+            f"numpy.swapaxes(samples, -1, -2){repetitions}"
         )
 
 
-def _names(
-    path: Path, chosen: Sequence[NamedArray], arrays: Sequence[NamedArray], channels: int
-) -> list[str]:
-    """Names of the channels: those stored, or of the arrays that stand side by side."""
+def _heads(
+    path: Path,
+    chosen: Sequence[NamedArray],
+    arrays: Sequence[NamedArray],
+    around: Sequence[tuple[str, Any]],
+    channels: int,
+) -> list[ColumnName]:
+    """Names of the columns: those stored, or of the arrays that stand side by side."""
     stored = [a for a in arrays if a.path == "channels" and a.dtype.kind in "US"]
     if stored and len(chosen) == 1:
         names = [stored_text(value) for value in np.atleast_1d(stored[0].load())]
         if len(names) != channels:
             raise FileError(f"{path}: {len(names)} channel names for {channels} channels")
-        return names
+        return [ColumnName(name) for name in names]
+    labels = _labels(around, channels) if len(chosen) == 1 else None
+    if labels is not None:
+        return [split_name(label) for label in labels]
     if channels == len(chosen) and chosen[0].path != "samples":
         leaves = [array.leaf for array in chosen]
         unique = len(set(leaves)) == len(leaves)
-        return leaves if unique else [array.path for array in chosen]
-    return [f"z{j + 1}" for j in range(channels)]
+        return [ColumnName(name) for name in (leaves if unique else [a.path for a in chosen])]
+    return [ColumnName(f"z{j + 1}") for j in range(channels)]
+
+
+def _labels(around: Sequence[tuple[str, Any]], channels: int) -> list[str] | None:
+    """Labels of the columns that stand with an array: the legend of Moku, names of pandas."""
+    for name, value in around:
+        texts = np.atleast_1d(np.asarray(value, object)).ravel()
+        if name.lower() not in _LABELS or len(texts) != channels:
+            continue
+        labels = [stored_text(text).strip() for text in texts]
+        if all(isinstance(t, str | bytes) for t in texts) and len(set(labels)) == channels:
+            return labels
+    return None
 
 
 def _with_names(path: Path, error: FileError, arrays: Sequence[NamedArray]) -> FileError:

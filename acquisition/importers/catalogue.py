@@ -21,7 +21,7 @@ __all__ = ["HDF5", "import_file"]
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 _GROUP = "optobind.importers"
-_MATLAB = b"MATLAB 5.0 MAT-file"
+_MATLAB = (b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file")
 _LONGEST_PREAMBLE = 72
 
 # Formats that begin in a way of their own: name of the module, function, and the test.

@@ -13,20 +13,46 @@ from numpy.typing import NDArray
 from ...models.errors import FileError
 from .time_axis import Axis
 
-__all__ = ["checked_samples", "finite_columns", "release_of", "stored_number", "stored_text"]
+__all__ = [
+    "checked_samples",
+    "finite_columns",
+    "not_measured",
+    "release_of",
+    "stored_number",
+    "stored_text",
+]
+
+# Instruments write 9.9e37 and 9.91e37 (IEEE 488.2), archives 1e20 and 9.97e36, for no value.
+_NO_VALUE = 1e19
+# Whole numbers beyond are not all different as 64-bit floating-point numbers.
+_MOST_EXACT = 2**53
 
 
 def checked_samples(path: Path, samples: NDArray[Any]) -> NDArray[Any]:
     """Return finite samples as float32 or float64."""
+    if samples.dtype.kind in "iu" and samples.dtype.itemsize == 8:
+        low, high = int(samples.min()), int(samples.max())
+        if max(-low, high) > _MOST_EXACT:
+            raise FileError(
+                f"{path}: whole numbers {low} … {high} are too large to be told apart: store them "
+                "less their mean"
+            )
     if samples.dtype != np.float32:
         samples = samples.astype(np.float64)
-    bad = ~np.isfinite(samples)
+    bad = not_measured(samples)
     if bad.any():
         where = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), samples.shape))
+        value = samples[where]
+        shown = "" if not np.isfinite(value) else f", {value:g} (out of range, or missing)"
         raise FileError(
-            f"{path}: samples must be finite; {int(bad.sum())} are not, first at {where}"
+            f"{path}: samples must be finite; {int(bad.sum())} are not, first at {where}{shown}"
         )
     return samples
+
+
+def not_measured(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Marks of values that stand for none: not finite, or 9.9e37 and its likes."""
+    return np.asarray(~(np.abs(values) < _NO_VALUE), np.bool_)
 
 
 def finite_columns(rows: NDArray[Any]) -> NDArray[Any]:

@@ -7,6 +7,7 @@ above the numbers is read by ``preamble.py``, what time is by ``time_axis.py``.
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,16 @@ from numpy.typing import NDArray
 
 from ...models.errors import FileError
 from ...models.inference.parameters import UNITS
+from ...models.units import split_number
 from ..records.array_source import array_record
 from ..records.record import Record, checked_rate
-from .checks import finite_columns
+from .cells import clock_seconds, is_out_of_range, split_cells
+from .checks import finite_columns, not_measured
 from .layout import Layout, lay_out
 from .names import ColumnName, Unit, is_time_name, known_unit
 from .preamble import Preamble, read_preamble
 from .reading import Reading, time_and_columns
+from .scale_keys import scale_of_count
 from .text import read_text
 from .time_axis import Axis, TimeColumn, find_axis
 
@@ -28,6 +32,10 @@ __all__ = ["load_csv"]
 
 # Rows from which whole numbers are no accident.
 _LEAST_WHOLE = 32
+# Numbers in a row from which more of them than rows are no channels.
+_LEAST_ACROSS = 8
+# Divisions of a scope's screen that no voltage leaves by far.
+_MOST_DIVISIONS = 50.0
 
 
 def load_csv(path: Path, reading: Reading) -> Record:
@@ -46,7 +54,9 @@ def load_csv(path: Path, reading: Reading) -> Record:
     layout = lay_out(source, text)
     values = _table(source, layout)
     width = values.shape[1]
-    head = read_preamble(source, layout.above, layout.comments, layout.delimiter, width)
+    head = read_preamble(source, layout.above, layout.comments, layout.delimiter, layout.width)
+    left_out = _keep_numbers(head, layout)
+    _check_shape(source, values, reading)
     names = [f"z{j + 1}" for j in range(width)]
     if head.columns is not None:
         names = [column.name for column in head.columns]
@@ -55,7 +65,7 @@ def load_csv(path: Path, reading: Reading) -> Record:
     first = finite_columns(values[: len(values) // segments])
     axis = find_axis(
         source,
-        [_time_column(source, head, names, first, j) for j in range(width)],
+        [_time_column(source, head, layout, names, first, j) for j in range(width)],
         head.stated,
         reading.rate,
         chosen_time,
@@ -65,7 +75,7 @@ def load_csv(path: Path, reading: Reading) -> Record:
     if not columns:
         shown = ", ".join(repr(names[j]) if head.columns else str(j) for j in sorted(axis.columns))
         raise FileError(f"{source} holds a column of time, {shown}, and no samples beside it")
-    return _record(path, head, values, names, columns, axis, segments)
+    return _record(path, head, values, names, columns, axis, segments, left_out)
 
 
 def _record(
@@ -76,6 +86,7 @@ def _record(
     columns: list[int],
     axis: Axis,
     segments: int,
+    left_out: list[str],
 ) -> Record:
     """Make the record of the chosen columns, in their SI unit."""
     source = str(path)
@@ -101,13 +112,13 @@ def _record(
         np.ones(len(columns)),
         data,
         release,
-        (*axis.warnings, *said),
+        (*axis.warnings, *said, *left_out),
         delays=axis.delays(columns),
     )
 
 
 def _table(source: str, layout: Layout) -> NDArray[np.float64]:
-    """Read the numbers."""
+    """Read the numbers, and times of the day as seconds."""
     try:
         values = np.loadtxt(
             io.StringIO(layout.body),
@@ -118,29 +129,79 @@ def _table(source: str, layout: Layout) -> NDArray[np.float64]:
             usecols=layout.columns,
         )
     except ValueError as error:
-        text = " ".join(str(error).split()).partition("; use `usecols`")[0][:120]
-        raise FileError(f"{source} is not a table of numbers: {text}") from None
+        raise FileError(f"{source} is not a table of numbers: {_what_is_wrong(error)}") from None
     if values.shape[0] < 2:
         raise FileError(f"{source} holds {values.shape[0]} sample; at least 2 are needed")
-    return np.asarray(values, np.float64)
+    if layout.clock is None or layout.columns is None:
+        return np.asarray(values, np.float64)
+    rows = (split_cells(line, layout.delimiter) for line in layout.body.splitlines())
+    try:
+        clock = [clock_seconds(cells[layout.clock]) for cells in rows]
+    except (ValueError, IndexError) as error:
+        raise FileError(f"{source} is not a table of numbers: {error}") from None
+    place = sum(1 for j in layout.columns if j < layout.clock)
+    return np.insert(np.asarray(values, np.float64), place, clock, axis=1)
+
+
+def _what_is_wrong(error: ValueError) -> str:
+    """What numpy says of a table, with rows and columns from 1, and what words may mean."""
+    text = " ".join(str(error).split()).partition("; use `usecols`")[0]
+    found = re.match(r"could not convert string (.*) to float64 at row (\d+), column (\d+)", text)
+    if found is None:
+        return text[:120]
+    word = found[1].strip("'\"")
+    said = f"row {int(found[2]) + 1}, column {found[3]} holds {word[:40]!r}"
+    if re.fullmatch(r"[+-]?\d{1,3}(?:[,'\u2019\s]\d{3})+(?:[.,]\d*)?", word):
+        return f"{said}: save it without thousands separators"
+    return f"{said} (out of range, or missing)" if is_out_of_range(word) else said
+
+
+def _keep_numbers(head: Preamble, layout: Layout) -> list[str]:
+    """Leave the names of columns of words out of a head; return what is to be said of them."""
+    if not layout.words:
+        return []
+    kept = sorted([*(layout.columns or ()), *([] if layout.clock is None else [layout.clock])])
+    named = [""] * layout.width if head.columns is None else [c.name for c in head.columns]
+    if head.columns is not None:
+        head.columns = [head.columns[j] for j in kept]
+    return [f"column {named[j] or j!r} holds words: left out" for j in layout.words]
+
+
+def _check_shape(source: str, values: NDArray[np.float64], reading: Reading) -> None:
+    """Refuse a table whose rows are channels."""
+    rows, width = values.shape
+    if reading.columns is None and width > max(rows, _LEAST_ACROSS):
+        raise FileError(
+            f"{source} holds {rows} rows of {width} numbers: the axes look exchanged, expected a "
+            "row for each sample; exchange them (numpy: table.T) and store it again"
+        )
 
 
 def _check_finite(source: str, values: NDArray[np.float64], columns: list[int]) -> None:
-    """Refuse NaN and infinity, which scopes write for what was out of range."""
-    bad = ~np.isfinite(values[:, columns])
+    """Refuse NaN, infinity and 9.9e37, which scopes write for what was out of range."""
+    bad = not_measured(values[:, columns])
     if bad.any():
         row, column = np.argwhere(bad)[0]
+        value = values[row, columns[column]]
+        what = "is not" if not np.isfinite(value) else f"is {value:g}"
         raise FileError(
-            f"{source}: numbers must be finite; row {row + 1}, column {columns[column] + 1} is not"
+            f"{source}: numbers must be finite; row {row + 1}, column {columns[column] + 1} {what}"
             " (out of range, or missing)"
         )
 
 
 def _time_column(
-    source: str, head: Preamble, names: list[str], values: NDArray[np.float64], j: int
+    source: str,
+    head: Preamble,
+    layout: Layout,
+    names: list[str],
+    values: NDArray[np.float64],
+    j: int,
 ) -> TimeColumn:
     """A column as the policy for time sees it."""
     column = head.columns[j] if head.columns is not None else ColumnName("")
+    if layout.clock is not None and j == sum(1 for k in layout.columns or () if k < layout.clock):
+        return TimeColumn(column.name, values[:, j], 1.0, True)
     called = is_time_name(column.name)
     if column.foreign and is_time_name(column.name.partition("(")[0].partition("[")[0]):
         raise FileError(
@@ -169,21 +230,9 @@ def _units(
     """Units of the chosen columns, of one dimension; V where none is stated."""
     found, said = [], []
     for number, j in enumerate(columns):
-        column = head.columns[j] if head.columns is not None else ColumnName("")
-        if column.foreign:
-            raise FileError(
-                f"{source}: column {column.name!r} is in {column.other}, which is no unit of "
-                f"positions; known: {', '.join(UNITS)}; choose others with --columns"
-            )
-        unit = column.unit or _stated_unit(source, head, number)
-        if column.other:
-            said.append(f"column {column.name!r}: {column.other!r} is no unit that is known")
-        if unit is None and _whole(values[:, j]):
-            said.append(
-                f"column {column.name or number!r}: whole numbers of no stated unit are taken for "
-                "V; if they are counts, add '# unit: counts'"
-            )
-        found.append(unit or Unit("V", 1.0))
+        unit, more = _unit_of(source, head, values[:, j], number, j)
+        found.append(unit)
+        said += more
     if len({unit.si for unit in found}) > 1:
         shown = ", ".join(f"{j} in {u.si}" for j, u in zip(columns, found, strict=True))
         raise FileError(
@@ -195,6 +244,55 @@ def _units(
             f"known: {', '.join(UNITS)}; choose others with --columns"
         )
     return found, said
+
+
+def _unit_of(
+    source: str, head: Preamble, values: NDArray[np.float64], number: int, j: int
+) -> tuple[Unit, list[str]]:
+    """Unit of one column, and what is to be said of it."""
+    column = head.columns[j] if head.columns is not None else ColumnName("")
+    if column.foreign:
+        raise FileError(
+            f"{source}: column {column.name!r} is in {column.other}, which is no unit of "
+            f"positions; known: {', '.join(UNITS)}; choose others with --columns"
+        )
+    said = [f"column {column.name!r}: {column.other!r} is no unit that is known"]
+    said = said if column.other else []
+    stated = _stated_unit(source, head, number)
+    unit, shown = column.unit or stated, repr(column.name or number)
+    if unit is not None and unit.si in ("counts", "a.u."):
+        return unit, said
+    if not _whole(values):
+        return unit or Unit("V", 1.0), said
+    scale = None if column.unit is not None else scale_of_count(source, head.entries, number)
+    if scale is not None:
+        return scale[1], [*said, f"column {shown}: whole numbers are scaled by {scale[0]!r}"]
+    if unit is None:
+        said.append(
+            f"column {shown}: whole numbers of no stated unit are taken for "
+            "V; if they are counts, add '# unit: counts'"
+        )
+    elif column.unit is None:
+        _check_divisions(source, head, values)
+        said.append(
+            f"column {shown}: whole numbers in {unit.si}; if they are counts, save them as volts"
+        )
+    return unit or Unit("V", 1.0), said
+
+
+def _check_divisions(source: str, head: Preamble, values: NDArray[np.float64]) -> None:
+    """Refuse codes that are called volts: they would fill many screens of the scope."""
+    try:
+        division = split_number(head.entries.get("verticalscale", [""])[0])[0]
+    except ValueError:
+        return
+    reach = float(np.ptp(values))
+    if division > 0.0 and reach > _MOST_DIVISIONS * division:
+        raise FileError(
+            f"{source}: whole numbers over {reach:g} do not fit its vertical scale of {division:g} "
+            "a division: these are the scope's codes; save it with volts, or scale them and leave "
+            "the vertical scale out"
+        )
 
 
 def _stated_unit(source: str, head: Preamble, number: int) -> Unit | None:

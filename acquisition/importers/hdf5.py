@@ -19,6 +19,9 @@ from .reading import Reading
 
 __all__ = ["load_hdf5"]
 
+# References of a dataset that are followed.
+_MOST_ELEMENTS = 64
+
 
 def load_hdf5(
     path: Path, reading: Reading, kind: str = "hdf5", reversed_axes: bool = False
@@ -73,10 +76,29 @@ def _arrays_of(name: str, node: h5py.Dataset, reversed_axes: bool) -> list[Named
     if reversed_axes and attributes.get("MATLAB_class") in (b"char", "char"):
         texts = _matlab_texts(node[()])
         return [_array(name, texts.shape, texts.dtype, attributes, False, lambda: texts)]
+    if h5py.check_ref_dtype(node.dtype) is h5py.Reference:
+        return _cells(name, node, reversed_axes)
     text = h5py.check_string_dtype(node.dtype) is not None
     dtype = np.dtype("U1") if text else node.dtype
     read = (lambda: np.asarray(node.asstr()[()], str)) if text else (lambda: node[()])
     return [_array(name, node.shape, dtype, attributes, reversed_axes, read)]
+
+
+def _cells(name: str, node: h5py.Dataset, reversed_axes: bool) -> list[NamedArray]:
+    """What the references of a dataset point to, as MATLAB 7.3 stores lists and cells."""
+    if node.size > _MOST_ELEMENTS:
+        return []
+    targets = [node.file[reference] for reference in node[()].ravel() if reference]
+    arrays = [
+        array
+        for number, target in enumerate(targets, 1)
+        if isinstance(target, h5py.Dataset) and h5py.check_ref_dtype(target.dtype) is None
+        for array in _arrays_of(f"{name}{{{number}}}", target, reversed_axes)
+    ]
+    if arrays and all(a.dtype.kind == "U" and a.size == 1 for a in arrays):
+        texts = np.array([str(array.load().item()) for array in arrays])
+        return [_array(name, texts.shape, texts.dtype, {}, False, lambda: texts)]
+    return arrays
 
 
 def _matlab_texts(codes: NDArray[Any]) -> NDArray[Any]:

@@ -44,6 +44,8 @@ _FIXED_FIELDS = {
     "res_array1": (56, "i"),
     "bytes": (60, "i"),
     "count": (116, "i"),
+    "first": (124, "i"),
+    "last": (128, "i"),
     "segments": (144, "i"),
     "gain": (156, "f"),
     "offset": (160, "f"),
@@ -52,7 +54,7 @@ _FIXED_FIELDS = {
     "record_type": (316, "h"),
     "source": (344, "h"),
 }
-_SIGNED = ("offset", "begin", "record_type", "source")
+_SIGNED = ("offset", "begin", "record_type", "source", "first", "last")
 _RECORD_TYPES = (
     "single sweep", "interleaved", "histogram", "graph", "filter coefficients", "complex",
     "extrema", "sequence", "centred RIS", "peak detect",
@@ -104,7 +106,8 @@ def load_lecroy(path: Path, reading: Reading) -> Record:
     rate = checked_rate(str(path), 1.0 / float(str(np.float32(h["interval"]))))
     _, said = agreed_rate(str(path), [Stated("HORIZ_INTERVAL", rate)], reading.rate)
     triggers_at = begin + sum(h[name] for name in skipped[:3])
-    shaped, release, more = _segmented(path, h, data, order, triggers_at)
+    shaped, release, more = _segmented(path, h, _valid(h, data), order, triggers_at)
+    said += _said_of_valid(path, h)
     record = array_record(
         "lecroy",
         path,
@@ -117,7 +120,29 @@ def load_lecroy(path: Path, reading: Reading) -> Record:
         (*said, *more),
         segments=h["segments"] > 1,
     )
-    return record.with_provenance(trigger_time=_trigger_time(order, header), begin=h["begin"])
+    begin = h["begin"] + (h["first"] / rate if _is_cut(h) else 0.0)
+    return record.with_provenance(trigger_time=_trigger_time(order, header), begin=begin)
+
+
+def _is_cut(h: dict[str, Any]) -> bool:
+    """Whether the header says that points at the ends are not valid, as those of filters."""
+    inside = 0 <= h["first"] < h["last"] < h["count"] and h["segments"] <= 1
+    return bool(inside and (h["first"] > 0 or h["last"] < h["count"] - 1))
+
+
+def _valid(h: dict[str, Any], data: NDArray[Any]) -> NDArray[Any]:
+    """The points between FIRST_VALID_PNT and LAST_VALID_PNT."""
+    return data[h["first"] : h["last"] + 1] if _is_cut(h) else data
+
+
+def _said_of_valid(path: Path, h: dict[str, Any]) -> list[str]:
+    """What is to be said of points that are left out."""
+    if not _is_cut(h):
+        return []
+    return [
+        f"{path.name}: its header says that only points {h['first']} … {h['last']} of {h['count']} "
+        "are valid: the others are left out"
+    ]
 
 
 def _check_kind(path: Path, header: bytes) -> None:

@@ -18,6 +18,9 @@ from .reading import Reading
 
 __all__ = ["load_matlab"]
 
+# Elements of a list or of an array of structures that are looked into.
+_MOST_ELEMENTS = 64
+
 
 def load_matlab(path: Path, reading: Reading) -> Record:
     """Read the variables of a MATLAB file; fields of structures have paths, "data/left".
@@ -50,11 +53,27 @@ def load_matlab(path: Path, reading: Reading) -> Record:
 
 
 def _collect(name: str, value: Any, arrays: list[NamedArray]) -> None:
-    """Append a variable, or the fields of a structure."""
+    """Append a variable, the fields of a structure, or the cells of a list."""
     if not isinstance(value, np.ndarray):
         return
-    if value.dtype.names and value.size == 1:
-        for field in value.dtype.names:
-            _collect(f"{name}/{field}", value.flat[0][field], arrays)
+    if value.dtype.names and value.size <= _MOST_ELEMENTS:
+        for number, element in enumerate(value.flat, 1):
+            path = name if value.size == 1 else f"{name}({number})"
+            for field in value.dtype.names:
+                _collect(f"{path}/{field}", element[field], arrays)
     elif value.dtype.kind in "iufUS":
         arrays.append(NamedArray.of(name, value.reshape(()) if value.size == 1 else value))
+    elif value.dtype.kind == "O" and value.size <= _MOST_ELEMENTS:
+        texts = [_text(cell) for cell in value.flat]
+        if texts and all(text is not None for text in texts):
+            arrays.append(NamedArray.of(name, np.array(texts, str)))
+            return
+        for number, cell in enumerate(value.flat, 1):
+            _collect(f"{name}{{{number}}}", cell, arrays)
+
+
+def _text(cell: Any) -> str | None:
+    """The text of a cell that holds one."""
+    if isinstance(cell, np.ndarray) and cell.dtype.kind == "U" and cell.size == 1:
+        return str(cell.item())
+    return cell if isinstance(cell, str) else None

@@ -31,7 +31,7 @@ __all__ = [
     "times_beside",
 ]
 
-UNIT_NAMES = {"unit", "units", "unit_string"}
+UNIT_NAMES = {"unit", "units", "unit_string", "yunits", "yunit"}
 _SCALARS = {"sample_rate", "release_index", "scale", "scale_factor", "offset", "add_offset"}
 _CLOCKS = {"clockbase"}
 
@@ -66,7 +66,12 @@ class NamedArray:
     ) -> NamedArray:
         """An array that is in memory already."""
         flat = flattened(values.shape)
-        return cls(path, flat, values.dtype, lambda: values.reshape(flat), attributes or {})
+        own = dict(attributes or {})
+        if values.dtype.kind in "mM" and len(flat) == 1 and flat[0]:
+            # Dates as seconds since the first of them; not a time, as pandas writes it, stays none.
+            ticks = (values - values.flat[0]).astype("m8[ns]").astype(np.float64)
+            values, own = np.where(np.isnat(values), np.nan, ticks) * 1e-9, {**own, "unit": "s"}
+        return cls(path, flat, values.dtype, lambda: values.reshape(flat), own)
 
     @property
     def group(self) -> str:
@@ -92,7 +97,7 @@ class NamedArray:
 def flattened(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Shape without axes of length 1, as MATLAB adds them, where one long axis is left."""
     long = [n for n in shape if n != 1]
-    return (long[0],) if len(shape) == 2 and len(long) == 1 and shape[0] == 1 else shape
+    return (long[0],) if len(shape) == 2 and len(long) == 1 else shape
 
 
 def is_time(array: NamedArray) -> bool:
@@ -162,7 +167,8 @@ def times_beside(
     )
     found = []
     for array in arrays:
-        beside = array.group == chosen[0].group or not array.group
+        own = chosen[0].group
+        beside = not array.group or f"{own}/".startswith(f"{array.group}/")
         if array in chosen or not beside or not array.is_record or not is_time(array):
             continue
         if array.shape != (length,):
@@ -184,5 +190,6 @@ def time_unit(name: str, attributes: Mapping[str, Any] | None = None) -> tuple[f
     unit = head.unit
     for key, value in (attributes or {}).items():
         if key.lower() in UNIT_NAMES and called:
-            unit = known_unit(stored_text(value), time=True) or unit
+            stated = stored_text(value).partition(" since ")[0]  # "microseconds since 2026-01-01"
+            unit = known_unit(stated, time=True) or unit
     return (unit.factor if unit is not None and unit.si == "s" else None), called

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from ...models.prefixes import prefix_power
 
-__all__ = ["ColumnName", "Unit", "is_time_name", "known_unit", "split_name", "units_row"]
+__all__ = [
+    "ColumnName",
+    "Unit",
+    "is_frequency_name",
+    "is_time_name",
+    "known_unit",
+    "split_name",
+    "units_row",
+]
 
 _WORDS = {
     "second": "s", "seconds": "s", "sec": "s", "secs": "s", "sekunde": "s", "sekunden": "s",
@@ -104,6 +112,14 @@ def known_unit(text: str, time: bool = False) -> Unit | None:
 def is_time_name(name: str) -> bool:
     """Whether a name, without its unit, says time."""
     return name.strip(" .:#").lower().replace("_", " ") in _TIMES
+
+
+def is_frequency_name(name: str) -> bool:
+    """Whether the name of a column that grows evenly says that it is a frequency."""
+    plain = name.strip().lower()
+    bare = re.split(r"[\s_(\[/,]", plain)[0]
+    in_hertz = re.search(r"(?:^|[\s_(\[])[kMG]?Hz[)\]]?$", name.strip()) is not None
+    return in_hertz or bare in {"f", "freq", "freqs", "frequency", "frequencies", "frequenz"}
 
 
 def split_name(cell: str) -> ColumnName:

@@ -20,7 +20,7 @@ from ..free_memory import require_memory
 from ..records.record import Record
 from .arrays import record_of_arrays
 from .named_arrays import NamedArray
-from .reading import Reading
+from .reading import Reading, shown_names
 
 __all__ = ["load_npy", "load_npz"]
 
@@ -54,6 +54,7 @@ def load_npz(path: Path, reading: Reading) -> Record:
         if not isinstance(archive, np.lib.npyio.NpzFile):
             return _single(path, archive, reading)
         assert archive.zip is not None  # it was just opened
+        _check_content(path, archive.zip)
         _check_sizes(path, archive.zip)
         members, pickled = [], []
         for name in archive.files:
@@ -65,7 +66,7 @@ def load_npz(path: Path, reading: Reading) -> Record:
                 pickled.append(name)
                 continue
             if isinstance(values, np.ndarray):
-                members.append(NamedArray.of(name, values))
+                members += _fields(name, values)
             elif name in ("samples", *reading.keys()):  # a member without NumPy's header
                 raise FileError(f"{path}: {name!r} is no array of NumPy")
     if pickled and ("samples" in pickled or not any(member.is_record for member in members)):
@@ -89,11 +90,30 @@ def load_npy(path: Path, reading: Reading) -> Record:
 
 def _single(path: Path, values: np.ndarray, reading: Reading) -> Record:
     """Record of one array; one with fields is taken apart."""
-    if values.dtype.names:
-        members = [NamedArray.of(name, values[name]) for name in values.dtype.names]
-    else:
-        members = [NamedArray.of("samples", values)]
+    members = _fields("" if values.dtype.names else "samples", values)
     return record_of_arrays("npy", path, members, {}, reading)
+
+
+def _fields(name: str, values: np.ndarray) -> list[NamedArray]:
+    """An array, or one for each of its fields."""
+    if not values.dtype.names:
+        return [NamedArray.of(name, values)]
+    return [
+        NamedArray.of(f"{name}/{field}" if name else field, values[field])
+        for field in values.dtype.names
+    ]
+
+
+def _check_content(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse archives of others: workbooks of Excel, and packed files of any kind."""
+    names = archive.namelist()
+    if any(name.startswith("xl/") for name in names):
+        raise FileError(
+            f"{path} is a workbook of Excel, which optobind does not read: save it as CSV"
+        )
+    if names and not any(name.endswith(".npy") for name in names):
+        shown = shown_names(names[:3])
+        raise FileError(f"{path} is an archive (ZIP) without arrays of NumPy, {shown}: unpack it")
 
 
 @contextmanager

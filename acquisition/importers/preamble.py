@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 
 from ...models.errors import FileError
 from ...models.units import split_number, to_si
+from .cells import is_clock, is_number, split_cells
 from .names import ColumnName, Unit, known_unit, split_name, units_row
 from .reading import shown_names
+from .scale_keys import is_scale_of_count
 from .time_axis import Stated
 
 __all__ = ["Preamble", "cells_of", "rate_of_entry", "read_preamble"]
@@ -27,12 +29,16 @@ _PERIODS = {
     "sampleinterval", "samplinginterval", "increment", "xincr", "xinc", "xincrement", "xdelta",
     "deltax", "deltat", "dt", "timestep", "tinterval", "interval", "timeincrement", "sampleperiod",
     "samplingperiod", "timeresolution", "resolution", "tinc", "wfincrement", "hinterval",
-    "horizinterval", "timeperpoint",
+    "horizinterval", "timeperpoint", "timeinterval", "hresolution", "samplespacing", "timedelta",
 }  # fmt: skip
-_UNITS = {"unit", "units", "verticalunits", "yunits", "yunit", "yunitlabel"}
-_TIME_UNITS = {"horizontalunits", "xunits", "xunit", "timeunit", "timeunits"}
+_UNITS = {"unit", "units", "verticalunits", "yunits", "yunit", "yunitlabel", "vunit"}
+_TIME_UNITS = {"horizontalunits", "xunits", "xunit", "timeunit", "timeunits", "hunit"}
 _NAMES = {"source", "channel", "channels", "trace", "tracename", "waveformsource"}
-_OTHER_KEYS = {"segments", "segmentsize", "recordlength", "labels", "label", "start", "t0"}
+_OTHER_KEYS = {
+    "segments", "segmentsize", "recordlength", "labels", "label", "start", "t0", "verticalscale",
+}  # fmt: skip
+# What LabVIEW writes as step where none was set.
+_UNSET_STEPS = {"deltax", "wfincrement"}
 _ASSIGNMENT = re.compile(r"\s*([^=:,;\t#%]{1,60}?)\s*[:=]\s*(\S.*)?")
 _PER_SECOND = re.compile(r"([kMG]?)(?:(?:S|Sa|[Ss]amples?|[Pp]ts)/s(?:ec)?|Sps|sps|SPS)\b")
 # A comma before a digit may be a decimal one: 1,5 MHz must not be read as 1.
@@ -71,7 +77,7 @@ def cells_of(line: str, delimiter: str | None) -> list[str]:
     """Cells of a line; of one with blanks between them a unit stays with its name."""
     if delimiter is None:
         return re.split(r"\s+(?![\(\[])", line.strip())
-    return [cell.strip().strip('"').strip() for cell in line.split(delimiter)]
+    return [cell.strip().strip('"').strip() for cell in split_cells(line, delimiter)]
 
 
 def read_preamble(
@@ -120,13 +126,7 @@ def rate_of_entry(source: str, key: str, text: str) -> Stated | None:
     FileError
         If a sample rate is no frequency.
     """
-    name, unit = _plain(re.sub(r"[()\[\]]", " ", key)), None  # "Sampling rate (kHz)"
-    for ending in ("khz", "mhz", "ghz", "hz"):
-        if name.endswith(ending) and name.removesuffix(ending) in _RATES:
-            name, unit = name.removesuffix(ending), ending[:-2] + "Hz"
-    for ending in ("ms", "us", "ns", "s"):
-        if name.endswith(ending) and name.removesuffix(ending) in _PERIODS and name not in _PERIODS:
-            name, unit = name.removesuffix(ending), ending
+    name, unit = _split_key(key)
     # "Analog:1e-08", as Siglent writes; "2.5e5 Hz, precision mode", as Moku does.
     value = text.rpartition(":")[2] if re.match(r"[A-Za-z]\w*\s*:", text) else text
     value = value.strip().strip('"').rstrip(",").strip()
@@ -139,6 +139,8 @@ def rate_of_entry(source: str, key: str, text: str) -> Stated | None:
         if name in _PERIODS:
             number, rest = split_number(re.split(r",\s", value)[0])
             scale = known_unit(rest or unit or "s", time=True)
+            if name in _UNSET_STEPS and number == 1.0:
+                return None
             if scale is not None and number > 0.0:
                 return Stated(key, 1.0 / (number * scale.factor))
     except ValueError as error:
@@ -152,15 +154,32 @@ def _plain(key: str) -> str:
     return re.sub(r"[\s_\-.]+", "", key.lower().strip("\"' "))
 
 
+def _split_key(key: str) -> tuple[str, str | None]:
+    """A plain key of rates and the unit in it: "Sampling rate (kHz)", "dt_us"."""
+    name = _plain(re.sub(r"[()\[\]]", " ", key))
+    for ending in ("khz", "mhz", "ghz", "hz"):
+        if name.endswith(ending) and name.removesuffix(ending) in _RATES:
+            return name.removesuffix(ending), ending[:-2] + "Hz"
+    for ending in ("ms", "us", "µs", "ns", "s"):
+        if name.endswith(ending) and name.removesuffix(ending) in _PERIODS and name not in _PERIODS:
+            return name.removesuffix(ending), ending
+    return name, None
+
+
+def _is_known(key: str) -> bool:
+    """Whether a key is one that is followed by values."""
+    plain = _plain(key)
+    known = _RATES | _PERIODS | _UNITS | _TIME_UNITS | _NAMES | _OTHER_KEYS
+    return plain in known or _split_key(key)[0] in _RATES | _PERIODS or is_scale_of_count(plain)
+
+
 def _entries(
     lines: Sequence[str], comments: Sequence[str], delimiter: str | None
 ) -> Iterator[tuple[str, list[str]]]:
     """Keys and values of all lines: "key,value", "key: value", "key = value"."""
-    known = _RATES | _PERIODS | _UNITS | _TIME_UNITS | _NAMES | _OTHER_KEYS
     for line in lines:
         cells = cells_of(line, delimiter or "\t") if not _LEADERS.match(line) else []
-        key = _plain(cells[0].rstrip(_SEPARATORS)) if cells else ""
-        if len(cells) > 1 and key in known:
+        if len(cells) > 1 and _is_known(cells[0].rstrip(_SEPARATORS)):
             yield cells[0].rstrip(_SEPARATORS), [cell for cell in cells[1:]]
             if "segmentsize" in map(_plain, cells):
                 yield (
@@ -175,7 +194,7 @@ def _entries(
     for comment in comments:
         whole = _LEADERS.sub("", comment, count=1)
         cells = whole.split(",")
-        if len(cells) > 1 and _plain(cells[0].rstrip(_SEPARATORS)) in known:
+        if len(cells) > 1 and _is_known(cells[0].rstrip(_SEPARATORS)):
             yield cells[0].rstrip(_SEPARATORS), [cell.strip() for cell in cells[1:]]
             continue
         for cell in _COMMENT_CELLS.split(whole):
@@ -201,11 +220,11 @@ def _read_names(
             continue
         assigned = any(_ASSIGNMENT.fullmatch(cell) and "=" in cell for cell in cells)
         key = _plain(cells[0]) if cells else ""
+        if not commented and _is_setting(cells):
+            continue
         if key in _NAMES and len(cells) == width and units is not None:
             cells = ["", *cells[1:]]  # Siglent: "Source,CH1,CH2" above "Second,Volt,Volt"
-        elif key in _RATES | _PERIODS | _UNITS | _TIME_UNITS | _OTHER_KEYS or (
-            assigned and commented
-        ):
+        elif (key not in _NAMES and cells and _is_known(cells[0])) or (assigned and commented):
             if found.columns is None and units is None and not commented:
                 break
             continue
@@ -223,12 +242,33 @@ def _read_names(
                 f"({shown_names(cells)})"
             )
         break
+    if found.columns is None:
+        found.columns = _listed_names(found, width)
     if units is not None:
         heads = found.columns or [ColumnName("") for _ in range(width)]
         found.columns = [
             ColumnName(head.name, head.unit or unit, head.other)
             for head, unit in zip(heads, units[:width], strict=True)
         ]
+
+
+def _is_setting(cells: Sequence[str]) -> bool:
+    """Whether a line is a key and numbers or times of the day, "HOffset,-1.2E-2"; no names."""
+    values = [cell for cell in cells[1:] if cell]
+    if len(cells) > 1 and not values:
+        return _plain(cells[0]).rstrip(":").endswith("data")  # "Data:," above the numbers
+    return bool(values) and all(
+        is_clock(cell) or (is_number(cell) and re.search(r"[.eE]", cell)) for cell in values
+    )
+
+
+def _listed_names(found: Preamble, width: int) -> list[ColumnName] | None:
+    """Names that a key lists, one for each column: "TraceName,CH1,CH2"."""
+    for key in _NAMES & set(found.entries):
+        values = [value for value in found.entries[key] if value]
+        if len(values) == width and len(set(values)) == width:
+            return [split_name(value) for value in values]
+    return None
 
 
 def _fitting_cells(line: str, delimiter: str | None, width: int) -> list[str]:

@@ -19,14 +19,12 @@ from ...models.inference.parameters import UNITS
 from .checks import stored_text
 from .named_arrays import UNIT_NAMES, NamedArray, around_of
 from .names import Unit, known_unit, split_name
+from .scale_keys import PER_COUNT, SPELLED
 
 __all__ = ["Worth", "worth_of"]
 
-_SCALES = {"scale", "scalefactor", "conversionfactor", "lsb"}
-_PER_COUNT = re.compile(r"([a-zµμ]+?)per(?:count|bit|lsb|adu|tick|digit)s?")
-_OFFSETS = {"offset", "addoffset"}
-_SPELLED = {"volt": "V", "volts": "V", "v": "V", "mv": "mV", "uv": "uV", "µv": "uV", "μv": "uV",
-            "m": "m", "nm": "nm", "pm": "pm", "a": "A"}  # fmt: skip
+_SCALES = {"scale", "scalefactor", "conversionfactor", "lsb", "yinc", "yincrement", "ymult"}
+_OFFSETS = {"offset", "addoffset", "yorg", "yorigin"}
 
 
 @dataclass(frozen=True)
@@ -41,12 +39,15 @@ class Worth:
         Unit per stored value, and what is added, of each column.
     said : tuple of str
         What the user should know.
+    stated : bool
+        Whether the unit is written down, or follows from whole numbers.
     """
 
     unit: str
     scale: tuple[float, ...]
     offset: tuple[float, ...]
     said: tuple[str, ...]
+    stated: bool = True
 
 
 def worth_of(
@@ -71,6 +72,7 @@ def worth_of(
         tuple(value for part in parts for value in part.scale),
         tuple(value for part in parts for value in part.offset),
         tuple(dict.fromkeys(text for part in parts for text in part.said)),
+        any(part.stated for part in parts),
     )
 
 
@@ -104,7 +106,11 @@ def _of_array(
     if not whole or found is None:
         offset = np.zeros(width)
     return Worth(
-        unit.si, tuple((scale * unit.factor).tolist()), tuple((offset * unit.factor).tolist()), said
+        unit.si,
+        tuple((scale * unit.factor).tolist()),
+        tuple((offset * unit.factor).tolist()),
+        said,
+        whole or stated is not None,
     )
 
 
@@ -133,8 +139,8 @@ def _stated_scale(
     """Name and values of the scale that stands nearest, with the unit that its name says."""
     for name, value in around:
         plain = re.sub(r"[\s_\-.]+", "", name.lower())
-        match = _PER_COUNT.fullmatch(plain)
-        unit = known_unit(_SPELLED.get(match[1], "")) if match else None
+        match = PER_COUNT.fullmatch(plain)
+        unit = known_unit(SPELLED.get(match[1], "")) if match else None
         if plain in _SCALES or unit is not None:
             scale = _numbers(path, name, value, width)
             if np.any(scale == 0.0):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...models.errors import FileError
 from ..free_memory import require_memory
+from .signatures import named_format
 
 __all__ = ["read_text"]
 
@@ -15,6 +16,8 @@ _MEMORY_PER_BYTE = 8  # text, lines, the text of all lines again, and numbers
 _PROBE = 4096
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
+    (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
@@ -34,6 +37,9 @@ def read_text(path: Path) -> str:
         raise FileError(f"{path} is too long for a text file; store it as NPZ")
     require_memory(path, _MEMORY_PER_BYTE * path.stat().st_size, "its numbers")
     content = path.read_bytes()
+    foreign = named_format(content[:_PROBE], path.suffix)
+    if foreign is not None:
+        raise FileError(f"{path} is {foreign[0]}, which optobind does not read: {foreign[1]}")
     encoding = _encoding(content[:_PROBE])
     for name in (encoding,) if encoding else ("utf-8", "cp1252", "latin-1"):
         try:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ...models.errors import FileError
 from .growth import Growth, growth_of
+from .names import is_frequency_name
 
 __all__ = ["Axis", "Stated", "TimeColumn", "agreed_rate", "find_axis", "no_rate"]
 
@@ -213,6 +214,11 @@ def _growing(
             if index not in samples:
                 continue  # of no use, and said to be so
         name = _named(columns, index)
+        if not is_time and is_frequency_name(column.name):
+            raise FileError(
+                f"{source}: column {name} grows evenly and is a frequency: a spectrum is no record "
+                "of samples; save the signal itself"
+            )
         if growth is None:
             raise FileError(
                 f"{source}: the column of time {name} must grow evenly; if it holds samples, "

@@ -17,6 +17,8 @@ from .reading import Reading
 
 __all__ = ["load_wav"]
 
+_HEAD = 4096
+
 
 def load_wav(path: Path, reading: Reading) -> Record:
     """Read a WAV file of 16, 24, 32 bit or floating-point samples.
@@ -39,6 +41,8 @@ def load_wav(path: Path, reading: Reading) -> Record:
     for warning in said:
         if "ended prematurely" in str(warning.message) or "Reached EOF" in str(warning.message):
             raise FileError(f"{path} is truncated: {' '.join(str(warning.message).split())[:100]}")
+    if samples.dtype == np.int32 and _bits(path) == 24:
+        samples = samples >> 8  # which scipy puts into the upper three bytes of four
     unit = "counts" if samples.dtype.kind in "iu" else "a.u."
     members = [
         NamedArray.of("samples", samples),
@@ -47,3 +51,12 @@ def load_wav(path: Path, reading: Reading) -> Record:
     return record_of_arrays(
         "wav", path, [*members, NamedArray.of("unit", np.array(unit))], {}, reading
     )
+
+
+def _bits(path: Path) -> int:
+    """Bits of a sample that the header states; 0 if it states none."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    at = head.find(b"fmt ")
+    order = ">" if head.startswith(b"RIFX") else "<"
+    return int(struct.unpack_from(order + "H", head, at + 22)[0]) if 0 < at < _HEAD - 24 else 0

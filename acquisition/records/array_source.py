@@ -78,7 +78,8 @@ class ArraySource:
         if self.data.ndim != 3:
             raise InputError(
                 f"{self._path} holds a plain record, samples of shape {self.data.shape}: a "
-                "reheating fit needs (repetitions, n, channels)"
+                "reheating fit needs (repetitions, n, channels), or the channel that says when it "
+                "was released: --gate, --trigger"
             )
         index = release_index if release_index is not None else self._release_index or 0
         length = self.data.shape[1]

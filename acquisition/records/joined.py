@@ -37,11 +37,22 @@ def joined_record(records: Sequence[Record]) -> Record:
     InputError
         If they do not belong together; names what differs.
     """
+    _check_each_once(records)
     if all(record.kind == "run" for record in records):
         return _one_after_the_other(records)
     if any(record.kind == "run" for record in records):
         raise InputError("run files and other records cannot be joined: fit them one by one")
     return _side_by_side(records)
+
+
+def _check_each_once(records: Sequence[Record]) -> None:
+    """Refuse a file that is named twice: its samples would count twice, or be their own pair."""
+    seen = set()
+    for record in records:
+        place = record.path.resolve()
+        if place in seen:
+            raise InputError(f"{record.path} is named twice: give each file once")
+        seen.add(place)
 
 
 def _agree(records: Sequence[Record], what: str, of: Callable[[Record], Any]) -> None:
@@ -74,7 +85,7 @@ def _side_by_side(records: Sequence[Record]) -> Record:
     _agree(records, "sample rates", lambda r: r.sample_rate)
     _agree(records, "units", lambda r: r.unit)
     _agree(records, "release indices", lambda r: r.release_index)
-    _agree(records, "times of the trigger", lambda r: r.provenance.get("trigger_time", ""))
+    _agree(records, "times of the trigger", lambda r: r.provenance.get("trigger_time") or "none")
     sources = [r.source for r in records if isinstance(r.source, ArraySource)]
     arrays = [source.data for source in sources]
     shapes = {a.shape[:-1] for a in arrays}
@@ -105,26 +116,43 @@ def _side_by_side(records: Sequence[Record]) -> Record:
 
 
 def _own_delays(records: Sequence[Record]) -> tuple[float, ...]:
-    """Delays within the files, which are those of the joined channels."""
-    if not any(record.delays for record in records):
+    """Delays of the joined channels: within their files, and of a file behind the first."""
+    late = [_late(records, record) for record in records]
+    late = [seconds if abs(seconds) * r.sample_rate < 1.0 else 0.0
+            for seconds, r in zip(late, records, strict=True)]  # fmt: skip
+    if not any(late) and not any(record.delays for record in records):
         return ()
-    return tuple(d for r in records for d in (r.delays or (0.0,) * len(r.names)))
+    return tuple(
+        d + seconds
+        for r, seconds in zip(records, late, strict=True)
+        for d in (r.delays or (0.0,) * len(r.names))
+    )
+
+
+def _late(records: Sequence[Record], record: Record) -> float:
+    """By how much the channels of a file begin after those of the first, s."""
+    first, begin = records[0].provenance.get("begin"), record.provenance.get("begin")
+    if first is None or begin is None:
+        return 0.0
+    late = float(begin) - float(first)
+    return late if abs(late) * record.sample_rate > _NEGLIGIBLE_DELAY else 0.0
 
 
 def _delays(records: Sequence[Record]) -> list[str]:
     """Say where scopes began the channels of one acquisition at different times."""
-    first = records[0].provenance.get("begin")
     said = []
     for record in records[1:]:
-        begin = record.provenance.get("begin")
-        if first is None or begin is None:
+        late = _late(records, record) * record.sample_rate
+        if not late:
             continue
-        late = (float(begin) - float(first)) * record.sample_rate
-        if abs(late) > _NEGLIGIBLE_DELAY:
-            said.append(
-                f"{record.path.name} begins {late:.3g} samples after {records[0].path.name}: a "
-                "delay between the channels"
-            )
+        what = (
+            "fits take the delay into account"
+            if abs(late) < 1.0
+            else "more than a sample, which fits do not take into account: --delay states it"
+        )
+        said.append(
+            f"{record.path.name} begins {late:.3g} samples after {records[0].path.name}: {what}"
+        )
     return said
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,6 +104,21 @@ class Record:
             f"<Record {self.path}: {self.kind}, {len(self.names)} channels ({names}), "
             f"{self.sample_rate:.6g} Hz, {self.unit}{masses}>"
         )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: file, format, channels, rate, length, and what was noticed."""
+        recorded = self.recorded()
+        cells = {
+            "file": str(self.path),
+            "format": self.kind,
+            "channels": ", ".join(self.names),
+            "sample rate": f"{self.sample_rate:.6g} Hz",
+            "unit": self.unit,
+            "samples": f"{recorded.samples} in {len(recorded)} stretches",
+        }
+        rows = "".join(f"<tr><td>{k}</td><td>{escape(v)}</td></tr>" for k, v in cells.items())
+        warned = "".join(f"<li>{escape(text)}</li>" for text in self.warnings)
+        return f"<table>{rows}</table>" + (f"<ul>{warned}</ul>" if warned else "")
 
     def with_provenance(self, **entries: Any) -> Record:
         """Return the record with more to keep in the results of fits."""

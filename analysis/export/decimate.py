@@ -49,11 +49,13 @@ class SampleStream:
         if not 1 <= self.factor <= _MOST_FACTOR:
             raise InputError(f"decimation must lie in 1 … {_MOST_FACTOR}, got {self.factor}")
         if not self.rows:
-            recorded = self.record.recorded()
+            recorded, rate = self.record.recorded(), self.record.sample_rate
+            begin, end = recorded.starts[0] / rate, recorded.stops[-1] / rate
+            start = begin if self.start is None else self.start / rate
+            stop = end if self.stop is None else self.stop / rate
             raise InputError(
-                f"{self.record.path}: no samples to export between {self.start} and {self.stop} "
-                f"with decimation {self.factor}; it holds {recorded.starts[0]} … "
-                f"{recorded.stops[-1] - 1}"
+                f"{self.record.path}: no samples to export between {start:g} s and {stop:g} s "
+                f"with decimation {self.factor}; it holds {begin:g} … {end:g} s"
             )
 
     @property

@@ -105,7 +105,8 @@ class ZarrSink:
     ) -> Any:
         """Make an array with the attributes that xarray looks for."""
         chunks = (min(max(shape[0], 1), _CHUNK), *shape[1:])
-        data = group.create_array(name, shape=shape, dtype=dtype, chunks=chunks)
+        # Without a fill value: xarray takes that for "missing", and 0 is a sample.
+        data = group.create_array(name, shape=shape, dtype=dtype, chunks=chunks, fill_value=None)
         data.attrs["_ARRAY_DIMENSIONS"] = dims
         if unit:
             data.attrs["units"] = unit
@@ -138,8 +139,9 @@ class ZarrSink:
                 data[:] = values
 
     def close(self, about: Mapping[str, Any]) -> None:
-        """Write attributes."""
+        """Write attributes, and all of them in one place, where xarray looks first."""
         self._root.attrs.update(about)
+        required("zarr", "zarr").consolidate_metadata(self._root.store)
 
 
 class ParquetSink:

@@ -100,6 +100,27 @@ def test_sequence_of_segments_becomes_repetitions(tmp_path):
     assert len(record.recorded()) == 3
 
 
+def test_points_that_the_header_calls_invalid_are_left_out(tmp_path):
+    counts = np.arange(100, dtype="i2")
+    content = bytearray(waveform(counts))
+    struct.pack_into("<ii", content, 124, 10, 89)
+    record = open_record(save(tmp_path / "F1--filtered--00000.trc", bytes(content)))
+    np.testing.assert_allclose(record.samples[:, 0], 0.01 * counts[10:90])
+    assert "only points 10 … 89 of 100 are valid" in record.warnings[0]
+
+
+@pytest.mark.parametrize(("late", "delay"), [(0.4e-6, 0.4e-6), (-0.4e-6, -0.4e-6), (5e-6, 0.0)])
+def test_channel_that_begins_later_has_that_delay(tmp_path, late, delay):
+    content = bytearray(waveform(np.arange(100, dtype="i2")))
+    first = save(tmp_path / "C1--a--00000.trc", bytes(content))
+    struct.pack_into("<d", content, 180, late)
+    second = save(tmp_path / "C2--a--00000.trc", bytes(content))
+    record = open_record([first, second])
+    assert record.delays == (pytest.approx((0.0, delay)) if delay else ())
+    said = "take the delay into account" if delay else "more than a sample"
+    assert said in " ".join(record.warnings)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -290,7 +311,7 @@ def test_foreign_and_missing_files_are_named(tmp_path):
     with pytest.raises(FileError, match="is a directory"):
         open_record(tmp_path)
     with pytest.raises(FileError, match="its format is not known"):
-        open_record(save(tmp_path / "a.bin", bytes(range(256)) * 4))
+        open_record(save(tmp_path / "a.unknown", bytes(range(256)) * 4))
     with pytest.raises(FileError, match="is not a LeCroy waveform"):
         open_record(save(tmp_path / "a.raw", b"hello"))
     with pytest.raises(FileError, match="is no HDF5 file"):

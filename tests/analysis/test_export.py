@@ -105,7 +105,7 @@ def test_what_the_disk_cannot_hold_is_refused_before_a_byte_is_written(
         ({"format": "xls"}, InputError, "known: csv, npz, mat, nc, zarr, parquet"),
         ({"what": ["sample"]}, InputError, "cannot be exported; known: samples"),
         ({"what": ["events"]}, InputError, "only run files do"),
-        ({"start": 1.0}, InputError, "no samples to export"),
+        ({"start": 1.0}, InputError, "between 1 s and 0.03 s .*holds 0 … 0.03 s"),
         ({"decimate": 0}, InputError, "decimation must lie in 1"),
         ({"decimate": 5000}, InputError, "no samples to export"),
         ({"channels": [3]}, InputError, "channel 3 does not exist"),
@@ -190,3 +190,22 @@ def test_the_command_says_what_it_made_and_spectra_have_units(tmp_path, capsys):
     assert 0.0 < float(omega["stderr"]) < 1e3
     with pytest.raises(InputError, match="--to must be one of"):
         invoke(["export", str(path), "--to", "xls"])
+
+
+@pytest.mark.parametrize("kind", ["zarr", "nc"])
+def test_zero_is_a_sample_to_xarray_and_no_missing_value(tmp_path, kind):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip({"zarr": "zarr", "nc": "h5netcdf"}[kind])
+    samples = np.random.default_rng(2).integers(-2, 3, (500, 1)).astype(np.float64)
+    np.savez(tmp_path / "a.npz", samples=samples, sample_rate=RATE, unit="m", channels=["left"])
+    made = ob.export(ob.open_record(tmp_path / "a.npz"), tmp_path / f"out.{kind}")
+    engine = {"engine": "h5netcdf"} if kind == "nc" else {"engine": "zarr"}
+    with xarray.open_dataset(made, **engine) as found:  # warnings are errors
+        np.testing.assert_array_equal(found["left"].values, samples[:, 0])
+        np.testing.assert_array_equal(found["sample"].values, np.arange(500))
+        assert float(found["time"][0]) == 0.0
+
+
+def test_file_of_matlab_needs_no_name_of_its_own(stored, tmp_path):
+    made = ob.export(ob.open_record(stored), tmp_path / "out", format="mat", stop=1e-2)
+    assert ob.open_record(made).samples.shape == (10_000, 2)

@@ -134,3 +134,11 @@ def test_couplings_that_turn_between_blocks_average(tmp_path):
         record_of(tmp_path, releases(PAIR, 40, 1000, 4)), release_index=0, block=20
     ).result
     assert still.statistics["drift_p_value"] > 1e-3
+
+
+@pytest.mark.parametrize("index", [None, 0])
+def test_a_release_that_nothing_states_is_said_to_be_assumed(tmp_path, index):
+    record = record_of(tmp_path, releases(ALONE, 61, 400, 3)[:, :, :1])
+    found = ob.analyse_reheating(record, release_index=index, estimator="curves")
+    said = any("states no release index" in text for text in found.result.warnings)
+    assert said is (index is None)

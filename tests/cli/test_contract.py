@@ -337,3 +337,13 @@ def test_ctrl_c_before_the_first_import_is_quiet():
     assert done.returncode == 130
     assert done.stdout == ""
     assert done.stderr == "optobind: interrupted\n"
+
+
+def test_devices_that_failed_have_a_line_each(capsys):
+    def fail(arguments):
+        error = DeviceError("slm: dark; gate: gone")
+        error.failures = ("slm: dark", "gate: gone")
+        raise error
+
+    assert guarded(fail, []) == 4
+    assert capsys.readouterr().err.splitlines() == ["optobind: slm: dark", "optobind: gate: gone"]

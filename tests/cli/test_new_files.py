@@ -26,6 +26,24 @@ def test_a_new_rig_is_written_checked_and_listed(optobind, tmp_path, monkeypatch
     assert "nothing was written" in again.err
 
 
+@pytest.mark.parametrize(
+    "devices", [(), ("digitizer=ni", "gate=ni", "light=slm+rf", "slm=display", "rf=siglent")]
+)
+def test_knobs_and_sensors_that_a_new_rig_shows_are_good_without_their_marks(
+    optobind, tmp_path, monkeypatch, devices
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = [word for device in devices for word in ("--device", device)]
+    assert optobind("config", "new", "rig", *options, "--out", "mine.toml").code == 0
+    above, mark, shown = (tmp_path / "mine.toml").read_text().partition("# [devices.knobs.")
+    used = "\n".join(line.removeprefix("# ") for line in (mark + shown).splitlines())
+    (tmp_path / "mine.toml").write_text(f"{above}\n{used}\n")
+    checked = optobind("config", "check", "--all", "mine.toml")
+    assert checked.code == 0
+    assert ("coil" if devices else "leak") in used
+    assert "sensors" in used
+
+
 def test_every_problem_of_a_file_has_its_line(optobind, tmp_path) -> None:
     path = tmp_path / "rig.toml"
     text = optobind("config", "new", "rig").out
