@@ -371,14 +371,26 @@ def invoke(arguments: Sequence[str]) -> int:
             standalone_mode=False,
         )
     except parser_error as error:
-        raise InputError(_usage_text(error)) from None
+        raise InputError(_usage_text(error, _path_of(command, given))) from None
     except typer.Abort:
         return 130
     return result if isinstance(result, int) else 0
 
 
-def _usage_text(error: Any) -> str:
+def _path_of(command: Any, arguments: Sequence[str]) -> str:
+    """The command that was called, as it is written."""
+    path = ["optobind"]
+    for word in arguments:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            break
+        path.append(word)
+    return " ".join(path)
+
+
+def _usage_text(error: Any, path: str) -> str:
     """Describe wrong usage in a line that names where help is."""
-    path = error.ctx.command_path if getattr(error, "ctx", None) is not None else "optobind"
+    if getattr(error, "ctx", None) is not None:
+        path = error.ctx.command_path
     message = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
     return f"{message[:1].lower()}{message[1:]}; see {path} --help"

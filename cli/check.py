@@ -37,7 +37,7 @@ def check_file(path: str, every: bool = False) -> None:
         if not every or len(error.problems) == 1:
             raise
         lines = (f"{path}: {problem}" for problem in error.problems[:-1])
-        warn(lines)
+        warn(lines, "problem")
         raise InputError(f"{path}: {error.problems[-1]}") from None
 
 

@@ -175,8 +175,8 @@ def progress_bars(*descriptions: str) -> Iterator[tuple[Callable[[float], None],
         yield tuple(told(place) for place in range(len(descriptions)))
 
 
-def warn(messages: Iterable[str]) -> None:
-    """Write warnings to stderr, a line each."""
+def warn(messages: Iterable[str], what: str = "warning") -> None:
+    """Write warnings, or what else they are, to stderr, a line each."""
     for message in messages:
-        sys.stderr.write(f"warning: {one_line(message)}\n")
+        sys.stderr.write(f"{what}: {one_line(message)}\n")
     sys.stderr.flush()

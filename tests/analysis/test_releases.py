@@ -34,6 +34,8 @@ def test_one_particle_has_three_estimates_that_agree(tmp_path):
         assert fit.statistics["repetitions"] == (61 if name == "exact" else 60)
         for own, other in TRUTH.items():
             assert abs(fit.value(own) - ALONE[other]) < 4.5 * fit.stderr(own), (name, own)
+    said = " ".join(analysis.estimators["curves"].warnings)
+    assert "only 60 repetitions, two by two" in said
     errors = [fit.stderr("D") for fit in analysis.estimators.values()]
     assert errors[0] < errors[1] < errors[2]
     assert analysis.result.statistics["agreement_p_value"] > 1e-3

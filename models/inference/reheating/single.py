@@ -95,7 +95,8 @@ def _of_one(result: FitResult) -> FitResult:
     own = {name: single for single, name in _PAIR.items()}
     order = [_PAIR[name] for name in NAMES["single reheating"]]
     statistics = {k: v for k, v in result.statistics.items() if not k.startswith("re_D12")}
-    statistics["repetitions"] = 2 * int(statistics["repetitions"])
+    pairs = int(statistics["repetitions"])
+    statistics["repetitions"] = 2 * pairs
     kept = [name for name in result.varying if name in own]
     rows = [result.varying.index(name) for name in kept]
     return replace(
@@ -106,12 +107,14 @@ def _of_one(result: FitResult) -> FitResult:
         covariance=result.covariance[np.ix_(rows, rows)],
         statistics=statistics,
         input={**result.input, "repetitions": statistics["repetitions"]},
-        warnings=tuple(_renamed(text, own) for text in result.warnings),
+        warnings=tuple(_renamed(text, own, pairs) for text in result.warnings),
         fitted=None,
     )
 
 
-def _renamed(text: str, own: Mapping[str, str]) -> str:
+def _renamed(text: str, own: Mapping[str, str], pairs: int) -> str:
+    """A warning of the pair in the words of one particle, whose releases went two by two."""
+    text = text.replace(f"only {pairs} repetitions", f"only {2 * pairs} repetitions, two by two")
     for name, single in own.items():
         text = text.replace(name, single)
     return text
