@@ -231,6 +231,11 @@ def without_releases(record: Record, first_samples: Sequence[int]) -> Record:
     first_samples : sequence of int
         First samples of those that are left out; the record itself for none.
 
+    Returns
+    -------
+    Record
+        Its fits, averages and notebooks know nothing of what is left out; no file is changed.
+
     Examples
     --------
     >>> import optobind as ob

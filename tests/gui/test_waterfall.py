@@ -245,7 +245,8 @@ class Looks:
     def warm(self):
         self.asked.append(("warm",))
 
-    def look(self, path, start, stop, segment):
+    def look(self, path, start, stop, segment, options):
+        assert not options, "a run file needs none"
         self.asked.append((path, start, stop, segment))
         self.answer = Future()
         return self.answer
