@@ -47,6 +47,7 @@ class RunPanel(Panel):
         super().__init__(bridge, theme)
         self.model = vm.RunModel()
         self._outcome = ""
+        self._active = False
         self._estimated = 0.0
         self.edits: dict[str, QuantityEdit] = {}
         self.kind = QComboBox()
@@ -225,8 +226,9 @@ class RunPanel(Panel):
         self.stop_button.setEnabled(acts["stop"])
         self.abort_button.setEnabled(acts["abort"])
         active = self.model.active(status)
-        if active:
+        if active and not self._active:
             self._outcome = ""  # a run that others started, too, is not the one before
+        self._active = active
         if not active and self.bridge.clock() - self._estimated > _ESTIMATE_SECONDS:
             self._estimated = self.bridge.clock()  # the disk fills also without us
             self.show_estimate()
