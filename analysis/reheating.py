@@ -26,7 +26,7 @@ from .choice import Progress, check_band, with_input
 from .detection import detection_of
 from .gas_prior import fitted_with_gas, gas_prior
 from .quanta import rescaled_estimate
-from .release_average import average_releases
+from .release_average import average_releases, release_columns
 from .releases import Releases
 
 if TYPE_CHECKING:
@@ -178,17 +178,18 @@ def analyse_reheating(
             f"φ turns {rate:g} times a second in the releases of {record.path}: a fit of static "
             "couplings does not describe them; read them with record.releases()"
         )
+    chosen = release_columns(record, channels)
+    known = {**_detection(record, chosen, delay, mixing, common_noise), **(detection or {})}
     averaged = average_releases(
         record,
         band=band,
         release_index=release_index,
-        channels=channels,
+        channels=chosen,
         delay=delay,
         progress=None if progress is None else lambda share: progress(_AVERAGING * share),
     )
     releases, factor, scale = averaged.releases, averaged.factor, averaged.scale
-    estimate, chosen, unit = averaged.estimate, releases.columns, averaged.unit
-    known = {**_detection(record, chosen, delay, mixing, common_noise), **(detection or {})}
+    estimate, unit = averaged.estimate, averaged.unit
     found = reheating_estimators(estimate) if len(chosen) == 2 else single_estimators(estimate)
     task = _Exact(releases, factor, unit, known, block, found["transitions"], progress)
     gas = gas_prior(record, chosen, "releases") if gamma_prior and block is None else None

@@ -23,7 +23,7 @@ from .detection import delays_of
 from .release_survey import sound_releases
 from .releases import Releases, probed_line
 
-__all__ = ["AveragedReleases", "average_releases"]
+__all__ = ["AveragedReleases", "average_releases", "release_columns"]
 
 # Five periods of at least four samples: no release that is shorter can be demodulated.
 _MIN_RELEASE = 20
@@ -82,12 +82,7 @@ def average_releases(
         lines.
     """
     ranges = record.releases(release_index)
-    chosen = record.check_columns(record.usual if channels is None else channels)
-    if len(chosen) not in (1, 2):
-        raise InputError(
-            f"a reheating fit needs 1 or 2 channels, {record.path} offers {len(chosen)}: "
-            f"{', '.join(record.names[c] for c in chosen) or 'none'}; choose them with --channels"
-        )
+    chosen = release_columns(record, channels)
     _require_releases(record, ranges, len(chosen))
     assumed = _assumed_release(record, ranges, release_index)
     ranges, said = sound_releases(record, ranges, chosen, band)
@@ -103,6 +98,23 @@ def average_releases(
     delays = delays_of(record, chosen, delay)
     estimate = _averaged(releases, band, factor, unit, delays, progress)
     return AveragedReleases(releases, estimate, factor, unit, scale, tuple(said))
+
+
+def release_columns(record: Record, channels: Sequence[int] | None) -> tuple[int, ...]:
+    """Columns of a reheating fit.
+
+    Raises
+    ------
+    InputError
+        If they are not one or two of the record's.
+    """
+    chosen = record.check_columns(record.usual if channels is None else channels)
+    if len(chosen) not in (1, 2):
+        raise InputError(
+            f"a reheating fit needs 1 or 2 channels, {record.path} offers {len(chosen)}: "
+            f"{', '.join(record.names[c] for c in chosen) or 'none'}; choose them with --channels"
+        )
+    return chosen
 
 
 def _assumed_release(record: Record, ranges: Ranges, release_index: int | None) -> tuple[str, ...]:

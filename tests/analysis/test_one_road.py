@@ -1,6 +1,7 @@
 """The notebook, the command line and joined files give the same calibrated numbers."""
 
 import json
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -162,7 +163,7 @@ def test_imported_files_of_one_length_stand_side_by_side(tmp_path):
         open_record([tmp_path / "C1.npz", tmp_path / "C3.npz"])
 
 
-def test_reading_the_events_of_a_run_says_how_far_it_is(run, monkeypatch):
+def test_reading_the_events_of_a_run_says_how_far_it_is(run, monkeypatch, tmp_path):
     """Some records are read at a time, so that the share rises through the whole."""
     monkeypatch.setattr("optobind.acquisition.runfile._EVENT_ROWS", 16)
     seen: list[float] = []
@@ -171,7 +172,8 @@ def test_reading_the_events_of_a_run_says_how_far_it_is(run, monkeypatch):
     assert seen == sorted(seen)
     assert (seen[0] < 0.1, seen[-1]) == (True, 1.0)
     both: list[float] = []
-    ob.open_record([run, run], progress=both.append)
+    again = shutil.copy(run, tmp_path / "again.h5")
+    ob.open_record([run, again], progress=both.append)
     assert both == [share / 2 for share in seen] + [0.5 + share / 2 for share in seen]
 
 
