@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).parents[2] / "docs" / "make_screenshots.py"
 SCREENS = 10
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.study,  # ten minutes a size: make studies
     pytest.mark.realtime,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(sys.platform == "win32", reason="X is not on Windows"),
