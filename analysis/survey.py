@@ -103,8 +103,9 @@ class SteadySurvey:
 
     def _left_out(self, ranges: Ranges) -> str:
         """How much is left out."""
-        total = self._steady.samples
-        return f"{100.0 * ranges.samples / total:.2g} % of the samples are left out"
+        share = 100.0 * ranges.samples / self._steady.samples
+        digits = f"{share:.0f}" if share >= 10.0 else f"{share:.2g}"
+        return f"{digits} % of the samples are left out"
 
 
 def without_stretches(record: Record, bad: Ranges, why: tuple[str, ...]) -> Record:
@@ -127,8 +128,9 @@ def without_stretches(record: Record, bad: Ranges, why: tuple[str, ...]) -> Reco
     steady = record.steady()
     sound = steady.without(bad)
     if sound.samples < min(_LEAST_SAMPLES, steady.samples):
+        others = "; choose others of its channels with --channels" if len(record.names) > 1 else ""
         raise InputError(
             f"{record.path}: too little of the record is sound, {sound.samples} of "
-            f"{steady.samples} samples: {'; '.join(why)}"
+            f"{steady.samples} samples: {'; '.join(why)}{others}"
         )
     return with_steady(record, sound)

@@ -162,6 +162,9 @@ def test_a_record_of_which_hardly_anything_is_sound_is_refused(tmp_path):
     x[500:] = 0.0
     with pytest.raises(InputError, match="too little of the record is sound"):
         ob.analyse_spectrum(stored(tmp_path / "a.npz", x[:, None]))
+    beside = np.stack([np.full(len(x), 3.0), x[::-1]], axis=1)
+    with pytest.raises(InputError, match=r"100 % of the samples .*others of its channels"):
+        ob.analyse_spectrum(stored(tmp_path / "b.npz", beside))
 
 
 def test_copies_far_apart_in_a_long_record_are_found_in_bounded_memory():
