@@ -166,12 +166,31 @@ def periodic_orbit(
     harmonics : int
         Highest harmonic, 1 … 16.
 
+    Returns
+    -------
+    PeriodicOrbit
+        Positions (s, n, 3) in m and Ω in rad/s.
+
     Raises
     ------
     InputError
         For a pair that is not in the array.
     ConvergenceError
         If there is no orbit near the guess, or deviations from it grow.
+
+    Examples
+    --------
+    In the full field the orbit turns close to the Ω of the Bessel balance.
+
+    >>> import math
+    >>> import optobind as ob
+    >>> first = ob.Tweezer((0.0, 0.0, 0.0), 0.15, 8e-7, 8e-7, -1.58)
+    >>> second = ob.Tweezer((2.75 * 1064e-9, 0.0, 0.0), 0.19, 8e-7, 8e-7)
+    >>> trap = ob.TrapArray((ob.Sphere(7e-8),) * 2, (first, second), gas=ob.Gas(100.0, 1.0))
+    >>> guess = ob.theory.limit_cycle(ob.theory.FarFieldPair.of_trap(trap))
+    >>> orbit = ob.theory.periodic_orbit(trap, guess, harmonics=2)
+    >>> abs(orbit.omega / guess.omega - 1.0) < 0.02, orbit.growth_rate(trap) < 0.0
+    (True, True)
     """
     order = int(require_range("harmonics", harmonics, 1, 16))
     count = len(trap.spheres)
