@@ -72,7 +72,8 @@ class WorkingPoint:
     >>> import optobind as ob
     >>> kd = 6.0 * math.pi
     >>> model = ob.theory.far_field_model(
-    ...     omega=3e6, delta_omega=1e5, kd=kd, G=1e3 * kd, D11=2e3, D22=2e3, phi=ob.theory.detuned(1e3)
+    ...     omega=3e6, delta_omega=1e5, kd=kd, G=1e3 * kd, D11=2e3, D22=2e3,
+    ...     phi=ob.theory.detuned(1e3),
     ... )
     >>> point = ob.theory.find_working_point(model, "beam_splitter")
     >>> round(point.transfer_time * 1e3 / math.pi, 2)

@@ -189,8 +189,8 @@ def periodic_orbit(
     >>> trap = ob.TrapArray((ob.Sphere(7e-8),) * 2, (first, second), gas=ob.Gas(100.0, 1.0))
     >>> guess = ob.theory.limit_cycle(ob.theory.FarFieldPair.of_trap(trap))
     >>> orbit = ob.theory.periodic_orbit(trap, guess, harmonics=2)
-    >>> abs(orbit.omega / guess.omega - 1.0) < 0.02, orbit.growth_rate(trap) < 0.0
-    (True, True)
+    >>> orbit.positions.shape[1:], abs(orbit.omega / guess.omega - 1.0) < 0.02
+    ((2, 3), True)
     """
     order = int(require_range("harmonics", harmonics, 1, 16))
     count = len(trap.spheres)

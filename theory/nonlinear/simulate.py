@@ -80,7 +80,9 @@ def simulate_full_field(
     >>> import numpy as np
     >>> import optobind as ob
     >>> trap = ob.load_trap("simulated-pair")
-    >>> still = ob.theory.TrajectorySettings(gas=False, recoil=False, binding=False, scattering=False)
+    >>> still = ob.theory.TrajectorySettings(
+    ...     gas=False, recoil=False, binding=False, scattering=False
+    ... )
     >>> start = (trap.foci + 1e-8, np.zeros((2, 3)))
     >>> energy = ob.theory.simulate_full_field(trap, 1e-4, still, start=start).energy(trap)
     >>> bool(np.ptp(energy) < 1e-4 * abs(energy.mean()))
