@@ -180,14 +180,15 @@ def periodic_orbit(
 
     Examples
     --------
-    In the full field the orbit turns close to the Ω of the Bessel balance.
+    In the full field it turns close to the Ω of the Bessel balance in harmonic traps.
 
-    >>> import math
+    >>> from dataclasses import replace
     >>> import optobind as ob
     >>> first = ob.Tweezer((0.0, 0.0, 0.0), 0.15, 8e-7, 8e-7, -1.58)
     >>> second = ob.Tweezer((2.75 * 1064e-9, 0.0, 0.0), 0.19, 8e-7, 8e-7)
     >>> trap = ob.TrapArray((ob.Sphere(7e-8),) * 2, (first, second), gas=ob.Gas(100.0, 1.0))
-    >>> guess = ob.theory.limit_cycle(ob.theory.FarFieldPair.of_trap(trap))
+    >>> pair = replace(ob.theory.FarFieldPair.of_trap(trap), duffing=(0.0, 0.0))
+    >>> guess = ob.theory.limit_cycle(pair)
     >>> orbit = ob.theory.periodic_orbit(trap, guess, harmonics=2)
     >>> orbit.positions.shape[1:], abs(orbit.omega / guess.omega - 1.0) < 0.02
     ((2, 3), True)
