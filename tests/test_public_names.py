@@ -1,29 +1,41 @@
-"""Every public name of the laboratory says what it returns and shows an example that runs."""
+"""Every public name, the theory's too, says what it returns and shows an example that runs."""
 
 from __future__ import annotations
 
 import doctest
 import inspect
+import operator
+import re
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 import optobind
 
-NAMES = [
-    name
-    for name in optobind.__all__
-    if not (inspect.ismodule(thing := getattr(optobind, name)))
-    and not (inspect.isclass(thing) and issubclass(thing, Exception))
-]
+
+def names_of(namespace: ModuleType, prefix: str = "") -> list[str]:
+    """Public names below ``optobind`` but for modules and exceptions."""
+    return [
+        prefix + name
+        for name in namespace.__all__
+        if not inspect.ismodule(thing := getattr(namespace, name))
+        and not (inspect.isclass(thing) and issubclass(thing, Exception))
+    ]
+
+
+NAMES = [*names_of(optobind), *names_of(optobind.theory, "theory.")]
+
+# A sentence may say what the example shows.
+EXAMPLE = re.compile(r"\nExamples\n--------\n([^>\n].*\n\n)?>>> ")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_public_name_is_documented_with_an_example(name: str) -> None:
-    thing = getattr(optobind, name)
+    thing = operator.attrgetter(name)(optobind)
     text = inspect.getdoc(thing) or ""
-    assert "Examples\n--------\n>>> " in text, f"{name} shows no example"
+    assert EXAMPLE.search(text), f"{name} shows no example"
     assert inspect.isclass(thing) or "\nReturns\n-------\n" in text, f"{name}: what is returned?"
     assert inspect.isclass(thing) or "\nParameters\n----------\n" in text, f"{name}: of what?"
 
@@ -68,7 +80,7 @@ def test_the_example_of_a_public_name_runs(
     if name in ("RemoteServer", "RemoteSession", "connect", "serve"):
         pytest.importorskip("websockets")
     monkeypatch.chdir(folder)
-    thing = getattr(optobind, name)
+    thing = operator.attrgetter(name)(optobind)
     found = doctest.DocTestFinder(recurse=False).find(thing, name, globs={})
     runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS)
     said: list[str] = []

@@ -132,6 +132,19 @@ def linear_chain(
         φ_{j+1} − φ_j, rad.
     **options
         Powers, waists, polarisations, gas, …: as for :func:`trap_array`.
+
+    Returns
+    -------
+    TrapArray
+        The particles and their beams, in the order of the chain.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> sphere = ob.load_trap("simulated-pair").spheres[0]
+    >>> chain = ob.theory.linear_chain(sphere, 4, 3e-6, phase_step=0.5)
+    >>> chain.foci.shape, [round(beam.phase, 6) for beam in chain.tweezers]
+    ((4, 3), [0.0, 0.5, 1.0, 1.5])
     """
     _check_count(count, 1)
     require_finite("spacing", spacing, "m")
@@ -161,6 +174,20 @@ def ring(
         Turns of the phase around the ring: φ_{j+1} − φ_j = 2π·winding/count.
     **options
         Powers, waists, polarisations, gas, …: as for :func:`trap_array`.
+
+    Returns
+    -------
+    TrapArray
+        The particles and their beams, in the order around the ring.
+
+    Examples
+    --------
+    >>> import math
+    >>> import optobind as ob
+    >>> sphere = ob.load_trap("simulated-pair").spheres[0]
+    >>> around = ob.theory.ring(sphere, 6, 3e-6).foci
+    >>> [round(1e6 * math.dist(around[j], around[j - 1]), 6) for j in range(6)]  # µm
+    [3.0, 3.0, 3.0, 3.0, 3.0, 3.0]
     """
     _check_count(count, 3)
     require_finite("spacing", spacing, "m")
@@ -194,6 +221,19 @@ def grid(
         Phase per site along x and y, rad.
     **options
         Powers, waists, polarisations, gas, …: as for :func:`trap_array`.
+
+    Returns
+    -------
+    TrapArray
+        The particles and their beams.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> sphere = ob.load_trap("simulated-pair").spheres[0]
+    >>> net = ob.theory.grid(sphere, (2, 3), (3e-6, 4e-6))
+    >>> len(net.spheres), [round(1e6 * float(x), 6) for x in net.foci[-1]]  # µm
+    (6, [3.0, 8.0, 0.0])
     """
     if np.shape(shape) != (2,):
         raise InputError(f"shape needs two numbers of particles, got {shape!r}")
@@ -232,12 +272,34 @@ def level_lines(array: TrapArray, at: Place = "equilibrium") -> TrapArray:
     Neighbours shift the lines at the ends of a chain less than in its middle; a chain is uniform
     only after this, as powers are trimmed in the laboratory.
 
+    Parameters
+    ----------
+    array : TrapArray
+        Whose powers are trimmed.
+    at : "equilibrium", "focus" or array_like of shape (n, 3)
+        Where the lines are looked at.
+
+    Returns
+    -------
+    TrapArray
+        With other powers.
+
     Raises
     ------
     InputError
         If the array has measured frequencies, which do not follow the power.
     ConvergenceError
         If no powers level the lines.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import optobind as ob
+    >>> sphere = ob.load_trap("simulated-pair").spheres[0]
+    >>> chain = ob.theory.level_lines(ob.theory.linear_chain(sphere, 3, 3e-6))
+    >>> lines = ob.theory.CouplingNetwork.exact(chain).lines
+    >>> bool(np.ptp(lines) < 1e-8 * lines.mean())
+    True
     """
     if array.measured_omegas is not None:
         raise InputError("measured frequencies do not follow the power: level computed ones")

@@ -75,10 +75,22 @@ def demodulated_moments(
     reference : float
         ω_ref, rad/s.
 
+    Returns
+    -------
+    DemodulatedMoments
+        Complex moments, shape (..., n, n), quanta.
+
     Raises
     ------
     InputError
         For a covariance that is not square with an even number of rows.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> moments = ob.theory.demodulated_moments(ob.theory.thermal_state(1.0, 3.0))
+    >>> moments.energies.tolist(), round(float(abs(moments.coherence())), 6)
+    ([1.5, 3.5], 0.0)
     """
     matrix = np.asarray(covariance, dtype=np.float64)
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2] or matrix.shape[-1] % 2:

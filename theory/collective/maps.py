@@ -144,6 +144,15 @@ def stability_map(
     ------
     InputError
         For other parameters, or values out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import optobind as ob
+    >>> trap = ob.load_trap("simulated-pair")
+    >>> found = ob.theory.stability_map(trap, phi=np.linspace(0.0, 3.0, 5), balance=[0.0, 0.1])
+    >>> found.growth_rate.shape, found.units, bool(found.valid.all())
+    ((5, 2), ('rad', ''), True)
     """
     (one, first), (two, second) = _two(parameters)
     grid: dict[str, ArrayLike] = {one: first[:, None], two: second[None, :]}
@@ -200,6 +209,17 @@ def growth_map(
     StabilityMap
         Points where ``build`` or the equilibrium raises NotTrappedError, or any other InputError,
         are marked NOT_TRAPPED or IMPOSSIBLE.
+
+    Examples
+    --------
+    Reciprocal coupling does not grow, antireciprocal coupling does at δω = 2g_a.
+
+    >>> import optobind as ob
+    >>> def build(g_r, g_a):
+    ...     return ob.PairConstants(3e5, 2.0 * g_a, g_r, g_a, 2e3, 2e3, 0.0).to_linear()
+    >>> found = ob.theory.growth_map(build, [0.0, 2e3], [0.0, 1e3], names=("g_r", "g_a"))
+    >>> (found.growth_rate > 1.0).tolist()
+    [[False, True], [False, False]]
     """
     one, two = require_vector(names[0], first), require_vector(names[1], second)
     growth, frequency = np.zeros((one.size, two.size)), np.zeros((one.size, two.size))

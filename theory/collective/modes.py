@@ -64,6 +64,16 @@ class NormalModes:
         trusted one by one.
     participation, left_participation : ndarray, shape (m, particles, axes)
         Shares of particles and axes in the motion of a mode, and in what excites it; sum 1.
+
+    Examples
+    --------
+    Biorthonormal vectors: what a mode excites is that mode alone.
+
+    >>> import numpy as np
+    >>> import optobind as ob
+    >>> modes = ob.theory.normal_modes(ob.load_trap("simulated-pair"))
+    >>> bool(np.allclose(modes.left @ modes.right, np.eye(len(modes))))
+    True
     """
 
     model: LinearModel
@@ -211,10 +221,30 @@ def normal_modes(
     petermann_limit : float
         K beyond which a mode is flagged as exceptional.
 
+    Returns
+    -------
+    NormalModes
+        Slowest first; frequencies in rad/s.
+
     Raises
     ------
     InputError
         For a model whose states are not (q, p) pairs of so many axes.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eqs. (10) and (12).
+
+    Examples
+    --------
+    Reciprocal modes are orthogonal, K = 1; next to an exceptional point K grows.
+
+    >>> import optobind as ob
+    >>> even = ob.PairConstants(3e6, 4e3, 1e3, 0.0, 2e3, 2e3, 0.0).to_linear()
+    >>> odd = ob.PairConstants(3e6, 3.99e3, 0.0, 1e3, 2e3, 2e3, 0.0).to_linear()  # δω ≈ 4g_a
+    >>> largest = [float(ob.theory.normal_modes(m).petermann.max()) for m in (even, odd)]
+    >>> largest[0] < 1.001, largest[1] > 100.0
+    (True, True)
     """
     require_range("tolerance", tolerance, 1e-15, 1e-2)
     require_range("petermann_limit", petermann_limit, 1.0, 1e30)

@@ -49,6 +49,20 @@ class CouplingNetwork:
     ------
     InputError
         For shapes that do not fit, or values that are no physical rates.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eqs. (6)–(11).
+
+    Examples
+    --------
+    For two particles g_12 = g_r + g_a, g_21 = g_r − g_a, and Im D_12 = g_a.
+
+    >>> import optobind as ob
+    >>> network = ob.theory.CouplingNetwork.exact(ob.load_trap("simulated-pair"))
+    >>> g_a = 0.5 * float(network.g[0, 1] - network.g[1, 0])
+    >>> network.g.shape, abs(float(network.D[0, 1].imag) / g_a - 1.0) < 1e-6
+    ((2, 2), True)
     """
 
     omegas: Array

@@ -47,7 +47,28 @@ def _check_hops(forward: float, backward: float) -> None:
 
 
 def growth_per_site(forward: float, backward: float) -> float:
-    """κ = ln√|g_f/g_b|: right vectors grow as e^{κj} along the chain; infinite if one-way."""
+    """κ = ln√|g_f/g_b|: right vectors grow as e^{κj} along the chain; infinite if one-way.
+
+    Parameters
+    ----------
+    forward, backward : float
+        Couplings g_{j+1,j} and g_{j,j+1} of neighbours, rad/s.
+
+    Returns
+    -------
+    float
+        κ, e-foldings of an amplitude per site.
+
+    References
+    ----------
+    N. Hatano and D. R. Nelson, PRL 77, 570 (1996).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> round(ob.theory.growth_per_site(4e3, 1e3), 6), ob.theory.growth_per_site(1e3, 1e3)
+    (0.693147, 0.0)
+    """
     _check_hops(forward, backward)
     if forward == 0.0 and backward == 0.0:
         return 0.0
@@ -62,6 +83,34 @@ def hatano_nelson_frequencies(
     """Frequencies of a uniform nearest-neighbour chain relative to its line, (count,), rad/s.
 
     Open: −2√(g_fg_b) cos(πm/(n+1)); ring: −g_f e^{−iq} − g_b e^{iq}.
+
+    Parameters
+    ----------
+    count : int
+        Number of particles.
+    forward, backward : float
+        Couplings g_{j+1,j} and g_{j,j+1} of neighbours, rad/s.
+    ring : bool
+        Whether the last particle is the first one's neighbour.
+
+    Returns
+    -------
+    ndarray, shape (count,)
+        Complex, rad/s.
+
+    References
+    ----------
+    N. Hatano and D. R. Nelson, PRL 77, 570 (1996).
+
+    Examples
+    --------
+    The open chain is stable; closed to a ring the same couplings grow.
+
+    >>> import optobind as ob
+    >>> chain = ob.theory.hatano_nelson_frequencies(8, 4e3, 1e3)
+    >>> ring = ob.theory.hatano_nelson_frequencies(8, 4e3, 1e3, ring=True)
+    >>> round(float(abs(chain.imag).max()), 6), round(float(ring.imag.max()), 6)
+    (0.0, 3000.0)
     """
     _check_hops(forward, backward)
     require_count("count", count, 1)
@@ -86,7 +135,32 @@ def hatano_nelson_vectors(count: int, forward: float, backward: float) -> Comple
 
 
 def bulk_hops(network: CouplingNetwork, reach: int) -> tuple[Array, Array]:
-    """Mean couplings to the n-th neighbour, forward g_{j+n,j} and backward g_{j,j+n}, (reach,)."""
+    """Mean couplings to the n-th neighbour, forward g_{j+n,j} and backward g_{j,j+n}, (reach,).
+
+    Parameters
+    ----------
+    network : CouplingNetwork
+        A chain in its order.
+    reach : int
+        Most distant neighbour that counts, at least 1.
+
+    Returns
+    -------
+    forward, backward : ndarray, shape (reach,)
+        rad/s.
+
+    Examples
+    --------
+    A step of the phase makes a chain of equal particles one-way.
+
+    >>> import math
+    >>> import optobind as ob
+    >>> sphere = ob.load_trap("simulated-pair").spheres[0]
+    >>> chain = ob.theory.linear_chain(sphere, 4, 2.8e-6, phase_step=0.25 * math.pi)
+    >>> forward, backward = ob.theory.bulk_hops(ob.theory.CouplingNetwork.exact(chain), 2)
+    >>> forward.shape, bool(abs(forward[0]) > 10.0 * abs(backward[0]))
+    ((2,), True)
+    """
     require_count("reach", reach, 1, network.count - 1)
     steps = range(1, reach + 1)
     return (
@@ -104,6 +178,24 @@ def bloch_band(q: ArrayLike, forward: ArrayLike, backward: ArrayLike) -> Complex
         Phase per site, rad.
     forward, backward : array_like, shape (reach,)
         Couplings to the n-th neighbour, g_{j+n,j} and g_{j,j+n}, rad/s.
+
+    Returns
+    -------
+    ndarray, shape of q
+        Complex, rad/s; positive imaginary parts grow.
+
+    References
+    ----------
+    N. Hatano and D. R. Nelson, PRL 77, 570 (1996).
+
+    Examples
+    --------
+    Equal couplings make a real band, −2g cos q.
+
+    >>> import optobind as ob
+    >>> band = ob.theory.bloch_band([0.0, 1.0], [1e3], [1e3])
+    >>> round(float(band[0].real), 6), round(float(abs(band.imag).max()), 6)
+    (-2000.0, 0.0)
     """
     phase = require_finite_array("q", q, "rad")
     ahead = np.atleast_1d(require_finite_array("forward", forward, "rad/s"))
@@ -162,6 +254,24 @@ def amplification_per_site(
         Energy damping rate of each particle, 1/s.
     detuning : float
         Drive minus line, rad/s.
+
+    Returns
+    -------
+    float
+        Ratio of the amplitudes of neighbours.
+
+    Raises
+    ------
+    InputError
+        For an undamped one-way chain at resonance.
+
+    Examples
+    --------
+    A one-way chain amplifies beyond g = γ/2.
+
+    >>> import optobind as ob
+    >>> [round(ob.theory.amplification_per_site(g, 0.0, 2e3), 6) for g in (5e2, 1e3, 2e3)]
+    [0.5, 1.0, 2.0]
     """
     _check_hops(forward, backward)
     energy = complex(
@@ -214,10 +324,31 @@ def skin_effect(modes: NormalModes, axis: str = "z") -> SkinEffect:
     axis : str
         The axis to look at.
 
+    Returns
+    -------
+    SkinEffect
+        Profiles, growth per site and the end at which the modes sit.
+
     Raises
     ------
     InputError
         For one particle, an axis that is not there, or no mode along it.
+
+    References
+    ----------
+    N. Hatano and D. R. Nelson, PRL 77, 570 (1996).
+
+    Examples
+    --------
+    A step of the phase along the chain drives every mode to its last particle.
+
+    >>> import math
+    >>> import optobind as ob
+    >>> sphere = ob.load_trap("simulated-pair").spheres[0]
+    >>> chain = ob.theory.linear_chain(sphere, 6, 2.8e-6, phase_step=0.25 * math.pi)
+    >>> modes = ob.theory.normal_modes(ob.theory.level_lines(chain))
+    >>> ob.theory.skin_effect(modes).end
+    'last'
     """
     names = "".join(sorted(modes.axes))
     if not isinstance(axis, str) or axis not in names or len(axis) != 1:

@@ -142,12 +142,29 @@ def array_model(
     samples : int
         Samples of the moving equilibrium, 8 … 100000, joined by cubic splines.
 
+    Returns
+    -------
+    ArrayModel
+        The model, where it is linearised, and its doubts.
+
     Raises
     ------
     InputError
         For a program that does not fit, or light without a period where one is needed.
     NotTrappedError
         If the light does not hold a particle.
+
+    Examples
+    --------
+    Light at rest gives the model of the array itself.
+
+    >>> import numpy as np
+    >>> import optobind as ob
+    >>> trap = ob.load_trap("simulated-pair")
+    >>> first, second = (beam.phase for beam in trap.tweezers)
+    >>> found = ob.theory.array_model(trap, ob.theory.LightProgram.pair(first - second))
+    >>> bool(np.allclose(found.model.frozen(0.0).drift, trap.linearize().drift))
+    True
     """
     if program.beams != len(array.tweezers):
         raise InputError(

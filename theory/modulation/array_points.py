@@ -169,12 +169,29 @@ def array_working_point(
     particle : int
         0 or 1, of one-mode squeezing.
 
+    Returns
+    -------
+    ArrayWorkingPoint
+        The working point and the light to set for it.
+
     Raises
     ------
     InputError
         For an array that is no pair, an unknown drive, or light that drives no such resonance.
     NotTrappedError
         If the averaged light does not hold a particle.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (13).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> array = ob.load_trap("simulated-pair", ["tweezers.1.power=0.17 W"])
+    >>> found = ob.theory.array_working_point(array, "two_mode_squeezing")
+    >>> found.drive, found.point.growth_rate > 0.0
+    ('detuning', True)
     """
     _require_pair(array)
     if drive not in ("detuning", "phase", "power"):

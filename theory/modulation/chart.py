@@ -80,10 +80,25 @@ def stability_chart(
     steps : int, optional
         Steps per period; by default 0.4 rad of the fastest motion each, at least 24.
 
+    Returns
+    -------
+    StabilityChart
+        Multipliers (r, f, n) and growth rates (r, f).
+
     Raises
     ------
     InputError
         For no model, light without a period or with breaks, or a frequency that is not positive.
+
+    Examples
+    --------
+    The first tongue of Mathieu's equation opens at 2ω.
+
+    >>> import optobind as ob
+    >>> wave = ob.theory.power_modulation(0.05, 6e5)
+    >>> model = ob.theory.single_model(omega=6.283185e5, D=1e3, power=wave)  # 100 kHz
+    >>> ob.theory.stability_chart([model], [1.8e5, 2e5, 2.2e5]).stable().tolist()
+    [[True, False, True]]
     """
     columns = np.ravel(np.asarray(frequencies, dtype=np.float64))
     if not models or columns.size == 0 or len({model.states for model in models}) != 1:

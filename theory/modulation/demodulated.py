@@ -240,12 +240,30 @@ def demodulated_csd(
     tolerance : float
         As for :func:`cyclic_csd`.
 
+    Returns
+    -------
+    DemodulatedSpectra
+        Quadratures (X_1, Y_1, X_2, Y_2, …), unit²/Hz.
+
     Raises
     ------
     InputError
         For a frequency outside its range or light without a period.
     UnstableModelError
         If an amplitude grows.
+
+    Examples
+    --------
+    Only light that drives at 2ω_ref tells X from Y.
+
+    >>> import optobind as ob
+    >>> locked = []
+    >>> for omega in (6e5, 5e5):
+    ...     wave = ob.theory.power_modulation(0.001, omega)
+    ...     model = ob.theory.single_model(omega=3e5, D=1e3, power=wave, gamma=1e3)
+    ...     locked.append(ob.theory.demodulated_csd(model, [10.0, 100.0], 3e5).locked)
+    >>> locked
+    [True, False]
     """
     require_range("omega_ref", omega_ref, 1e-9, 1e12, "rad/s")
     require_finite("phase", phase, "rad")

@@ -60,6 +60,17 @@ class ModulatedModel:
     ------
     InputError
         If shapes do not agree, a value is not finite or a part of the noise is not symmetric.
+
+    Examples
+    --------
+    Fast two-tone light averages the far-field coupling away.
+
+    >>> import optobind as ob
+    >>> model = ob.theory.far_field_model(
+    ...     omega=3e5, kd=6.0, G=4e3, D11=2e3, D22=2e3, phi=ob.theory.detuned(1e6)
+    ... )
+    >>> [round(abs(float(m.drift[1, 2]))) for m in (model.frozen(0.0), model.averaged())]  # 1/s
+    [1280, 0]
     """
 
     weights: Weights

@@ -111,10 +111,27 @@ def floquet(
     tolerance : float
         Relative error of the map to reach.
 
+    Returns
+    -------
+    FloquetAnalysis
+        Multipliers, modes and growth rate.
+
     Raises
     ------
     InputError
         If the light has no period.
+
+    Examples
+    --------
+    Without damping the multipliers multiply to 1 (Liouville).
+
+    >>> import optobind as ob
+    >>> model = ob.theory.far_field_model(
+    ...     omega=3e5, kd=6.0, G=4e3, D11=2e3, D22=2e3, phi=ob.theory.parametric(3e5)
+    ... )
+    >>> found = ob.theory.floquet(model)
+    >>> round(float(abs(found.multipliers.prod())), 6), found.is_stable
+    (1.0, False)
     """
     period = model.require_period()
     start = require_finite("start", start, "s")
@@ -155,10 +172,33 @@ def driven_mean(model: ModulatedModel, samples: int = 64) -> Array:
     It exists whenever no multiplier is exactly 1, be the model stable or not; entries are infinite
     where one is.
 
+    Parameters
+    ----------
+    model : ModulatedModel
+        With periodic light.
+    samples : int
+        Number t of times in a period.
+
+    Returns
+    -------
+    ndarray, shape (t, n)
+        ⟨x⟩ in quanta.
+
     Raises
     ------
     InputError
         If the light has no period.
+
+    Examples
+    --------
+    Without a residual force the mean rests.
+
+    >>> import optobind as ob
+    >>> wave = ob.theory.power_modulation(0.1, 2e5)
+    >>> model = ob.theory.single_model(omega=3e5, D=1e3, power=wave, gamma=1e3)
+    >>> mean = ob.theory.driven_mean(model, 16)
+    >>> mean.shape, round(float(abs(mean).max()), 6)
+    ((16, 2), 0.0)
     """
     period = model.require_period()
     maps, _ = step_maps(model, period * np.arange(samples + 1) / samples)
@@ -186,12 +226,29 @@ def periodic_steady_state(
     times : array_like, shape (t,), optional
         Times ≥ 0, s; by default 64 equidistant times within one period.
 
+    Returns
+    -------
+    Moments
+        Mean (t, n) and covariance (t, n, n) at the times.
+
     Raises
     ------
     InputError
         If the light has no period.
     UnstableModelError
         If an amplitude grows.
+
+    Examples
+    --------
+    It repeats with the light.
+
+    >>> import numpy as np
+    >>> import optobind as ob
+    >>> wave = ob.theory.power_modulation(0.1, 2e5)
+    >>> model = ob.theory.single_model(omega=3e5, D=1e3, power=wave, gamma=1e3)
+    >>> first, later = ob.theory.periodic_steady_state(model, [0.0, model.period]).covariance
+    >>> bool(np.allclose(first, later))
+    True
     """
     analysis = floquet(model, tolerance=tolerance)
     analysis.require_stable()

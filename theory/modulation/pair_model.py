@@ -118,6 +118,22 @@ def far_field_model(
     InputError
         For a value outside its range, or D_11D_22 < (G sin kd/kd)²: not completely positive at
         some phase.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eqs. (6)–(9).
+
+    Examples
+    --------
+    At a phase that rests it is the pair of the Letter.
+
+    >>> import numpy as np
+    >>> import optobind as ob
+    >>> rates = dict(omega=3e5, kd=6.0, G=4e3, D11=2e3, D22=2e3, phi=0.5)
+    >>> frozen = ob.theory.far_field_model(**rates).frozen(0.0)
+    >>> pair = ob.PairConstants.far_field(**rates, delta_omega=0.0).to_linear()
+    >>> bool(np.allclose(frozen.drift, pair.drift) and np.allclose(frozen.noise, pair.noise))
+    True
     """
     require_range("omega", omega, 1e-9, 1e12, "rad/s")
     require_range("kd", kd, 1e-6, 1e9)
@@ -164,10 +180,25 @@ def single_model(
     gamma, n_thermal : float
         Gas damping (1/s) and occupation.
 
+    Returns
+    -------
+    ModulatedModel
+        States (z, p).
+
     Raises
     ------
     InputError
         For a value outside its range.
+
+    Examples
+    --------
+    A weak modulation at 2ω, of depth m, grows the amplitude at mω/4.
+
+    >>> import optobind as ob
+    >>> wave = ob.theory.power_modulation(0.01, 6e5)
+    >>> model = ob.theory.single_model(omega=3e5, D=1e3, power=wave)
+    >>> round(ob.theory.floquet(model).growth_rate / 3e5, 5)
+    0.0025
     """
     require_range("omega", omega, 1e-9, 1e12, "rad/s")
     require_range("D", D, 0.0, 1e15, "1/s")

@@ -42,6 +42,13 @@ class LightProgram:
     ------
     InputError
         For numbers or units that do not match, or a power below 0.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> light = ob.theory.LightProgram.pair(ob.theory.detuned(1e3), 1.0, 0.25)  # 1 kHz apart
+    >>> [round(float(w), 6) for w in light([0.0])[0]], round(light.period, 6)
+    ([1.0, 1.0, 0.25, 0.5, 0.0], 0.001)
     """
 
     phases: tuple[Waveform, ...]

@@ -239,12 +239,35 @@ def propagate(
     tolerance : float
         Relative error of the maps to reach.
 
+    Returns
+    -------
+    Moments
+        Mean (t, n) and covariance (t, n, n) at the times.
+
     Raises
     ------
     InputError
         For a wrong shape, or times before the start or outside a sampled waveform.
     ConvergenceError
         If the steps cannot be made small enough.
+
+    References
+    ----------
+    S. Blanes et al., Phys. Rep. 470, 151 (2009).
+
+    Examples
+    --------
+    Under Eq. (13) at kd = nπ and D = 0.4g the differential mode of two vacua is squeezed to D/2g.
+
+    >>> import math
+    >>> import optobind as ob
+    >>> kd = 6.0 * math.pi
+    >>> model = ob.theory.far_field_model(
+    ...     omega=3e6, kd=kd, G=1e3 * kd, D11=4e2, D22=4e2, phi=ob.theory.parametric(3e6)
+    ... )
+    >>> found = ob.theory.propagate(model, ob.theory.vacuum_state(), [3e-3])
+    >>> round(float(ob.theory.minimum_variance(found.covariance[0])), 2)
+    0.2
     """
     n = model.states
     begin = np.array(covariance, dtype=np.float64)

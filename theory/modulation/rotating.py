@@ -129,6 +129,24 @@ def rotating_model(model: ModulatedModel, frame: Sequence[float]) -> LinearModel
     ------
     InputError
         For a wrong number of frames, or light without a period.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eqs. (11) and (13).
+
+    Examples
+    --------
+    Under Eq. (13) at kd = nπ one quadrature of a_− grows at g, the other decays at g.
+
+    >>> import math
+    >>> import optobind as ob
+    >>> kd = 6.0 * math.pi
+    >>> model = ob.theory.far_field_model(
+    ...     omega=3e6, kd=kd, G=1e3 * kd, D11=4e2, D22=4e2, phi=ob.theory.parametric(3e6)
+    ... )
+    >>> rates = ob.theory.rotating_model(model, (3e6, 3e6)).eigenvalues.real
+    >>> round(float(rates.max()), 3), round(float(rates.min()), 3)
+    (1000.0, -1000.0)
     """
     drift, noise = _averaged(model, frame)
     # Back from (a, a†) to (X, Y), each with the vacuum variance ½ of its own line.

@@ -47,6 +47,13 @@ class Sampled(Waveform):
     ------
     InputError
         For shapes, values, or an option that cannot be used.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> wave = ob.theory.Sampled([0.0, 1.0, 2.0], [0.0, 1.0, 0.0], outside="repeat")
+    >>> wave([0.5, 2.5]).tolist(), wave.period
+    ([0.5, 0.5], 2.0)
     """
 
     times: Array

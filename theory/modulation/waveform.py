@@ -122,6 +122,12 @@ class Constant(Waveform):
     ------
     InputError
         For an unknown unit or a value outside its range.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.theory.Constant(0.5)([0.0, 1.0]).tolist()
+    [0.5, 0.5]
     """
 
     value: float
@@ -174,6 +180,12 @@ class Ramp(Waveform):
     ------
     InputError
         For a value outside its range (|slope| up to 2π·1 THz).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.theory.Ramp(0.5, 2.0)([0.0, 1.0]).tolist()
+    [0.5, 2.5]
     """
 
     start: float
@@ -234,6 +246,12 @@ class Sinusoid(Waveform):
     ------
     InputError
         For a value outside its range; a power must never fall below 0.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.theory.Sinusoid(1.0, 0.25, 2.0, unit="1").bounds
+    (0.75, 1.25)
     """
 
     mean: float

@@ -63,6 +63,21 @@ class WorkingPoint:
     squeezed_variance : float
         Variance that the most damped quadrature settles at, vacuum ½ (rotating wave, own damping
         and noise); NaN for a beam splitter.
+
+    Examples
+    --------
+    Two tones as far apart as the lines couple at half of g: states are swapped after π/g.
+
+    >>> import math
+    >>> import optobind as ob
+    >>> kd = 6.0 * math.pi
+    >>> model = ob.theory.far_field_model(
+    ...     omega=3e6, delta_omega=1e5, kd=kd, G=1e3 * kd, D11=2e3, D22=2e3,
+    ...     phi=ob.theory.detuned(1e3),
+    ... )
+    >>> point = ob.theory.find_working_point(model, "beam_splitter")
+    >>> round(point.transfer_time * 1e3 / math.pi, 2)
+    1.0
     """
 
     kind: str
@@ -147,11 +162,34 @@ def find_working_point(
     order : int
         Harmonic of the light that is to meet the resonance, at least 1.
 
+    Returns
+    -------
+    WorkingPoint
+        Frequency in Hz, rates in rad/s.
+
     Raises
     ------
     InputError
         For a model that is no pair, light at rest, lines that coincide (beam splitter), or light
         that does not drive the resonance.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (13).
+
+    Examples
+    --------
+    Equation (13) without a rotating wave: equal particles are squeezed at 2ω and grow at g.
+
+    >>> import math
+    >>> import optobind as ob
+    >>> kd = 6.0 * math.pi
+    >>> model = ob.theory.far_field_model(
+    ...     omega=3e6, kd=kd, G=1e3 * kd, D11=2e3, D22=2e3, phi=ob.theory.detuned(1e3)
+    ... )
+    >>> point = ob.theory.find_working_point(model, "two_mode_squeezing")
+    >>> round(math.pi * point.frequency / 3e6, 2), round(point.growth_rate / 1e3, 2)
+    (1.0, 1.0)
     """
     if kind not in KINDS:
         raise InputError(f"unknown kind {kind!r} of working point; known: {', '.join(KINDS)}")

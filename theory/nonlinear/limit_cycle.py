@@ -62,7 +62,24 @@ _MOST_ANHARMONIC = 0.1  # 3β|Z|²/4ω² up to which the trap's force is cubic t
 
 
 def bessel_gain(x: float) -> float:
-    """η(x) = 2J_1(x)/x, the share of the linear coupling that acts at x = k′A_−."""
+    """η(x) = 2J_1(x)/x, the share of the linear coupling that acts at x = k′A_−.
+
+    Parameters
+    ----------
+    x : float
+        k′A_−, rad of optical phase.
+
+    Returns
+    -------
+    float
+        η, 1 at x = 0 and 0 at the first zero of J_1.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> [round(ob.theory.bessel_gain(x), 4) for x in (0.0, 1.0, 3.8317)]
+    [1.0, 0.8801, 0.0]
+    """
     return 1.0 - x * x / 8.0 if abs(x) < 1e-4 else float(2.0 * j1(x) / x)
 
 
@@ -104,6 +121,20 @@ class LimitCycle:
         How fast the slowest deviation from it dies out, 1/s; positive.
     anharmonicity : float
         The larger 3|β_j||Z_j|²/4ω_j² of the two, at most 0.1.
+
+    Examples
+    --------
+    At g_r = 0 and δω = 2g_a it swings until η = (δω² + γ²)/(4g_aδω).
+
+    >>> import math
+    >>> import optobind as ob
+    >>> pair = ob.theory.FarFieldPair(
+    ...     omegas=(3.98e5, 4.02e5), kd=5.5 * math.pi, phi=-0.5 * math.pi, G=2e3 * 5.5 * math.pi,
+    ...     k_prime=5.4e6, masses=(2.7e-18, 2.7e-18), gamma=(4e2, 4e2),
+    ... )
+    >>> cycle = ob.theory.limit_cycle(pair)
+    >>> abs(cycle.gain - 0.505) < 0.005, cycle.recovery_rate > 0.0
+    (True, True)
     """
 
     argument: float
@@ -241,6 +272,11 @@ def limit_cycle(pair: FarFieldPair) -> LimitCycle | None:
     pair : FarFieldPair
         With gas damping.
 
+    Returns
+    -------
+    LimitCycle or None
+        Amplitudes in m, Ω in rad/s.
+
     Raises
     ------
     InputError
@@ -250,6 +286,23 @@ def limit_cycle(pair: FarFieldPair) -> LimitCycle | None:
         theory describes: the locked motion ends before it (unequal Duffing shifts carry the pair
         to another motion), deviations from it grow, or the traps are strongly anharmonic there.
         Only a trajectory shows what the pair does instead.
+
+    References
+    ----------
+    V. Liška et al., Nat. Phys. 20, 1622 (2024); M. Reisenbauer et al., Nat. Phys. 20, 1629 (2024).
+
+    Examples
+    --------
+    Reciprocal binding, here at kd = 6π, is stable and has none.
+
+    >>> import math
+    >>> import optobind as ob
+    >>> pair = ob.theory.FarFieldPair(
+    ...     omegas=(3.98e5, 4.02e5), kd=6.0 * math.pi, phi=0.5, G=4e4, k_prime=5.4e6,
+    ...     masses=(2.7e-18, 2.7e-18), gamma=(4e2, 4e2),
+    ... )
+    >>> ob.theory.limit_cycle(pair) is None
+    True
     """
     if min(pair.gamma) <= 0.0:
         raise InputError(

@@ -166,12 +166,32 @@ def periodic_orbit(
     harmonics : int
         Highest harmonic, 1 … 16.
 
+    Returns
+    -------
+    PeriodicOrbit
+        Positions (s, n, 3) in m and Ω in rad/s.
+
     Raises
     ------
     InputError
         For a pair that is not in the array.
     ConvergenceError
         If there is no orbit near the guess, or deviations from it grow.
+
+    Examples
+    --------
+    In the full field it turns close to the Ω of the Bessel balance in harmonic traps.
+
+    >>> from dataclasses import replace
+    >>> import optobind as ob
+    >>> first = ob.Tweezer((0.0, 0.0, 0.0), 0.15, 8e-7, 8e-7, -1.58)
+    >>> second = ob.Tweezer((2.75 * 1064e-9, 0.0, 0.0), 0.19, 8e-7, 8e-7)
+    >>> trap = ob.TrapArray((ob.Sphere(7e-8),) * 2, (first, second), gas=ob.Gas(100.0, 1.0))
+    >>> pair = replace(ob.theory.FarFieldPair.of_trap(trap), duffing=(0.0, 0.0))
+    >>> guess = ob.theory.limit_cycle(pair)
+    >>> orbit = ob.theory.periodic_orbit(trap, guess, harmonics=2)
+    >>> orbit.positions.shape[1:], abs(orbit.omega / guess.omega - 1.0) < 0.02
+    ((2, 3), True)
     """
     order = int(require_range("harmonics", harmonics, 1, 16))
     count = len(trap.spheres)

@@ -55,6 +55,23 @@ class FarFieldPair:
     ------
     InputError
         For a value outside its range.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eqs. (6) and (9).
+
+    Examples
+    --------
+    At kd = 5.5π and φ = −π/2 binding is antireciprocal.
+
+    >>> import math
+    >>> import optobind as ob
+    >>> pair = ob.theory.FarFieldPair(
+    ...     omegas=(3.98e5, 4.02e5), kd=5.5 * math.pi, phi=-0.5 * math.pi, G=2e3 * 5.5 * math.pi,
+    ...     k_prime=5.4e6, masses=(2.7e-18, 2.7e-18),
+    ... )
+    >>> [round(rate, 6) + 0.0 for rate in pair.couplings]
+    [0.0, 2000.0]
     """
 
     omegas: tuple[float, float]
@@ -249,10 +266,27 @@ def simulate_far_field(
     seed : int
         Seed of the noise.
 
+    Returns
+    -------
+    FarFieldTrajectory
+        Times (s,), positions and velocities (s, 2).
+
     Raises
     ------
     InputError
         For a step too long or noise that is not a symmetric 2 × 2 matrix.
+
+    Examples
+    --------
+    Without binding, friction and noise each particle swings on at its own amplitude.
+
+    >>> import optobind as ob
+    >>> pair = ob.theory.FarFieldPair(
+    ...     omegas=(4e5, 4e5), kd=17.3, phi=-1.5, G=0.0, k_prime=5.4e6, masses=(2.7e-18, 2.7e-18)
+    ... )
+    >>> record = ob.theory.simulate_far_field(pair, 1e-4, start=(1e-8, -1e-8))
+    >>> record.positions.shape[1], round(1e8 * float(abs(record.positions).max()), 3)
+    (2, 1.0)
     """
     period = 2.0 * math.pi / max(pair.omegas)
     step = period / 50.0 if dt is None else require_range("dt", dt, 1e-15, period / 20.0, "s")

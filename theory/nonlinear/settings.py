@@ -49,6 +49,13 @@ class TrajectorySettings:
     ------
     InputError
         For a value outside its range.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> bare = ob.theory.TrajectorySettings(thermal_noise=False, recoil=False, sample_every=10)
+    >>> bare.gas, bare.sample_every
+    (True, 10)
     """
 
     dt: float | None = None

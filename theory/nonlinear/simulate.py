@@ -59,6 +59,7 @@ def simulate_full_field(
     Returns
     -------
     Trajectory
+        Times (s,), positions and velocities (s, n, 3), or (m, s, n, 3) of m runs.
 
     Raises
     ------
@@ -67,6 +68,25 @@ def simulate_full_field(
         frequencies, or a record of more than 4 GB.
     NotTrappedError
         If the array has no equilibrium.
+
+    References
+    ----------
+    B. Leimkuhler and C. Matthews, Appl. Math. Res. Express 2013, 34 (2013).
+
+    Examples
+    --------
+    Without gas, recoil, binding and scattering energy is conserved.
+
+    >>> import numpy as np
+    >>> import optobind as ob
+    >>> trap = ob.load_trap("simulated-pair")
+    >>> still = ob.theory.TrajectorySettings(
+    ...     gas=False, recoil=False, binding=False, scattering=False
+    ... )
+    >>> start = (trap.foci + 1e-8, np.zeros((2, 3)))
+    >>> energy = ob.theory.simulate_full_field(trap, 1e-4, still, start=start).energy(trap)
+    >>> bool(np.ptp(energy) < 1e-4 * abs(energy.mean()))
+    True
     """
     settings = TrajectorySettings() if settings is None else settings
     if not isinstance(settings, TrajectorySettings):

@@ -51,6 +51,16 @@ def thermal_start(
     ------
     InputError
         If a temperature is negative or their number does not match.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import optobind as ob
+    >>> trap = ob.load_trap("simulated-pair")
+    >>> positions, velocities = ob.theory.thermal_start(trap, 300.0, count=4000)
+    >>> heat = trap.masses[0] * velocities[:, 0, 2].var() / 1.380649e-23
+    >>> positions.shape, bool(260.0 < heat < 340.0)
+    ((4000, 2, 3), True)
     """
     n = len(trap.spheres)
     try:

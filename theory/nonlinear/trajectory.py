@@ -68,6 +68,14 @@ class Trajectory:
         One for each trajectory that ended early.
     dt : float
         Step of the integrator, s.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> trap = ob.load_trap("simulated-pair")
+    >>> record = ob.theory.simulate_full_field(trap, 1e-5, trajectories=3)
+    >>> record.positions.shape == (3, len(record.times), 2, 3), bool(record.alive.all())
+    (True, True)
     """
 
     times: _Array

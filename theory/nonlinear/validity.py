@@ -106,12 +106,26 @@ def linear_validity(
     tolerance : float
         Share up to which a deviation is accepted, 1e-6 … 1.
 
+    Returns
+    -------
+    LinearValidity
+        The verdict, with the spreads (m) and rates (rad/s) it rests on.
+
     Raises
     ------
     InputError
         For a start without a time, a covariance of another shape, or values outside their range.
     NotTrappedError
         If the array has no equilibrium.
+
+    Examples
+    --------
+    The ground state grown by a millisecond of recoil is linear, the hot steady state is not.
+
+    >>> import optobind as ob
+    >>> trap = ob.load_trap("simulated-pair")
+    >>> ob.theory.linear_validity(trap, 1e-3).valid, ob.theory.linear_validity(trap).valid
+    (True, False)
     """
     require_range("tolerance", tolerance, 1e-6, 1.0)
     if time is None and start is not None:

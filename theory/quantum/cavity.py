@@ -46,6 +46,20 @@ class ScatteringCavity:
     ------
     InputError
         For a value that is not finite, or a linewidth that is not positive.
+
+    References
+    ----------
+    C. Gonzalez-Ballester et al., PRA 100, 013805 (2019).
+    H. Rudolph et al., PRA 101, 011804(R) (2020).
+
+    Examples
+    --------
+    Far detuned, a cavity makes the binding exceed the recoil, which free space forbids.
+
+    >>> import optobind as ob
+    >>> cavity = ob.theory.ScatteringCavity(detuning=1e7, linewidth=1e6, couplings=(1e5, 1e5))
+    >>> round(cavity.reciprocal_coupling / float(cavity.diffusion[0, 0].real), 6)
+    20.0
     """
 
     detuning: float

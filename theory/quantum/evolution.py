@@ -85,6 +85,7 @@ def evolve(
     Returns
     -------
     ndarray, shape (t, 2n, 2n)
+        V at each time, quanta².
 
     Raises
     ------
@@ -94,6 +95,20 @@ def evolve(
         If a state breaks the uncertainty relation.
     ConvergenceError
         If φ(t) is too rough for the accuracy asked.
+
+    References
+    ----------
+    C. F. Van Loan, IEEE Trans. Autom. Control 23, 395 (1978).
+
+    Examples
+    --------
+    Recoil heats a particle without coupling by D quanta per second, Eq. (7).
+
+    >>> import optobind as ob
+    >>> pair = ob.PairConstants(3e5, 0.0, 0.0, 0.0, 2e3, 2e3, 0.0)
+    >>> states = ob.theory.evolve(pair, ob.theory.vacuum_state(), [0.0, 1e-3])
+    >>> [round(float(n), 2) for n in ob.theory.occupation(states)[:, 0]]
+    [0.0, 2.0]
     """
     rtol = require_range("rtol", rtol, 1e-13, 1e-4)
     grid = time_grid(times)

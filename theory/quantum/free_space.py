@@ -31,7 +31,28 @@ __all__ = [
 
 
 def coupling_to_recoil(propagation_factor: float = 1.0) -> float:
-    """Ratio G/D_11 = 1.5A²/(A² + 2/5), free of any parameter but A (15/14 at A = 1)."""
+    """Ratio G/D_11 = 1.5A²/(A² + 2/5), free of any parameter but A (15/14 at A = 1).
+
+    Parameters
+    ----------
+    propagation_factor : float
+        A, 0.1 … 1.
+
+    Returns
+    -------
+    float
+        G/D_11.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eqs. (6) and (8).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> round(ob.theory.coupling_to_recoil() * 14.0, 9)
+    15.0
+    """
     square = require_range("propagation_factor", propagation_factor, 0.1, 1.0) ** 2
     return 1.5 * square / (square + 0.4)
 
@@ -88,6 +109,25 @@ def free_space_pair(
         A, 0.1 … 1.
     delta_omega, gamma, n_thermal
         As for :class:`~models.pair.PairConstants`.
+
+    Returns
+    -------
+    PairConstants
+        Rates in rad/s and 1/s.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eqs. (1), (5), (6) and (8).
+
+    Examples
+    --------
+    At kd = nπ the far field is reciprocal at every phase.
+
+    >>> import math
+    >>> import optobind as ob
+    >>> pair = ob.theory.free_space_pair(omega=3e5, kd=6.0 * math.pi, phi=0.5, D=2e3)
+    >>> abs(pair.g_a) < 0.02 * abs(pair.g_r), pair.D11 >= abs(pair.g_r)
+    (True, True)
     """
     D = require_range("D", D, 0.0, 1e12, "1/s")
     require_finite("phi", phi, "rad")

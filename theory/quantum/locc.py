@@ -57,6 +57,18 @@ class LoccChannel:
         (μ_1, μ_2): the force on particle j is μ_j dr/dt of the *other* record, √(1/s).
     local_diffusion : tuple of float
         What is left of D_jj as local heating, 1/s.
+
+    References
+    ----------
+    H. M. Wiseman, PRA 49, 2133 (1994).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> pair = ob.theory.free_space_pair(omega=3e5, kd=5.0, phi=0.3, D=2e3)
+    >>> channel = ob.theory.locc_channel(pair)
+    >>> round(channel.reciprocal_coupling, 6) == round(pair.g_r, 6)
+    True
     """
 
     rates: tuple[float, float]
@@ -145,6 +157,20 @@ def locc_channel(pair: PairConstants) -> LoccChannel:
     ------
     InputError
         If D_11D_22 < g_r² + (Re D_12)²: then no such description exists.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (7); H. M. Wiseman, PRA 49, 2133 (1994).
+
+    Examples
+    --------
+    Its average has the recoil of the pair, g_a = Im D_12 included.
+
+    >>> import numpy as np
+    >>> import optobind as ob
+    >>> pair = ob.theory.free_space_pair(omega=3e5, kd=5.0, phi=0.3, D=2e3)
+    >>> bool(np.allclose(ob.theory.locc_channel(pair).diffusion, pair.diffusion))
+    True
     """
     result = separability(pair)
     if not result.separable:

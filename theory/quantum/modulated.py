@@ -73,6 +73,23 @@ def modulated_pair(
         δω, rad/s.
     phase : float
         φ_0, rad.
+
+    Returns
+    -------
+    callable
+        PairConstants at a time in s, for :func:`.evolution.evolve`.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (13).
+
+    Examples
+    --------
+    >>> import math
+    >>> import optobind as ob
+    >>> pair_at = ob.theory.modulated_pair(omega=3e5, g=1e3, D=4e2)
+    >>> [round(pair_at(turn * math.pi / 3e5).g_r, 6) for turn in (0.0, 0.5, 1.0)]
+    [1000.0, -1000.0, 1000.0]
     """
     for name, value in (("omega", omega), ("g", g)):
         require_finite(name, value, "rad/s")
@@ -112,6 +129,21 @@ def differential_variance(D: float, g: float, times: ArrayLike = math.inf) -> ND
         Recoil rate and coupling, 1/s; only |g| matters.
     times : array_like
         s.
+
+    Returns
+    -------
+    ndarray, shape of times
+        Quanta²; vacuum ½.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (13).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> [round(float(v), 6) for v in ob.theory.differential_variance(4e2, 1e3, [0.0, 1.0])]
+    [0.5, 0.2]
     """
     final = 0.5 * _ratio(D, g)
     decay = np.exp(-2.0 * abs(g) * _elapsed(times))
@@ -119,7 +151,33 @@ def differential_variance(D: float, g: float, times: ArrayLike = math.inf) -> ND
 
 
 def modulated_log_negativity(D: float, g: float, times: ArrayLike) -> NDArray[np.float64]:
-    """E_N of the particles from the vacuum, max(0, −½ log2[4V_−V_+]), rotating wave, ebits."""
+    """E_N of the particles from the vacuum, max(0, −½ log2[4V_−V_+]), rotating wave, ebits.
+
+    Parameters
+    ----------
+    D, g : float
+        Recoil rate and coupling, 1/s; only |g| matters.
+    times : array_like
+        s.
+
+    Returns
+    -------
+    ndarray, shape of times
+        Ebits.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (13).
+
+    Examples
+    --------
+    Two vacua become entangled for D < g/2 only, and only for a while.
+
+    >>> import optobind as ob
+    >>> weak, strong = (ob.theory.modulated_log_negativity(D, 1e3, [1e-4, 1.0]) for D in (1e2, 6e2))
+    >>> (weak > 0.0).tolist(), (strong > 0.0).tolist()
+    ([True, False], [False, False])
+    """
     t = _elapsed(times)
     product = 2.0 * differential_variance(D, g, t) * (1.0 + 2.0 * D * t)
     return np.asarray(np.maximum(0.0, -0.5 * np.log2(product)))
@@ -147,10 +205,31 @@ class EntanglementWindow:
 def entanglement_window(D: float, g: float) -> EntanglementWindow | None:
     """Peak and end of the transient entanglement; None for D ≥ g/2, where none arises.
 
+    Parameters
+    ----------
+    D, g : float
+        Recoil rate and coupling, 1/s; only |g| matters.
+
+    Returns
+    -------
+    EntanglementWindow or None
+        Peak in ebits, times in s.
+
     Raises
     ------
     InputError
         For D = 0, where it lasts for ever.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (13).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> window = ob.theory.entanglement_window(1e2, 1e3)
+    >>> 0.0 < window.peak_time < window.end_time, ob.theory.entanglement_window(5e2, 1e3) is None
+    (True, True)
     """
     ratio = _ratio(D, g)
     if ratio >= 0.5:
@@ -188,6 +267,24 @@ def conditional_differential_variance(
         η, 1e-9 … 1.
     gas : float
         Heating by the gas, γ(n̄ + ½), 1/s.
+
+    Returns
+    -------
+    float
+        Quanta²; vacuum ½.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (13).
+
+    Examples
+    --------
+    Detection squeezes below the D/2g of :func:`differential_variance`.
+
+    >>> import optobind as ob
+    >>> seen = ob.theory.conditional_differential_variance(4e2, 1e3, 0.5)
+    >>> seen < float(ob.theory.differential_variance(4e2, 1e3))
+    True
     """
     recoil, total = _ratio(D, g), _ratio(_heating(D, gas), g)
     eta = require_range("efficiency", efficiency, 1e-9, 1.0)
@@ -251,6 +348,22 @@ def modulation_thresholds(
         η, 0 … 1.
     gas : float
         Heating by the gas, γ(n̄ + ½), 1/s; it counts with D.
+
+    Returns
+    -------
+    ModulationThresholds
+        The ratio D/|g| and what it allows.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (13), and docs/theory/errata.md.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> found = ob.theory.modulation_thresholds(8e2, 1e3)
+    >>> found.squeezes, found.entangles
+    (True, False)
     """
     total = _heating(D, gas)
     return ModulationThresholds(

@@ -43,7 +43,34 @@ def damped_mode(g_a: float) -> tuple[complex, complex]:
 
 
 def growing_mode(g_a: float) -> tuple[complex, complex]:
-    """Coefficients of the mode that grows, the mirror of :func:`damped_mode`."""
+    """Coefficients of the mode that grows, the mirror of :func:`damped_mode`.
+
+    Parameters
+    ----------
+    g_a : float
+        Antireciprocal coupling, rad/s; only its sign matters.
+
+    Returns
+    -------
+    tuple of complex
+        (c_1, c_2) of b = c_1a_1 + c_2a_2, normalised.
+
+    Raises
+    ------
+    InputError
+        If g_a is zero or not finite.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (11).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> first, second = ob.theory.growing_mode(5e3)  # (a_1 + ia_2)/√2
+    >>> abs(second - 1j * first) < 1e-12
+    True
+    """
     return damped_mode(-g_a)
 
 
@@ -61,6 +88,26 @@ def damped_mode_occupation(
     times : array_like, shape (t,)
         Ascending, s; |g_a|t ≲ 3 is the range in which it can be compared with
         ``pair.saturation_occupation()``.
+
+    Returns
+    -------
+    ndarray, shape (t,)
+        Quanta.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (11).
+
+    Examples
+    --------
+    Nothing but recoil and non-Hermitian damping cools ten quanta.
+
+    >>> import optobind as ob
+    >>> pair = ob.PairConstants(3e6, 1e3, 0.0, 5e2, 1e3, 1e3, 0.0)
+    >>> hot = ob.theory.thermal_state(10.0, 10.0)
+    >>> n = ob.theory.damped_mode_occupation(pair, hot, [0.0, 1e-3, 4e-3])
+    >>> bool(n[0] > n[1] > n[2] > pair.saturation_occupation())
+    True
     """
     mode = damped_mode(pair.g_a)
     return occupation(evolve(pair, covariance, times), mode)
@@ -79,6 +126,24 @@ def rotating_wave_occupation(
         n_0, at least 0.
     times : array_like
         s.
+
+    Returns
+    -------
+    ndarray, shape (t,)
+        Quanta.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (11).
+
+    Examples
+    --------
+    In the end n = D/(2|g_a|) − ½.
+
+    >>> import optobind as ob
+    >>> pair = ob.PairConstants(3e6, 1e3, 0.0, 5e2, 1e3, 1e3, 0.0)
+    >>> [round(float(n), 6) for n in ob.theory.rotating_wave_occupation(pair, 10.0, [0.0, 1.0])]
+    [10.0, 0.5]
     """
     damped_mode(pair.g_a)
     start = require_range("initial occupation", initial, 0.0, 1e15)
@@ -99,6 +164,23 @@ def far_field_saturation(kd: float, propagation_factor: float = 1.0) -> float:
         Dimensionless distance, at least 1.
     propagation_factor : float
         A, 0.1 … 1.
+
+    Returns
+    -------
+    float
+        Quanta.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024): D_11kd/(2G) − ½.
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> kd = 20.0
+    >>> n = ob.theory.far_field_saturation(kd)
+    >>> round(n, 9) == round(0.5 * kd / ob.theory.coupling_to_recoil() - 0.5, 9)
+    True
     """
     kd = require_range("kd", kd, 1.0, 1e7)
     return 0.5 * kd / coupling_to_recoil(propagation_factor) - 0.5

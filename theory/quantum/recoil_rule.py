@@ -74,12 +74,30 @@ def recoil_rule(pair: PairConstants, efficiency: ArrayLike, angles: ArrayLike = 
     angles : float or (θ_1, θ_2)
         Homodyne angles, rad.
 
+    Returns
+    -------
+    RecoilRule
+        What the rule forbids, and E_N, purity and occupations of the conditional state.
+
     Raises
     ------
     InputError
         If the light that carries D_12 would have to be detected.
     UnstableModelError
         If there is no steady state.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024).
+
+    Examples
+    --------
+    >>> import math
+    >>> import optobind as ob
+    >>> pair = ob.theory.free_space_pair(omega=3e5, kd=2.0 * math.pi, phi=0.0, D=2e3)
+    >>> rule = ob.theory.recoil_rule(pair, 0.5)
+    >>> [round(rate) for rate in rule.effective], rule.forbids, rule.entangled
+    ([1000, 1000], True, False)
     """
     detection = local_detection(pair, efficiency, angles)
     eta = per_channel("efficiency", efficiency, 2, 0.0, 1.0)
@@ -103,6 +121,30 @@ def efficiency_needed(pair: PairConstants) -> float | None:
 
     None where independent detection cannot have it, (1−η)²D_11D_22 ≥ |D_12|² being its limit: at
     |g_a| ≥ |g_r|, or against enough gas.
+
+    Parameters
+    ----------
+    pair : PairConstants
+        The pair, gas included as unobserved noise.
+
+    Returns
+    -------
+    float or None
+        η, 0 … 1.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024).
+
+    Examples
+    --------
+    For reciprocal binding it is 1 − |g_r|/D up to the small correlation of the recoil.
+
+    >>> import math
+    >>> import optobind as ob
+    >>> pair = ob.theory.free_space_pair(omega=3e5, kd=2.0 * math.pi, phi=0.0, D=2e3)
+    >>> round(ob.theory.efficiency_needed(pair), 2) == round(1.0 - abs(pair.g_r) / pair.D11, 2)
+    True
     """
     found = separability(pair)
     return 1.0 - found.recoil_needed if found.removable or not found.separable else None

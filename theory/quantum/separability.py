@@ -87,7 +87,32 @@ class Separability:
 
 
 def separability(pair: PairConstants) -> Separability:
-    """Evaluate D_11D_22 ≥ g_r² + (Re D_12)² for a pair, gas included in the D's."""
+    """Evaluate D_11D_22 ≥ g_r² + (Re D_12)² for a pair, gas included in the D's.
+
+    Parameters
+    ----------
+    pair : PairConstants
+        Eq. (7), with a φ(t) the constants of one instant.
+
+    Returns
+    -------
+    Separability
+        The rates compared, 1/s, and what would lift the criterion.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024), Eq. (7); R. Simon, PRL 84, 2726 (2000).
+
+    Examples
+    --------
+    In free space, beyond kd ≈ 1.4, binding never entangles product states.
+
+    >>> import optobind as ob
+    >>> pair = ob.theory.free_space_pair(omega=3e5, kd=5.0, phi=0.3, D=2e3)
+    >>> found = ob.theory.separability(pair)
+    >>> found.separable, found.margin > 1.0
+    (True, True)
+    """
     first, second = pair.total_diffusion
     recoil, coupling = math.sqrt(pair.D11 * pair.D22), math.hypot(pair.g_r, pair.re_D12)
     interference = math.hypot(pair.g_a, pair.re_D12)
@@ -119,6 +144,26 @@ def locc_sufficient(pair: PairConstants) -> bool:
     """Whether D_jj ≥ |Re D_12| + max(|g_r|, |g_a|), gas included: sufficient for both particles.
 
     The sharp construction with measured records is :func:`.locc.locc_channel`.
+
+    Parameters
+    ----------
+    pair : PairConstants
+        Eq. (7), with a φ(t) the constants of one instant.
+
+    Returns
+    -------
+    bool
+        True rules entanglement out; False decides nothing.
+
+    References
+    ----------
+    H. Rudolph et al., PRL 133, 233603 (2024).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.theory.locc_sufficient(ob.theory.free_space_pair(omega=3e5, kd=5.0, phi=0.3, D=2e3))
+    True
     """
     return min(pair.total_diffusion) >= separability(pair).locc_bound
 

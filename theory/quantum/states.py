@@ -107,6 +107,21 @@ def require_physical(covariance: ArrayLike, *, tolerance: float = TOLERANCE) -> 
         For a wrong shape, a value that is not finite or a matrix that is not symmetric.
     QuantumStateError
         If the uncertainty relation is violated; the text names the state and the violation.
+
+    References
+    ----------
+    R. Simon, N. Mukunda and B. Dutta, PRA 49, 1567 (1994).
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> ob.theory.require_physical(ob.theory.thermal_state(3.0)).shape
+    (2, 2)
+    >>> try:
+    ...     ob.theory.require_physical(0.4 * ob.theory.vacuum_state(1))
+    ... except ob.theory.QuantumStateError as error:
+    ...     print("1/2" in str(error))
+    True
     """
     require_range("tolerance", tolerance, 0.0, 1e-3)
     array = covariance_stack(covariance)
@@ -174,7 +189,25 @@ def _balance(array: Matrix) -> Matrix:
 
 
 def vacuum_state(modes: int = 2) -> Matrix:
-    """Vacuum of n modes, V = 1/2."""
+    """Vacuum of n modes, V = 1/2.
+
+    Parameters
+    ----------
+    modes : int
+        Number n of modes, at least 1.
+
+    Returns
+    -------
+    ndarray, shape (2n, 2n)
+        V, quanta².
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> vacuum = ob.theory.vacuum_state()
+    >>> vacuum.shape, round(float(ob.theory.purity(vacuum)), 6)
+    ((4, 4), 1.0)
+    """
     return 0.5 * np.eye(len(symplectic_form(modes)))
 
 
@@ -185,6 +218,18 @@ def thermal_state(*occupations: float) -> Matrix:
     ----------
     *occupations : float
         n_j of each mode, at least 0.
+
+    Returns
+    -------
+    ndarray, shape (2n, 2n)
+        V, quanta².
+
+    Examples
+    --------
+    >>> import optobind as ob
+    >>> hot = ob.theory.thermal_state(0.0, 2.0)
+    >>> [round(float(n), 6) for n in ob.theory.occupation(hot)]
+    [0.0, 2.0]
     """
     return product_state(*(squeezed_state(0.0, occupation=n) for n in occupations))
 
@@ -201,6 +246,19 @@ def squeezed_state(r: float, angle: float = 0.0, *, occupation: float = 0.0) -> 
         θ, rad.
     occupation : float
         n before squeezing, at least 0.
+
+    Returns
+    -------
+    ndarray, shape (2, 2)
+        V, quanta².
+
+    Examples
+    --------
+    >>> import math
+    >>> import optobind as ob
+    >>> squeezed = ob.theory.squeezed_state(0.5 * math.log(10.0))  # 10 dB
+    >>> [round(float(variance), 6) for variance in squeezed.diagonal()]
+    [0.05, 5.0]
     """
     r = require_range("squeezing r", r, -6.0, 6.0)
     angle = require_range("angle", angle, -1e6, 1e6, "rad")
@@ -213,12 +271,31 @@ def squeezed_state(r: float, angle: float = 0.0, *, occupation: float = 0.0) -> 
 def product_state(*states: ArrayLike) -> Matrix:
     """Covariance of independent states: the direct sum of theirs.
 
+    Parameters
+    ----------
+    *states : array_like, shape (2m, 2m) each
+        V of the factors, quanta².
+
+    Returns
+    -------
+    ndarray, shape (2n, 2n)
+        V of all modes together, in the order given, quanta².
+
     Raises
     ------
     InputError
         Without a state, or if one has a wrong shape.
     QuantumStateError
         If one is not physical.
+
+    Examples
+    --------
+    A product is never entangled.
+
+    >>> import optobind as ob
+    >>> state = ob.theory.product_state(ob.theory.squeezed_state(1.0), ob.theory.vacuum_state(1))
+    >>> state.shape, float(ob.theory.log_negativity(state))
+    ((4, 4), 0.0)
     """
     if not states:
         raise InputError("a product needs at least 1 state, got none")
