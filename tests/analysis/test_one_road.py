@@ -122,8 +122,11 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_a_run_that_is_given_twice_counts_once(run):
-    once, twice = (ob.analyse_spectrum(open_record(paths)).result for paths in (run, [run, run]))
+def test_a_run_whose_copy_is_given_beside_it_counts_once(run, tmp_path):
+    with pytest.raises(InputError, match="named twice"):
+        open_record([run, run])
+    copy = shutil.copy(run, tmp_path / "copy.h5")
+    once, twice = (ob.analyse_spectrum(open_record(paths)).result for paths in (run, [run, copy]))
     assert twice.stderr("D11") == pytest.approx(once.stderr("D11"), rel=0.05)
     assert any("repeat" in text or "cop" in text for text in twice.warnings)
 
