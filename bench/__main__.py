@@ -52,8 +52,8 @@ SUBJECTS = {
     "wide": wide,
     "soak": soak,
 }
-LONG = ("soak",)
-"""Subjects that take an hour: only by name."""
+LONG = ("soak", "wide")
+"""Subjects that take minutes to an hour: only by name."""
 
 
 def main() -> int:
